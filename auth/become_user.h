@@ -1,0 +1,32 @@
+// Root becomes a user for good. Everything that crosses from root to a user's process goes through here.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace clamscanner {
+
+struct Account {
+    std::string name;
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::string home;
+};
+
+// Looks an account up in the name service, which may take as long as it likes: never in a daemon's loop.
+// False when there is none.
+[[nodiscard]] bool find_account(const std::string& name, Account& account);
+[[nodiscard]] bool find_account(uid_t uid, Account& account);
+
+// In a fresh child of root: gives up every capability and the user for good, tries to get root back and dies if that
+// works. Dies on any fault: a half-changed identity must not go on.
+void become_for_good(const Account& account) noexcept;
+
+// Then: a fixed environment, standard input and output from /dev/null (if `quiet`), descriptors from `first_closed` on
+// closed, no_new_privs, no core files, and exec. Dies if it does not start.
+[[noreturn]] void exec_clean(const Account& account, const std::string& program,
+                             const std::vector<std::string>& arguments, unsigned first_closed, bool quiet) noexcept;
+
+}  // namespace clamscanner

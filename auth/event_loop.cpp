@@ -1,0 +1,105 @@
+#include "auth/event_loop.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "auth/checked.h"
+
+namespace clamscanner {
+
+EventLoop::EventLoop() : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")) {}
+
+void EventLoop::watch(int fd, std::uint32_t events, Handler handler) {
+    const auto serial = next_serial_++;
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = serial;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "watch a descriptor");
+    serial_of_[fd] = serial;
+    handlers_[serial] = std::make_shared<Handler>(std::move(handler));
+}
+
+void EventLoop::change(int fd, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = serial_of_.at(fd);
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event), "watch a descriptor for something else");
+}
+
+void EventLoop::forget(int fd) {
+    const auto found = serial_of_.find(fd);
+    if (found == serial_of_.end()) return;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    handlers_.erase(found->second);
+    serial_of_.erase(found);
+}
+
+EventLoop::TimerId EventLoop::after(std::chrono::milliseconds delay, Task task) {
+    const auto id = next_timer_++;
+    const auto deadline = Clock::now() + delay;
+    timers_.emplace(std::pair(deadline, id), std::move(task));
+    timer_deadlines_.emplace(id, deadline);
+    return id;
+}
+
+void EventLoop::cancel(TimerId timer) {
+    const auto found = timer_deadlines_.find(timer);
+    if (found == timer_deadlines_.end()) return;
+    timers_.erase({found->second, timer});
+    timer_deadlines_.erase(found);
+}
+
+void EventLoop::stop_on_signals() {
+    sigset_t stopping;
+    ::sigemptyset(&stopping);
+    ::sigaddset(&stopping, SIGTERM);
+    ::sigaddset(&stopping, SIGINT);
+    checked(::sigprocmask(SIG_BLOCK, &stopping, nullptr), "block the stop signals");
+    signals_.reset(checked(::signalfd(-1, &stopping, SFD_CLOEXEC | SFD_NONBLOCK), "listen for the stop signals"));
+    watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { stop(); });
+}
+
+int EventLoop::wait_milliseconds() const {
+    if (timers_.empty()) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first.first - Clock::now());
+    return static_cast<int>(std::clamp<long long>(left.count(), 0, 3'600'000));
+}
+
+void EventLoop::run_due_timers() {
+    const auto now = Clock::now();
+    while (!timers_.empty() && timers_.begin()->first.first <= now) {
+        auto due = timers_.extract(timers_.begin());
+        timer_deadlines_.erase(due.key().second);
+        due.mapped()();
+    }
+}
+
+void EventLoop::run() {
+    running_ = true;
+    std::array<epoll_event, 128> events{};
+    while (running_) {
+        const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_milliseconds());
+        if (ready < 0 && errno != EINTR) throw_errno("wait for events");
+        for (int i = 0; i < ready; ++i) {
+            const auto& event = events[static_cast<std::size_t>(i)];
+            const auto found = handlers_.find(event.data.u64);
+            if (found == handlers_.end()) continue;
+            const auto handler = found->second;  // kept alive while it runs
+            (*handler)(event.events);
+        }
+        run_due_timers();
+        if (end_of_round_) end_of_round_();
+    }
+}
+
+void reset_signals() noexcept {
+    for (const int number : {SIGTERM, SIGINT, SIGPIPE, SIGXFSZ, SIGCHLD, SIGHUP}) ::signal(number, SIG_DFL);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,65 @@
+// The one loop of each daemon: descriptors, timers and an end of every round. Single-threaded; a handler may forget any
+// descriptor, itself included, while it runs.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "auth/socket.h"
+#include "auth/unique_fd.h"
+
+namespace clamscanner {
+
+class EventLoop {
+   public:
+    using Handler = std::function<void(std::uint32_t events)>;
+    using Task = std::function<void()>;
+    using TimerId = std::uint64_t;
+
+    EventLoop();
+
+    // The loop does not own `fd`: forget() it before it is closed.
+    void watch(int fd, std::uint32_t events, Handler handler);
+    void change(int fd, std::uint32_t events);
+    void forget(int fd);
+
+    TimerId after(std::chrono::milliseconds delay, Task task);
+    void cancel(TimerId timer);
+
+    // Called once after the handlers of each round.
+    void at_end_of_round(Task task) { end_of_round_ = std::move(task); }
+
+    // Ends run() on SIGTERM and SIGINT, which are blocked for the whole process from here on (children unblock them).
+    void stop_on_signals();
+
+    void run();
+    void stop() { running_ = false; }
+
+   private:
+    void run_due_timers();
+    [[nodiscard]] int wait_milliseconds() const;
+
+    UniqueFd epoll_;
+    UniqueFd signals_;
+    std::uint64_t next_serial_ = 1;
+    std::unordered_map<int, std::uint64_t> serial_of_;
+    // By serial, not descriptor: an event that was already fetched for a closed descriptor must not reach the handler
+    // of another that has its number now.
+    std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;
+    std::map<std::pair<Deadline, TimerId>, Task> timers_;
+    std::unordered_map<TimerId, Deadline> timer_deadlines_;
+    TimerId next_timer_ = 1;
+    Task end_of_round_;
+    bool running_ = false;
+};
+
+// The signal mask that a child starts with, whatever its parent had blocked or ignored. Async-signal-safe.
+void reset_signals() noexcept;
+
+}  // namespace clamscanner

@@ -1,0 +1,161 @@
+// What may be said to authd, and by authd to those it starts. authd answers; the responders and jobd ask.
+//
+//   responder ── Login ──► authd ── LoginAnswer (+ one end of a stream to the agent) ──► responder
+//   authd ── Serve (+ the other end) ──► agent ── Served ──► authd
+//   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer, later RunnerEnded ──► jobd
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "auth/secret.h"
+
+namespace clamscanner {
+
+// All message numbers of all conversations, so that none can be mistaken for another.
+enum class MessageType : std::uint16_t {
+    // auth/messages.h
+    Login = 1,
+    LoginAnswer = 2,
+    Serve = 3,
+    Served = 4,
+    StartRunner = 5,
+    RunnerAnswer = 6,
+    RunnerEnded = 7,
+    // handlers/messages.h: 20 …
+    Request = 20,
+    Reply = 21,
+    // jobs/messages.h: agents 40 …, runners 60 …, engine 80 …, workers 100 …
+    StartScan = 40,
+    AskScanStatus,
+    AskInfectedFiles,
+    Disinfect,
+    AskDisinfection,
+    Accepted = 50,
+    Declined,
+    ScanStatus,
+    InfectedFiles,
+    DisinfectionQueued,
+    DisinfectionStatus,
+    RunScan = 60,
+    LeaveOut,
+    RunDisinfection,
+    RunLogCopy,
+    Judge,
+    Act,
+    CopyBegin,
+    CopyLine,
+    CopyEnd,
+    Finish,
+    WalkProgress = 70,
+    Unreadable,
+    WalkFailed,
+    HandedOver,
+    NotOpened,
+    Acted,
+    CopyDone,
+    NewJob = 80,
+    ScannerReady = 81,
+    ScannerFailed,
+    ScanProgress,
+    FoundInfected,
+    FoundUnscanned,
+    Judged,
+    ScannedAll,
+    HandOver = 95,
+    HandOverEnd,
+    ScanThis = 100,
+    ScanAnswer,
+};
+
+inline constexpr std::size_t longest_user_name = 256;  // LOGIN_NAME_MAX
+inline constexpr std::size_t longest_password = 1024;
+inline constexpr std::size_t longest_address = 64;
+
+// What the descriptor is for; an agent answers nothing else on it.
+enum class Purpose : std::uint8_t { Api = 0, Statistics = 1 };
+
+struct Login {
+    static constexpr auto type = MessageType::Login;
+    std::string user;
+    Secret password;
+    std::string address;  // of the client, as the web server names it: may tighten limits, never loosen them
+    Purpose purpose = Purpose::Api;
+    void fields(auto& wire) {
+        wire.text(user, longest_user_name);
+        wire.secret(password, longest_password);
+        wire.text(address, longest_address);
+        wire.choice(purpose, Purpose::Statistics);
+    }
+};
+
+enum class LoginVerdict : std::uint8_t {
+    Welcome = 0,      // a descriptor comes along
+    Wrong = 1,        // name or password; nobody learns which
+    Forbidden = 2,    // the password was right; the account is locked, expired, has no home or a uid below the floor
+    Penalised = 3,    // too many failures; retry_seconds says when to come back
+    Saturated = 4,    // too many logins are being checked
+    Busy = 5,         // this account has too many requests under way
+    Unavailable = 6,  // a fault of ours: the agent could not be started
+};
+
+struct LoginAnswer {
+    static constexpr auto type = MessageType::LoginAnswer;
+    LoginVerdict verdict = LoginVerdict::Unavailable;
+    std::uint32_t retry_seconds = 0;
+    void fields(auto& wire) {
+        wire.choice(verdict, LoginVerdict::Unavailable);
+        wire.number(retry_seconds);
+    }
+};
+
+// To an agent, with the descriptor of the request to serve.
+struct Serve {
+    static constexpr auto type = MessageType::Serve;
+    Purpose purpose = Purpose::Api;
+    void fields(auto& wire) { wire.choice(purpose, Purpose::Statistics); }
+};
+
+// From an agent, before it writes the reply: `requests` more have been dealt with.
+struct Served {
+    static constexpr auto type = MessageType::Served;
+    std::uint32_t requests = 1;
+    void fields(auto& wire) { wire.number(requests); }
+};
+
+// From jobd, with the runner's end of their conversation. The runner lives as long as jobd keeps the connection that
+// this was said on.
+struct StartRunner {
+    static constexpr auto type = MessageType::StartRunner;
+    std::uint32_t uid = 0;
+    std::string name;  // of the account whose task it is: a uid that has another name by now gets no runner
+    void fields(auto& wire) {
+        wire.number(uid);
+        wire.text(name, longest_user_name);
+    }
+};
+
+enum class RunnerVerdict : std::uint8_t {
+    Started = 0,
+    Suspended = 1,    // pam_acct_mgmt says no
+    NoAccount = 2,    // no such uid, another name, or below the floor
+    Unavailable = 3,  // a fault, or too many runners
+};
+
+struct RunnerAnswer {
+    static constexpr auto type = MessageType::RunnerAnswer;
+    RunnerVerdict verdict = RunnerVerdict::Unavailable;
+    void fields(auto& wire) { wire.choice(verdict, RunnerVerdict::Unavailable); }
+};
+
+struct RunnerEnded {
+    static constexpr auto type = MessageType::RunnerEnded;
+    bool by_signal = false;
+    std::int32_t code = 0;
+    void fields(auto& wire) {
+        wire.number(by_signal);
+        wire.number(code);
+    }
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,289 @@
+#include "auth/socket.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "auth/checked.h"
+
+namespace clamscanner {
+namespace {
+
+sockaddr_un address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) throw_errno("name a socket", ENAMETOOLONG);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    return address;
+}
+
+bool is_gone(int error) noexcept {
+    return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED;
+}
+
+std::uint32_t length_at(std::string_view bytes) noexcept {
+    std::uint32_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+        length |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+    return length;
+}
+
+std::array<char, 4> length_bytes(std::size_t length) {
+    if (length > UINT32_MAX) throw Malformed("a frame is too long");
+    std::array<char, 4> bytes{};
+    for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<char>((length >> (8 * i)) & 0xff);
+    return bytes;
+}
+
+Transfer wait_for(int socket, short events, Deadline deadline) {
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        if (left <= 0) return Transfer::TimedOut;
+        pollfd waiting{socket, events, 0};
+        const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60'000)));
+        if (ready > 0) return Transfer::Done;
+        if (ready < 0 && errno != EINTR) throw_errno("wait for a peer");
+    }
+}
+
+// Sends or receives `size` bytes in as many calls as it takes.
+template <class Step>
+Transfer transfer(int socket, std::size_t size, short events, Deadline deadline, Step step) {
+    std::size_t done = 0;
+    while (done < size) {
+        const auto moved = step(done);
+        if (moved > 0) {
+            done += static_cast<std::size_t>(moved);
+        } else if (moved == 0 || is_gone(errno)) {
+            return Transfer::PeerGone;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (const auto waited = wait_for(socket, events, deadline); waited != Transfer::Done) return waited;
+        } else if (errno != EINTR) {
+            throw_errno("exchange bytes with a peer");
+        }
+    }
+    return Transfer::Done;
+}
+
+Transfer send_all(int socket, std::string_view bytes, Deadline deadline) {
+    return transfer(socket, bytes.size(), POLLOUT, deadline, [&](std::size_t done) {
+        return ::send(socket, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+    });
+}
+
+Transfer receive_all(int socket, char* bytes, std::size_t size, Deadline deadline) {
+    return transfer(socket, size, POLLIN, deadline, [&](std::size_t done) {
+        return ::recv(socket, bytes + done, size - done, MSG_DONTWAIT);
+    });
+}
+
+}  // namespace
+
+std::pair<UniqueFd, UniqueFd> socket_pair(int type) {
+    int ends[2];
+    checked(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "make a socket pair");
+    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
+    const auto address = address_of(path);
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    UniqueFd probe(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a socket"));
+    if (::connect(probe.get(), generic, sizeof address) == 0 || errno == EAGAIN)
+        throw_errno("listen where another process listens already", EADDRINUSE);
+    struct stat old {};
+    if (::lstat(path.c_str(), &old) == 0) {
+        if (!S_ISSOCK(old.st_mode)) throw_errno("replace what is no socket", EEXIST);
+        checked(::unlink(path.c_str()), "remove a dead socket");
+    }
+    UniqueFd listener(
+        checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a listening socket"));
+    // On Linux the mode of a socket file is taken from the socket's own inode at bind: so there is no moment in which
+    // the wrong people could connect.
+    checked(::fchmod(listener.get(), mode), "set the mode of a listening socket");
+    const mode_t old_mask = ::umask(0);
+    const int bound = ::bind(listener.get(), generic, sizeof address);
+    const int error = errno;
+    ::umask(old_mask);
+    if (bound < 0) throw_errno("bind a listening socket", error);
+    checked(::listen(listener.get(), 4096), "listen");
+    return listener;
+}
+
+UniqueFd connect_to(const std::string& path, int type) {
+    const auto address = address_of(path);
+    UniqueFd socket(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make a socket"));
+    checked(uninterrupted([&] {
+                return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+            }),
+            "connect to a daemon");
+    return socket;
+}
+
+UniqueFd accept_from(int listener) {
+    const int accepted =
+        uninterrupted([&] { return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+    if (accepted >= 0) return UniqueFd(accepted);
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED) return {};
+    throw_errno("accept a connection");
+}
+
+Peer peer_of(int socket) {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    checked(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size), "ask the kernel who a peer is");
+    return {credentials.uid, credentials.gid, credentials.pid};
+}
+
+void set_blocking(int fd, bool blocking) {
+    const int flags = checked(::fcntl(fd, F_GETFL), "read descriptor flags");
+    checked(::fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK), "set descriptor flags");
+}
+
+UniqueFd Packet::only_descriptor() {
+    if (descriptors.size() != 1) throw Malformed("a message carries the wrong number of descriptors");
+    return std::move(descriptors.front());
+}
+
+Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> descriptors) {
+    if (bytes.size() > largest_packet) throw Malformed("a packet is too long to send");
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))]{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (descriptors.size() > most_descriptors) throw Malformed("a packet carries too many descriptors");
+    if (descriptors.size() != 0) {
+        header.msg_control = control;
+        header.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
+        cmsghdr* rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
+        std::memcpy(CMSG_DATA(rights), descriptors.begin(), descriptors.size() * sizeof(int));
+    }
+    const auto sent = uninterrupted([&] { return ::sendmsg(socket, &header, MSG_NOSIGNAL); });
+    if (sent >= 0) return Sent::Yes;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::WouldBlock;
+    // ETOOMANYREFS: the peer leaves descriptors lying in the socket; for us it is as good as gone.
+    if (is_gone(errno) || errno == ETOOMANYREFS) return Sent::PeerGone;
+    throw_errno("send a message");
+}
+
+Got receive_packet(int socket, Packet& packet) {
+    static thread_local std::vector<char> buffer(largest_packet);
+    packet.descriptors.clear();
+    iovec part{buffer.data(), buffer.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))];
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    const auto got = uninterrupted([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC); });
+    if (got < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;
+        if (is_gone(errno)) return Got::PeerGone;
+        throw_errno("receive a message");
+    }
+    for (cmsghdr* part_header = CMSG_FIRSTHDR(&header); part_header != nullptr;
+         part_header = CMSG_NXTHDR(&header, part_header)) {
+        if (part_header->cmsg_level != SOL_SOCKET || part_header->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (part_header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(part_header) + i * sizeof(int), sizeof fd);
+            packet.descriptors.emplace_back(fd);
+        }
+    }
+    if (got == 0 && packet.descriptors.empty()) return Got::PeerGone;
+    ::explicit_bzero(packet.bytes.data(), packet.bytes.size());
+    packet.bytes.assign(buffer.data(), static_cast<std::size_t>(got));
+    ::explicit_bzero(buffer.data(), static_cast<std::size_t>(got));
+    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) throw Malformed("a packet was too long");
+    return Got::Packet;
+}
+
+Transfer write_frame(int socket, std::string_view bytes, Deadline deadline) {
+    const auto length = length_bytes(bytes.size());
+    if (bytes.size() <= 64 * 1024) {
+        // One call and one wake-up of the peer for the usual small frame.
+        std::string frame(length.data(), length.size());
+        frame += bytes;
+        return send_all(socket, frame, deadline);
+    }
+    const auto header = send_all(socket, {length.data(), length.size()}, deadline);
+    return header == Transfer::Done ? send_all(socket, bytes, deadline) : header;
+}
+
+Transfer read_frame(int socket, std::string& bytes, std::size_t limit, Deadline deadline) {
+    char length[4];
+    if (const auto header = receive_all(socket, length, sizeof length, deadline); header != Transfer::Done)
+        return header;
+    const std::size_t size = length_at({length, sizeof length});
+    if (size > limit) throw Malformed("a frame is longer than allowed");
+    // Memory follows the bytes that came, not the length that was announced.
+    bytes.clear();
+    while (bytes.size() < size) {
+        const std::size_t step = std::min<std::size_t>(size - bytes.size(), 1024 * 1024);
+        const std::size_t at = bytes.size();
+        bytes.resize(at + step);
+        if (const auto body = receive_all(socket, bytes.data() + at, step, deadline); body != Transfer::Done)
+            return body;
+    }
+    return Transfer::Done;
+}
+
+Got FrameReader::read_from(int socket) {
+    char chunk[64 * 1024];
+    const auto got = uninterrupted([&] { return ::recv(socket, chunk, sizeof chunk, MSG_DONTWAIT); });
+    if (got == 0) return Got::PeerGone;
+    if (got < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;
+        if (is_gone(errno)) return Got::PeerGone;
+        throw_errno("read from a peer");
+    }
+    pending_.append(chunk, static_cast<std::size_t>(got));
+    if (pending_.size() >= 4 && length_at(pending_) > limit_) throw Malformed("a frame is longer than allowed");
+    return Got::Packet;
+}
+
+std::optional<std::string> FrameReader::next() {
+    if (pending_.size() < 4) return std::nullopt;
+    const std::size_t size = length_at(pending_);
+    if (size > limit_) throw Malformed("a frame is longer than allowed");
+    if (pending_.size() < 4 + size) return std::nullopt;
+    std::string frame = pending_.substr(4, size);
+    pending_.erase(0, 4 + size);
+    return frame;
+}
+
+void FrameWriter::add(std::string_view bytes) {
+    const auto length = length_bytes(bytes.size());
+    pending_.append(length.data(), length.size());
+    pending_.append(bytes);
+}
+
+Sent FrameWriter::write_to(int socket) {
+    while (sent_ < pending_.size()) {
+        const auto sent = uninterrupted([&] {
+            return ::send(socket, pending_.data() + sent_, pending_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+        });
+        if (sent < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::WouldBlock;
+            if (is_gone(errno)) return Sent::PeerGone;
+            throw_errno("write to a peer");
+        }
+        sent_ += static_cast<std::size_t>(sent);
+    }
+    pending_.clear();
+    sent_ = 0;
+    return Sent::Yes;
+}
+
+}  // namespace clamscanner

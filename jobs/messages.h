@@ -1,0 +1,542 @@
+// What may be said to jobd and to the engine, and between the parts of one job. Who may say it is decided by the socket
+// it comes on: an agent's user is attested by the kernel, a runner's and a coordinator's end were made by jobd.
+//
+//   agent ── StartScan, Ask…, Disinfect ──► jobd ── Accepted, Declined, ScanStatus … ──► agent       (stream, frames)
+//   jobd ── NewJob (+ the coordinator's end of a socket to the runner) ──► engine                    (packets)
+//   coordinator ── ScannerReady, ScanProgress, Found…, Judged, ScannedAll ──► jobd                   (same socket)
+//   jobd ── Run…, Judge, Act, Copy…, Finish ──► runner ── WalkProgress … CopyDone ──► jobd           (packets)
+//   runner ── HandOver (+ the file, opened for reading) ──► coordinator                              (packets)
+//   coordinator ── ScanThis (+ the file) ──► worker ── ScanAnswer ──► coordinator                    (packets)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "auth/config.h"
+#include "auth/messages.h"
+
+namespace clamscanner {
+
+inline constexpr std::size_t longest_path = 64 * 1024;  // deeper trees are reported by their unreadable directory
+inline constexpr std::size_t longest_message = 1024;
+inline constexpr std::size_t longest_virus_name = 256;
+inline constexpr std::size_t most_actions = 500'000;
+inline constexpr std::size_t most_entries = 2'000'000;
+inline constexpr std::size_t longest_jobs_question = 24 * 1024 * 1024;
+// An answer holds at most `answer_budget` bytes of JSON (api.md): jobd counts the bytes of its texts against it.
+inline constexpr std::size_t answer_budget = 32 * 1024 * 1024;
+inline constexpr std::size_t longest_jobs_answer = answer_budget + 1024 * 1024;
+
+// ---- The vocabulary of jobs. The order is the database's: only ever appended to. -----------------------------------
+
+enum class Action : std::uint8_t { Ignore = 0, Delete = 1, Quarantine = 2 };
+
+enum class RecordType : std::uint8_t { Step = 0, Issue = 1, Done = 2 };
+
+enum class RecordState : std::uint8_t {
+    Deleted = 0,
+    Quarantined = 1,
+    NoAction = 2,
+    MailboxCleansed = 3,
+    Error = 4,
+    Warning = 5,
+    Success = 6,
+    Info = 7,
+};
+
+enum class UnscannedReason : std::uint8_t {
+    Unreadable = 0,
+    TooLarge = 1,
+    LimitExceeded = 2,
+    TimeLimit = 3,
+    Encrypted = 4,
+    Vanished = 5,
+    Damaged = 6,
+    ScannerFailed = 7,
+    Cancelled = 8,
+    OtherFileSystem = 9,
+};
+inline constexpr auto last_unscanned_reason = UnscannedReason::OtherFileSystem;
+
+[[nodiscard]] const char* name_of(Action action) noexcept;
+[[nodiscard]] const char* name_of(RecordType type) noexcept;
+[[nodiscard]] const char* name_of(RecordState state) noexcept;
+// For people: "could not be read (no permission)".
+[[nodiscard]] const char* text_of(UnscannedReason reason) noexcept;
+
+// Which file it is, beyond its name: what was scanned and what is acted on must agree in all of it.
+struct FileIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    void fields(auto& wire) {
+        wire.number(device);
+        wire.number(inode);
+        wire.number(size);
+        wire.number(mtime_ns);
+    }
+    bool operator==(const FileIdentity&) const = default;
+};
+
+// One record of a disinfection's log (api.md, section 4).
+struct Record {
+    std::uint64_t id = 0;
+    RecordType type = RecordType::Step;
+    RecordState state = RecordState::Error;
+    std::string file;  // of a step; bytes as the file system has them
+    std::string message;
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.choice(type, RecordType::Done);
+        wire.choice(state, RecordState::Info);
+        wire.text(file, longest_path);
+        wire.text(message, longest_message);
+    }
+};
+
+// ---- Agents ask jobd -----------------------------------------------------------------------------------------------
+
+struct StartScan {
+    static constexpr auto type = MessageType::StartScan;
+    ScanType scan_type = ScanType::Home;
+    void fields(auto& wire) { wire.choice(scan_type, ScanType::PublicFtp); }
+};
+
+struct AskScanStatus {
+    static constexpr auto type = MessageType::AskScanStatus;
+    void fields(auto&) {}
+};
+
+struct AskInfectedFiles {
+    static constexpr auto type = MessageType::AskInfectedFiles;
+    void fields(auto&) {}
+};
+
+struct FileAction {
+    std::string path;  // as asked, which may lack the leading slash
+    Action action = Action::Ignore;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(action, Action::Quarantine);
+    }
+};
+
+struct Disinfect {
+    static constexpr auto type = MessageType::Disinfect;
+    std::vector<FileAction> actions;
+    void fields(auto& wire) { wire.list(actions, most_actions); }
+};
+
+struct AskDisinfection {
+    static constexpr auto type = MessageType::AskDisinfection;
+    std::uint64_t last_id = 0;  // 0: all of it
+    void fields(auto& wire) { wire.number(last_id); }
+};
+
+// jobd answers.
+
+struct Accepted {
+    static constexpr auto type = MessageType::Accepted;
+    void fields(auto&) {}
+};
+
+// The function's own refusal: a sentence for the client.
+struct Declined {
+    static constexpr auto type = MessageType::Declined;
+    std::string why;
+    void fields(auto& wire) { wire.text(why, longest_path + longest_message); }
+};
+
+struct ScanStatus {
+    static constexpr auto type = MessageType::ScanStatus;
+    bool ever_started = false;
+    bool complete = true;
+    std::int64_t time_started = 0;  // epoch seconds
+    std::uint64_t scanned_files = 0;
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t total_files = 0;
+    std::uint64_t total_bytes = 0;
+    std::string current_file;
+    std::vector<std::string> infected_files;  // in the order found
+    std::vector<std::string> warnings;
+    std::vector<std::string> messages;
+    void fields(auto& wire) {
+        wire.number(ever_started);
+        wire.number(complete);
+        wire.number(time_started);
+        wire.number(scanned_files);
+        wire.number(scanned_bytes);
+        wire.number(total_files);
+        wire.number(total_bytes);
+        wire.text(current_file, longest_path);
+        wire.texts(infected_files, most_entries, longest_path);
+        wire.texts(warnings, 64, longest_message);
+        wire.texts(messages, 64, longest_message);
+    }
+};
+
+struct InfectedFile {
+    std::string path;
+    std::string virus;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+    }
+};
+
+struct InfectedFiles {
+    static constexpr auto type = MessageType::InfectedFiles;
+    std::vector<InfectedFile> files;
+    std::vector<std::string> warnings;
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.texts(warnings, 64, longest_message);
+    }
+};
+
+struct DisinfectionQueued {
+    static constexpr auto type = MessageType::DisinfectionQueued;
+    std::string task_id;  // 8 hex digits, a slash, 14 hex digits
+    std::string log;      // absolute path
+    void fields(auto& wire) {
+        wire.text(task_id, 23);
+        wire.text(log, longest_path);
+    }
+};
+
+enum class DisinfectionState : std::uint8_t { None = 0, Queued = 1, Running = 2, Done = 3 };
+
+struct DisinfectionStatus {
+    static constexpr auto type = MessageType::DisinfectionStatus;
+    DisinfectionState state = DisinfectionState::None;
+    std::string log;
+    std::vector<Record> records;
+    std::vector<std::string> warnings;
+    void fields(auto& wire) {
+        wire.choice(state, DisinfectionState::Done);
+        wire.text(log, longest_path);
+        wire.list(records, most_entries);
+        wire.texts(warnings, 64, longest_message);
+    }
+};
+
+// ---- jobd and the engine -------------------------------------------------------------------------------------------
+
+// With one descriptor, the coordinator's end of its socket to the runner. The connection it is said on becomes jobd's
+// conversation with the coordinator; the job ends when either closes it.
+struct NewJob {
+    static constexpr auto type = MessageType::NewJob;
+    void fields(auto&) {}
+};
+
+// The coordinator's first word, once signatures are loaded and every worker found its test virus.
+struct ScannerReady {
+    static constexpr auto type = MessageType::ScannerReady;
+    std::uint32_t signatures = 0;
+    bool embedded_only = false;  // no signature database was found; only the few test signatures we ship
+    void fields(auto& wire) {
+        wire.number(signatures);
+        wire.number(embedded_only);
+    }
+};
+
+// The scanner does not work; the job cannot be done now.
+struct ScannerFailed {
+    static constexpr auto type = MessageType::ScannerFailed;
+    std::string why;
+    void fields(auto& wire) { wire.text(why, longest_message); }
+};
+
+// Totals of this job so far. `clean` counts only what a later self-test confirmed.
+struct ScanProgress {
+    static constexpr auto type = MessageType::ScanProgress;
+    std::uint64_t scanned_files = 0;  // with any verdict, unconfirmed clean ones included
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t clean_files = 0;
+    bool waits_for_runner = false;  // nothing to scan at the moment
+    std::string current_file;
+    void fields(auto& wire) {
+        wire.number(scanned_files);
+        wire.number(scanned_bytes);
+        wire.number(clean_files);
+        wire.number(waits_for_runner);
+        wire.text(current_file, longest_path);
+    }
+};
+
+struct FoundInfected {
+    static constexpr auto type = MessageType::FoundInfected;
+    std::string path;
+    std::string virus;
+    FileIdentity identity;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        identity.fields(wire);
+    }
+};
+
+struct FoundUnscanned {
+    static constexpr auto type = MessageType::FoundUnscanned;
+    std::string path;
+    UnscannedReason reason = UnscannedReason::ScannerFailed;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(reason, last_unscanned_reason);
+    }
+};
+
+enum class Verdict : std::uint8_t { Clean = 0, Infected = 1, Unscanned = 2 };
+
+// One file judged anew for a disinfection.
+struct Judged {
+    static constexpr auto type = MessageType::Judged;
+    std::uint64_t token = 0;
+    Verdict verdict = Verdict::Unscanned;
+    UnscannedReason reason = UnscannedReason::ScannerFailed;
+    std::string virus;
+    bool mailbox = false;  // an mbox file: never to be moved or deleted whole
+    std::uint32_t links = 1;
+    FileIdentity identity;
+    std::string sha256;  // 64 lower-case hex digits of the content scanned; empty unless infected
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.choice(verdict, Verdict::Unscanned);
+        wire.choice(reason, last_unscanned_reason);
+        wire.text(virus, longest_virus_name);
+        wire.number(mailbox);
+        wire.number(links);
+        identity.fields(wire);
+        wire.text(sha256, 64);
+    }
+};
+
+// After HandOverEnd: every file handed over has its verdict, and every clean one was confirmed.
+struct ScannedAll {
+    static constexpr auto type = MessageType::ScannedAll;
+    std::uint64_t files = 0;
+    std::uint64_t clean_files = 0;
+    void fields(auto& wire) {
+        wire.number(files);
+        wire.number(clean_files);
+    }
+};
+
+// ---- The runner hands files to the coordinator ---------------------------------------------------------------------
+
+struct HandOver {
+    static constexpr auto type = MessageType::HandOver;
+    std::uint64_t token = 0;
+    bool judge = false;  // for a disinfection: answer with Judged
+    std::string path;    // absolute, for the records; never opened by the engine
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.number(judge);
+        wire.text(path, longest_path);
+    }
+};
+
+struct HandOverEnd {
+    static constexpr auto type = MessageType::HandOverEnd;
+    std::uint64_t files = 0;  // how many were handed over
+    void fields(auto& wire) { wire.number(files); }
+};
+
+// ---- The coordinator and its workers -------------------------------------------------------------------------------
+
+struct ScanThis {
+    static constexpr auto type = MessageType::ScanThis;
+    std::uint64_t token = 0;
+    void fields(auto& wire) { wire.number(token); }
+};
+
+struct ScanAnswer {
+    static constexpr auto type = MessageType::ScanAnswer;
+    std::uint64_t token = 0;
+    Verdict verdict = Verdict::Unscanned;
+    UnscannedReason reason = UnscannedReason::ScannerFailed;
+    std::string virus;
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.choice(verdict, Verdict::Unscanned);
+        wire.choice(reason, last_unscanned_reason);
+        wire.text(virus, longest_virus_name);
+    }
+};
+
+// ---- jobd and a runner ---------------------------------------------------------------------------------------------
+
+// What the records hold as quarantined: left out of the walk where inode and content still agree.
+struct LeaveOut {
+    static constexpr auto type = MessageType::LeaveOut;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::string sha256;
+    void fields(auto& wire) {
+        wire.number(device);
+        wire.number(inode);
+        wire.text(sha256, 64);
+    }
+};
+
+// With two descriptors: the socket to the coordinator, and an empty file for the list of what the walk found (jobd's,
+// so that neither the account's quota nor the runner's memory limits how many files a home may have).
+struct RunScan {
+    static constexpr auto type = MessageType::RunScan;
+    std::string directory;  // below the home
+    void fields(auto& wire) { wire.text(directory, longest_path); }
+};
+
+// With one descriptor: the socket to the coordinator.
+struct RunDisinfection {
+    static constexpr auto type = MessageType::RunDisinfection;
+    void fields(auto&) {}
+};
+
+struct RunLogCopy {
+    static constexpr auto type = MessageType::RunLogCopy;
+    void fields(auto&) {}
+};
+
+// Open this file and hand it to the coordinator under the token; NotOpened if it cannot be.
+struct Judge {
+    static constexpr auto type = MessageType::Judge;
+    std::uint64_t token = 0;
+    std::string path;
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.text(path, longest_path);
+    }
+};
+
+// Carry out what is recorded as intended. May come a second time for the same intent, after any crash.
+struct Act {
+    static constexpr auto type = MessageType::Act;
+    std::uint64_t token = 0;
+    std::string path;
+    Action action = Action::Ignore;
+    std::string opaque;  // the name it takes on its way, 32 hex digits
+    FileIdentity identity;
+    std::string sha256;
+    std::string virus;
+    bool again = false;  // an earlier attempt may have done some of it
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.text(path, longest_path);
+        wire.choice(action, Action::Quarantine);
+        wire.text(opaque, 32);
+        identity.fields(wire);
+        wire.text(sha256, 64);
+        wire.text(virus, longest_virus_name);
+        wire.number(again);
+    }
+};
+
+enum class LogFile : std::uint8_t { Disinfection = 0, Scan = 1 };
+
+// Begins a log in the home anew.
+struct CopyBegin {
+    static constexpr auto type = MessageType::CopyBegin;
+    LogFile log = LogFile::Disinfection;
+    void fields(auto& wire) { wire.choice(log, LogFile::Scan); }
+};
+
+// One more line: of the disinfection's log a record, of the scan's log a text.
+struct CopyLine {
+    static constexpr auto type = MessageType::CopyLine;
+    Record record;
+    void fields(auto& wire) { record.fields(wire); }
+};
+
+// Answer with CopyDone: whether the log in the home holds every line since CopyBegin, and nothing else.
+struct CopyEnd {
+    static constexpr auto type = MessageType::CopyEnd;
+    void fields(auto&) {}
+};
+
+struct Finish {
+    static constexpr auto type = MessageType::Finish;
+    void fields(auto&) {}
+};
+
+struct WalkProgress {
+    static constexpr auto type = MessageType::WalkProgress;
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    bool walked = false;  // the walk is over: these are the totals
+    void fields(auto& wire) {
+        wire.number(files);
+        wire.number(bytes);
+        wire.number(walked);
+    }
+};
+
+// A file, or a directory (its path ends in a slash), that could not be opened. It counts as one file.
+struct Unreadable {
+    static constexpr auto type = MessageType::Unreadable;
+    std::string path;
+    UnscannedReason reason = UnscannedReason::Unreadable;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(reason, last_unscanned_reason);
+    }
+};
+
+// The scan cannot be done at all; for the owner to read.
+struct WalkFailed {
+    static constexpr auto type = MessageType::WalkFailed;
+    std::string why;
+    void fields(auto& wire) { wire.text(why, longest_message); }
+};
+
+// The runner's last word of a scan: what it handed over and what it reported as unreadable make the total.
+struct HandedOver {
+    static constexpr auto type = MessageType::HandedOver;
+    std::uint64_t handed_over = 0;
+    std::uint64_t unreadable = 0;
+    void fields(auto& wire) {
+        wire.number(handed_over);
+        wire.number(unreadable);
+    }
+};
+
+struct NotOpened {
+    static constexpr auto type = MessageType::NotOpened;
+    std::uint64_t token = 0;
+    std::string why;
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.text(why, longest_message);
+    }
+};
+
+struct Acted {
+    static constexpr auto type = MessageType::Acted;
+    std::uint64_t token = 0;
+    RecordState state = RecordState::Error;  // Deleted, Quarantined or Error
+    std::string message;
+    // Where quarantined: what the file's inode is there (a copy from another file system has a new one).
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.choice(state, RecordState::Info);
+        wire.text(message, longest_message);
+        wire.number(device);
+        wire.number(inode);
+    }
+};
+
+struct CopyDone {
+    static constexpr auto type = MessageType::CopyDone;
+    bool whole = false;
+    std::string problem;
+    void fields(auto& wire) {
+        wire.number(whole);
+        wire.text(problem, longest_message);
+    }
+};
+
+}  // namespace clamscanner
