@@ -1,0 +1,1 @@
+# Unit tests and fuzz targets of this part.
