@@ -62,6 +62,7 @@ enum class MessageType : std::uint16_t {
     FoundUnscanned,
     Judged,
     ScannedAll,
+    JobEnded,
     HandOver = 95,
     HandOverEnd,
     ScanThis = 100,

@@ -21,6 +21,7 @@ namespace clamscanner {
 inline constexpr std::size_t longest_path = 64 * 1024;  // deeper trees are reported by their unreadable directory
 inline constexpr std::size_t longest_message = 1024;
 inline constexpr std::size_t longest_virus_name = 256;
+inline constexpr std::size_t longest_quarantine_record = 80 * 1024;
 inline constexpr std::size_t most_actions = 500'000;
 inline constexpr std::size_t most_entries = 2'000'000;
 inline constexpr std::size_t longest_jobs_question = 24 * 1024 * 1024;
@@ -228,6 +229,13 @@ struct DisinfectionStatus {
 // conversation with the coordinator; the job ends when either closes it.
 struct NewJob {
     static constexpr auto type = MessageType::NewJob;
+    void fields(auto&) {}
+};
+
+// Inside the engine, from the process that holds the signatures: a job of its is over. (A NewJob that it sends back, with
+// its descriptors, is one that wants newer signatures than it has.)
+struct JobEnded {
+    static constexpr auto type = MessageType::JobEnded;
     void fields(auto&) {}
 };
 
@@ -517,15 +525,18 @@ struct Acted {
     std::uint64_t token = 0;
     RecordState state = RecordState::Error;  // Deleted, Quarantined or Error
     std::string message;
-    // Where quarantined: what the file's inode is there (a copy from another file system has a new one).
+    // Where quarantined: what the file's inode is there (a copy from another file system has a new one), and the record
+    // beside it, of which jobd keeps the copy that counts.
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
+    std::string quarantine_record;
     void fields(auto& wire) {
         wire.number(token);
         wire.choice(state, RecordState::Info);
         wire.text(message, longest_message);
         wire.number(device);
         wire.number(inode);
+        wire.text(quarantine_record, longest_quarantine_record);
     }
 };
 

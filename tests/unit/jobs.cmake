@@ -1,1 +1,3 @@
-# Unit tests and fuzz targets of this part.
+# Unit tests and fuzz targets of jobs/.
+add_unit_test(clam_engine clamscanner_scanning)
+target_compile_definitions(clam_engine_test PRIVATE EMBEDDED_SIGNATURES="${PROJECT_SOURCE_DIR}/jobs/signatures")

@@ -1,0 +1,36 @@
+#include "jobs/content_hash.h"
+
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "auth/checked.h"
+#include "auth/random.h"
+
+namespace clamscanner {
+
+std::optional<std::string> content_hash(int fd) {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context(::EVP_MD_CTX_new(), &::EVP_MD_CTX_free);
+    if (!context || ::EVP_DigestInit_ex(context.get(), ::EVP_sha256(), nullptr) != 1) return std::nullopt;
+    char chunk[64 * 1024];
+    for (off_t at = 0;;) {
+        const auto got = uninterrupted([&] { return ::pread(fd, chunk, sizeof chunk, at); });
+        if (got < 0) return std::nullopt;
+        if (got == 0) break;
+        if (::EVP_DigestUpdate(context.get(), chunk, static_cast<std::size_t>(got)) != 1) return std::nullopt;
+        at += got;
+    }
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (::EVP_DigestFinal_ex(context.get(), digest, &size) != 1) return std::nullopt;
+    return hex(digest, size);
+}
+
+FileIdentity identity_of(const struct stat& status) noexcept {
+    return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
+            static_cast<std::uint64_t>(status.st_size),
+            static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+}  // namespace clamscanner

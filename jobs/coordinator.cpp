@@ -1,0 +1,412 @@
+#include "jobs/coordinator.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "auth/checked.h"
+#include "auth/log.h"
+#include "auth/random.h"
+#include "jobs/content_hash.h"
+#include "jobs/mailbox.h"
+#include "jobs/test_virus.h"
+#include "jobs/worker.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A clean verdict is provisional until its worker finds a test virus again: after so many files, or so long.
+constexpr std::size_t test_every_files = 256;
+constexpr auto test_every = 10s;
+constexpr auto test_time_limit = 60s;
+constexpr auto progress_interval = 200ms;
+constexpr auto grace_beyond_scan_time = 15s;
+constexpr int most_failed_starts = 3;
+constexpr std::size_t most_linked = 100'000;
+
+std::size_t worker_count(const Config& config) {
+    if (config.engine.scan_workers != 0) return config.engine.scan_workers;
+    return std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Coordinator::Worker::~Worker() {
+    process = ChildProcess();  // first the process, then its directory
+    std::error_code ignored;
+    if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
+}
+
+Coordinator::Coordinator(const Config& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner)
+    : config_(config),
+      engine_(engine),
+      jobd_(std::move(jobd)),
+      runner_(std::move(runner)),
+      plain_test_(sealed_file(test_virus())),
+      zipped_test_(sealed_file(zipped_test_virus())),
+      room_(config.paths.run_directory + "/engine/tmp/" + random_hex(8)) {
+    checked(::mkdir(room_.c_str(), 0700), "make the job's temporary directory");
+    set_blocking(jobd_.get(), true);
+    set_blocking(runner_.get(), false);
+    workers_.resize(worker_count(config));
+}
+
+Coordinator::~Coordinator() {
+    workers_.clear();
+    std::error_code ignored;
+    std::filesystem::remove_all(room_, ignored);
+}
+
+template <class Message>
+void Coordinator::tell(Message&& message) {
+    // jobd takes everything or is gone, and then the job is.
+    if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes)
+        throw std::runtime_error("jobd ended the job");
+}
+
+void Coordinator::run() {
+    for (std::size_t slot = 0; slot < workers_.size(); ++slot) start_worker(slot);
+    idle_since_ = Clock::now();
+    while (!all_done()) {
+        give_work();
+        wait();
+        check_deadlines();
+        tell_progress(false);
+    }
+    tell_progress(true);
+    tell(ScannedAll{taken_, progress_.clean_files});
+    // jobd closes when it has written down what it was told.
+    Packet packet;
+    static_cast<void>(receive_packet(jobd_.get(), packet));
+}
+
+bool Coordinator::all_done() const {
+    return announced_ && ready_told_ && waiting_.empty() &&
+           std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+               return !worker->scanning && worker->testing == Test::None && worker->unconfirmed.empty();
+           });
+}
+
+// ---- Workers -------------------------------------------------------------------------------------------------------
+
+void Coordinator::start_worker(std::size_t slot) {
+    auto worker = std::make_unique<Worker>();
+    worker->directory = room_ + "/" + random_hex(8);
+    checked(::mkdir(worker->directory.c_str(), 0700), "make a worker's temporary directory");
+    auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+    const pid_t pid = checked(::fork(), "fork a worker");
+    if (pid == 0) work(engine_, std::move(theirs), worker->directory);
+    worker->process = ChildProcess(pid);
+    worker->socket = std::move(ours);
+    worker->confirmed_at = Clock::now();
+    workers_[slot] = std::move(worker);
+    test(*workers_[slot], Test::Plain);
+}
+
+// The worker died, hung, lied or found no virus where there was one. What it called clean since its last good test is
+// scanned again; what it was scanning gets one more try.
+void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
+    Worker& worker = *workers_[slot];
+    const bool was_proven = worker.proven;
+    std::vector<FilePtr> again = std::move(worker.unconfirmed);
+    if (worker.scanning) again.push_back(std::move(worker.scanning));
+    for (auto& file : again) {
+        const bool to_blame = failed_test || file == again.back();
+        if (file->tried && to_blame) {
+            give_up(*file, UnscannedReason::ScannerFailed);
+            continue;
+        }
+        file->tried = file->tried || to_blame;
+        file->answer.reset();
+        waiting_.push_front(std::move(file));
+    }
+    failed_starts_ = was_proven ? 0 : failed_starts_ + 1;
+    if (failed_starts_ >= most_failed_starts)
+        throw SignatureError("the virus scanner does not find a test virus, so it is not trusted with any file");
+    start_worker(slot);
+}
+
+void Coordinator::question(Worker& worker, int fd) {
+    worker.token = next_token_++;
+    if (send_message(worker.socket.get(), ScanThis{worker.token}, {fd}) == Sent::Yes) return;
+    // It died before; its socket tells wait() so.
+}
+
+void Coordinator::test(Worker& worker, Test test) {
+    worker.testing = test;
+    worker.deadline = Clock::now() + test_time_limit;
+    question(worker, test == Test::Plain ? plain_test_.get() : zipped_test_.get());
+}
+
+void Coordinator::give(Worker& worker, FilePtr file) {
+    worker.deadline = Clock::now() + std::chrono::seconds(config_.engine.max_scan_seconds) + grace_beyond_scan_time;
+    progress_.current_file = file->names.front();
+    question(worker, file->fd.get());
+    worker.scanning = std::move(file);
+}
+
+bool Coordinator::wants_test(const Worker& worker, bool nothing_to_scan) const {
+    if (worker.unconfirmed.empty()) return false;
+    if (worker.unconfirmed.size() >= test_every_files || Clock::now() - worker.confirmed_at > test_every) return true;
+    // Somebody waits for these: the end of the job, or the answer about one file.
+    return nothing_to_scan && (announced_ || worker.unconfirmed.back()->judge);
+}
+
+void Coordinator::give_work() {
+    for (auto& worker : workers_) {
+        if (worker->scanning || worker->testing != Test::None) continue;
+        if (wants_test(*worker, waiting_.empty())) {
+            test(*worker, Test::Plain);
+        } else if (!waiting_.empty()) {
+            FilePtr next = std::move(waiting_.front());
+            waiting_.pop_front();
+            give(*worker, std::move(next));
+        }
+    }
+}
+
+void Coordinator::take_answer(std::size_t slot) {
+    Worker& worker = *workers_[slot];
+    ScanAnswer answer;
+    try {
+        Packet packet;
+        const Got got = receive_packet(worker.socket.get(), packet);
+        if (got == Got::WouldBlock) return;
+        if (got == Got::PeerGone) throw Malformed("it ended");
+        if (!packet.descriptors.empty()) throw Malformed("it sent a descriptor");
+        answer = decode<ScanAnswer>(packet.bytes);
+        if (answer.token != worker.token || (!worker.scanning && worker.testing == Test::None))
+            throw Malformed("it answered what was not asked");
+        // Our library call makes printable names of at most this length; a worker that says otherwise is not ours.
+        if ((answer.verdict == Verdict::Infected) == answer.virus.empty() || printable(answer.virus) != answer.virus)
+            throw Malformed("its verdict makes no sense");
+    } catch (const Malformed& wrong) {
+        log_line(Severity::Warning, std::string("a worker is replaced: ") + wrong.what());
+        replace_worker(slot, false);
+        return;
+    }
+    if (worker.testing != Test::None) {
+        settle_test(slot, answer.verdict == Verdict::Infected);
+        return;
+    }
+    FilePtr file = std::move(worker.scanning);
+    worker.scanning.reset();
+    if (!file->counted) {
+        file->counted = true;
+        progress_.scanned_files += file->names.size();
+        progress_.scanned_bytes += file->identity.size * file->names.size();
+    }
+    if (answer.verdict == Verdict::Clean) {
+        file->answer = answer;
+        worker.unconfirmed.push_back(std::move(file));
+    } else {
+        believe(*file, answer);
+    }
+}
+
+void Coordinator::settle_test(std::size_t slot, bool found) {
+    Worker& worker = *workers_[slot];
+    if (!found) {
+        log_line(Severity::Error, "a worker did not find its test virus: what it called clean is scanned again");
+        replace_worker(slot, true);
+        return;
+    }
+    if (worker.testing == Test::Plain) {
+        test(worker, Test::Zipped);
+        return;
+    }
+    worker.testing = Test::None;
+    worker.proven = true;
+    worker.confirmed_at = Clock::now();
+    for (const auto& file : std::exchange(worker.unconfirmed, {})) believe(*file, *file->answer);
+    tell_ready_once();
+}
+
+void Coordinator::tell_ready_once() {
+    if (std::exchange(ready_told_, true)) return;
+    tell(ScannerReady{engine_.signatures(), engine_.embedded_only()});
+}
+
+// ---- Verdicts ------------------------------------------------------------------------------------------------------
+
+void Coordinator::believe(File& file, const ScanAnswer& answer) {
+    file.answer = answer;
+    file.final = true;
+    if (file.judge) {
+        tell_judgement(file);
+    } else if (answer.verdict == Verdict::Clean) {
+        progress_.clean_files += file.names.size();
+    } else {
+        for (const auto& name : file.names) tell_found(file, name);
+    }
+    // It may stay known for its further links: without its descriptor and the names that are told.
+    file.names.clear();
+    file.fd.reset();
+}
+
+void Coordinator::give_up(File& file, UnscannedReason reason) {
+    if (!std::exchange(file.counted, true)) {
+        progress_.scanned_files += file.names.size();
+        progress_.scanned_bytes += file.identity.size * file.names.size();
+    }
+    ScanAnswer answer;
+    answer.reason = reason;
+    believe(file, answer);
+}
+
+void Coordinator::tell_found(const File& file, const std::string& name) {
+    if (file.answer->verdict == Verdict::Infected)
+        tell(FoundInfected{name, file.answer->virus, file.identity});
+    else
+        tell(FoundUnscanned{name, file.answer->reason});
+}
+
+void Coordinator::tell_judgement(const File& file) {
+    Judged judged;
+    judged.token = file.token;
+    judged.verdict = file.answer->verdict;
+    judged.reason = file.answer->reason;
+    judged.virus = file.answer->virus;
+    judged.identity = file.identity;
+    judged.links = file.links;
+    if (judged.verdict == Verdict::Infected) {
+        char head[mailbox_head];
+        const auto got = ::pread(file.fd.get(), head, sizeof head, 0);
+        const auto hash = got < 0 ? std::nullopt : content_hash(file.fd.get());
+        if (hash) {
+            judged.mailbox = looks_like_mailbox({head, static_cast<std::size_t>(got)});
+            judged.sha256 = *hash;
+        } else {
+            judged.verdict = Verdict::Unscanned;
+            judged.reason = UnscannedReason::Unreadable;
+        }
+    }
+    tell(judged);
+}
+
+// ---- Files from the runner -----------------------------------------------------------------------------------------
+
+void Coordinator::take_file() {
+    Packet packet;
+    const Got got = receive_packet(runner_.get(), packet);
+    if (got == Got::WouldBlock) return;
+    if (got == Got::PeerGone) {
+        runner_gone_ = true;
+        return;
+    }
+    if (is<HandOverEnd>(packet.bytes)) {
+        announced_ = decode<HandOverEnd>(packet.bytes).files;
+        if (*announced_ != taken_) throw Malformed("the runner miscounted what it handed over");
+        return;
+    }
+    if (announced_) throw Malformed("the runner hands over after the end");
+    accept_file(decode<HandOver>(packet.bytes), packet.only_descriptor());
+}
+
+void Coordinator::accept_file(HandOver message, UniqueFd fd) {
+    ++taken_;
+    auto file = std::make_shared<File>();
+    file->token = message.token;
+    file->judge = message.judge;
+    file->names.push_back(std::move(message.path));
+    file->fd = std::move(fd);
+    struct stat status {};
+    const int flags = ::fcntl(file->fd.get(), F_GETFL);
+    // A directory, a pipe or a descriptor that cannot be read would be called clean by libclamav.
+    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0 ||
+        ::fstat(file->fd.get(), &status) < 0 || !S_ISREG(status.st_mode)) {
+        give_up(*file, UnscannedReason::Unreadable);
+        return;
+    }
+    file->identity = identity_of(status);
+    file->links = static_cast<std::uint32_t>(std::min<nlink_t>(status.st_nlink, UINT32_MAX));
+    if (file->identity.size > config_.engine.max_file_bytes) {
+        give_up(*file, UnscannedReason::TooLarge);
+        return;
+    }
+    if (!file->judge && file->links > 1) {
+        const std::pair key(file->identity.device, file->identity.inode);
+        const auto known = linked_.find(key);
+        if (known != linked_.end() && known->second->identity == file->identity) {
+            File& same = *known->second;
+            if (same.counted) {
+                ++progress_.scanned_files;
+                progress_.scanned_bytes += same.identity.size;
+            }
+            if (!same.final)
+                same.names.push_back(std::move(file->names.front()));
+            else if (same.answer->verdict == Verdict::Clean)
+                ++progress_.clean_files;
+            else
+                tell_found(same, file->names.front());
+            return;
+        }
+        if (linked_.size() < most_linked) linked_[key] = file;
+    }
+    waiting_.push_back(std::move(file));
+}
+
+// ---- Time ----------------------------------------------------------------------------------------------------------
+
+void Coordinator::tell_progress(bool even_if_recent) {
+    const auto now = Clock::now();
+    const bool idle = waiting_.empty() && std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+                          return !worker->scanning && worker->testing == Test::None;
+                      });
+    if (!idle) idle_since_ = now;
+    progress_.waits_for_runner = ready_told_ && idle && !announced_ && now - idle_since_ > progress_interval;
+    if (!even_if_recent && now - progress_told_at_ < progress_interval) return;
+    const bool changed = progress_.scanned_files != told_.scanned_files || progress_.clean_files != told_.clean_files ||
+                         progress_.waits_for_runner != told_.waits_for_runner ||
+                         progress_.current_file != told_.current_file;
+    if (!changed || !ready_told_) return;
+    tell(progress_);
+    told_ = progress_;
+    progress_told_at_ = now;
+}
+
+void Coordinator::wait() {
+    std::vector<pollfd> watched;
+    // jobd says nothing: what comes from it is the end.
+    watched.push_back({jobd_.get(), POLLIN, 0});
+    const bool room_for_more = waiting_.size() < 2 * workers_.size() && !runner_gone_;
+    watched.push_back({runner_.get(), static_cast<short>(room_for_more ? POLLIN : 0), 0});
+    if (runner_gone_) watched.back().fd = -1;
+    for (const auto& worker : workers_) watched.push_back({worker->socket.get(), POLLIN, 0});
+    if (::poll(watched.data(), watched.size(), 200) < 0) {
+        if (errno == EINTR) return;
+        throw_errno("wait for verdicts");
+    }
+    if (watched[0].revents != 0) throw std::runtime_error("jobd ended the job");
+    for (std::size_t slot = 0; slot < workers_.size(); ++slot)
+        if (watched[2 + slot].revents != 0) take_answer(slot);
+    if (watched[1].revents != 0) take_file();
+}
+
+void Coordinator::check_deadlines() {
+    const auto now = Clock::now();
+    for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
+        Worker& worker = *workers_[slot];
+        if (now < worker.deadline) continue;
+        if (worker.testing != Test::None) {
+            replace_worker(slot, true);
+        } else if (worker.scanning) {
+            log_line(Severity::Warning, "a worker is replaced: it took longer than the time limit for a file");
+            FilePtr slow = std::move(worker.scanning);
+            worker.scanning.reset();
+            give_up(*slow, UnscannedReason::TimeLimit);
+            replace_worker(slot, false);
+        }
+    }
+}
+
+}  // namespace clamscanner

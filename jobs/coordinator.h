@@ -1,0 +1,111 @@
+// One job's judge. A child of the process that holds the signatures, as the engine's system user: it takes descriptors
+// from the account's runner, gives them to its workers and tells jobd the verdicts. Neither the runner's words nor a
+// worker's are trusted: it asks the kernel what a descriptor is, and believes a worker's "clean" only after that worker
+// found a test virus that looked like any other file to it.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "auth/child_process.h"
+#include "auth/socket.h"
+#include "jobs/clam_engine.h"
+
+namespace clamscanner {
+
+class Coordinator {
+   public:
+    Coordinator(const Config& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner);
+    ~Coordinator();
+    Coordinator(const Coordinator&) = delete;
+    Coordinator& operator=(const Coordinator&) = delete;
+    // Until jobd or the last verdict ends the job. Throws what the job cannot go on after.
+    void run();
+
+   private:
+    // A file on its way to a verdict, with every name it was handed over under.
+    struct File {
+        std::uint64_t token = 0;
+        bool judge = false;
+        std::vector<std::string> names;
+        UniqueFd fd;
+        FileIdentity identity;
+        std::uint32_t links = 1;
+        bool counted = false;      // in the progress told
+        bool tried = false;        // a worker failed on it once
+        std::optional<ScanAnswer> answer;
+        bool final = false;        // the answer is believed
+    };
+    using FilePtr = std::shared_ptr<File>;
+
+    enum class Test { None, Plain, Zipped };
+    struct Worker {
+        ChildProcess process;
+        UniqueFd socket;
+        std::string directory;
+        FilePtr scanning;
+        Test testing = Test::None;
+        std::uint64_t token = 0;  // of the question it owes an answer to
+        Deadline deadline;
+        std::vector<FilePtr> unconfirmed;
+        Deadline confirmed_at;
+        bool proven = false;  // passed its first test
+        ~Worker();
+        Worker() = default;
+        Worker(const Worker&) = delete;
+        Worker& operator=(const Worker&) = delete;
+    };
+
+    void start_worker(std::size_t slot);
+    void replace_worker(std::size_t slot, bool failed_test);
+    void give_work();
+    void give(Worker& worker, FilePtr file);
+    void test(Worker& worker, Test test);
+    void question(Worker& worker, int fd);
+    [[nodiscard]] bool wants_test(const Worker& worker, bool nothing_to_scan) const;
+    void take_answer(std::size_t slot);
+    void settle_test(std::size_t slot, bool found);
+    void believe(File& file, const ScanAnswer& answer);
+    void give_up(File& file, UnscannedReason reason);
+    void take_file();
+    void accept_file(HandOver message, UniqueFd fd);
+    void tell_judgement(const File& file);
+    void tell_found(const File& file, const std::string& name);
+    void tell_progress(bool even_if_recent);
+    void tell_ready_once();
+    void wait();
+    void check_deadlines();
+    template <class Message>
+    void tell(Message&& message);
+    [[nodiscard]] bool all_done() const;
+
+    const Config& config_;
+    ClamEngine& engine_;
+    UniqueFd jobd_;
+    UniqueFd runner_;
+    UniqueFd plain_test_;
+    UniqueFd zipped_test_;
+    std::string room_;  // the job's temporary directory
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::deque<FilePtr> waiting_;
+    // Files with several names, so that each is scanned once. Bounded: beyond it a name more is a scan more.
+    std::map<std::pair<std::uint64_t, std::uint64_t>, FilePtr> linked_;
+    ScanProgress progress_;
+    ScanProgress told_;
+    Deadline progress_told_at_;
+    Deadline idle_since_;
+    std::uint64_t taken_ = 0;
+    std::uint64_t next_token_ = 1;
+    std::optional<std::uint64_t> announced_;  // by HandOverEnd
+    int failed_starts_ = 0;
+    bool ready_told_ = false;
+    bool runner_gone_ = false;
+};
+
+}  // namespace clamscanner

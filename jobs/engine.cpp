@@ -1,0 +1,203 @@
+// clamscanner-engine: scans what it is handed, for jobd alone, as a system user of its own that can open no user's file.
+//
+// This process stays small. At the first job it forks the one that loads the signatures (signature_host.h), passes every
+// job on to it, and lets it go when no job came for engine.idle_minutes, or when the signatures changed: then a new one
+// takes the next jobs while the old one finishes its own. SECURITY: only jobd's user may ask, which the kernel attests;
+// the hostile bytes are read two processes further down (worker.h).
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "auth/become_user.h"
+#include "auth/checked.h"
+#include "auth/child_process.h"
+#include "auth/config.h"
+#include "auth/event_loop.h"
+#include "auth/log.h"
+#include "auth/priority.h"
+#include "auth/service.h"
+#include "auth/socket.h"
+#include "jobs/messages.h"
+#include "jobs/signature_host.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience_for_the_question = 5s;
+constexpr std::size_t most_unasked = 64;
+
+class Engine {
+   public:
+    Engine(const Config& config, uid_t jobd) : config_(config), jobd_(jobd) {
+        const std::string tmp = config.paths.run_directory + "/engine/tmp";
+        // Whatever a predecessor was killed over.
+        std::filesystem::remove_all(tmp);
+        checked(::mkdir(tmp.c_str(), 0700), "make the directory for temporary files");
+        listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
+        loop_.stop_on_signals();
+        loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_jobd(); });
+    }
+
+    void run() {
+        notify_supervisor("READY=1");
+        loop_.run();
+        notify_supervisor("STOPPING=1");
+    }
+
+   private:
+    struct Host {
+        ChildProcess process;
+        UniqueFd socket;
+        std::size_t jobs = 0;
+        EventLoop::TimerId idle_timer = 0;
+    };
+    struct Unasked {
+        UniqueFd connection;
+        EventLoop::TimerId timer;
+    };
+
+    void accept_jobd() {
+        UniqueFd connection = accept_from(listener_.get());
+        if (!connection || peer_of(connection.get()).uid != jobd_ || unasked_.size() >= most_unasked) return;
+        const int fd = connection.get();
+        const auto timer = loop_.after(patience_for_the_question, [this, fd] { drop(fd); });
+        unasked_.emplace(fd, Unasked{std::move(connection), timer});
+        loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_question(fd); });
+    }
+
+    UniqueFd drop(int fd) {
+        loop_.forget(fd);
+        auto found = unasked_.extract(fd);
+        loop_.cancel(found.mapped().timer);
+        return std::move(found.mapped().connection);
+    }
+
+    void take_question(int fd) {
+        try {
+            Packet packet;
+            const Got got = receive_packet(fd, packet);
+            if (got == Got::WouldBlock) return;
+            const UniqueFd connection = drop(fd);
+            if (got == Got::PeerGone) return;
+            static_cast<void>(decode<NewJob>(packet.bytes));
+            pass_on(connection, packet.only_descriptor());
+        } catch (const Malformed& wrong) {
+            log_line(Severity::Warning, std::string("jobd said what is no question: ") + wrong.what());
+            if (unasked_.contains(fd)) drop(fd);
+        }
+    }
+
+    void pass_on(const UniqueFd& connection, const UniqueFd& runner) {
+        if (!host_) start_host();
+        ++host_->jobs;
+        loop_.cancel(std::exchange(host_->idle_timer, 0));
+        if (send_message(host_->socket.get(), NewJob{}, {connection.get(), runner.get()}) != Sent::Yes)
+            log_line(Severity::Error, "a job could not be passed on; jobd will try again");
+    }
+
+    void start_host() {
+        auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+        const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
+        if (pid == 0) {
+            // Nothing of ours but the one socket: a stray copy of the listener would keep the address taken.
+            const int kept = 3;
+            if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
+                die("close what the signature host must not have");
+            hold_signatures(config_, UniqueFd(kept));
+        }
+        host_ = std::make_unique<Host>();
+        host_->process = ChildProcess(pid);
+        host_->socket = std::move(ours);
+        set_blocking(host_->socket.get(), false);
+        loop_.watch(host_->socket.get(), EPOLLIN, [this, host = host_.get()](std::uint32_t) { hear(*host); });
+    }
+
+    void hear(Host& host) {
+        Packet packet;
+        const Got got = receive_packet(host.socket.get(), packet);
+        if (got == Got::WouldBlock) return;
+        if (got == Got::PeerGone) {
+            log_line(Severity::Info, "the process that held the signatures ended");
+            remove(host);
+        } else if (is<JobEnded>(packet.bytes)) {
+            end_job(host);
+        } else {
+            static_cast<void>(decode<NewJob>(packet.bytes));
+            if (packet.descriptors.size() != 2) throw Malformed("a job came back without its descriptors");
+            log_line(Severity::Info, "the signatures changed: loading them anew");
+            --host.jobs;
+            if (host_.get() == &host) retire();
+            pass_on(packet.descriptors[0], packet.descriptors[1]);
+        }
+    }
+
+    void end_job(Host& host) {
+        if (host.jobs > 0) --host.jobs;
+        if (host.jobs > 0 || config_.engine.idle_minutes == 0 || host_.get() != &host) return;
+        host.idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
+            log_line(Severity::Info, "no scan for a while: the signatures are let go");
+            retire();
+        });
+    }
+
+    // The host sees its socket shut and ends after its last job; we reap it when it closes the other end.
+    void retire() {
+        loop_.cancel(std::exchange(host_->idle_timer, 0));
+        checked(::shutdown(host_->socket.get(), SHUT_WR), "retire a signature host");
+        retired_.push_back(std::move(host_));
+    }
+
+    void remove(Host& host) {
+        loop_.forget(host.socket.get());
+        loop_.cancel(std::exchange(host.idle_timer, 0));
+        if (host_.get() == &host) {
+            host_.reset();
+        } else {
+            std::erase_if(retired_, [&](const auto& retired) { return retired.get() == &host; });
+        }
+    }
+
+    const Config& config_;
+    const uid_t jobd_;
+    EventLoop loop_;
+    UniqueFd listener_;
+    std::map<int, Unasked> unasked_;
+    std::unique_ptr<Host> host_;
+    std::vector<std::unique_ptr<Host>> retired_;
+};
+
+int run_engine(int argc, char** argv) {
+    const Config config = read_config(config_file_of(argc, argv));
+    refuse_root();
+    give_up_privileges();
+    occupy_standard_descriptors();
+    use_idle_priority();
+    Account jobd;
+    if (!find_account(config.jobs.user, jobd)) throw ConfigError("jobs.user: there is no user " + config.jobs.user);
+    Engine(config, jobd.uid).run();
+    return 0;
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    clamscanner::name_this_program("clamscanner-engine");
+    try {
+        return clamscanner::run_engine(argc, argv);
+    } catch (const clamscanner::ConfigError& error) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, error.what());
+        return 78;
+    } catch (const std::exception& fault) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, fault.what());
+        return 70;
+    }
+}

@@ -1,0 +1,129 @@
+#include "jobs/signature_host.h"
+
+#include <signal.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "auth/child_process.h"
+#include "auth/checked.h"
+#include "auth/event_loop.h"
+#include "auth/log.h"
+#include "auth/socket.h"
+#include "jobs/clam_engine.h"
+#include "jobs/coordinator.h"
+
+namespace clamscanner {
+namespace {
+
+class SignatureHost {
+   public:
+    SignatureHost(const Config& config, UniqueFd engine) : config_(config), socket_(std::move(engine)) {}
+
+    void run() {
+        try {
+            signatures_.emplace(config_);
+            log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
+                                         (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
+        } catch (const SignatureError& error) {
+            log_line(Severity::Error, error.what());
+            broken_ = error.what();
+        }
+        loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_job(); });
+        loop_.run();
+    }
+
+   private:
+    void take_job() {
+        Packet packet;
+        switch (receive_packet(socket_.get(), packet)) {
+            case Got::WouldBlock: return;
+            case Got::PeerGone:
+                loop_.forget(socket_.get());
+                retiring_ = true;
+                stop_if_over();
+                return;
+            case Got::Packet: break;
+        }
+        static_cast<void>(decode<NewJob>(packet.bytes));
+        if (packet.descriptors.size() != 2) throw Malformed("a job comes without its descriptors");
+        UniqueFd jobd = std::move(packet.descriptors[0]);
+        UniqueFd runner = std::move(packet.descriptors[1]);
+        if (!broken_.empty()) {
+            static_cast<void>(send_message(jobd.get(), ScannerFailed{"the signature database could not be loaded"}));
+            tell_ended();
+            // The next job finds a fresh host, which tries to load anew.
+            loop_.stop();
+            return;
+        }
+        if (signatures_->outdated()) {
+            if (send_message(socket_.get(), NewJob{}, {jobd.get(), runner.get()}) != Sent::Yes) loop_.stop();
+            return;
+        }
+        const pid_t pid = checked(::fork(), "fork a coordinator");
+        if (pid == 0) coordinate(std::move(jobd), std::move(runner));
+        ChildProcess coordinator(pid);
+        const int pidfd = coordinator.pidfd();
+        coordinators_.emplace(pidfd, std::move(coordinator));
+        loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
+    }
+
+    [[noreturn]] void coordinate(UniqueFd jobd, UniqueFd runner) noexcept {
+        // Our copies of the host's descriptors and children must not act: this process never unwinds through them.
+        try {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            ::close(socket_.get());
+            const int told = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
+            try {
+                Coordinator(config_, *signatures_, std::move(jobd), std::move(runner)).run();
+            } catch (const SignatureError& error) {
+                log_line(Severity::Error, error.what());
+                static_cast<void>(send_message(told, ScannerFailed{error.what()}));
+            }
+            ::_exit(0);
+        } catch (const std::exception& fault) {
+            log_line(Severity::Info, std::string("a job ended early: ") + fault.what());
+            ::_exit(1);
+        }
+    }
+
+    void end_job(int pidfd) {
+        loop_.forget(pidfd);
+        coordinators_.erase(pidfd);
+        tell_ended();
+        stop_if_over();
+    }
+
+    void tell_ended() {
+        if (!retiring_) static_cast<void>(send_message(socket_.get(), JobEnded{}));
+    }
+
+    void stop_if_over() {
+        if (retiring_ && coordinators_.empty()) loop_.stop();
+    }
+
+    const Config& config_;
+    UniqueFd socket_;
+    EventLoop loop_;
+    std::optional<ClamEngine> signatures_;
+    std::string broken_;
+    std::map<int, ChildProcess> coordinators_;
+    bool retiring_ = false;
+};
+
+}  // namespace
+
+void hold_signatures(const Config& config, UniqueFd engine) noexcept {
+    try {
+        reset_signals();
+        checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");
+        SignatureHost(config, std::move(engine)).run();
+        ::_exit(0);
+    } catch (const std::exception& fault) {
+        die(std::string("signature host: ") + fault.what());
+    }
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,14 @@
+// The one process that holds the compiled signatures: forked from the engine at the first job, single-threaded, forks a
+// coordinator for each job. Ends when the engine closes its socket and the last job is over.
+#pragma once
+
+#include "auth/config.h"
+#include "auth/unique_fd.h"
+
+namespace clamscanner {
+
+// In a fresh child of the engine. `engine` brings NewJob with two descriptors (jobd's connection, the runner's socket);
+// JobEnded goes back, and NewJob itself where the signatures changed meanwhile.
+[[noreturn]] void hold_signatures(const Config& config, UniqueFd engine) noexcept;
+
+}  // namespace clamscanner

@@ -1,0 +1,56 @@
+#include "jobs/worker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "auth/checked.h"
+#include "auth/event_loop.h"
+#include "auth/log.h"
+#include "auth/socket.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr int socket_number = 3;
+
+// What a worker gives up before its first foreign byte.
+UniqueFd enter_room(const UniqueFd& coordinator) {
+    reset_signals();
+    checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the coordinator");
+    checked(::dup2(coordinator.get(), socket_number), "place the socket");
+    checked(::syscall(SYS_close_range, socket_number + 1, ~0U, 0), "close what a worker must not have");
+    checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "renounce new privileges");
+    checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
+    const rlimit none{0, 0};
+    checked(::setrlimit(RLIMIT_CORE, &none), "forbid core files");
+    ::tzset();  // reads a file, which must be done before the room is closed
+    return UniqueFd(socket_number);
+}
+
+}  // namespace
+
+void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary_directory) noexcept {
+    try {
+        const UniqueFd socket = enter_room(coordinator);
+        static_cast<void>(coordinator.release());  // its number is closed already
+        engine.use_temporary_directory(temporary_directory);
+        Packet packet;
+        while (receive_packet(socket.get(), packet) == Got::Packet) {
+            const auto question = decode<ScanThis>(packet.bytes);
+            const UniqueFd file = packet.only_descriptor();
+            ScanAnswer answer = engine.scan(file.get());
+            answer.token = question.token;
+            if (send_message(socket.get(), answer) != Sent::Yes) break;
+        }
+        ::_exit(0);
+    } catch (const std::exception& fault) {
+        die(std::string("worker: ") + fault.what());
+    }
+}
+
+}  // namespace clamscanner
