@@ -1,15 +1,11 @@
 #include "jobs/clam_engine.h"
 
 #include <clamav.h>
-#include <dirent.h>
-#include <sys/stat.h>
 
-#include <algorithm>
-#include <cstring>
-#include <filesystem>
 #include <string_view>
 
 #include "auth/log.h"
+#include "jobs/signature_directory.h"
 
 namespace clamscanner {
 namespace {
@@ -29,17 +25,6 @@ void initialise_library() {
         return true;
     }();
     static_cast<void>(once);
-}
-
-bool holds_a_database(const std::string& directory) {
-    static constexpr std::string_view endings[] = {".cvd", ".cld", ".cud", ".hdb", ".hsb", ".ndb", ".ldb", ".mdb",
-                                                   ".msb", ".hdu", ".ndu", ".ldu", ".mdu", ".cdb", ".yar", ".yara"};
-    std::error_code unreadable;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable)) {
-        const auto ending = entry.path().extension().string();
-        if (std::find(std::begin(endings), std::end(endings), ending) != std::end(endings)) return true;
-    }
-    return false;
 }
 
 UnscannedReason reason_of(cl_error_t error) noexcept {
@@ -116,7 +101,7 @@ ClamEngine::ClamEngine(const Config& config) : signature_directory_(config.paths
     };
     stat_.reset(new cl_stat{});
     if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
-    embedded_only_ = !holds_a_database(signature_directory_);
+    embedded_only_ = !holds_signatures(signature_directory_);
     if (!embedded_only_) signatures_ += load(signature_directory_);
     signatures_ += load(config.paths.embedded_signature_directory);
     if (const cl_error_t result = ::cl_engine_compile(engine_.get()); result != CL_SUCCESS)
@@ -133,7 +118,7 @@ void ClamEngine::set_number(int field, std::uint64_t value, const char* what) {
 
 bool ClamEngine::outdated() const {
     // A directory that could not be examined at the start is examined again: it may hold a database by now.
-    if (!stat_) return holds_a_database(signature_directory_);
+    if (!stat_) return holds_signatures(signature_directory_);
     return ::cl_statchkdir(stat_.get()) == 1;
 }
 

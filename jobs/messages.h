@@ -21,7 +21,6 @@ namespace clamscanner {
 inline constexpr std::size_t longest_path = 64 * 1024;  // deeper trees are reported by their unreadable directory
 inline constexpr std::size_t longest_message = 1024;
 inline constexpr std::size_t longest_virus_name = 256;
-inline constexpr std::size_t longest_quarantine_record = 80 * 1024;
 inline constexpr std::size_t most_actions = 500'000;
 inline constexpr std::size_t most_entries = 2'000'000;
 inline constexpr std::size_t longest_jobs_question = 24 * 1024 * 1024;
@@ -79,6 +78,33 @@ struct FileIdentity {
         wire.number(mtime_ns);
     }
     bool operator==(const FileIdentity&) const = default;
+};
+
+struct ExtendedAttribute {
+    std::string name;
+    std::string value;
+    void fields(auto& wire) {
+        wire.text(name, 255);
+        wire.text(value, 64 * 1024);
+    }
+};
+inline constexpr std::size_t most_attribute_bytes = 64 * 1024;
+
+// What a file has beyond its content: all it takes to put it back as it was. jobd keeps it; the JSON record beside a
+// quarantined file is for the owner's eyes.
+struct FileMetadata {
+    std::uint32_t owner = 0;
+    std::uint32_t group = 0;
+    std::uint32_t mode = 0;  // permission bits
+    std::int64_t atime_ns = 0;
+    std::vector<ExtendedAttribute> attributes;
+    void fields(auto& wire) {
+        wire.number(owner);
+        wire.number(group);
+        wire.number(mode);
+        wire.number(atime_ns);
+        wire.list(attributes, 256);
+    }
 };
 
 // One record of a disinfection's log (api.md, section 4).
@@ -408,7 +434,7 @@ struct RunLogCopy {
     void fields(auto&) {}
 };
 
-// Open this file and hand it to the coordinator under the token; NotOpened if it cannot be.
+// Open this file, say Opened and hand it to the coordinator under the token; NotOpened if it cannot be.
 struct Judge {
     static constexpr auto type = MessageType::Judge;
     std::uint64_t token = 0;
@@ -429,6 +455,7 @@ struct Act {
     FileIdentity identity;
     std::string sha256;
     std::string virus;
+    FileMetadata metadata;
     bool again = false;  // an earlier attempt may have done some of it
     void fields(auto& wire) {
         wire.number(token);
@@ -438,6 +465,7 @@ struct Act {
         identity.fields(wire);
         wire.text(sha256, 64);
         wire.text(virus, longest_virus_name);
+        metadata.fields(wire);
         wire.number(again);
     }
 };
@@ -510,6 +538,17 @@ struct HandedOver {
     }
 };
 
+// Said before the file is handed to the coordinator.
+struct Opened {
+    static constexpr auto type = MessageType::Opened;
+    std::uint64_t token = 0;
+    FileMetadata metadata;
+    void fields(auto& wire) {
+        wire.number(token);
+        metadata.fields(wire);
+    }
+};
+
 struct NotOpened {
     static constexpr auto type = MessageType::NotOpened;
     std::uint64_t token = 0;
@@ -525,18 +564,15 @@ struct Acted {
     std::uint64_t token = 0;
     RecordState state = RecordState::Error;  // Deleted, Quarantined or Error
     std::string message;
-    // Where quarantined: what the file's inode is there (a copy from another file system has a new one), and the record
-    // beside it, of which jobd keeps the copy that counts.
+    // Where quarantined: what the file's inode is there (a copy from another file system has a new one).
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    std::string quarantine_record;
     void fields(auto& wire) {
         wire.number(token);
         wire.choice(state, RecordState::Info);
         wire.text(message, longest_message);
         wire.number(device);
         wire.number(inode);
-        wire.text(quarantine_record, longest_quarantine_record);
     }
 };
 

@@ -1,0 +1,315 @@
+#include "jobs/agent_desk.h"
+
+#include <algorithm>
+
+#include "auth/checked.h"
+#include "auth/log.h"
+#include "jobs/signature_directory.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+// For a question to arrive whole, and for its answer to be taken.
+constexpr auto peer_time_limit = 20s;
+constexpr int accepted_at_once = 64;
+// An answer that cost this much makes its account's next one wait three times as long: so at most a quarter of jobd's time
+// goes to one account.
+constexpr auto free_of_charge = 2ms;
+constexpr int charge = 3;
+constexpr auto signatures_check_interval = 10s;
+
+std::string files(std::uint64_t count) {
+    return std::to_string(count) + (count == 1 ? " file was" : " files were");
+}
+
+std::string log_path(const AccountFacts& facts) {
+    return (facts.home.ends_with('/') ? facts.home : facts.home + "/") + ".clamavconnector.disinfection.log";
+}
+
+constexpr const char* busy_text = "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
+
+}  // namespace
+
+AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher)
+    : surroundings_(surroundings),
+      accounts_(accounts),
+      dispatcher_(dispatcher),
+      listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)) {
+    surroundings_.loop.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); });
+}
+
+// ---- Connections ---------------------------------------------------------------------------------------------------
+
+void AgentDesk::accept_some() {
+    for (int i = 0; i < accepted_at_once; ++i) {
+        UniqueFd socket = accept_from(listener_.get());
+        if (!socket) return;
+        const uid_t uid = peer_of(socket.get()).uid;
+        auto& account = by_uid_[uid];
+        if (account.connections >= surroundings_.config.jobs.max_connections_per_account) continue;
+        ++account.connections;
+        const int fd = socket.get();
+        auto connection = std::make_unique<Connection>();
+        connection->socket = std::move(socket);
+        connection->uid = uid;
+        connections_.emplace(fd, std::move(connection));
+        surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
+    }
+}
+
+void AgentDesk::close(int fd) {
+    surroundings_.loop.forget(fd);
+    auto found = connections_.extract(fd);
+    const auto& connection = *found.mapped();
+    surroundings_.loop.cancel(connection.deadline);
+    unflushed_.erase(fd);
+    const auto account = by_uid_.find(connection.uid);
+    if (--account->second.connections == 0 && Clock::now() >= account->second.paused_until) by_uid_.erase(account);
+}
+
+// A peer that stops in the middle of a question or of an answer is let go.
+void AgentDesk::expect_progress(int fd, Connection& connection) {
+    surroundings_.loop.cancel(connection.deadline);
+    connection.deadline = surroundings_.loop.after(peer_time_limit, [this, fd] { close(fd); });
+}
+
+void AgentDesk::take(int fd, std::uint32_t events) {
+    Connection& connection = *connections_.at(fd);
+    try {
+        if ((events & EPOLLOUT) != 0) unflushed_.insert(fd);
+        if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+        if (connection.in.read_from(fd) == Got::PeerGone) {
+            close(fd);
+            return;
+        }
+        if (connection.deadline == 0) expect_progress(fd, connection);
+        answer_next(fd);
+    } catch (const Malformed& wrong) {
+        log_line(Severity::Warning, "uid " + std::to_string(connection.uid) + " is hung up on: " + wrong.what());
+        close(fd);
+    }
+}
+
+void AgentDesk::answer_next(int fd) {
+    const auto found = connections_.find(fd);
+    if (found == connections_.end()) return;
+    Connection& connection = *found->second;
+    if (connection.answering || connection.waits) return;
+    const auto now = Clock::now();
+    const auto pause = by_uid_[connection.uid].paused_until;
+    if (pause > now) {
+        connection.waits = true;
+        surroundings_.loop.change(fd, 0);
+        surroundings_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(pause - now), [this, fd, &connection] {
+            const auto still = connections_.find(fd);
+            if (still == connections_.end() || still->second.get() != &connection) return;
+            connection.waits = false;
+            surroundings_.loop.change(fd, EPOLLIN);
+            answer_next(fd);
+        });
+        return;
+    }
+    auto question = connection.in.next();
+    if (!question) return;
+    connection.waits = true;
+    // The facts are usually fresh, and then this runs at once.
+    accounts_.ask(connection.uid, [this, fd, &connection, asked = std::move(*question)](const AccountBook::Entry& entry) {
+        const auto still = connections_.find(fd);
+        if (still == connections_.end() || still->second.get() != &connection) return;
+        connection.waits = false;
+        try {
+            if (!entry.facts) throw Malformed("there is no such account");
+            answer(connection, *entry.facts, asked);
+        } catch (const Malformed& wrong) {
+            log_line(Severity::Warning, "uid " + std::to_string(connection.uid) + " is hung up on: " + wrong.what());
+            close(fd);
+        }
+    });
+}
+
+void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
+    struct Row {
+        MessageType type;
+        Encoded (AgentDesk::*answer)(const AccountFacts&, std::string_view);
+    };
+    static constexpr Row table[] = {
+        {StartScan::type, &AgentDesk::answer_start_scan},
+        {AskScanStatus::type, &AgentDesk::answer_scan_status},
+        {AskInfectedFiles::type, &AgentDesk::answer_infected_files},
+        {Disinfect::type, &AgentDesk::answer_disinfect},
+        {AskDisinfection::type, &AgentDesk::answer_disinfection},
+    };
+    const auto type = type_of(question);
+    const auto row = std::find_if(std::begin(table), std::end(table),
+                                  [&](const Row& r) { return static_cast<std::uint16_t>(r.type) == type; });
+    if (row == std::end(table)) throw Malformed("it asks what jobd does not answer");
+
+    const auto began = Clock::now();
+    const Encoded reply = (this->*row->answer)(facts, question);
+    connection.out.add(reply.bytes());
+    connection.answering = true;
+    const int fd = connection.socket.get();
+    unflushed_.insert(fd);
+    expect_progress(fd, connection);
+    const auto cost = Clock::now() - began;
+    if (cost > free_of_charge) by_uid_[connection.uid].paused_until = Clock::now() + cost * charge;
+}
+
+void AgentDesk::flush() {
+    const auto unflushed = std::exchange(unflushed_, {});
+    for (const int fd : unflushed) {
+        const auto found = connections_.find(fd);
+        if (found == connections_.end()) continue;
+        Connection& connection = *found->second;
+        const bool waited = connection.out.size() > 0;
+        switch (connection.out.write_to(fd)) {
+            case Sent::WouldBlock: surroundings_.loop.change(fd, EPOLLIN | EPOLLOUT); break;
+            case Sent::PeerGone: close(fd); break;
+            case Sent::Yes:
+                if (!waited) break;
+                connection.answering = false;
+                surroundings_.loop.cancel(std::exchange(connection.deadline, 0));
+                surroundings_.loop.change(fd, EPOLLIN);
+                // A question that came meanwhile lies in our buffer, where no event tells of it.
+                surroundings_.loop.after(0ms, [this, fd, &connection] {
+                    const auto still = connections_.find(fd);
+                    if (still == connections_.end() || still->second.get() != &connection) return;
+                    try {
+                        answer_next(fd);
+                    } catch (const Malformed&) {
+                        close(fd);
+                    }
+                });
+                break;
+        }
+    }
+}
+
+// ---- Answers -------------------------------------------------------------------------------------------------------
+
+Encoded AgentDesk::answer_start_scan(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<StartScan>(question);
+    auto& ledger = surroundings_.ledger;
+    const auto type = static_cast<std::size_t>(asked.scan_type);
+    if (!surroundings_.config.scan[type].allowed)
+        return encode(Declined{std::string("scan_type: the administrator has switched off scans of ") + scan_type_names[type] + "."});
+    const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type);
+    if (!id) return encode(Declined{busy_text});
+    dispatcher_.add({ledger.task(*id), facts});
+    return encode(Accepted{});
+}
+
+bool AgentDesk::only_embedded_signatures() {
+    const auto now = Clock::now();
+    if (now - signatures_checked_ > signatures_check_interval) {
+        embedded_only_ = !holds_signatures(surroundings_.config.paths.signature_directory);
+        signatures_checked_ = now;
+    }
+    return embedded_only_;
+}
+
+std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& task) {
+    std::vector<std::string> warnings;
+    if (task && task->state == TaskState::Ended ? task->embedded_signatures : only_embedded_signatures())
+        warnings.emplace_back(
+            "No virus signature database is installed: only the built-in test signatures are known, so real viruses are "
+            "not found. Ask your administrator to install ClamAV's database.");
+    if (!task) return warnings;
+    if (task->state == TaskState::Ended && task->outcome != Outcome::Completed) {
+        const auto verdicts = task->clean_files + task->infected_files + task->unscanned_files;
+        const auto missing = task->total_files > verdicts ? task->total_files - verdicts : 0;
+        warnings.push_back("The scan ended early (" + task->why + "): " + files(missing) + " not reached.");
+    } else if (!task->why.empty()) {
+        warnings.push_back("The scan waits: " + task->why + ".");
+    }
+    for (const auto& [reason, count] : surroundings_.ledger.unscanned_counts(task->id))
+        warnings.push_back(files(count) + " not scanned: " + text_of(reason) + ".");
+    for (auto& warning : warnings) warning.resize(std::min(warning.size(), longest_message));
+    return warnings;
+}
+
+Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_view question) {
+    static_cast<void>(decode<AskScanStatus>(question));
+    auto& ledger = surroundings_.ledger;
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
+    ScanStatus status;
+    status.warnings = scan_warnings(task);
+    if (!task) {
+        status.messages.emplace_back("No scan has been started yet.");
+        return encode(status);
+    }
+    status.ever_started = true;
+    status.complete = task->state == TaskState::Ended;
+    status.time_started = task->created_ms / 1000;
+    status.total_files = task->total_files;
+    status.total_bytes = task->total_bytes;
+    // An early end leaves nothing to wait for: what was not reached is told in the warnings.
+    status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
+    status.scanned_bytes = task->scanned_bytes;
+    if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
+    if (task->infected_files > 0) {
+        auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);
+        status.infected_files = std::move(found.paths);
+        if (found.cut)
+            status.warnings.emplace_back("The list of infected files is longer than an answer may be; only its start is given.");
+    }
+    return encode(status);
+}
+
+Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_view question) {
+    static_cast<void>(decode<AskInfectedFiles>(question));
+    auto& ledger = surroundings_.ledger;
+    InfectedFiles infected;
+    if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
+        auto listed = ledger.infected_files(task->id, answer_budget - 64 * 1024);
+        infected.files = std::move(listed.files);
+        if (listed.cut)
+            infected.warnings.emplace_back("The list of infected files is longer than an answer may be; only its start is given.");
+    }
+    return encode(infected);
+}
+
+Encoded AgentDesk::answer_disinfect(const AccountFacts& facts, std::string_view question) {
+    auto asked = decode<Disinfect>(question);
+    if (asked.actions.empty()) throw Malformed("a disinfection of nothing");
+    auto& ledger = surroundings_.ledger;
+    const AccountId account = ledger.account_of(facts);
+    if (ledger.active_task(account)) return encode(Declined{busy_text});
+    std::vector<PlannedAction> planned;
+    if (const auto conflict = ledger.resolve(account, facts.home, std::move(asked.actions), planned)) {
+        constexpr std::size_t shown = 400;
+        return encode(Declined{"actions: " + printable(conflict->first.substr(0, shown)) + " and " +
+                               printable(conflict->second.substr(0, shown)) +
+                               " are the same file, but their actions differ. Give each file one action."});
+    }
+    const auto id = ledger.queue_disinfection(account, planned);
+    if (!id) return encode(Declined{busy_text});
+    const Task task = ledger.task(*id);
+    dispatcher_.add({task, facts});
+    return encode(DisinfectionQueued{task_name(task), log_path(facts)});
+}
+
+Encoded AgentDesk::answer_disinfection(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskDisinfection>(question);
+    auto& ledger = surroundings_.ledger;
+    DisinfectionStatus status;
+    status.log = log_path(facts);
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Disinfection);
+    if (!task) return encode(status);
+    // A number that this log has not reached is from another run's log: the client gets all of this one.
+    const std::uint64_t after = asked.last_id > task->last_record ? 0 : asked.last_id;
+    auto found = ledger.records_after(task->id, after, answer_budget - 64 * 1024, most_entries);
+    status.records = std::move(found.records);
+    if (task->state == TaskState::Ended)
+        status.state = found.cut ? DisinfectionState::Running : DisinfectionState::Done;
+    else
+        status.state = task->state == TaskState::Running || task->last_record > 0 ? DisinfectionState::Running
+                                                                                  : DisinfectionState::Queued;
+    if (task->state != TaskState::Ended && !task->why.empty())
+        status.warnings.push_back(("The disinfection waits: " + task->why + ".").substr(0, longest_message));
+    return encode(status);
+}
+
+}  // namespace clamscanner

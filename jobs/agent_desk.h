@@ -1,0 +1,68 @@
+// Where agents ask jobd, and anybody else who runs as a user: the kernel says which uid asks, and that is all that counts.
+// Questions are foreign bytes, with limits on every length, on what an account may keep waiting in memory, and on how much
+// of jobd's time its questions take: a list of a million finds costs its owner's next answer, not the neighbour's.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "auth/event_loop.h"
+#include "jobs/account_book.h"
+#include "jobs/dispatcher.h"
+#include "jobs/ledger.h"
+
+namespace clamscanner {
+
+class AgentDesk {
+   public:
+    AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher);
+    // Sends the answers of this round; to be called after the commit.
+    void flush();
+
+   private:
+    struct Connection {
+        UniqueFd socket;
+        uid_t uid = 0;
+        FrameReader in{longest_jobs_question};
+        FrameWriter out;
+        bool answering = false;  // a question was taken; the next one waits until its answer is gone
+        bool waits = false;      // for the account's facts, or for the end of its pause
+        EventLoop::TimerId deadline = 0;
+    };
+    struct Account {
+        std::size_t connections = 0;
+        Deadline paused_until;
+    };
+
+    void accept_some();
+    void take(int fd, std::uint32_t events);
+    void answer_next(int fd);
+    void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
+    void close(int fd);
+    void expect_progress(int fd, Connection& connection);
+
+    // The table's rows: each answers one kind of question.
+    [[nodiscard]] Encoded answer_start_scan(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_scan_status(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_infected_files(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_disinfect(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_disinfection(const AccountFacts& facts, std::string_view question);
+
+    [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
+    [[nodiscard]] bool only_embedded_signatures();
+
+    JobSurroundings surroundings_;
+    AccountBook& accounts_;
+    Dispatcher& dispatcher_;
+    UniqueFd listener_;
+    std::map<int, std::unique_ptr<Connection>> connections_;
+    std::map<uid_t, Account> by_uid_;
+    std::set<int> unflushed_;
+    Deadline signatures_checked_;
+    bool embedded_only_ = false;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,247 @@
+#include "jobs/disinfection_job.h"
+
+#include "auth/log.h"
+#include "auth/random.h"
+
+namespace clamscanner {
+namespace {
+
+// How many actions that need no runner are settled in one go, before others have their turn.
+constexpr int settled_at_once = 200;
+
+LogCopy::Source records_of(Ledger& ledger, TaskId task) {
+    return [&ledger, task](std::uint64_t after, std::size_t limit) {
+        return ledger.records_after(task, after, answer_budget, limit).records;
+    };
+}
+
+std::string summary_of(const std::map<RecordState, std::uint64_t>& counts) {
+    static constexpr std::pair<RecordState, const char*> words[] = {
+        {RecordState::Deleted, "deleted"},     {RecordState::Quarantined, "quarantined"},
+        {RecordState::MailboxCleansed, "cleansed"}, {RecordState::NoAction, "left as they are"},
+        {RecordState::Error, "failed"},
+    };
+    std::string summary;
+    for (const auto& [state, word] : words) {
+        const auto found = counts.find(state);
+        if (found == counts.end()) continue;
+        summary += (summary.empty() ? "" : ", ") + std::to_string(found->second) + " " + word;
+    }
+    return summary;
+}
+
+RecordState end_state(const std::map<RecordState, std::uint64_t>& counts) {
+    if (counts.contains(RecordState::Error)) return RecordState::Error;
+    return counts.contains(RecordState::NoAction) ? RecordState::Info : RecordState::Success;
+}
+
+}  // namespace
+
+DisinfectionJob::DisinfectionJob(const JobSurroundings& surroundings, AccountTask task)
+    : Job(surroundings, std::move(task)),
+      log_(LogFile::Disinfection, records_of(surroundings_.ledger, this->task().id)) {}
+
+void DisinfectionJob::begin() {
+    surroundings_.ledger.begin(task().id);
+    std::vector<UniqueFd> descriptors;
+    descriptors.push_back(take_coordinator_for_runner());
+    to_runner_.add(RunDisinfection{}, std::move(descriptors));
+    log_.begin(to_runner_);
+}
+
+// ---- The actions ---------------------------------------------------------------------------------------------------
+
+void DisinfectionJob::go_on() {
+    for (int i = 0; i < settled_at_once; ++i) {
+        current_ = surroundings_.ledger.next_action(task().id);
+        opened_ = false;
+        judged_.reset();
+        if (!current_) {
+            end_actions();
+            return;
+        }
+        if (settle_without_runner(*current_)) continue;
+        if (current_->intended) {
+            act(true);
+        } else {
+            stage_ = Stage::Judging;
+            to_runner_.add(Judge{current_->number, current_->path});
+        }
+        return;
+    }
+    surroundings_.loop.after(std::chrono::milliseconds(0), [weak = std::weak_ptr<int>(alive_), this] {
+        if (!weak.expired()) go_on();
+    });
+}
+
+bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {
+    if (!action.listed) {
+        step(RecordState::Error, "the file is not in the list of infected files, so it was left alone");
+    } else if (action.action == Action::Ignore) {
+        step(RecordState::NoAction, "ignored, as asked");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void DisinfectionJob::step(RecordState state, const std::string& message) {
+    surroundings_.ledger.record_step(task().id, *current_, state, message);
+}
+
+void DisinfectionJob::act(bool again) {
+    stage_ = Stage::Acting;
+    const auto& action = *current_;
+    to_runner_.add(Act{action.number, action.path, action.action, action.opaque, action.identity, action.sha256,
+                       action.virus, action.metadata, again});
+}
+
+// The runner's word that it opened the file and the coordinator's verdict come on two sockets, in either order.
+void DisinfectionJob::settle_judged() {
+    if (!opened_ || !judged_) return;
+    const Judged& judged = *judged_;
+    auto& ledger = surroundings_.ledger;
+    if (judged.verdict == Verdict::Clean) {
+        ledger.leave_list(task().account, current_->path);
+        step(RecordState::NoAction, "no longer infected, so it was left alone");
+    } else if (judged.verdict == Verdict::Unscanned) {
+        step(RecordState::Error,
+             std::string("it could not be scanned again, so it was left alone: ") + text_of(judged.reason));
+    } else if (judged.mailbox) {
+        step(RecordState::Error,
+             "it is a mailbox with an infected message (" + judged.virus +
+                 "); a mailbox is never deleted or moved whole, so it was left alone");
+    } else {
+        current_->identity = judged.identity;
+        current_->sha256 = judged.sha256;
+        current_->virus = judged.virus;
+        current_->opaque = random_hex(16);
+        // Committed before the runner hears of it: messages go out only after the commit.
+        ledger.intend(task().id, *current_);
+        act(false);
+        return;
+    }
+    go_on();
+}
+
+void DisinfectionJob::settle_acted(const Acted& acted) {
+    auto& ledger = surroundings_.ledger;
+    if (acted.state == RecordState::Quarantined)
+        ledger.add_quarantined(task().account, *current_, acted.device, acted.inode);
+    if (acted.state != RecordState::Error) ledger.leave_list(task().account, current_->path);
+    step(acted.state, acted.message);
+    go_on();
+}
+
+// ---- What the others say -------------------------------------------------------------------------------------------
+
+void DisinfectionJob::hear_runner(Packet& packet) {
+    const auto expect = [&](std::uint64_t token, Stage stage) {
+        if (stage_ != stage || !current_ || current_->number != token)
+            throw Malformed("the runner answers what it was not asked");
+    };
+    if (is<Opened>(packet.bytes)) {
+        auto opened = decode<Opened>(packet.bytes);
+        expect(opened.token, Stage::Judging);
+        opened_ = true;
+        current_->metadata = std::move(opened.metadata);
+        settle_judged();
+    } else if (is<NotOpened>(packet.bytes)) {
+        const auto refused = decode<NotOpened>(packet.bytes);
+        expect(refused.token, Stage::Judging);
+        step(RecordState::Error, refused.why + "; it was left alone");
+        go_on();
+    } else if (is<Acted>(packet.bytes)) {
+        const auto acted = decode<Acted>(packet.bytes);
+        expect(acted.token, Stage::Acting);
+        const auto wanted = current_->action == Action::Delete ? RecordState::Deleted : RecordState::Quarantined;
+        if (acted.state != wanted && acted.state != RecordState::Error)
+            throw Malformed("the runner did something else than it was asked");
+        settle_acted(acted);
+    } else {
+        settle_log(decode<CopyDone>(packet.bytes));
+    }
+}
+
+void DisinfectionJob::hear_coordinator(Packet& packet) {
+    if (is<ScannerReady>(packet.bytes)) {
+        if (stage_ == Stage::Starting) go_on();
+    } else if (is<Judged>(packet.bytes)) {
+        judged_ = decode<Judged>(packet.bytes);
+        if (stage_ != Stage::Judging || !current_ || judged_->token != current_->number)
+            throw Malformed("the coordinator judges what it was not asked");
+        settle_judged();
+    } else if (is<ScannerFailed>(packet.bytes)) {
+        finish(End::Failed, decode<ScannerFailed>(packet.bytes).why);
+    } else {
+        static_cast<void>(decode<ScanProgress>(packet.bytes));
+    }
+}
+
+// ---- The log in the home -------------------------------------------------------------------------------------------
+
+void DisinfectionJob::end_actions() {
+    dismiss_coordinator();
+    stage_ = Stage::CheckingLog;
+    log_.ask_whether_whole();
+}
+
+void DisinfectionJob::settle_log(const CopyDone& done) {
+    log_.answered();
+    if (stage_ != Stage::CheckingLog && stage_ != Stage::ClosingLog)
+        throw Malformed("the runner answers what it was not asked");
+    if (!done.whole && !log_tried_anew_) {
+        // Whatever the deletions freed may be room enough by now, and who edited the log gets it as it should be.
+        log_tried_anew_ = true;
+        log_.begin(to_runner_);
+        log_.ask_whether_whole();
+        return;
+    }
+    auto& ledger = surroundings_.ledger;
+    if (stage_ == Stage::ClosingLog) {
+        if (done.whole) ledger.log_is_whole(task().id);
+        to_runner_.add(Finish{});
+        finish(End::Over, "");
+        return;
+    }
+    if (!done.whole)
+        ledger.record_issue(task().id, RecordState::Warning,
+                            "the log in the home is incomplete (" + done.problem +
+                                "); it will be written when that is possible, and no record is lost");
+    close();
+}
+
+void DisinfectionJob::close() {
+    auto& ledger = surroundings_.ledger;
+    const auto counts = ledger.step_counts(task().id);
+    ledger.record_done(task().id, end_state(counts), summary_of(counts), Outcome::Completed);
+    stage_ = Stage::ClosingLog;
+    log_tried_anew_ = false;
+    log_.ask_whether_whole();
+}
+
+void DisinfectionJob::runner_ended() {
+    // All is done and recorded: the copy in the home is made good later.
+    if (stage_ == Stage::ClosingLog) finish(End::Over, "");
+    Job::runner_ended();
+}
+
+// ---- LogCopyJob ----------------------------------------------------------------------------------------------------
+
+LogCopyJob::LogCopyJob(const JobSurroundings& surroundings, AccountTask task)
+    : Job(surroundings, std::move(task)),
+      log_(LogFile::Disinfection, records_of(surroundings_.ledger, this->task().id)) {}
+
+void LogCopyJob::begin() {
+    to_runner_.add(RunLogCopy{});
+    log_.begin(to_runner_);
+    log_.ask_whether_whole();
+}
+
+void LogCopyJob::hear_runner(Packet& packet) {
+    const auto done = decode<CopyDone>(packet.bytes);
+    if (done.whole) surroundings_.ledger.log_is_whole(task().id);
+    finish(done.whole ? End::Over : End::Postponed, done.problem);
+}
+
+}  // namespace clamscanner

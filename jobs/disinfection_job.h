@@ -1,0 +1,65 @@
+// A disinfection while it runs: one action after the other, each judged anew, its intent recorded before anything is
+// touched and its step recorded after. Taken up again after a crash, it goes on from the intent it finds.
+#pragma once
+
+#include <optional>
+
+#include "jobs/job.h"
+#include "jobs/log_copy.h"
+
+namespace clamscanner {
+
+class DisinfectionJob : public Job {
+   public:
+    DisinfectionJob(const JobSurroundings& surroundings, AccountTask task);
+    [[nodiscard]] std::string current_file() const override { return current_ ? current_->path : std::string(); }
+
+   protected:
+    void begin() override;
+    void hear_runner(Packet& packet) override;
+    void hear_coordinator(Packet& packet) override;
+    void feed_runner() override { log_.feed(to_runner_); }
+    [[nodiscard]] bool waits_for_runner() const override { return stage_ != Stage::Starting && (stage_ != Stage::Judging || !opened_); }
+    void runner_ended() override;
+
+   private:
+    enum class Stage { Starting, Judging, Acting, CheckingLog, ClosingLog };
+
+    void go_on();
+    [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
+    void act(bool again);
+    void settle_judged();
+    void settle_acted(const Acted& acted);
+    void step(RecordState state, const std::string& message);
+    void end_actions();
+    void settle_log(const CopyDone& done);
+    void close();
+
+    LogCopy log_;
+    Stage stage_ = Stage::Starting;
+    std::optional<PlannedAction> current_;
+    bool opened_ = false;
+    std::optional<Judged> judged_;
+    bool log_tried_anew_ = false;
+    // Expires with the job: a continuation that the loop still holds then does nothing.
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+// Only the copy of an ended disinfection's log, which the home had no room for when it ran.
+class LogCopyJob : public Job {
+   public:
+    LogCopyJob(const JobSurroundings& surroundings, AccountTask task);
+
+   protected:
+    void begin() override;
+    void hear_runner(Packet& packet) override;
+    void hear_coordinator(Packet&) override {}
+    void feed_runner() override { log_.feed(to_runner_); }
+    [[nodiscard]] bool needs_engine() const override { return false; }
+    [[nodiscard]] bool waits_for_runner() const override { return true; }
+
+   private:
+    LogCopy log_;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,196 @@
+#include "jobs/dispatcher.h"
+
+#include <algorithm>
+
+#include "auth/log.h"
+#include "jobs/disinfection_job.h"
+#include "jobs/scan_job.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto tick_interval = 250ms;
+constexpr std::uint32_t most_attempts = 3;
+constexpr auto delay_after_failure = 2s;
+constexpr auto delay_after_postponement = 1s;
+constexpr std::size_t log_copies_at_once = 2;
+
+}  // namespace
+
+Dispatcher::Dispatcher(const JobSurroundings& surroundings, AccountBook& accounts)
+    : surroundings_(surroundings), accounts_(accounts), logs_due_(Clock::now()) {
+    for (auto& task : surroundings_.ledger.queued_tasks()) add(std::move(task));
+    tick();
+}
+
+void Dispatcher::tick() {
+    // Nothing here: dispatch() runs at the end of the round that this timer makes.
+    surroundings_.loop.after(tick_interval, [this] { tick(); });
+}
+
+void Dispatcher::add(AccountTask task) {
+    const TaskId id = task.task.id;
+    waiting_.emplace(id, Waiting{std::move(task), Clock::now()});
+}
+
+bool Dispatcher::is_busy(AccountId account) const {
+    const auto of_account = [&](const auto& entry) { return entry.second->task().account == account; };
+    return std::any_of(running_.begin(), running_.end(), of_account) ||
+           std::any_of(log_copies_.begin(), log_copies_.end(), of_account);
+}
+
+std::size_t Dispatcher::active() const {
+    const auto patience = std::chrono::seconds(surroundings_.config.jobs.stall_seconds);
+    return static_cast<std::size_t>(std::count_if(
+        running_.begin(), running_.end(), [&](const auto& entry) { return entry.second->kept_waiting() < patience; }));
+}
+
+void Dispatcher::dispatch() {
+    const auto patience = std::chrono::seconds(surroundings_.config.jobs.abandon_seconds);
+    for (auto* jobs : {&running_, &log_copies_}) {
+        for (auto entry = jobs->begin(); entry != jobs->end();) {
+            Job& job = *entry->second;
+            if (job.end() == Job::End::Not && job.kept_waiting() > patience)
+                job.fail("the process that works in the home stood still");
+            if (job.end() == Job::End::Not) {
+                ++entry;
+                continue;
+            }
+            if (jobs == &running_) settle(job);
+            entry = jobs->erase(entry);
+        }
+    }
+    start_some();
+    if (Clock::now() >= logs_due_) copy_pending_logs();
+}
+
+// ---- Starting ------------------------------------------------------------------------------------------------------
+
+std::map<TaskId, Dispatcher::Waiting>::iterator Dispatcher::next_in_turn() {
+    const auto now = Clock::now();
+    auto best = waiting_.end();
+    std::uint64_t best_turn = 0;
+    for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
+        const auto& [task, not_before, asked] = entry->second;
+        if (asked || not_before > now || is_busy(task.task.account)) continue;
+        const auto served = served_.find(task.task.account);
+        const std::uint64_t turn = served == served_.end() ? 0 : served->second;
+        if (best == waiting_.end() || turn < best_turn) {
+            best = entry;
+            best_turn = turn;
+        }
+    }
+    return best;
+}
+
+void Dispatcher::start_some() {
+    const auto& limits = surroundings_.config.jobs;
+    std::size_t starting = static_cast<std::size_t>(
+        std::count_if(waiting_.begin(), waiting_.end(), [](const auto& entry) { return entry.second.asked; }));
+    // Jobs that stand still hold no place, but a process each: so not without end.
+    while (active() + starting < limits.max_running && running_.size() + starting < limits.max_running * 8) {
+        const auto next = next_in_turn();
+        if (next == waiting_.end()) return;
+        next->second.asked = true;
+        ++starting;
+        start_if_account_fits(next->first);
+    }
+}
+
+void Dispatcher::start_if_account_fits(TaskId id) {
+    const uid_t uid = waiting_.at(id).task.account.uid;
+    accounts_.ask(uid, [this, id](const AccountBook::Entry& entry) {
+        const auto found = waiting_.find(id);
+        if (found == waiting_.end()) return;
+        if (entry.failed) {
+            found->second.asked = false;
+            found->second.not_before = Clock::now() + delay_after_postponement;
+            return;
+        }
+        AccountTask task = std::move(found->second.task);
+        waiting_.erase(found);
+        if (entry.facts && *entry.facts == task.account) {
+            start(std::move(task));
+        } else {
+            // Another owner has this uid by now, or nobody: nothing of the old one's is acted on.
+            log_line(Severity::Warning, "a task of " + printable(task.account.name) + " is dropped: the account changed");
+            surroundings_.ledger.end(task.task.id, Outcome::EndedEarly, "the account changed");
+        }
+    });
+}
+
+void Dispatcher::start(AccountTask task) {
+    const TaskId id = task.task.id;
+    served_[task.task.account] = ++turn_;
+    // What the ledger says now, not when it was queued: attempts and starts count.
+    task.task = surroundings_.ledger.task(id);
+    std::unique_ptr<Job> job;
+    if (task.task.kind == TaskKind::Scan)
+        job = std::make_unique<ScanJob>(surroundings_, std::move(task));
+    else
+        job = std::make_unique<DisinfectionJob>(surroundings_, std::move(task));
+    Job& started = *job;
+    running_.emplace(id, std::move(job));
+    started.start();
+}
+
+// ---- Ending --------------------------------------------------------------------------------------------------------
+
+void Dispatcher::settle(Job& job) {
+    auto& ledger = surroundings_.ledger;
+    Task task = ledger.task(job.task().id);
+    if (job.end() == Job::End::Over || task.state == TaskState::Ended) return;
+    const bool failed = job.end() == Job::End::Failed;
+    log_line(Severity::Info, "a job of " + printable(job.account().name) + " did not end well: " + printable(job.why()));
+    ledger.requeue(task.id, failed, job.why());
+    ledger.set_why(task.id, job.why());
+    task = ledger.task(task.id);
+    if (task.attempts >= most_attempts) {
+        end_failed(job);
+        return;
+    }
+    auto delay = failed ? std::chrono::milliseconds(delay_after_failure) * task.attempts
+                        : std::chrono::milliseconds(delay_after_postponement);
+    if (job.suspended()) delay = std::chrono::seconds(surroundings_.config.jobs.retry_seconds);
+    waiting_.emplace(task.id, Waiting{{task, job.account()}, Clock::now() + delay});
+}
+
+void Dispatcher::end_failed(const Job& job) {
+    auto& ledger = surroundings_.ledger;
+    const Task task = job.task();
+    if (task.kind == TaskKind::Scan) {
+        ledger.end(task.id, Outcome::EndedEarly, job.why());
+        return;
+    }
+    ledger.record_issue(task.id, RecordState::Error, job.why());
+    ledger.record_done(task.id, RecordState::Error, "ended early: " + job.why(), Outcome::EndedEarly);
+    logs_due_ = Clock::now();
+}
+
+void Dispatcher::copy_pending_logs() {
+    logs_due_ = Clock::now() + std::chrono::seconds(surroundings_.config.jobs.retry_seconds);
+    for (auto& task : surroundings_.ledger.tasks_with_pending_log(log_copies_at_once * 4)) {
+        const TaskId id = task.task.id;
+        if (log_copies_.size() >= log_copies_at_once) return;
+        if (is_busy(task.task.account)) continue;
+        // An account that is no more gets no runner: authd refuses one for a uid whose name has changed.
+        auto job = std::make_unique<LogCopyJob>(surroundings_, std::move(task));
+        Job& started = *job;
+        log_copies_.emplace(id, std::move(job));
+        started.start();
+    }
+}
+
+void Dispatcher::flush() {
+    for (auto* jobs : {&running_, &log_copies_})
+        for (const auto& [id, job] : *jobs) job->flush();
+}
+
+std::string Dispatcher::current_file(TaskId task) const {
+    const auto found = running_.find(task);
+    return found == running_.end() ? std::string() : found->second->current_file();
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,57 @@
+// Which task runs next: the account that was served least lately, as many as jobs.max_running at once. A job whose own user
+// stopped it holds no place: after jobs.stall_seconds the next one starts beside it, after jobs.abandon_seconds it is given
+// up and queued again. A task whose starts came to nothing three times ends, and says so, so that no client polls for ever.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "jobs/account_book.h"
+#include "jobs/job.h"
+
+namespace clamscanner {
+
+class Dispatcher {
+   public:
+    Dispatcher(const JobSurroundings& surroundings, AccountBook& accounts);
+
+    // A task was queued; it starts in a later round.
+    void add(AccountTask task);
+    // To be called in each round, before the commit: ends what is over, starts what may run.
+    void dispatch();
+    // After the commit.
+    void flush();
+
+    [[nodiscard]] std::string current_file(TaskId task) const;
+
+   private:
+    struct Waiting {
+        AccountTask task;
+        Deadline not_before;
+        bool asked = false;  // whether the account still fits
+    };
+    void tick();
+    void start_some();
+    void start_if_account_fits(TaskId id);
+    void start(AccountTask task);
+    void settle(Job& job);
+    void end_failed(const Job& job);
+    void copy_pending_logs();
+    [[nodiscard]] std::map<TaskId, Waiting>::iterator next_in_turn();
+    [[nodiscard]] bool is_busy(AccountId account) const;
+    [[nodiscard]] std::size_t active() const;
+
+    JobSurroundings surroundings_;
+    AccountBook& accounts_;
+    std::map<TaskId, Waiting> waiting_;
+    std::map<TaskId, std::unique_ptr<Job>> running_;
+    std::map<TaskId, std::unique_ptr<Job>> log_copies_;
+    std::map<AccountId, std::uint64_t> served_;  // a turn number: the higher, the later
+    std::uint64_t turn_ = 0;
+    Deadline logs_due_;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,50 @@
+// Deletes or quarantines one file that was judged infected, as the account's own user, in the order that loses nothing:
+// moved to an opaque name first, checked there to be the very file that was judged, and only then destroyed or kept. A
+// crash at any point leaves a state from which the same Act, sent again, goes on. The file's own user may rename, replace
+// or rewrite anything meanwhile: then it is moved back, and the step is an error.
+#pragma once
+
+#include <string>
+
+#include "auth/unique_fd.h"
+#include "jobs/messages.h"
+
+namespace clamscanner {
+
+class Disposal {
+   public:
+    // `home` is the descriptor of `home_path` and stays open as long as this lives.
+    Disposal(int home, std::string home_path) : home_(home), home_path_(std::move(home_path)) {}
+
+    // Never throws for what the file system refuses: that is an Acted with state Error and a message for the owner.
+    [[nodiscard]] Acted act(const Act& order);
+
+   private:
+    struct Place {
+        UniqueFd directory;
+        std::string name;
+    };
+    [[nodiscard]] Acted carry_out(const Act& order);
+    [[nodiscard]] UniqueFd open_quarantine(bool create) const;
+    [[nodiscard]] Place place_of(const std::string& path) const;
+    // Where an earlier attempt left it, if it did.
+    [[nodiscard]] Place moved_before(const Act& order, const Place& source) const;
+    void write_record(const Act& order, const UniqueFd& quarantine) const;
+    void remove_record(const Act& order) const;
+    [[nodiscard]] Place move_away(const Act& order, const Place& source) const;
+    [[nodiscard]] Acted finish(const Act& order, const Place& source, Place moved) const;
+    [[nodiscard]] Acted keep(const Act& order, Place moved, UniqueFd file) const;
+    [[nodiscard]] UniqueFd copy_into(const UniqueFd& quarantine, const Act& order, const Place& moved, int file) const;
+    void put_back(const Place& moved, const Place& source) const;
+
+    int home_;
+    std::string home_path_;
+};
+
+// Mode, owner and extended attributes of an open file.
+[[nodiscard]] FileMetadata metadata_of(int file);
+
+// `path` without the home before it; throws Malformed when it is not below the home.
+[[nodiscard]] std::string below_home(const std::string& path, const std::string& home_path);
+
+}  // namespace clamscanner

@@ -1,0 +1,159 @@
+#include "jobs/job.h"
+
+#include <utility>
+
+#include "auth/checked.h"
+#include "auth/log.h"
+
+namespace clamscanner {
+
+Job::Job(const JobSurroundings& surroundings, AccountTask task)
+    : surroundings_(surroundings), task_(std::move(task)), moved_at_(Clock::now()) {}
+
+Job::~Job() {
+    for (auto* socket : {&runner_, &coordinator_, &authd_}) forget(*socket);
+}
+
+void Job::forget(UniqueFd& socket) {
+    if (!socket) return;
+    surroundings_.loop.forget(socket.get());
+    socket.reset();
+}
+
+void Job::finish(End end, std::string why) {
+    if (end_ != End::Not) return;
+    end_ = end;
+    why_ = std::move(why);
+}
+
+void Job::start() {
+    try {
+        if (needs_engine()) connect_engine();
+        connect_authd();
+        begin();
+    } catch (const std::system_error& fault) {
+        log_line(Severity::Warning, std::string("a job waits: ") + fault.what());
+        finish(End::Postponed, "the scanner is starting or gone; it will be tried again");
+    }
+}
+
+void Job::connect_engine() {
+    coordinator_ = connect_to(surroundings_.config.engine_socket(), SOCK_SEQPACKET);
+    set_blocking(coordinator_.get(), false);
+    auto [for_coordinator, for_runner] = socket_pair(SOCK_SEQPACKET);
+    if (send_message(coordinator_.get(), NewJob{}, {for_coordinator.get()}) != Sent::Yes)
+        throw_errno("hand a job to the engine", ECONNREFUSED);
+    coordinator_for_runner_ = std::move(for_runner);
+    surroundings_.loop.watch(coordinator_.get(), EPOLLIN, [this](std::uint32_t) {
+        hear(coordinator_, &Job::hear_coordinator, &Job::coordinator_gone);
+    });
+}
+
+void Job::connect_authd() {
+    authd_ = connect_to(surroundings_.config.runner_socket(), SOCK_SEQPACKET);
+    set_blocking(authd_.get(), false);
+    auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+    if (send_message(authd_.get(), StartRunner{account().uid, account().name}, {theirs.get()}) != Sent::Yes)
+        throw_errno("ask authd for a runner", ECONNREFUSED);
+    runner_ = std::move(ours);
+    set_blocking(runner_.get(), false);
+    surroundings_.loop.watch(authd_.get(), EPOLLIN, [this](std::uint32_t) { hear_authd(); });
+    watch_runner();
+}
+
+void Job::watch_runner() {
+    surroundings_.loop.watch(runner_.get(), EPOLLIN, [this](std::uint32_t events) {
+        if ((events & EPOLLOUT) != 0) {
+            runner_writable_ = true;
+            surroundings_.loop.change(runner_.get(), EPOLLIN);
+        }
+        if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) hear(runner_, &Job::hear_runner, &Job::runner_gone);
+    });
+}
+
+// As much as a peer said at once, but not for ever: other jobs want their turn.
+void Job::hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*gone)()) {
+    constexpr int at_once = 64;
+    Packet packet;
+    try {
+        for (int i = 0; i < at_once && socket && end_ == End::Not; ++i) {
+            const Got got = receive_packet(socket.get(), packet);
+            if (got == Got::WouldBlock) return;
+            if (got == Got::PeerGone) {
+                (this->*gone)();
+                return;
+            }
+            moved_at_ = Clock::now();
+            (this->*take)(packet);
+        }
+    } catch (const Malformed& wrong) {
+        log_line(Severity::Warning, "a job of " + printable(account().name) + " ends: " + wrong.what());
+        finish(End::Failed, "the scan's own processes misunderstood each other");
+    }
+}
+
+void Job::hear_authd() {
+    Packet packet;
+    try {
+        const Got got = receive_packet(authd_.get(), packet);
+        if (got == Got::WouldBlock) return;
+        if (got == Got::PeerGone) {
+            // authd may be restarted while a runner works; the runner's own socket tells when it ends.
+            forget(authd_);
+            return;
+        }
+        if (is<RunnerEnded>(packet.bytes)) return;  // so does this, once everything the runner said has been read
+        switch (decode<RunnerAnswer>(packet.bytes).verdict) {
+            case RunnerVerdict::Started: runner_started_ = true; return;
+            case RunnerVerdict::Suspended:
+                suspended_ = true;
+                finish(End::Postponed, "the account is suspended; the task goes on when it is active again");
+                return;
+            case RunnerVerdict::NoAccount: finish(End::Failed, "there is no such account any more"); return;
+            case RunnerVerdict::Unavailable:
+                finish(End::Postponed, "the scanner cannot start now; it will be tried again");
+                return;
+        }
+    } catch (const Malformed& wrong) {
+        finish(End::Postponed, std::string("authd: ") + wrong.what());
+    }
+}
+
+void Job::coordinator_gone() {
+    if (coordinator_for_runner_)
+        finish(End::Postponed, "the virus scanner was restarted; it will be tried again");
+    else
+        finish(End::Failed, "the virus scanner ended in the middle of the job");
+}
+
+void Job::runner_ended() {
+    // authd's word why there is no runner may still be on its way, and says more than the closed socket.
+    if (authd_) hear_authd();
+    if (!runner_started_) finish(End::Postponed, "the scanner is starting or gone; it will be tried again");
+    finish(End::Failed, "the process that works in the home was ended from outside");
+}
+
+void Job::dismiss_coordinator() {
+    forget(coordinator_);
+}
+
+Clock::duration Job::kept_waiting() const {
+    return waits_for_runner() || !to_runner_.empty() ? Clock::now() - moved_at_ : Clock::duration::zero();
+}
+
+void Job::flush() {
+    if (end_ != End::Not || !runner_ || !runner_writable_) return;
+    feed_runner();
+    while (!to_runner_.empty()) {
+        const Sent sent = to_runner_.flush(runner_.get());
+        if (sent == Sent::PeerGone) return;  // its end is read from the socket, after its last words
+        if (sent == Sent::WouldBlock) {
+            runner_writable_ = false;
+            surroundings_.loop.change(runner_.get(), EPOLLIN | EPOLLOUT);
+            return;
+        }
+        feed_runner();
+    }
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,97 @@
+// A task while it runs: jobd's side of the conversations with the account's runner, with the coordinator that judges its
+// files, and with authd, which started the runner. What they say is written into the ledger; what is said to them goes out
+// only after that was committed. A job may end at any moment, its runner stopped or killed by its own user: then the task
+// is queued again, or, after three starts that came to nothing, ended.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "auth/event_loop.h"
+#include "auth/messages.h"
+#include "jobs/ledger.h"
+#include "jobs/packet_queue.h"
+
+namespace clamscanner {
+
+struct JobSurroundings {
+    const Config& config;
+    EventLoop& loop;
+    Ledger& ledger;
+};
+
+class Job {
+   public:
+    enum class End {
+        Not,        // it runs
+        Over,       // the task has ended
+        Failed,     // this start came to nothing through a fault of this job
+        Postponed,  // something that every job needs is not there now; nobody's fault
+    };
+
+    Job(const JobSurroundings& surroundings, AccountTask task);
+    virtual ~Job();
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+
+    // Connects to authd and, if files are to be judged, to the engine. Whatever fails shows in end().
+    void start();
+    // To be called after each commit.
+    void flush();
+
+    [[nodiscard]] const Task& task() const noexcept { return task_.task; }
+    [[nodiscard]] const AccountFacts& account() const noexcept { return task_.account; }
+    [[nodiscard]] End end() const noexcept { return end_; }
+    [[nodiscard]] const std::string& why() const noexcept { return why_; }
+    [[nodiscard]] bool suspended() const noexcept { return suspended_; }
+
+    // How long the account's own process has kept the job waiting.
+    [[nodiscard]] Clock::duration kept_waiting() const;
+    [[nodiscard]] virtual std::string current_file() const { return {}; }
+
+    void fail(const std::string& why) { finish(End::Failed, why); }
+
+   protected:
+    // The runner is there (its socket, at least): tell it what to do.
+    virtual void begin() = 0;
+    virtual void hear_runner(Packet& packet) = 0;
+    virtual void hear_coordinator(Packet& packet) = 0;
+    // Called in each flush when the runner has taken everything so far.
+    virtual void feed_runner() {}
+    [[nodiscard]] virtual bool needs_engine() const { return true; }
+    // Whether it is the runner that must do something now.
+    [[nodiscard]] virtual bool waits_for_runner() const = 0;
+    virtual void runner_ended();
+
+    void finish(End end, std::string why);
+    // Both closed or ended: nothing more is awaited of the coordinator.
+    void dismiss_coordinator();
+    [[nodiscard]] UniqueFd take_coordinator_for_runner() { return std::move(coordinator_for_runner_); }
+
+    JobSurroundings surroundings_;
+    AccountTask task_;
+    PacketQueue to_runner_;
+
+   private:
+    void connect_engine();
+    void connect_authd();
+    void hear_authd();
+    void hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*gone)());
+    void coordinator_gone();
+    void runner_gone() { runner_ended(); }
+    void watch_runner();
+    void forget(UniqueFd& socket);
+
+    UniqueFd runner_;
+    UniqueFd coordinator_;
+    UniqueFd coordinator_for_runner_;
+    UniqueFd authd_;
+    bool runner_writable_ = true;
+    bool runner_started_ = false;
+    bool suspended_ = false;
+    Deadline moved_at_;
+    End end_ = End::Not;
+    std::string why_;
+};
+
+}  // namespace clamscanner

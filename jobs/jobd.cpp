@@ -1,0 +1,91 @@
+// clamscanner-jobd: the queue, and the one truth about every job. Runs as a system user of its own with no capability; the
+// agents' users are attested by the kernel, the work in homes is done by runners that authd starts, the judging by the
+// engine. SECURITY: it reads the messages of every user, and of runners that their user may have stopped or starved, so
+// each is bounded; it opens no file of any user.
+//
+// Every round of its loop ends with one commit, and only then does anything go out that rests on it. A crash loses nothing
+// that was acknowledged, and every start is a recovery.
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "auth/config.h"
+#include "auth/event_loop.h"
+#include "auth/log.h"
+#include "auth/service.h"
+#include "jobs/account_book.h"
+#include "jobs/agent_desk.h"
+#include "jobs/dispatcher.h"
+#include "jobs/ledger.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto facts_stay_fresh = 10s;
+constexpr auto prune_interval = 1s;
+
+class Jobd {
+   public:
+    explicit Jobd(const Config& config)
+        : ledger_(config.paths.state_directory + "/jobs.sqlite"),
+          // Signals before the thread, so that it has them blocked too.
+          accounts_((loop_.stop_on_signals(), loop_), facts_stay_fresh),
+          dispatcher_({config, loop_, ledger_}, accounts_),
+          desk_({config, loop_, ledger_}, accounts_, dispatcher_) {
+        loop_.at_end_of_round([this] { end_round(); });
+        prune();
+    }
+
+    void run() {
+        end_round();
+        notify_supervisor("READY=1");
+        loop_.run();
+        notify_supervisor("STOPPING=1");
+    }
+
+   private:
+    void end_round() {
+        dispatcher_.dispatch();
+        ledger_.commit();
+        desk_.flush();
+        dispatcher_.flush();
+    }
+
+    void prune() {
+        const bool more = ledger_.prune();
+        loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval), [this] { prune(); });
+    }
+
+    EventLoop loop_;
+    Ledger ledger_;
+    AccountBook accounts_;
+    Dispatcher dispatcher_;
+    AgentDesk desk_;
+};
+
+int run_jobd(int argc, char** argv) {
+    const Config config = read_config(config_file_of(argc, argv));
+    refuse_root();
+    give_up_privileges();
+    occupy_standard_descriptors();
+    ::umask(077);
+    Jobd(config).run();
+    return 0;
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    clamscanner::name_this_program("clamscanner-jobd");
+    try {
+        return clamscanner::run_jobd(argc, argv);
+    } catch (const clamscanner::ConfigError& error) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, error.what());
+        return 78;
+    } catch (const std::exception& fault) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, fault.what());
+        return 70;
+    }
+}

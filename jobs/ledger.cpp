@@ -1,0 +1,645 @@
+#include "jobs/ledger.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <unordered_map>
+
+#include "auth/wire.h"
+
+namespace clamscanner {
+namespace {
+
+// One job an account is the database's own rule: a unique index, not a lock somewhere.
+constexpr const char* schema = R"(
+CREATE TABLE IF NOT EXISTS account(
+    id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER, born_ns INTEGER,
+    UNIQUE(uid, name, home, file_system, inode, born_ns));
+CREATE TABLE IF NOT EXISTS task(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
+    outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
+    ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0, starts INTEGER NOT NULL DEFAULT 0,
+    mark INTEGER NOT NULL DEFAULT 0, total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,
+    scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0,
+    clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0,
+    unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0,
+    embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
+    pruned INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX IF NOT EXISTS one_job_an_account ON task(account) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS tasks_of_account ON task(account, kind, id);
+CREATE INDEX IF NOT EXISTS pending_logs ON task(id) WHERE log_pending = 1 AND state = 2;
+CREATE INDEX IF NOT EXISTS unpruned ON task(id) WHERE pruned = 0 AND state = 2;
+CREATE TABLE IF NOT EXISTS find(
+    id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
+    reason INTEGER NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, start INTEGER NOT NULL,
+    gone INTEGER NOT NULL DEFAULT 0, UNIQUE(task, path));
+CREATE INDEX IF NOT EXISTS finds_in_order ON find(task, verdict, id);
+CREATE TABLE IF NOT EXISTS unscanned_count(
+    task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS action(
+    task INTEGER, number INTEGER, path BLOB NOT NULL, action INTEGER NOT NULL, listed INTEGER NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0, opaque BLOB, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,
+    sha256 BLOB, virus BLOB, metadata BLOB, PRIMARY KEY(task, number)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS open_actions ON action(task, number) WHERE state < 2;
+CREATE TABLE IF NOT EXISTS record(
+    task INTEGER, id INTEGER, type INTEGER NOT NULL, state INTEGER NOT NULL, file BLOB NOT NULL, message BLOB NOT NULL,
+    PRIMARY KEY(task, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS step_count(
+    task INTEGER, state INTEGER, steps INTEGER NOT NULL, PRIMARY KEY(task, state)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine(
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, opaque BLOB NOT NULL, path BLOB NOT NULL, virus BLOB NOT NULL,
+    sha256 BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, metadata BLOB NOT NULL,
+    time_ms INTEGER NOT NULL, UNIQUE(account, opaque));
+)";
+
+constexpr int schema_version = 1;
+
+// The order in which read_task() takes them.
+#define TASK_COLUMNS                                                                                               \
+    "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "       \
+    "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, why"
+constexpr int task_column_count = 20;
+
+Task read_task(const Row& row) {
+    Task task;
+    int column = 0;
+    task.id = row.number(column++);
+    task.account = row.number(column++);
+    task.kind = row.number<TaskKind>(column++);
+    task.state = row.number<TaskState>(column++);
+    task.outcome = row.number<Outcome>(column++);
+    task.scan_type = row.number<ScanType>(column++);
+    task.created_ms = row.number(column++);
+    task.attempts = row.number<std::uint32_t>(column++);
+    task.starts = row.number<std::uint32_t>(column++);
+    for (auto* count : {&task.total_files, &task.total_bytes, &task.scanned_files, &task.scanned_bytes, &task.clean_files,
+                        &task.infected_files, &task.unscanned_files, &task.last_record})
+        *count = row.number<std::uint64_t>(column++);
+    task.embedded_signatures = row.number(column++) != 0;
+    task.log_pending = row.number(column++) != 0;
+    task.why = row.bytes(column++);
+    return task;
+}
+
+AccountTask read_account_task(const Row& row) {
+    AccountTask both{read_task(row), {}};
+    int column = task_column_count;
+    both.account.uid = row.number<uid_t>(column++);
+    both.account.name = row.bytes(column++);
+    both.account.home = row.bytes(column++);
+    both.account.file_system = row.number<std::uint64_t>(column++);
+    both.account.inode = row.number<std::uint64_t>(column++);
+    both.account.born_ns = row.number(column++);
+    return both;
+}
+
+std::int64_t now_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+// Metadata lies in the database as it crosses between processes.
+std::string packed(FileMetadata metadata) {
+    Writer wire;
+    metadata.fields(wire);
+    return std::string(wire.take().bytes());
+}
+
+FileMetadata unpacked(const std::string& bytes) {
+    FileMetadata metadata;
+    if (bytes.empty()) return metadata;
+    Reader wire(bytes);
+    metadata.fields(wire);
+    wire.expect_end();
+    return metadata;
+}
+
+std::string cut_message(const std::string& message) {
+    return message.substr(0, longest_message);
+}
+
+}  // namespace
+
+Ledger::Ledger(const std::string& file) : database_(file) {
+    database_.execute("PRAGMA journal_mode = WAL");
+    database_.execute("PRAGMA synchronous = FULL");
+    database_.execute("PRAGMA cache_size = -16384");
+    int version = 0;
+    Statement(database_.handle(), "PRAGMA user_version").each([&](Row row) {
+        version = row.number<int>(0);
+        return false;
+    });
+    if (version > schema_version) throw DatabaseError("the database was written by a newer version of this program");
+    write();
+    database_.execute(schema);
+    database_.execute("PRAGMA user_version = 1");
+    // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
+    statement("UPDATE task SET state = 0 WHERE state = 1").run();
+    commit();
+}
+
+Statement& Ledger::statement(const char* sql) {
+    auto& prepared = statements_[sql];
+    if (!prepared) prepared = std::make_unique<Statement>(database_.handle(), sql);
+    return *prepared;
+}
+
+void Ledger::write() {
+    if (in_transaction_) return;
+    database_.execute("BEGIN IMMEDIATE");
+    in_transaction_ = true;
+}
+
+void Ledger::commit() {
+    if (!in_transaction_) return;
+    database_.execute("COMMIT");
+    in_transaction_ = false;
+}
+
+// ---- Accounts ------------------------------------------------------------------------------------------------------
+
+AccountId Ledger::account_of(const AccountFacts& facts) {
+    AccountId id = 0;
+    auto& find = statement(
+        "SELECT id FROM account WHERE uid = ? AND name = ? AND home = ? AND file_system = ? AND inode = ? AND born_ns = ?");
+    const auto take = [&](Row row) {
+        id = row.number(0);
+        return false;
+    };
+    if (find.each(take, facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns) > 0) return id;
+    write();
+    statement("INSERT INTO account(uid, name, home, file_system, inode, born_ns) VALUES(?, ?, ?, ?, ?, ?)")
+        .run(facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns);
+    return database_.last_row();
+}
+
+// ---- Tasks ---------------------------------------------------------------------------------------------------------
+
+std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, ScanType type) {
+    write();
+    statement(
+        "INSERT OR IGNORE INTO task(account, kind, state, scan_type, created_ms, log_pending) VALUES(?, ?, 0, ?, ?, ?)")
+        .run(account, kind, type, now_ms(), kind == TaskKind::Disinfection);
+    if (database_.changed_rows() == 0) return std::nullopt;
+    return database_.last_row();
+}
+
+std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type) {
+    return insert_task(account, TaskKind::Scan, type);
+}
+
+bool Ledger::is_listed(TaskId scan, const std::string& path) {
+    return statement("SELECT 1 FROM find WHERE task = ? AND path = ? AND verdict = 1 AND gone = 0")
+               .each([](Row) { return false; }, scan, path) > 0;
+}
+
+std::optional<Ledger::Conflict> Ledger::resolve(AccountId account, const std::string& home,
+                                                std::vector<FileAction> asked, std::vector<PlannedAction>& planned) {
+    const auto scan = last_task(account, TaskKind::Scan);
+    std::unordered_map<std::string, std::pair<Action, std::string>> named;  // by resolved path: action, path as asked
+    for (auto& [path, action] : asked) {
+        PlannedAction plan;
+        plan.action = action;
+        plan.path = path;
+        std::vector<std::string> candidates = {path};
+        if (!path.starts_with('/')) candidates = {"/" + path, (home.ends_with('/') ? home : home + "/") + path};
+        for (auto& candidate : candidates) {
+            if (!scan || !is_listed(scan->id, candidate)) continue;
+            plan.path = std::move(candidate);
+            plan.listed = true;
+            break;
+        }
+        const auto [known, fresh] = named.try_emplace(plan.path, action, path);
+        if (!fresh && known->second.first != action) return Conflict{known->second.second, path};
+        if (!fresh) continue;
+        plan.number = planned.size() + 1;
+        planned.push_back(std::move(plan));
+    }
+    return std::nullopt;
+}
+
+std::optional<TaskId> Ledger::queue_disinfection(AccountId account, const std::vector<PlannedAction>& planned) {
+    const auto id = insert_task(account, TaskKind::Disinfection, ScanType::Home);
+    if (!id) return std::nullopt;
+    auto& insert = statement("INSERT INTO action(task, number, path, action, listed) VALUES(?, ?, ?, ?, ?)");
+    for (const auto& plan : planned) insert.run(*id, plan.number, plan.path, plan.action, plan.listed);
+    return id;
+}
+
+std::optional<Task> Ledger::active_task(AccountId account) {
+    std::optional<Task> found;
+    statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND state < 2")
+        .each(
+            [&](Row row) {
+                found = read_task(row);
+                return false;
+            },
+            account);
+    return found;
+}
+
+std::optional<Task> Ledger::last_task(AccountId account, TaskKind kind) {
+    std::optional<Task> found;
+    statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND kind = ? ORDER BY id DESC LIMIT 1")
+        .each(
+            [&](Row row) {
+                found = read_task(row);
+                return false;
+            },
+            account, kind);
+    return found;
+}
+
+Task Ledger::task(TaskId id) {
+    std::optional<Task> found;
+    statement("SELECT " TASK_COLUMNS " FROM task WHERE id = ?")
+        .each(
+            [&](Row row) {
+                found = read_task(row);
+                return false;
+            },
+            id);
+    if (!found) throw DatabaseError("a task is not in the database");
+    return *found;
+}
+
+#define ACCOUNT_TASK_QUERY                                                                        \
+    "SELECT " TASK_COLUMNS ", uid, name, home, file_system, account_inode, born_ns FROM task "     \
+    "JOIN (SELECT id AS account_id, uid, name, home, file_system, inode AS account_inode, born_ns " \
+    "FROM account) ON account_id = account "
+
+std::vector<AccountTask> Ledger::queued_tasks() {
+    std::vector<AccountTask> tasks;
+    statement(ACCOUNT_TASK_QUERY "WHERE state = 0 ORDER BY id").each([&](Row row) {
+        tasks.push_back(read_account_task(row));
+        return true;
+    });
+    return tasks;
+}
+
+std::vector<AccountTask> Ledger::tasks_with_pending_log(std::size_t limit) {
+    std::vector<AccountTask> tasks;
+    statement(ACCOUNT_TASK_QUERY
+              "WHERE log_pending = 1 AND state = 2 AND id = (SELECT max(newer.id) FROM task AS newer "
+              "WHERE newer.account = task.account AND newer.kind = 1) ORDER BY id DESC LIMIT ?")
+        .each(
+            [&](Row row) {
+                tasks.push_back(read_account_task(row));
+                return true;
+            },
+            limit);
+    return tasks;
+}
+
+void Ledger::begin(TaskId id) {
+    write();
+    // `mark` is how far it had come: a start that gets no further came to nothing.
+    statement(
+        "UPDATE task SET state = 1, starts = starts + 1, mark = max(scanned_files, last_record) WHERE id = ?")
+        .run(id);
+}
+
+void Ledger::requeue(TaskId id, bool came_to_nothing, const std::string& why) {
+    write();
+    statement(
+        "UPDATE task SET state = 0, why = ?, attempts = CASE WHEN max(scanned_files, last_record) > mark THEN 0 "
+        "ELSE attempts + ? END WHERE id = ? AND state = 1")
+        .run(why, came_to_nothing, id);
+}
+
+void Ledger::set_why(TaskId id, const std::string& why) {
+    write();
+    statement("UPDATE task SET why = ? WHERE id = ? AND state < 2").run(why, id);
+}
+
+void Ledger::log_is_whole(TaskId id) {
+    write();
+    statement("UPDATE task SET log_pending = 0 WHERE id = ?").run(id);
+}
+
+void Ledger::end(TaskId id, Outcome outcome, const std::string& why) {
+    write();
+    statement("UPDATE task SET state = 2, outcome = ?, why = ?, ended_ms = ? WHERE id = ?")
+        .run(outcome, why, now_ms(), id);
+}
+
+// ---- A scan --------------------------------------------------------------------------------------------------------
+
+void Ledger::save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes) {
+    write();
+    statement("UPDATE task SET total_files = max(total_files, ?), total_bytes = max(total_bytes, ?) WHERE id = ?")
+        .run(files, bytes, id);
+}
+
+void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes,
+                           std::uint64_t clean_files) {
+    write();
+    statement(
+        "UPDATE task SET scanned_files = max(scanned_files, ?), scanned_bytes = max(scanned_bytes, ?), "
+        "clean_files = ?, total_files = max(total_files, ?) WHERE id = ?")
+        .run(scanned_files, scanned_bytes, clean_files, scanned_files, id);
+}
+
+void Ledger::set_signatures(TaskId id, bool embedded_only) {
+    write();
+    statement("UPDATE task SET embedded = ? WHERE id = ?").run(embedded_only, id);
+}
+
+void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
+    statement(
+        "INSERT INTO unscanned_count(task, reason, files) VALUES(?, ?, ?) "
+        "ON CONFLICT(task, reason) DO UPDATE SET files = files + excluded.files")
+        .run(id, reason, change);
+    statement("UPDATE task SET unscanned_files = unscanned_files + ? WHERE id = ?").run(change, id);
+}
+
+void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
+                          const FileIdentity& identity) {
+    write();
+    bool known_infected = false;
+    statement("SELECT verdict, reason FROM find WHERE task = ? AND path = ?")
+        .each(
+            [&](Row row) {
+                known_infected = row.number(0) == 1;
+                if (!known_infected) count_unscanned(id, row.number<UnscannedReason>(1), -1);
+                return false;
+            },
+            id, path);
+    statement(
+        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start) "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = excluded.virus, "
+        "device = excluded.device, inode = excluded.inode, size = excluded.size, mtime_ns = excluded.mtime_ns, "
+        "start = excluded.start")
+        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start);
+    if (!known_infected) statement("UPDATE task SET infected_files = infected_files + 1 WHERE id = ?").run(id);
+}
+
+void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason) {
+    write();
+    bool infected_before = false;
+    bool unscanned_before = false;
+    UnscannedReason reason_before{};
+    statement("SELECT verdict, reason FROM find WHERE task = ? AND path = ?")
+        .each(
+            [&](Row row) {
+                infected_before = row.number(0) == 1;
+                unscanned_before = !infected_before;
+                reason_before = row.number<UnscannedReason>(1);
+                return false;
+            },
+            id, path);
+    // Called infected by an interrupted start: that stays true until somebody judges it anew.
+    if (infected_before) return;
+    if (unscanned_before) count_unscanned(id, reason_before, -1);
+    count_unscanned(id, reason, 1);
+    statement(
+        "INSERT INTO find(task, path, verdict, virus, reason, start) VALUES(?, ?, 2, x'', ?, ?) "
+        "ON CONFLICT(task, path) DO UPDATE SET reason = excluded.reason, start = excluded.start")
+        .run(id, path, reason, start);
+}
+
+void Ledger::complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_files, std::uint64_t clean_files) {
+    write();
+    std::map<UnscannedReason, int> stale;
+    statement("SELECT reason, count(*) FROM find WHERE task = ? AND verdict = 2 AND start < ? GROUP BY reason")
+        .each(
+            [&](Row row) {
+                stale[row.number<UnscannedReason>(0)] = row.number<int>(1);
+                return true;
+            },
+            id, start);
+    for (const auto& [reason, files] : stale) count_unscanned(id, reason, -files);
+    if (!stale.empty())
+        statement("DELETE FROM find WHERE task = ? AND verdict = 2 AND start < ?").run(id, start);
+    statement(
+        "UPDATE task SET clean_files = ?, total_files = max(total_files, ?, ? + infected_files + unscanned_files), "
+        "total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?")
+        .run(clean_files, total_files, clean_files, id);
+    statement("UPDATE task SET scanned_files = total_files WHERE id = ?").run(id);
+    end(id, Outcome::Completed, "");
+}
+
+std::map<UnscannedReason, std::uint64_t> Ledger::unscanned_counts(TaskId id) {
+    std::map<UnscannedReason, std::uint64_t> counts;
+    statement("SELECT reason, files FROM unscanned_count WHERE task = ? AND files > 0")
+        .each(
+            [&](Row row) {
+                counts[row.number<UnscannedReason>(0)] = row.number<std::uint64_t>(1);
+                return true;
+            },
+            id);
+    return counts;
+}
+
+// What a text of `size` bytes may take in an answer: a byte outside UTF-8 takes six, and there is some frame around it.
+static std::size_t cost_of(const std::string& text) {
+    std::size_t cost = 64 + text.size();
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x80) cost += 5;
+        if (byte == '"' || byte == '\\') ++cost;
+    }
+    return cost;
+}
+
+Ledger::Paths Ledger::found_paths(TaskId id, std::size_t budget) {
+    Paths found;
+    std::size_t cost = 0;
+    statement("SELECT path FROM find WHERE task = ? AND verdict = 1 ORDER BY id")
+        .each(
+            [&](Row row) {
+                std::string path = row.bytes(0);
+                cost += cost_of(path);
+                found.cut = cost > budget || found.paths.size() >= most_entries;
+                if (!found.cut) found.paths.push_back(std::move(path));
+                return !found.cut;
+            },
+            id);
+    return found;
+}
+
+Ledger::Listed Ledger::infected_files(TaskId id, std::size_t budget) {
+    Listed listed;
+    std::size_t cost = 0;
+    statement("SELECT path, virus FROM find WHERE task = ? AND verdict = 1 AND gone = 0 ORDER BY id")
+        .each(
+            [&](Row row) {
+                InfectedFile file{row.bytes(0), row.bytes(1)};
+                cost += cost_of(file.path) + cost_of(file.virus);
+                listed.cut = cost > budget || listed.files.size() >= most_entries;
+                if (!listed.cut) listed.files.push_back(std::move(file));
+                return !listed.cut;
+            },
+            id);
+    return listed;
+}
+
+std::vector<Ledger::Find> Ledger::finds_after(TaskId id, std::int64_t after, std::size_t limit) {
+    std::vector<Find> finds;
+    statement("SELECT id, path, virus, reason FROM find WHERE task = ? AND id > ? ORDER BY id LIMIT ?")
+        .each(
+            [&](Row row) {
+                finds.push_back({row.number(0), row.bytes(1), row.bytes(2), row.number<UnscannedReason>(3)});
+                return true;
+            },
+            id, after, limit);
+    return finds;
+}
+
+// ---- A disinfection ------------------------------------------------------------------------------------------------
+
+std::optional<PlannedAction> Ledger::next_action(TaskId id) {
+    std::optional<PlannedAction> next;
+    statement(
+        "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata "
+        "FROM action WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
+        .each(
+            [&](Row row) {
+                PlannedAction action;
+                action.number = row.number<std::uint64_t>(0);
+                action.path = row.bytes(1);
+                action.action = row.number<Action>(2);
+                action.listed = row.number(3) != 0;
+                action.intended = row.number(4) == 1;
+                action.opaque = row.bytes(5);
+                action.identity = {row.number<std::uint64_t>(6), row.number<std::uint64_t>(7),
+                                   row.number<std::uint64_t>(8), row.number(9)};
+                action.sha256 = row.bytes(10);
+                action.virus = row.bytes(11);
+                action.metadata = unpacked(row.bytes(12));
+                next = std::move(action);
+                return false;
+            },
+            id);
+    return next;
+}
+
+void Ledger::intend(TaskId id, const PlannedAction& action) {
+    write();
+    statement(
+        "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, virus = ?, "
+        "metadata = ? WHERE task = ? AND number = ? AND state = 0")
+        .run(action.opaque, action.identity.device, action.identity.inode, action.identity.size,
+             action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), id, action.number);
+}
+
+void Ledger::add_record(TaskId id, Record record) {
+    write();
+    statement("UPDATE task SET last_record = last_record + 1 WHERE id = ?").run(id);
+    statement(
+        "INSERT INTO record(task, id, type, state, file, message) "
+        "SELECT id, last_record, ?, ?, ?, ? FROM task WHERE id = ?")
+        .run(record.type, record.state, record.file, cut_message(record.message), id);
+}
+
+void Ledger::record_step(TaskId id, const PlannedAction& action, RecordState state, const std::string& message) {
+    write();
+    statement("UPDATE action SET state = 2 WHERE task = ? AND number = ?").run(id, action.number);
+    statement(
+        "INSERT INTO step_count(task, state, steps) VALUES(?, ?, 1) "
+        "ON CONFLICT(task, state) DO UPDATE SET steps = steps + 1")
+        .run(id, state);
+    add_record(id, {0, RecordType::Step, state, action.path, message});
+}
+
+void Ledger::record_issue(TaskId id, RecordState state, const std::string& message) {
+    add_record(id, {0, RecordType::Issue, state, "", message});
+}
+
+void Ledger::record_done(TaskId id, RecordState state, const std::string& message, Outcome outcome) {
+    add_record(id, {0, RecordType::Done, state, "", message});
+    end(id, outcome, outcome == Outcome::Completed ? "" : message);
+}
+
+std::map<RecordState, std::uint64_t> Ledger::step_counts(TaskId id) {
+    std::map<RecordState, std::uint64_t> counts;
+    statement("SELECT state, steps FROM step_count WHERE task = ?")
+        .each(
+            [&](Row row) {
+                counts[row.number<RecordState>(0)] = row.number<std::uint64_t>(1);
+                return true;
+            },
+            id);
+    return counts;
+}
+
+Ledger::Records Ledger::records_after(TaskId id, std::uint64_t last_id, std::size_t budget, std::size_t limit) {
+    Records found;
+    std::size_t cost = 0;
+    statement("SELECT id, type, state, file, message FROM record WHERE task = ? AND id > ? ORDER BY id")
+        .each(
+            [&](Row row) {
+                Record record{row.number<std::uint64_t>(0), row.number<RecordType>(1), row.number<RecordState>(2),
+                              row.bytes(3), row.bytes(4)};
+                cost += cost_of(record.file) + cost_of(record.message) + 64;
+                found.cut = cost > budget || found.records.size() >= limit;
+                if (!found.cut) found.records.push_back(std::move(record));
+                return !found.cut;
+            },
+            id, last_id);
+    return found;
+}
+
+// ---- The quarantine ------------------------------------------------------------------------------------------------
+
+void Ledger::add_quarantined(AccountId account, const PlannedAction& action, std::uint64_t device,
+                             std::uint64_t inode) {
+    write();
+    statement(
+        "INSERT OR IGNORE INTO quarantine(account, opaque, path, virus, sha256, device, inode, size, mtime_ns, metadata, "
+        "time_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .run(account, action.opaque, action.path, action.virus, action.sha256, device, inode, action.identity.size,
+             action.identity.mtime_ns, packed(action.metadata), now_ms());
+}
+
+std::vector<LeaveOut> Ledger::quarantined(AccountId account) {
+    std::vector<LeaveOut> files;
+    statement("SELECT device, inode, sha256 FROM quarantine WHERE account = ?")
+        .each(
+            [&](Row row) {
+                files.push_back({row.number<std::uint64_t>(0), row.number<std::uint64_t>(1), row.bytes(2)});
+                return true;
+            },
+            account);
+    return files;
+}
+
+void Ledger::leave_list(AccountId account, const std::string& path) {
+    write();
+    statement(
+        "UPDATE find SET gone = 1 WHERE path = ? AND verdict = 1 AND "
+        "task = (SELECT max(id) FROM task WHERE account = ? AND kind = 0)")
+        .run(path, account);
+}
+
+bool Ledger::prune() {
+    TaskId old = 0;
+    statement(
+        "SELECT id FROM task WHERE pruned = 0 AND state = 2 AND id < (SELECT max(newer.id) FROM task AS newer "
+        "WHERE newer.account = task.account AND newer.kind = task.kind) ORDER BY id LIMIT 1")
+        .each([&](Row row) {
+            old = row.number(0);
+            return false;
+        });
+    if (old == 0) return false;
+    write();
+    // In small pieces: a list of a million finds must not hold up everybody's polls.
+    std::int64_t deleted = 0;
+    for (const char* sql : {"DELETE FROM find WHERE id IN (SELECT id FROM find WHERE task = ? LIMIT 500)",
+                            "DELETE FROM record WHERE task = ?1 AND id IN (SELECT id FROM record WHERE task = ?1 LIMIT 500)",
+                            "DELETE FROM action WHERE task = ?1 AND number IN "
+                            "(SELECT number FROM action WHERE task = ?1 LIMIT 500)"}) {
+        statement(sql).run(old);
+        deleted += database_.changed_rows();
+    }
+    if (deleted == 0) statement("UPDATE task SET pruned = 1, log_pending = 0 WHERE id = ?").run(old);
+    return true;
+}
+
+std::string task_name(const Task& task) {
+    char name[24];
+    std::snprintf(name, sizeof name, "%08x/%014llx", static_cast<unsigned>(task.id & 0xffffffff),
+                  static_cast<unsigned long long>(task.created_ms) & 0xffffffffffffffULL);
+    return name;
+}
+
+}  // namespace clamscanner

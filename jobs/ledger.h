@@ -1,0 +1,187 @@
+// The one truth about jobs: jobd's SQLite database. Tasks, what scans found, what was intended and done with it. Nothing is
+// acknowledged to anybody before commit() returned. Used by jobd alone, single-threaded; throws DatabaseError, after which
+// jobd must not go on (a restart is a recovery).
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/messages.h"
+#include "jobs/sqlite.h"
+
+namespace clamscanner {
+
+// An account at one time of its life: a uid is given to somebody else one day, and then nothing of the old owner's may be
+// shown or acted on. All of it must fit.
+struct AccountFacts {
+    uid_t uid = 0;
+    std::string name;
+    std::string home;
+    std::uint64_t file_system = 0;  // statfs(2)'s f_fsid of the home; 0 when jobd may not look
+    std::uint64_t inode = 0;
+    std::int64_t born_ns = 0;  // the home's birth time, 0 where the file system has none
+    bool operator==(const AccountFacts&) const = default;
+};
+
+using AccountId = std::int64_t;
+using TaskId = std::int64_t;
+
+enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1 };
+enum class TaskState : std::uint8_t { Queued = 0, Running = 1, Ended = 2 };
+enum class Outcome : std::uint8_t { None = 0, Completed = 1, EndedEarly = 2 };
+
+struct Task {
+    TaskId id = 0;
+    AccountId account = 0;
+    TaskKind kind = TaskKind::Scan;
+    TaskState state = TaskState::Queued;
+    Outcome outcome = Outcome::None;
+    ScanType scan_type = ScanType::Home;
+    std::int64_t created_ms = 0;  // since the epoch
+    std::uint32_t attempts = 0;   // that came to nothing
+    std::uint32_t starts = 0;
+    std::uint64_t total_files = 0;
+    std::uint64_t total_bytes = 0;
+    std::uint64_t scanned_files = 0;
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t clean_files = 0;
+    std::uint64_t infected_files = 0;
+    std::uint64_t unscanned_files = 0;
+    std::uint64_t last_record = 0;
+    bool embedded_signatures = false;
+    bool log_pending = false;
+    std::string why;  // it ended early, or waits; for the owner
+};
+
+struct PlannedAction {
+    std::uint64_t number = 0;  // its place in the request, from 1
+    std::string path;
+    Action action = Action::Ignore;
+    bool listed = false;    // a scan called it infected
+    bool intended = false;  // the intent is recorded: it may have been carried out in part
+    std::string opaque;
+    FileIdentity identity;
+    std::string sha256;
+    std::string virus;
+    FileMetadata metadata;
+};
+
+struct AccountTask {
+    Task task;
+    AccountFacts account;
+};
+
+class Ledger {
+   public:
+    // Opens or makes the database and recovers: what was running is queued again.
+    explicit Ledger(const std::string& file);
+
+    // Makes everything since the last commit durable. Cheap when there is nothing.
+    void commit();
+    [[nodiscard]] bool has_uncommitted() const noexcept { return in_transaction_; }
+
+    // ---- Accounts
+    [[nodiscard]] AccountId account_of(const AccountFacts& facts);
+
+    // ---- Tasks
+    // Empty while the account has a task queued or running.
+    [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type);
+    struct Conflict {
+        std::string first;
+        std::string second;
+    };
+    // Resolves the paths against the last scan's list. Conflict: two keys name one file with different actions.
+    [[nodiscard]] std::optional<Conflict> resolve(AccountId account, const std::string& home,
+                                                  std::vector<FileAction> asked, std::vector<PlannedAction>& planned);
+    [[nodiscard]] std::optional<TaskId> queue_disinfection(AccountId account, const std::vector<PlannedAction>& planned);
+    [[nodiscard]] std::optional<Task> active_task(AccountId account);
+    [[nodiscard]] std::optional<Task> last_task(AccountId account, TaskKind kind);
+    [[nodiscard]] Task task(TaskId id);
+    [[nodiscard]] std::vector<AccountTask> queued_tasks();
+    // Ended disinfections, the last of their account, whose log in the home is not whole yet.
+    [[nodiscard]] std::vector<AccountTask> tasks_with_pending_log(std::size_t limit);
+    void begin(TaskId id);
+    void requeue(TaskId id, bool came_to_nothing, const std::string& why);
+    void set_why(TaskId id, const std::string& why);
+    void log_is_whole(TaskId id);
+    void end(TaskId id, Outcome outcome, const std::string& why);
+
+    // ---- A scan
+    void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes);      // never fall
+    void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
+    void set_signatures(TaskId id, bool embedded_only);
+    void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
+                      const FileIdentity& identity);
+    void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason);
+    // Every file has its verdict. What only an earlier, interrupted start could not scan is forgotten.
+    void complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_files, std::uint64_t clean_files);
+    [[nodiscard]] std::map<UnscannedReason, std::uint64_t> unscanned_counts(TaskId id);
+
+    // Each with a budget of bytes; `cut` says that there were more.
+    struct Paths {
+        std::vector<std::string> paths;
+        bool cut = false;
+    };
+    [[nodiscard]] Paths found_paths(TaskId id, std::size_t budget);  // infected, disinfected since or not
+    struct Listed {
+        std::vector<InfectedFile> files;
+        bool cut = false;
+    };
+    [[nodiscard]] Listed infected_files(TaskId id, std::size_t budget);
+    struct Find {
+        std::int64_t id = 0;
+        std::string path;
+        std::string virus;  // empty: unscanned
+        UnscannedReason reason = UnscannedReason::ScannerFailed;
+    };
+    [[nodiscard]] std::vector<Find> finds_after(TaskId id, std::int64_t after, std::size_t limit);
+
+    // ---- A disinfection
+    [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
+    void intend(TaskId id, const PlannedAction& action);
+    // The step's record and its action's end, together.
+    void record_step(TaskId id, const PlannedAction& action, RecordState state, const std::string& message);
+    void record_issue(TaskId id, RecordState state, const std::string& message);
+    // The last record and the task's end, together.
+    void record_done(TaskId id, RecordState state, const std::string& message, Outcome outcome);
+    [[nodiscard]] std::map<RecordState, std::uint64_t> step_counts(TaskId id);
+    struct Records {
+        std::vector<Record> records;
+        bool cut = false;
+    };
+    [[nodiscard]] Records records_after(TaskId id, std::uint64_t last_id, std::size_t budget, std::size_t limit);
+
+    // ---- The quarantine
+    void add_quarantined(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode);
+    [[nodiscard]] std::vector<LeaveOut> quarantined(AccountId account);
+    // The file has left the list of infected files.
+    void leave_list(AccountId account, const std::string& path);
+
+    // Deletes some rows of tasks that newer ones replaced. True while there may be more.
+    bool prune();
+
+   private:
+    void write();
+    [[nodiscard]] Statement& statement(const char* sql);
+    [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);
+    [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
+    void add_record(TaskId id, Record record);
+    void count_unscanned(TaskId id, UnscannedReason reason, int change);
+
+    Database database_;
+    std::map<const char*, std::unique_ptr<Statement>> statements_;
+    std::map<AccountId, AccountFacts> known_accounts_;
+    bool in_transaction_ = false;
+};
+
+// 8 hex digits, a slash and 14 hex digits.
+[[nodiscard]] std::string task_name(const Task& task);
+
+}  // namespace clamscanner

@@ -1,0 +1,23 @@
+// What stands beside a quarantined file for its owner's eyes. What decides is jobd's copy of the same.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "jobs/messages.h"
+
+namespace clamscanner {
+
+// Below the home; the account's own, mode 0700.
+inline constexpr const char* quarantine_directory = "quarantine_clamavconnector";
+
+struct QuarantineRecord {
+    std::string path;  // absolute, where it was
+    std::string virus;
+    std::string sha256;
+    FileIdentity identity;
+    FileMetadata metadata;
+    std::int64_t quarantined_at = 0;  // epoch seconds
+};
+
+}  // namespace clamscanner

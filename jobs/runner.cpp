@@ -1,0 +1,239 @@
+// clamscanner-runner: what one job does in an account's home, as the account's own user. authd starts it with jobd's
+// socket as descriptor 3; it walks, opens files for reading and passes them to the coordinator, moves and unlinks what
+// jobd recorded as intended, and writes the logs in the home. It decides nothing: verdicts are made where its user cannot
+// reach. Its user may stop or kill it, limit it and change the home under its feet; every fault is told, none is "clean".
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "auth/checked.h"
+#include "auth/log.h"
+#include "auth/priority.h"
+#include "auth/service.h"
+#include "auth/socket.h"
+#include "handlers/record_json.h"
+#include "jobs/beneath.h"
+#include "jobs/disposal.h"
+#include "jobs/home_log.h"
+#include "jobs/walk.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr int jobd_socket = 3;
+constexpr const char* disinfection_log = ".clamavconnector.disinfection.log";
+constexpr const char* scan_log = ".clamavconnector.scan.log";
+
+struct JobdIsGone : std::runtime_error {
+    JobdIsGone() : std::runtime_error("jobd ended the job") {}
+};
+
+class Runner {
+   public:
+    Runner(UniqueFd jobd, std::string home_path)
+        : jobd_(std::move(jobd)),
+          home_path_(std::move(home_path)),
+          home_(checked(::open(home_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the home")),
+          disposal_(home_.get(), home_path_),
+          disinfection_log_(home_.get(), disinfection_log),
+          scan_log_(home_.get(), scan_log) {}
+
+    void run() {
+        Packet packet;
+        while (!finished_) {
+            if (receive_packet(jobd_.get(), packet) != Got::Packet) throw JobdIsGone();
+            answer(packet);
+        }
+    }
+
+   private:
+    using Answer = void (Runner::*)(Packet&);
+    struct Row {
+        MessageType type;
+        Answer answer;
+    };
+
+    void answer(Packet& packet) {
+        static constexpr Row table[] = {
+            {LeaveOut::type, &Runner::answer_leave_out},       {RunScan::type, &Runner::answer_run_scan},
+            {RunDisinfection::type, &Runner::answer_run},      {Judge::type, &Runner::answer_judge},
+            {Act::type, &Runner::answer_act},                  {CopyBegin::type, &Runner::answer_copy_begin},
+            {CopyLine::type, &Runner::answer_copy_line},       {CopyEnd::type, &Runner::answer_copy_end},
+            {Finish::type, &Runner::answer_finish},            {RunLogCopy::type, &Runner::answer_run_log_copy},
+        };
+        const auto type = type_of(packet.bytes);
+        for (const auto& row : table)
+            if (static_cast<std::uint16_t>(row.type) == type) return (this->*row.answer)(packet);
+        throw Malformed("jobd sent what a runner does not know");
+    }
+
+    template <class Message>
+    void tell_jobd(Message&& message) {
+        if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes) throw JobdIsGone();
+    }
+
+    [[nodiscard]] std::string absolute(const std::string& relative) const {
+        return home_path_.ends_with('/') ? home_path_ + relative : home_path_ + "/" + relative;
+    }
+
+    // ---- A scan
+
+    void answer_leave_out(Packet& packet) { left_out_.push_back(decode<LeaveOut>(packet.bytes)); }
+
+    void answer_run_scan(Packet& packet) {
+        const auto order = decode<RunScan>(packet.bytes);
+        if (packet.descriptors.size() != 2) throw Malformed("a scan comes without its descriptors");
+        coordinator_ = std::move(packet.descriptors[0]);
+        PathList list(std::move(packet.descriptors[1]));
+        std::uint64_t unreadable = 0;
+        const auto tell_unreadable = [&](const std::string& relative, UnscannedReason reason) {
+            ++unreadable;
+            tell_jobd(Unreadable{absolute(relative), reason});
+        };
+        Walk walk(home_.get(), std::move(left_out_),
+                  {[this](const WalkProgress& progress) { tell_jobd(progress); }, tell_unreadable});
+        try {
+            walk.list(order.directory, list);
+        } catch (const std::system_error& fault) {
+            tell_jobd(WalkFailed{absolute(order.directory) + ": " + fault.what()});
+            return;
+        }
+        std::uint64_t handed_over = 0;
+        std::string relative;
+        while (list.next(relative)) {
+            if (const auto reason = hand_over(relative, handed_over))
+                tell_unreadable(relative, *reason);
+            else
+                ++handed_over;
+        }
+        send_to_coordinator(HandOverEnd{handed_over}, {});
+        tell_jobd(HandedOver{handed_over, unreadable});
+    }
+
+    [[nodiscard]] std::optional<UnscannedReason> hand_over(const std::string& relative, std::uint64_t token) {
+        const UniqueFd file = open_beneath(home_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                                           Crossing::Allowed);
+        if (!file)
+            return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? UnscannedReason::Vanished
+                                                                         : UnscannedReason::Unreadable;
+        struct stat status {};
+        if (::fstat(file.get(), &status) < 0) return UnscannedReason::Unreadable;
+        if (!S_ISREG(status.st_mode)) return UnscannedReason::Vanished;  // replaced by something else since the walk
+        send_to_coordinator(HandOver{token, false, absolute(relative)}, {file.get()});
+        return std::nullopt;
+    }
+
+    template <class Message>
+    void send_to_coordinator(Message&& message, std::initializer_list<int> descriptors) {
+        // It blocks while the coordinator has enough to do: that is how a runner stays only a little ahead.
+        if (send_message(coordinator_.get(), std::forward<Message>(message), descriptors) != Sent::Yes)
+            throw std::runtime_error("the scanner ended the job");
+    }
+
+    // ---- A disinfection
+
+    void answer_run(Packet& packet) {
+        static_cast<void>(decode<RunDisinfection>(packet.bytes));
+        coordinator_ = packet.only_descriptor();
+    }
+
+    void answer_judge(Packet& packet) {
+        const auto order = decode<Judge>(packet.bytes);
+        const UniqueFd file = open_beneath(home_.get(), below_home(order.path, home_path_),
+                                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
+        struct stat status {};
+        std::string why;
+        if (!file)
+            why = errno == ENOENT || errno == ENOTDIR ? "the file has vanished"
+                                                      : std::string("the file cannot be opened: ") + std::strerror(errno);
+        else if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode))
+            why = "it is not a regular file any more";
+        else if (status.st_uid != ::geteuid())
+            why = "the file belongs to another user";
+        if (!why.empty()) {
+            tell_jobd(NotOpened{order.token, why});
+            return;
+        }
+        tell_jobd(Opened{order.token, metadata_of(file.get())});
+        send_to_coordinator(HandOver{order.token, true, order.path}, {file.get()});
+    }
+
+    void answer_act(Packet& packet) { tell_jobd(disposal_.act(decode<Act>(packet.bytes))); }
+
+    // ---- Logs in the home
+
+    void answer_run_log_copy(Packet& packet) { static_cast<void>(decode<RunLogCopy>(packet.bytes)); }
+
+    void answer_copy_begin(Packet& packet) {
+        copying_ = decode<CopyBegin>(packet.bytes).log == LogFile::Scan ? &scan_log_ : &disinfection_log_;
+        copying_->begin();
+    }
+
+    void answer_copy_line(Packet& packet) {
+        const auto record = decode<CopyLine>(packet.bytes).record;
+        if (copying_ == nullptr) throw Malformed("a line comes before its log was begun");
+        copying_->append(copying_ == &scan_log_ ? plain_line(record) : record_line(record));
+    }
+
+    // For people: a verdict and a path. A line feed in a name must not make a line of its own.
+    static std::string plain_line(const Record& record) {
+        return record.file.empty() ? record.message : printable(record.file) + ": " + record.message;
+    }
+
+    void answer_copy_end(Packet& packet) {
+        static_cast<void>(decode<CopyEnd>(packet.bytes));
+        if (copying_ == nullptr) throw Malformed("a log ends that was never begun");
+        const bool whole = copying_->whole();
+        tell_jobd(CopyDone{whole, whole ? std::string() : copying_->problem()});
+    }
+
+    void answer_finish(Packet& packet) {
+        static_cast<void>(decode<Finish>(packet.bytes));
+        finished_ = true;
+    }
+
+    UniqueFd jobd_;
+    std::string home_path_;
+    UniqueFd home_;
+    Disposal disposal_;
+    HomeLog disinfection_log_;
+    HomeLog scan_log_;
+    HomeLog* copying_ = nullptr;
+    UniqueFd coordinator_;
+    std::vector<LeaveOut> left_out_;
+    bool finished_ = false;
+};
+
+int run_runner() {
+    refuse_root();
+    give_up_privileges();
+    use_idle_priority();
+    // A limit on file sizes that the user put on us must be an error we can tell, not our death.
+    ::signal(SIGXFSZ, SIG_IGN);
+    const char* home = ::getenv("HOME");
+    if (home == nullptr || *home != '/') throw std::runtime_error("the account has no home");
+    checked(::fcntl(jobd_socket, F_SETFD, FD_CLOEXEC), "take jobd's socket");
+    set_blocking(jobd_socket, true);
+    Runner(UniqueFd(jobd_socket), home).run();
+    return 0;
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main() {
+    clamscanner::name_this_program("clamscanner-runner");
+    try {
+        return clamscanner::run_runner();
+    } catch (const clamscanner::JobdIsGone&) {
+        return 0;
+    } catch (const std::exception& fault) {
+        clamscanner::log_line(clamscanner::Severity::Error, fault.what());
+        return 70;
+    }
+}

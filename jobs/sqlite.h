@@ -1,0 +1,101 @@
+// SQLite as jobd uses it: RAII over the C interface, statements prepared once, values bound by type. Single-threaded.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace clamscanner {
+
+struct DatabaseError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// One row of a result, valid until the next step.
+class Row {
+   public:
+    explicit Row(sqlite3_stmt* statement) noexcept : statement_(statement) {}
+    [[nodiscard]] bool is_null(int column) const;
+    [[nodiscard]] std::string bytes(int column) const;
+    template <class Number = std::int64_t>
+    [[nodiscard]] Number number(int column) const {
+        return static_cast<Number>(integer(column));
+    }
+
+   private:
+    [[nodiscard]] std::int64_t integer(int column) const;
+    sqlite3_stmt* statement_;
+};
+
+class Statement {
+   public:
+    Statement(sqlite3* database, const char* sql);
+
+    // Runs to the end; for statements without rows.
+    template <class... Values>
+    void run(const Values&... values) {
+        each([](Row) { return true; }, values...);
+    }
+    // Calls `take` for each row until it returns false. Returns the number of rows given.
+    template <class Take, class... Values>
+    std::size_t each(Take take, const Values&... values) {
+        int position = 0;
+        (bind(++position, values), ...);
+        const Reset reset{*this};
+        std::size_t rows = 0;
+        while (step()) {
+            ++rows;
+            if (!take(Row(statement_.get()))) break;
+        }
+        return rows;
+    }
+
+   private:
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const noexcept;
+    };
+    struct Reset {
+        Statement& statement;
+        ~Reset() { statement.reset(); }
+    };
+    template <class Value>
+    void bind(int position, const Value& value) {
+        if constexpr (std::is_enum_v<Value> || std::integral<Value>)
+            bind_integer(position, static_cast<std::int64_t>(value));
+        else
+            bind_bytes(position, value);
+    }
+    void bind_integer(int position, std::int64_t value);
+    // As a blob: file names are bytes. The bytes must live until the statement has run, which they do here.
+    void bind_bytes(int position, std::string_view value);
+    [[nodiscard]] bool step();
+    void reset() noexcept;
+
+    sqlite3* database_;
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+class Database {
+   public:
+    explicit Database(const std::string& file);
+    void execute(const char* sql);
+    [[nodiscard]] sqlite3* handle() const noexcept { return database_.get(); }
+    [[nodiscard]] std::int64_t last_row() const noexcept;
+    // How many rows the last statement changed.
+    [[nodiscard]] std::int64_t changed_rows() const noexcept;
+
+   private:
+    struct Close {
+        void operator()(sqlite3* database) const noexcept;
+    };
+    std::unique_ptr<sqlite3, Close> database_;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,60 @@
+// The walk through a home: every regular file below a directory, no symbolic link followed, no special file touched, no
+// other file system entered. The list goes to a file of jobd's, so that memory does not grow with the home.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "auth/unique_fd.h"
+#include "jobs/messages.h"
+
+namespace clamscanner {
+
+// Paths one after another in a file: appended while walking, read once from the start while scanning. What stands in it
+// was written by this process; still a reader trusts no length in it.
+class PathList {
+   public:
+    explicit PathList(UniqueFd file);
+    void append(std::string_view path);  // throws std::system_error (no room)
+    void flush();
+    // False at the end.
+    [[nodiscard]] bool next(std::string& path);
+
+   private:
+    void refill();
+    UniqueFd file_;
+    std::string out_;
+    std::string in_;
+    std::size_t at_ = 0;
+    off_t read_to_ = 0;
+};
+
+class Walk {
+   public:
+    struct Told {
+        std::function<void(const WalkProgress&)> progress;
+        std::function<void(const std::string& relative, UnscannedReason)> unreadable;
+    };
+    // `home` stays open as long as the walk lives. What `left_out` names by inode and content is not listed.
+    Walk(int home, std::vector<LeaveOut> left_out, Told told);
+
+    // Lists what is below `directory` (relative to the home). Throws std::system_error when that itself cannot be opened.
+    void list(const std::string& directory, PathList& list);
+
+   private:
+    void list_one(const std::string& directory, PathList& list);
+    void take(int parent, const char* name, const std::string& path, PathList& list);
+    [[nodiscard]] bool is_left_out(int parent, const char* name, std::uint64_t device, std::uint64_t inode) const;
+    void tell_progress(bool walked);
+
+    int home_;
+    std::vector<LeaveOut> left_out_;
+    Told told_;
+    std::vector<std::string> pending_;  // directories still to be listed, the deepest last
+    WalkProgress progress_;
+    std::chrono::steady_clock::time_point told_at_;
+};
+
+}  // namespace clamscanner
