@@ -58,6 +58,10 @@ bool find_account(uid_t uid, Account& account) {
     return find([&](auto... rest) { return ::getpwuid_r(uid, rest...); }, account);
 }
 
+bool is_served(const Account& account, std::uint64_t uid_floor) noexcept {
+    return account.uid != 0 && account.gid != 0 && account.uid >= uid_floor;
+}
+
 void become_for_good(const Account& account) noexcept {
     if (account.uid == 0 || account.gid == 0) die("will not act as root or in root's group");
     must(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0, "clear ambient capabilities");

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Account {
 // False when there is none.
 [[nodiscard]] bool find_account(const std::string& name, Account& account);
 [[nodiscard]] bool find_account(uid_t uid, Account& account);
+
+// Whether this service acts for the account at all: never for root, root's group or a uid below the floor.
+[[nodiscard]] bool is_served(const Account& account, std::uint64_t uid_floor) noexcept;
 
 // In a fresh child of root: gives up every capability and the user for good, tries to get root back and dies if that
 // works. Dies on any fault: a half-changed identity must not go on.

@@ -15,7 +15,7 @@ struct Ending {
 };
 
 class ChildProcess {
-   public:
+ public:
     ChildProcess() = default;
     // Takes over `pid`, a child that this process forked and has not reaped.
     explicit ChildProcess(pid_t pid);
@@ -35,7 +35,7 @@ class ChildProcess {
     // Waits for the end.
     Ending wait();
 
-   private:
+ private:
     pid_t pid_ = -1;
     UniqueFd pidfd_;
 };

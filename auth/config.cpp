@@ -26,7 +26,7 @@ namespace {
 
 // A page of keys, so that a comparison of what the file has with what we know needs no second list.
 class Keys {
-   public:
+ public:
     using Take = std::function<void(const std::string& key, const toml::node& value)>;
 
     explicit Keys(std::string file) : file_(std::move(file)) {}
@@ -40,7 +40,8 @@ class Keys {
             const auto given = node.value_exact<std::int64_t>();
             if (!given || *given < 0 || static_cast<std::uint64_t>(*given) < least ||
                 static_cast<std::uint64_t>(*given) > most)
-                refuse(node, name, "wants a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+                refuse(node, name,
+                       "wants a whole number from " + std::to_string(least) + " to " + std::to_string(most));
             value = static_cast<std::uint64_t>(*given);
         };
     }
@@ -52,9 +53,7 @@ class Keys {
         };
     }
     void text(const char* key, std::string& value) {
-        takers_[key] = [this, &value](const std::string& name, const toml::node& node) {
-            value = text_of(name, node);
-        };
+        takers_[key] = [this, &value](const std::string& name, const toml::node& node) { value = text_of(name, node); };
     }
     void path(const char* key, std::string& value) {
         takers_[key] = [this, &value](const std::string& name, const toml::node& node) {
@@ -93,8 +92,9 @@ class Keys {
         for (const auto& [section, content] : root) {
             const std::string section_name(section.str());
             const auto* table = content.as_table();
-            const bool known = std::any_of(takers_.begin(), takers_.end(),
-                                           [&](const auto& taker) { return taker.first.starts_with(section_name + "."); });
+            const bool known = std::any_of(takers_.begin(), takers_.end(), [&](const auto& taker) {
+                return taker.first.starts_with(section_name + ".");
+            });
             if (table == nullptr || !known) refuse(content, section_name, "is not known here");
             for (const auto& [key, value] : *table) {
                 const std::string name = section_name + "." + std::string(key.str());
@@ -105,7 +105,13 @@ class Keys {
         }
     }
 
-   private:
+    [[nodiscard]] std::vector<std::string> known() const {
+        std::vector<std::string> names;
+        for (const auto& taker : takers_) names.push_back(taker.first);
+        return names;
+    }
+
+ private:
     [[nodiscard]] std::string text_of(const std::string& name, const toml::node& node) const {
         auto given = node.value_exact<std::string>();
         if (!given || given->find_first_of(std::string_view("\0\n\r", 3)) != std::string::npos)
@@ -201,9 +207,16 @@ Config parse_config(const std::string& text, const std::string& file) {
     return config;
 }
 
+std::vector<std::string> config_keys() {
+    Config config;
+    Keys keys("");
+    declare(keys, config);
+    return keys.known();
+}
+
 Config read_config(const std::string& file) {
-    const UniqueFd fd(checked(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY),
-                              ("open the configuration " + file).c_str()));
+    const UniqueFd fd(
+        checked(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), ("open the configuration " + file).c_str()));
     struct stat status {};
     checked(::fstat(fd.get(), &status), "examine the configuration");
     if (!S_ISREG(status.st_mode)) throw ConfigError(file + " is not a regular file");
@@ -212,8 +225,8 @@ Config read_config(const std::string& file) {
     std::string text;
     char chunk[16 * 1024];
     for (;;) {
-        const auto got = checked(uninterrupted([&] { return ::read(fd.get(), chunk, sizeof chunk); }),
-                                 "read the configuration");
+        const auto got =
+            checked(uninterrupted([&] { return ::read(fd.get(), chunk, sizeof chunk); }), "read the configuration");
         if (got == 0) break;
         text.append(chunk, static_cast<std::size_t>(got));
         if (text.size() > 1024 * 1024) throw ConfigError(file + " is larger than 1 MiB");

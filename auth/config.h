@@ -23,7 +23,7 @@ struct ConfigError : std::runtime_error {
 enum class ScanType : std::uint8_t { Home = 0, Mail = 1, PublicHtml = 2, PublicFtp = 3 };
 inline constexpr std::size_t scan_type_count = 4;
 inline constexpr std::array<const char*, scan_type_count> scan_type_names = {"home", "mail", "public_html",
-                                                                            "public_ftp"};
+                                                                             "public_ftp"};
 
 struct ScanDirectory {
     bool allowed = true;
@@ -109,6 +109,9 @@ struct Config {
 
 // Throws ConfigError; std::system_error when the file cannot be opened.
 [[nodiscard]] Config read_config(const std::string& file);
+
+// "section.key" of every key there is, sorted.
+[[nodiscard]] std::vector<std::string> config_keys();
 
 // The same for a text; `file` only names it in errors.
 [[nodiscard]] Config parse_config(const std::string& text, const std::string& file);

@@ -81,7 +81,8 @@ void EventLoop::run() {
     running_ = true;
     std::array<epoll_event, 128> events{};
     while (running_) {
-        const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_milliseconds());
+        const int ready =
+            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_milliseconds());
         if (ready < 0 && errno != EINTR) throw_errno("wait for events");
         for (int i = 0; i < ready; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
@@ -96,7 +97,7 @@ void EventLoop::run() {
 }
 
 void reset_signals() noexcept {
-    for (const int number : {SIGTERM, SIGINT, SIGPIPE, SIGXFSZ, SIGCHLD, SIGHUP}) ::signal(number, SIG_DFL);
+    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

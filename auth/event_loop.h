@@ -17,7 +17,7 @@
 namespace clamscanner {
 
 class EventLoop {
-   public:
+ public:
     using Handler = std::function<void(std::uint32_t events)>;
     using Task = std::function<void()>;
     using TimerId = std::uint64_t;
@@ -41,7 +41,7 @@ class EventLoop {
     void run();
     void stop() { running_ = false; }
 
-   private:
+ private:
     void run_due_timers();
     [[nodiscard]] int wait_milliseconds() const;
 

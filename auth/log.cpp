@@ -14,14 +14,8 @@ namespace {
 const char* program_name = "clamscanner";
 
 const char* severity_word(Severity severity) noexcept {
-    switch (severity) {
-        case Severity::Panic: return "panic";
-        case Severity::Fatal: return "fatal";
-        case Severity::Error: return "error";
-        case Severity::Warning: return "warning";
-        case Severity::Info: return "info";
-    }
-    return "panic";
+    static constexpr const char* words[] = {"panic", "", "fatal", "error", "warning", "", "info"};
+    return words[static_cast<int>(severity)];
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ enum class MessageType : std::uint16_t {
     StartRunner = 5,
     RunnerAnswer = 6,
     RunnerEnded = 7,
+    LoginChecked = 8,  // auth/pam_login.h: between authd and a child of its own
     // handlers/messages.h: 20 …
     Request = 20,
     Reply = 21,
@@ -52,6 +53,7 @@ enum class MessageType : std::uint16_t {
     WalkFailed,
     HandedOver,
     NotOpened,
+    Opened,
     Acted,
     CopyDone,
     NewJob = 80,

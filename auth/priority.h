@@ -11,8 +11,8 @@ inline constexpr int scan_nice = 10;
 
 // For the calling process and what it forks. A machine that refuses is no reason not to scan.
 inline void use_idle_priority() noexcept {
-    constexpr int who_process = 1;        // IOPRIO_WHO_PROCESS
-    constexpr int class_idle = 3 << 13;   // IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT
+    constexpr int who_process = 1;       // IOPRIO_WHO_PROCESS
+    constexpr int class_idle = 3 << 13;  // IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT
     ::setpriority(PRIO_PROCESS, 0, scan_nice);
     ::syscall(SYS_ioprio_set, who_process, 0, class_idle);
 }

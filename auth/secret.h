@@ -10,7 +10,7 @@
 namespace clamscanner {
 
 class Secret {
-   public:
+ public:
     Secret() = default;
     // Copies; wiping what `text` points to stays the caller's duty.
     explicit Secret(std::string_view text) { assign(text); }
@@ -35,7 +35,7 @@ class Secret {
         text_ = text;
     }
 
-   private:
+ private:
     void wipe() noexcept {
         ::explicit_bzero(text_.data(), text_.size());
         text_.clear();

@@ -28,6 +28,10 @@ std::string config_file_of(int argc, char** argv) {
     ::exit(64);
 }
 
+const char* installed_config_file() noexcept {
+    return CLAMSCANNER_CONFIG_FILE;
+}
+
 std::vector<UniqueFd> handed_over_sockets(const std::string& name) {
     std::vector<UniqueFd> sockets;
     const char* pid = ::getenv("LISTEN_PID");

@@ -11,11 +11,15 @@ namespace clamscanner {
 // The file that --config names, or the installed default. Any other option: prints usage and exits with status 64.
 [[nodiscard]] std::string config_file_of(int argc, char** argv);
 
+// The file that is read without --config.
+[[nodiscard]] const char* installed_config_file() noexcept;
+
 // Sockets that a supervisor handed over as `name` (LISTEN_FDS, LISTEN_FDNAMES: sd_listen_fds(3)); mapped by name, as
 // their order changes. Empty when there are none for us. May be called once a process: it clears the environment.
 [[nodiscard]] std::vector<UniqueFd> handed_over_sockets(const std::string& name);
 
-// Tells the supervisor named by NOTIFY_SOCKET: "READY=1", "STOPPING=1" (sd_notify(3): one datagram). Silent without one.
+// Tells the supervisor named by NOTIFY_SOCKET: "READY=1", "STOPPING=1" (sd_notify(3): one datagram). Silent without
+// one.
 void notify_supervisor(const char* state) noexcept;
 
 // Exits with status 78 (EX_CONFIG), saying so, when this program runs as root. For everything but authd.

@@ -77,9 +77,8 @@ Transfer send_all(int socket, std::string_view bytes, Deadline deadline) {
 }
 
 Transfer receive_all(int socket, char* bytes, std::size_t size, Deadline deadline) {
-    return transfer(socket, size, POLLIN, deadline, [&](std::size_t done) {
-        return ::recv(socket, bytes + done, size - done, MSG_DONTWAIT);
-    });
+    return transfer(socket, size, POLLIN, deadline,
+                    [&](std::size_t done) { return ::recv(socket, bytes + done, size - done, MSG_DONTWAIT); });
 }
 
 }  // namespace
@@ -101,8 +100,7 @@ UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
         if (!S_ISSOCK(old.st_mode)) throw_errno("replace what is no socket", EEXIST);
         checked(::unlink(path.c_str()), "remove a dead socket");
     }
-    UniqueFd listener(
-        checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a listening socket"));
+    UniqueFd listener(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a listening socket"));
     // On Linux the mode of a socket file is taken from the socket's own inode at bind: so there is no moment in which
     // the wrong people could connect.
     checked(::fchmod(listener.get(), mode), "set the mode of a listening socket");
@@ -118,16 +116,14 @@ UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
 UniqueFd connect_to(const std::string& path, int type) {
     const auto address = address_of(path);
     UniqueFd socket(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make a socket"));
-    checked(uninterrupted([&] {
-                return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-            }),
+    checked(uninterrupted(
+                [&] { return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }),
             "connect to a daemon");
     return socket;
 }
 
-UniqueFd accept_from(int listener) {
-    const int accepted =
-        uninterrupted([&] { return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+UniqueFd accept_from(int listener, int mode) {
+    const int accepted = uninterrupted([&] { return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | mode); });
     if (accepted >= 0) return UniqueFd(accepted);
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED) return {};
     throw_errno("accept a connection");

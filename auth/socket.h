@@ -40,8 +40,8 @@ struct Peer {
 // Blocking connect. Throws std::system_error (ENOENT, ECONNREFUSED: nobody there).
 [[nodiscard]] UniqueFd connect_to(const std::string& path, int type);
 
-// Accepts one connection of a non-blocking listener, non-blocking itself; empty when none waits.
-[[nodiscard]] UniqueFd accept_from(int listener);
+// Accepts one connection of a non-blocking listener, non-blocking itself unless `mode` is 0; empty when none waits.
+[[nodiscard]] UniqueFd accept_from(int listener, int mode = SOCK_NONBLOCK);
 
 [[nodiscard]] Peer peer_of(int socket);
 
@@ -88,28 +88,28 @@ enum class Transfer { Done, PeerGone, TimedOut };
 
 // For an event loop: fed with what is readable, gives the whole frames.
 class FrameReader {
-   public:
+ public:
     explicit FrameReader(std::size_t limit) : limit_(limit) {}
     // Reads once from the socket. PeerGone at the end of the stream; throws Malformed beyond the limit.
     [[nodiscard]] Got read_from(int socket);
     // The next whole frame, if there is one.
     [[nodiscard]] std::optional<std::string> next();
 
-   private:
+ private:
     std::size_t limit_;
     std::string pending_;
 };
 
 // For an event loop: keeps what the peer does not take yet.
 class FrameWriter {
-   public:
+ public:
     void add(std::string_view bytes);
     // WouldBlock while something is left to send.
     [[nodiscard]] Sent write_to(int socket);
     [[nodiscard]] bool empty() const noexcept { return sent_ == pending_.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return pending_.size() - sent_; }
 
-   private:
+ private:
     std::string pending_;
     std::size_t sent_ = 0;
 };

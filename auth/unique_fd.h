@@ -8,7 +8,7 @@
 namespace clamscanner {
 
 class UniqueFd {
-   public:
+ public:
     UniqueFd() noexcept = default;
     explicit UniqueFd(int fd) noexcept : fd_(fd) {}
     UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
@@ -29,7 +29,7 @@ class UniqueFd {
         fd_ = fd;
     }
 
-   private:
+ private:
     int fd_ = -1;
 };
 

@@ -31,7 +31,7 @@ struct Malformed : std::runtime_error {
 
 // The bytes of one message. They may hold a password, so they are wiped.
 class Encoded {
-   public:
+ public:
     Encoded() = default;
     Encoded(Encoded&&) noexcept = default;
     Encoded& operator=(Encoded&&) noexcept = default;
@@ -41,18 +41,18 @@ class Encoded {
 
     [[nodiscard]] std::string_view bytes() const noexcept { return {storage_.data(), storage_.size()}; }
 
-   private:
+ private:
     friend class Writer;
     // Not a std::string: a moved short one would leave its bytes in the old place, unwiped.
     std::vector<char> storage_;
 };
 
 class Writer {
-   public:
+ public:
     static constexpr bool reading = false;
 
     template <class Number>
-        requires std::integral<Number> || std::is_enum_v<Number>
+    requires std::integral<Number> || std::is_enum_v<Number>
     void number(const Number& value) {
         auto bits = static_cast<std::uint64_t>(value);
         for (std::size_t i = 0; i < sizeof(Number); ++i) append(static_cast<char>((bits >> (8 * i)) & 0xff));
@@ -87,7 +87,7 @@ class Writer {
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-   private:
+ private:
     void append(char byte) {
         grow(1);
         storage_.push_back(byte);
@@ -111,12 +111,12 @@ class Writer {
 };
 
 class Reader {
-   public:
+ public:
     static constexpr bool reading = true;
     explicit Reader(std::string_view bytes) noexcept : rest_(bytes) {}
 
     template <class Number>
-        requires std::integral<Number> || std::is_enum_v<Number>
+    requires std::integral<Number> || std::is_enum_v<Number>
     void number(Number& value) {
         const auto raw = take(sizeof(Number));
         std::uint64_t bits = 0;
@@ -151,7 +151,7 @@ class Reader {
         if (!rest_.empty()) throw Malformed("bytes are left over after a message");
     }
 
-   private:
+ private:
     std::string_view take(std::size_t size) {
         if (rest_.size() < size) throw Malformed("a message ends too early");
         const auto taken = rest_.substr(0, size);

@@ -1,0 +1,202 @@
+// clamscanner-authd, the one program that runs as root and stays root. It checks logins, and starts agents and runners
+// as their users. It speaks no HTTP and no JSON, and opens no user's file. It trusts nobody: its peers are known by
+// what the kernel says of them, their words by tables; whatever may block or be taken over runs in a child.
+//
+// DIAGNOSTICS: one line each on standard error; exits with 78 when it is not root or the configuration does not hold.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <set>
+
+#include "auth/agents.h"
+#include "auth/become_user.h"
+#include "auth/checked.h"
+#include "auth/children.h"
+#include "auth/config.h"
+#include "auth/event_loop.h"
+#include "auth/log.h"
+#include "auth/login_desk.h"
+#include "auth/pam_login.h"
+#include "auth/runners.h"
+#include "auth/service.h"
+#include "auth/sessions.h"
+#include "auth/socket.h"
+
+namespace clamscanner {
+namespace {
+
+struct Door {
+    std::string socket;
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+    std::set<uid_t> welcome;
+    Asker asker;
+};
+
+Account account_for(const char* key, const std::string& name) {
+    Account account;
+    if (!find_account(name, account)) throw ConfigError(std::string(key) + ": there is no user " + printable(name));
+    return account;
+}
+
+// A uid that runs anybody's code beside a responder could guess passwords and name any client's address.
+void refuse_shared_web_user(const Config& config, const std::string& name) {
+    static constexpr std::array shared = {"www-data", "apache", "nginx", "http", "nobody"};
+    if (config.responder.allow_shared_web_user || std::find(shared.begin(), shared.end(), name) == shared.end()) return;
+    throw ConfigError("responder.users: " + name + " runs other code too; responder.allow_shared_web_user permits it");
+}
+
+Door responders_door(const Config& config) {
+    Door door{config.login_socket(), 0660, 0, 0, {}, Asker::Responder};
+    for (const auto& name : config.responder.users) {
+        refuse_shared_web_user(config, name);
+        const auto account = account_for("responder.users", name);
+        if (door.welcome.empty()) door.group = account.gid;
+        door.welcome.insert(account.uid);
+    }
+    return door;
+}
+
+Door jobs_door(const Config& config) {
+    const auto account = account_for("jobs.user", config.jobs.user);
+    return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, Asker::Jobd};
+}
+
+// Whoever could replace a directory on the way to the login socket would be told passwords.
+void make_directory(const std::string& path) {
+    std::filesystem::create_directories(path);  // with 0755, by our umask
+    struct stat status {};
+    checked(::lstat(path.c_str(), &status), "examine the run directory");
+    if (!S_ISDIR(status.st_mode) || status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        throw ConfigError("paths.run_directory: " + path + " must be a directory that only root can write");
+}
+
+void require_trusted(const std::string& program) {
+    struct stat status {};
+    checked(::stat(program.c_str(), &status), ("examine " + program).c_str());
+    if (!S_ISREG(status.st_mode) || status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        throw ConfigError(program + " must belong to root and be writable by nobody else");
+}
+
+void prepare_process() {
+    occupy_standard_descriptors();
+    ::umask(022);
+    ::signal(SIGPIPE, SIG_IGN);
+    checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
+    const rlimit none{0, 0};
+    checked(::setrlimit(RLIMIT_CORE, &none), "forbid core files");
+    // One descriptor for each responder's thread, two for each agent. Not the hard limit itself, which may be a
+    // million: modules of PAM close them all one by one before they start a program.
+    rlimit files{};
+    checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
+    files.rlim_cur = std::max(files.rlim_cur, std::min<rlim_t>(files.rlim_max, 65'536));
+    checked(::setrlimit(RLIMIT_NOFILE, &files), "raise the limit of descriptors");
+}
+
+// A child for each password.
+LoginDesk::CheckPassword password_checker(Children& children, const Config& config) {
+    return [&](const std::string& user, const Secret& password, const std::string& origin, LoginDesk::Checked done) {
+        const auto check = [&](int report) {
+            const auto checked = pam_login(config, user, password, origin);
+            if (send_message(report, checked) != Sent::Yes) die("authd does not listen");
+        };
+        const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
+            children.bury(std::move(child));
+            done(report_or_fault<LoginChecked>(report));
+        };
+        children.begin({}, std::chrono::seconds(config.login.pam_seconds), check, reported);
+    };
+}
+
+class Doorkeeper {
+ public:
+    Doorkeeper(EventLoop& loop, Sessions& sessions, Door door)
+        : loop_(loop),
+          sessions_(sessions),
+          door_(std::move(door)),
+          listener_(listen_at(door_.socket, SOCK_SEQPACKET, door_.mode)) {
+        checked(::chown(door_.socket.c_str(), door_.owner, door_.group), "hand over a socket");
+        open();
+    }
+    Doorkeeper(const Doorkeeper&) = delete;
+    Doorkeeper& operator=(const Doorkeeper&) = delete;
+    ~Doorkeeper() { loop_.forget(listener_.get()); }
+
+ private:
+    void open() {
+        loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { let_in(); });
+    }
+    void let_in() try {
+        while (auto socket = accept_from(listener_.get())) {
+            const auto peer = peer_of(socket.get());
+            if (door_.welcome.contains(peer.uid))
+                sessions_.begin(door_.asker, std::move(socket));
+            else
+                log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " is turned away from " + door_.socket);
+        }
+    } catch (const std::system_error& fault) {
+        // No descriptors or no memory: those who are in go on; the others wait a second.
+        log_line(Severity::Error, fault.what());
+        loop_.forget(listener_.get());
+        loop_.after(std::chrono::seconds(1), [this] { open(); });
+    }
+
+    EventLoop& loop_;
+    Sessions& sessions_;
+    const Door door_;
+    UniqueFd listener_;
+};
+
+void run(const std::string& config_file) {
+    const Config config = read_config(config_file);
+    prepare_process();
+    for (const auto* program : {"clamscanner-agent", "clamscanner-runner"}) require_trusted(config.program(program));
+    auto responders = responders_door(config);
+    auto jobs = jobs_door(config);
+    make_directory(config.paths.run_directory);
+    make_directory(config.paths.run_directory + "/authd");
+
+    EventLoop loop;
+    loop.stop_on_signals();
+    Children children(loop);
+    LoginDesk logins(loop, password_checker(children, config), LocalAccounts(), config);
+    Agents agents(loop, children, config, agent_launcher(config, config_file));
+    Runners runners(loop, children, config, config_file);
+    Sessions sessions(loop, logins, agents, runners);
+    const Doorkeeper responders_keeper(loop, sessions, std::move(responders));
+    const Doorkeeper jobs_keeper(loop, sessions, std::move(jobs));
+    notify_supervisor("READY=1");
+    log_line(Severity::Info, "ready");
+    loop.run();
+    notify_supervisor("STOPPING=1");
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    using namespace clamscanner;
+    name_this_program("clamscanner-authd");
+    const auto config_file = config_file_of(argc, argv);
+    if (::geteuid() != 0) {
+        log_line(Severity::Fatal, "this program must run as root");
+        return 78;
+    }
+    try {
+        run(std::filesystem::canonical(config_file));  // agents are started in the root directory
+        return 0;
+    } catch (const ConfigError& error) {
+        log_line(Severity::Fatal, error.what());
+        return 78;
+    } catch (const std::exception& fault) {
+        log_line(Severity::Fatal, fault.what());
+        return 70;
+    }
+}
