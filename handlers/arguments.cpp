@@ -1,0 +1,95 @@
+#include "handlers/arguments.h"
+
+#include <algorithm>
+
+#include "handlers/json_arguments.h"
+#include "handlers/media_type.h"
+#include "handlers/multipart.h"
+#include "handlers/percent_encoding.h"
+#include "handlers/refusal.h"
+
+namespace clamscanner {
+namespace {
+
+struct BodyReader {
+    std::string_view media_type;
+    void (*read)(const MediaType& type, std::string_view body, Arguments& arguments);
+};
+
+constexpr BodyReader body_readers[] = {
+    {"application/json",
+     [](const MediaType&, std::string_view body, Arguments& arguments) { read_json_object(body, arguments); }},
+    {"application/x-www-form-urlencoded",
+     [](const MediaType&, std::string_view body, Arguments& arguments) { read_form(body, arguments); }},
+    {"multipart/form-data", read_multipart},
+};
+
+std::string decoded(std::string_view encoded, std::string_view what) {
+    auto text = percent_decoded(encoded, Plus::IsSpace);
+    if (!text)
+        throw Refusal(200,
+                      std::string(what) + " " + quoted(encoded) +
+                          " is not percent-encoded as it should be: a percent sign needs two hex digits after it.");
+    return *std::move(text);
+}
+
+}  // namespace
+
+void Arguments::add(std::string name, Argument argument) {
+    if (name.empty()) throw Refusal(200, "An argument without a name was given.");
+    if (name.size() > longest_argument_name)
+        throw Refusal(200, "The argument name " + quoted(name) + " is longer than " +
+                               std::to_string(longest_argument_name) + " bytes.");
+    if (const auto given = arguments_.find(name); given != arguments_.end()) {
+        if (given->second.text == argument.text) return;
+        throw Refusal(200, "The argument " + quoted(name) + " was given more than once, with different values.");
+    }
+    if (arguments_.size() == most_arguments)
+        throw Refusal(200, "More than " + std::to_string(most_arguments) + " arguments were given.");
+    arguments_.emplace(std::move(name), std::move(argument));
+}
+
+const Argument* Arguments::find(std::string_view name) const {
+    const auto found = arguments_.find(name);
+    return found == arguments_.end() ? nullptr : &found->second;
+}
+
+const std::string& Arguments::text(std::string_view name, std::string_view accepted) const {
+    const auto* argument = find(name);
+    if (argument == nullptr) throw wrong_argument(name, "is missing", accepted);
+    if (argument->form != ArgumentForm::Text) throw wrong_argument(name, "is not a text", accepted);
+    return argument->text;
+}
+
+void read_form(std::string_view encoded, Arguments& arguments) {
+    while (!encoded.empty()) {
+        const auto end = std::min(encoded.find('&'), encoded.size());
+        const auto pair = encoded.substr(0, end);
+        encoded.remove_prefix(std::min(end + 1, encoded.size()));
+        if (pair.empty()) continue;
+        const auto equals = std::min(pair.find('='), pair.size());
+        auto name = decoded(pair.substr(0, equals), "The argument name");
+        auto value = decoded(pair.substr(std::min(equals + 1, pair.size())), "The value of " + quoted(name) + ",");
+        arguments.add(std::move(name), {ArgumentForm::Text, std::move(value)});
+    }
+}
+
+void read_body(std::string_view content_type, std::string_view body, Arguments& arguments) {
+    if (body.empty()) return;  // some clients name a type without sending anything
+    const auto type = media_type_of(content_type);
+    const auto* const reader = std::ranges::find(body_readers, type.name, &BodyReader::media_type);
+    if (reader == std::end(body_readers) || !type.is_utf8())
+        throw Refusal(415,
+                      "The type of the body is not understood. Accepted: application/json, "
+                      "application/x-www-form-urlencoded and multipart/form-data, in UTF-8.");
+    reader->read(type, body, arguments);
+}
+
+Arguments arguments_of(const Request& request) {
+    Arguments arguments;
+    read_form(request.query, arguments);
+    read_body(request.content_type, request.body, arguments);
+    return arguments;
+}
+
+}  // namespace clamscanner

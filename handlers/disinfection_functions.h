@@ -1,0 +1,13 @@
+// The functions that ask for a disinfection and tell of it (api.md, sections 3 and 4).
+#pragma once
+
+#include "handlers/arguments.h"
+#include "handlers/caller.h"
+#include "handlers/envelope.h"
+
+namespace clamscanner {
+
+[[nodiscard]] Answer disinfect_files(const Caller& caller, const Arguments& arguments);
+[[nodiscard]] Answer check_disinfection_status(const Caller& caller, const Arguments& arguments);
+
+}  // namespace clamscanner

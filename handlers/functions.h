@@ -1,0 +1,33 @@
+// The functions of the module ClamScanner: the one table that the responder and the agent's router go by.
+#pragma once
+
+#include <string_view>
+
+namespace clamscanner {
+
+inline constexpr std::string_view module_name = "ClamScanner";
+
+struct Function {
+    std::string_view name;
+    std::string_view methods;  // as an Allow header has them
+    // A page of another site may ask such a function with the visitor's credentials, as browsers keep the answer from
+    // it.
+    bool only_reads;
+    bool long_body;  // may be larger than what other requests are allowed
+};
+
+inline constexpr Function functions[] = {
+    {"check_disinfection_status", "GET, HEAD, POST", true, false},
+    {"disinfect_files", "POST", false, true},
+    {"get_scan_paths", "GET, HEAD, POST", true, false},
+    {"get_scan_status", "GET, HEAD, POST", true, false},
+    {"list_infected_files", "GET, HEAD, POST", true, false},
+    {"start_scan", "GET, POST", false, false},
+};
+
+// Null when there is none of that name.
+[[nodiscard]] const Function* find_function(std::string_view module, std::string_view name) noexcept;
+
+[[nodiscard]] bool takes_method(const Function& function, std::string_view method) noexcept;
+
+}  // namespace clamscanner

@@ -1,0 +1,22 @@
+// What the functions ask of jobd. An interface, so that they can be tested without one; jobs_client.h is the real one.
+// What jobd declines comes as a Refusal with its sentence.
+#pragma once
+
+#include <vector>
+
+#include "jobs/messages.h"
+
+namespace clamscanner {
+
+class Jobs {
+ public:
+    virtual ~Jobs() = default;
+    virtual void start_scan(ScanType type) = 0;
+    [[nodiscard]] virtual ScanStatus scan_status() = 0;
+    [[nodiscard]] virtual InfectedFiles infected_files() = 0;
+    [[nodiscard]] virtual DisinfectionQueued disinfect(std::vector<FileAction> actions) = 0;
+    // The records with an id above `last_id`; 0: all.
+    [[nodiscard]] virtual DisinfectionStatus disinfection(std::uint64_t last_id) = 0;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,78 @@
+#include "handlers/jobs_client.h"
+
+#include "handlers/refusal.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr auto patience = std::chrono::seconds(15);
+
+[[nodiscard]] Refusal gone(std::string_view inside) {
+    return {503, with_reference("The scanner is starting or gone. Try again in a moment.", inside)};
+}
+
+}  // namespace
+
+template <class Expected, class Question>
+Expected JobsClient::ask(Question&& question, Kind kind) {
+    const auto encoded = encode(std::forward<Question>(question));
+    if (encoded.bytes().size() > longest_jobs_question)
+        throw Refusal(200, "The request is too large. Ask for fewer files at a time.");
+    const auto answer = exchange(encoded.bytes(), kind);
+    if (is<Declined>(answer)) throw Refusal(200, decode<Declined>(answer).why);
+    return decode<Expected>(answer);
+}
+
+std::string JobsClient::exchange(std::string_view question, Kind kind) {
+    const auto deadline = Clock::now() + patience;
+    std::string answer;
+    try {
+        // The first attempt may find that the connection kept from an earlier request is broken.
+        if (connection_ && try_exchange(question, kind, answer, deadline)) return answer;
+        connection_ = connect_to(socket_path_, SOCK_STREAM);
+        if (try_exchange(question, kind, answer, deadline)) return answer;
+    } catch (const std::system_error& fault) {
+        connection_.reset();
+        throw gone(fault.what());
+    } catch (const Malformed& fault) {
+        connection_.reset();
+        throw gone(fault.what());
+    }
+    throw gone("jobd closed a fresh connection");
+}
+
+// False when the question surely had no effect, or may be asked twice, and the connection is broken.
+bool JobsClient::try_exchange(std::string_view question, Kind kind, std::string& answer, Deadline deadline) {
+    const auto written = write_frame(connection_.get(), question, deadline);
+    const auto read =
+        written == Transfer::Done ? read_frame(connection_.get(), answer, longest_jobs_answer, deadline) : written;
+    if (read == Transfer::Done) return true;
+    // A late answer must not be taken for that of the next question.
+    connection_.reset();
+    if (read == Transfer::TimedOut) throw gone("jobd did not answer in time");
+    // jobd acts on whole frames only: what was not written to the end had no effect.
+    if (kind == Kind::Changes && written == Transfer::Done) throw gone("jobd went away in the middle of a question");
+    return false;
+}
+
+void JobsClient::start_scan(ScanType type) {
+    static_cast<void>(ask<Accepted>(StartScan{type}, Kind::Changes));
+}
+
+ScanStatus JobsClient::scan_status() {
+    return ask<ScanStatus>(AskScanStatus{}, Kind::Reads);
+}
+
+InfectedFiles JobsClient::infected_files() {
+    return ask<InfectedFiles>(AskInfectedFiles{}, Kind::Reads);
+}
+
+DisinfectionQueued JobsClient::disinfect(std::vector<FileAction> actions) {
+    return ask<DisinfectionQueued>(Disinfect{std::move(actions)}, Kind::Changes);
+}
+
+DisinfectionStatus JobsClient::disinfection(std::uint64_t last_id) {
+    return ask<DisinfectionStatus>(AskDisinfection{last_id}, Kind::Reads);
+}
+
+}  // namespace clamscanner

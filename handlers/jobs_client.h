@@ -1,0 +1,34 @@
+// The connection to jobd, kept open between requests and made anew when jobd was started again. Whose question it is,
+// jobd learns from the kernel. Run by agents and by uapi, as the user.
+#pragma once
+
+#include <string>
+
+#include "auth/socket.h"
+#include "handlers/jobs.h"
+
+namespace clamscanner {
+
+class JobsClient : public Jobs {
+ public:
+    explicit JobsClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+
+    void start_scan(ScanType type) override;
+    ScanStatus scan_status() override;
+    InfectedFiles infected_files() override;
+    DisinfectionQueued disinfect(std::vector<FileAction> actions) override;
+    DisinfectionStatus disinfection(std::uint64_t last_id) override;
+
+ private:
+    enum class Kind { Reads, Changes };
+
+    template <class Expected, class Question>
+    [[nodiscard]] Expected ask(Question&& question, Kind kind);
+    [[nodiscard]] std::string exchange(std::string_view question, Kind kind);
+    [[nodiscard]] bool try_exchange(std::string_view question, Kind kind, std::string& answer, Deadline deadline);
+
+    std::string socket_path_;
+    UniqueFd connection_;
+};
+
+}  // namespace clamscanner

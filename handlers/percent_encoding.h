@@ -1,0 +1,15 @@
+// Percent-decoding of foreign text (RFC 3986): strict, so that no two programs read the same request differently.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace clamscanner {
+
+enum class Plus { IsPlus, IsSpace };  // a blank in forms and queries, itself in a path
+
+// Empty when a percent sign is not followed by two hex digits.
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, Plus plus);
+
+}  // namespace clamscanner

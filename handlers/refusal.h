@@ -1,0 +1,39 @@
+// What the caller may not have, and the sentence that tells them so. Nothing from inside (a path of ours, an errno, a
+// message of another process) stands in it: that goes to the log, under a reference the sentence names.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace clamscanner {
+
+class Refusal : public std::runtime_error {
+ public:
+    // `status` is that of HTTP; 200 for a function's own refusal, as UAPI has it.
+    Refusal(int status, const std::string& sentence, std::string allow = "", std::uint32_t retry_seconds = 0)
+        : std::runtime_error(sentence), status_(status), allow_(std::move(allow)), retry_seconds_(retry_seconds) {}
+    [[nodiscard]] int status() const noexcept { return status_; }
+    // The methods that would be taken; "" unless it is about the method.
+    [[nodiscard]] const std::string& allow() const noexcept { return allow_; }
+    // When to come back; 0: not said.
+    [[nodiscard]] std::uint32_t retry_seconds() const noexcept { return retry_seconds_; }
+
+ private:
+    int status_;
+    std::string allow_;
+    std::uint32_t retry_seconds_;
+};
+
+// A function's refusal of an argument: which one, what is wrong with it, and what is accepted.
+[[nodiscard]] Refusal wrong_argument(std::string_view name, std::string_view wrong, std::string_view accepted);
+
+// A text of the caller's to be named in a sentence: in quotes, and cut when long.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+// Logs `inside` under a fresh reference and returns the sentence with it.
+[[nodiscard]] std::string with_reference(std::string_view sentence, std::string_view inside);
+
+}  // namespace clamscanner

@@ -1,0 +1,31 @@
+#include "handlers/rows.h"
+
+#include "handlers/json_writer.h"
+#include "jobs/messages.h"
+
+namespace clamscanner {
+
+Answer answer_rows(const Rows& rows) {
+    Answer answer;
+    JsonWriter json(answer.data);
+    const auto written = json.bounded_array(rows.rows, answer_budget, [&](const std::vector<std::string>& row) {
+        std::string object;
+        JsonWriter fields(object);
+        fields.begin_object();
+        for (std::size_t i = 0; i < rows.columns.size(); ++i) {
+            fields.key(rows.columns[i]);
+            fields.text(row[i]);
+        }
+        fields.end_object();
+        return object;
+    });
+    if (written < rows.rows.size()) answer.warnings.push_back(left_out(rows.rows.size(), written));
+    return answer;
+}
+
+std::string left_out(std::size_t total, std::size_t written) {
+    return "The answer would be too long: only the first " + std::to_string(written) + " of " + std::to_string(total) +
+           " entries are in it.";
+}
+
+}  // namespace clamscanner

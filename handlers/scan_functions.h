@@ -1,0 +1,15 @@
+// The functions that start a scan and tell of it (api.md, section 3).
+#pragma once
+
+#include "handlers/arguments.h"
+#include "handlers/caller.h"
+#include "handlers/envelope.h"
+
+namespace clamscanner {
+
+[[nodiscard]] Answer start_scan(const Caller& caller, const Arguments& arguments);
+[[nodiscard]] Answer get_scan_status(const Caller& caller, const Arguments& arguments);
+[[nodiscard]] Answer list_infected_files(const Caller& caller, const Arguments& arguments);
+[[nodiscard]] Answer get_scan_paths(const Caller& caller, const Arguments& arguments);
+
+}  // namespace clamscanner
