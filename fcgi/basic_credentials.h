@@ -1,0 +1,22 @@
+// The Authorization header of HTTP Basic (RFC 7617), read strictly. The header is foreign; the password is wiped from
+// everything that held it here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auth/secret.h"
+
+namespace clamscanner {
+
+struct BasicCredentials {
+    std::string user;
+    Secret password;
+};
+
+// Empty when there is anything wrong with it: another scheme, base64 that is not canonical, a control character, no
+// colon, an empty or over-long name or password.
+[[nodiscard]] std::optional<BasicCredentials> basic_credentials_of(std::string_view header);
+
+}  // namespace clamscanner

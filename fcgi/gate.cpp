@@ -1,0 +1,152 @@
+#include "fcgi/gate.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "fcgi/agent_client.h"
+#include "fcgi/cross_site.h"
+#include "handlers/envelope.h"
+#include "handlers/refusal.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr auto login_margin = std::chrono::seconds(15);  // for a login to wait its turn, beyond what PAM may take
+constexpr std::uint32_t soon = 2;                        // seconds until a fault of ours may be over
+
+struct VerdictRow {
+    LoginVerdict verdict;
+    int status;
+    std::uint32_t least_retry_seconds;
+    const char* sentence;
+};
+
+constexpr const char* wrong_credentials = "Access is denied: the user name or the password is missing or wrong.";
+
+// Everything but Welcome.
+constexpr VerdictRow verdict_rows[] = {
+    {LoginVerdict::Wrong, 401, 0, wrong_credentials},
+    {LoginVerdict::Forbidden, 403, 0, "This account may not use the virus scanner."},
+    {LoginVerdict::Penalised, 429, 1, "There were too many failed logins. Try again later."},
+    {LoginVerdict::Saturated, 503, 1, "Too many logins are under way. Try again in a moment."},
+    {LoginVerdict::Busy, 503, 1, "This account has too many requests under way. Try again in a moment."},
+};
+
+constexpr const char* starting_or_gone = "The service is starting or gone. Try again in a moment.";
+
+[[nodiscard]] Refusal unavailable(std::string_view inside) {
+    return {503, with_reference(starting_or_gone, inside), "", soon};
+}
+
+Request request_of(const WebRequest& web) {
+    const auto target = web.parameter("REQUEST_URI");
+    const auto question = std::min(target.find('?'), target.size());
+    Request request;
+    request.method = web.parameter("REQUEST_METHOD");
+    request.path = target.substr(0, question);
+    request.query = target.substr(std::min(question + 1, target.size()));
+    request.content_type = web.parameter("CONTENT_TYPE");
+    request.client_address = web.parameter("REMOTE_ADDR");
+    return request;
+}
+
+void check_limits(const Request& request) {
+    if (request.path.size() > longest_target || request.query.size() > longest_target)
+        throw Refusal(414, "The address is too long.");
+    if (!request.path.starts_with('/')) throw Refusal(400, "The address does not begin with a slash.");
+    if (request.method.empty() || request.method.size() > longest_method)
+        throw Refusal(400, "The method is none of HTTP's.");
+    if (request.content_type.size() > longest_content_type) throw Refusal(415, "The type of the body is too long.");
+    if (request.client_address.size() > longest_address) throw Refusal(400, "The client's address is too long.");
+}
+
+// By the web server's word, in either of the forms they have for it.
+std::string_view scheme_of(const WebRequest& web) {
+    const auto scheme = web.parameter("REQUEST_SCHEME");
+    return scheme.empty() && web.parameter("HTTPS") == "on" ? "https" : scheme;
+}
+
+void refuse_cross_site(const WebRequest& web, const Function* function) {
+    if (function != nullptr && function->only_reads) return;
+    if (is_cross_site({web.parameter("HTTP_SEC_FETCH_SITE"), web.parameter("HTTP_ORIGIN"), web.parameter("HTTP_HOST"),
+                       scheme_of(web)}))
+        throw Refusal(403, "This request was made by a page of another site.");
+}
+
+std::optional<BasicCredentials> take_credentials(WebRequest& web) {
+    auto credentials = basic_credentials_of(web.parameter("HTTP_AUTHORIZATION"));
+    web.wipe_parameter("HTTP_AUTHORIZATION");
+    return credentials;
+}
+
+}  // namespace
+
+Gate::Gate(const Config& config)
+    : config_(config), logins_(config.login_socket(), std::chrono::seconds(config.login.pam_seconds) + login_margin) {}
+
+Response Gate::answer(WebRequest& web) {
+    auto request = request_of(web);
+    const auto address = address_of(request.path);
+    try {
+        return pass(web, find_function(address.module, address.function), request);
+    } catch (const Refusal& refusal) {
+        return {refusal.status(), failure_envelope(address, refusal.what()), refusal.allow(), refusal.retry_seconds()};
+    } catch (const std::exception& fault) {
+        return {500, failure_envelope(address, with_reference("The server failed on this request.", fault.what())), "",
+                0};
+    }
+}
+
+Response Gate::pass(WebRequest& web, const Function* function, Request& request) {
+    auto credentials = take_credentials(web);
+    read_body(web, function, request);
+    check_limits(request);
+    if (!credentials) throw Refusal(401, wrong_credentials);
+    refuse_cross_site(web, function);
+    const auto agent = log_in(*std::move(credentials), request);
+    return ask_agent_for(agent, request);
+}
+
+void Gate::read_body(WebRequest& web, const Function* function, Request& request) const {
+    const auto limit = function != nullptr && function->long_body ? config_.responder.max_disinfect_body_bytes
+                                                                  : config_.responder.max_body_bytes;
+    switch (web.read_body(limit, request.body)) {
+        case BodyState::Whole:
+            return;
+        case BodyState::TooLong:
+            throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
+        case BodyState::WrongLength:
+            throw Refusal(400, "The body is not as long as it was said to be.");
+        case BodyState::Late:
+            throw Refusal(408, "The request did not arrive in time.");
+    }
+}
+
+UniqueFd Gate::log_in(BasicCredentials credentials, const Request& request) {
+    LoginResult result;
+    try {
+        result = logins_.ask_login(
+            {std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api});
+    } catch (const std::exception& fault) {
+        throw unavailable(std::string("authd: ") + fault.what());
+    }
+    const auto verdict = result.answer.verdict;
+    if (verdict == LoginVerdict::Welcome) return std::move(result.agent);
+    const auto* const row = std::ranges::find(verdict_rows, verdict, &VerdictRow::verdict);
+    if (row == std::end(verdict_rows)) throw unavailable("authd could not start the agent");
+    throw Refusal(row->status, row->sentence, "", std::max(row->least_retry_seconds, result.answer.retry_seconds));
+}
+
+Response Gate::ask_agent_for(const UniqueFd& agent, const Request& request) const {
+    std::optional<Reply> reply;
+    try {
+        reply = ask_agent(agent.get(), request, Clock::now() + std::chrono::seconds(config_.responder.reply_seconds));
+    } catch (const Malformed& fault) {
+        throw unavailable(std::string("an agent's reply: ") + fault.what());
+    }
+    if (!reply) throw unavailable("an agent gave no reply");
+    if (!is_acceptable(*reply)) throw unavailable("an agent's reply is none of an agent's");
+    return {reply->status, std::move(reply->body), std::move(reply->allow), 0};
+}
+
+}  // namespace clamscanner

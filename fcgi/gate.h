@@ -1,0 +1,30 @@
+// The way of one request: read whole, credentials, cross-site, login, then to the account's agent and back. Each thread
+// of the responder has one. It trusts neither the client nor what an agent replies.
+#pragma once
+
+#include "auth/config.h"
+#include "fcgi/basic_credentials.h"
+#include "fcgi/login_client.h"
+#include "fcgi/web_request.h"
+#include "handlers/functions.h"
+#include "handlers/messages.h"
+
+namespace clamscanner {
+
+class Gate {
+ public:
+    explicit Gate(const Config& config);
+
+    [[nodiscard]] Response answer(WebRequest& web);
+
+ private:
+    [[nodiscard]] Response pass(WebRequest& web, const Function* function, Request& request);
+    void read_body(WebRequest& web, const Function* function, Request& request) const;
+    [[nodiscard]] UniqueFd log_in(BasicCredentials credentials, const Request& request);
+    [[nodiscard]] Response ask_agent_for(const UniqueFd& agent, const Request& request) const;
+
+    const Config& config_;
+    LoginClient logins_;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,48 @@
+#include "fcgi/intake.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "auth/checked.h"
+#include "auth/socket.h"
+
+namespace clamscanner {
+namespace {
+
+void watch(const UniqueFd& epoll, int fd, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    checked(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "wait for connections");
+}
+
+}  // namespace
+
+Intake::Intake(const Listener& listener)
+    : listener_(listener), stop_signal_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make a stop signal")) {}
+
+void Intake::stop() {
+    stopping_ = true;
+    checked(::eventfd_write(stop_signal_.get(), 1), "tell the threads to stop");
+}
+
+IntakeSeat::IntakeSeat(const Intake& intake)
+    : intake_(intake), waiting_(checked(::epoll_create1(EPOLL_CLOEXEC), "wait for connections")) {
+    // Exclusive: a connection wakes one thread, not all of them.
+    watch(waiting_, intake.listener_.get(), EPOLLIN | EPOLLEXCLUSIVE);
+    watch(waiting_, intake.stop_signal_.get(), EPOLLIN);
+}
+
+UniqueFd IntakeSeat::next() const {
+    for (;;) {
+        const bool stopping = intake_.stopping_;
+        if (!stopping || intake_.listener_.is_our_own()) {
+            auto connection = accept_from(intake_.listener_.get(), 0);
+            if (connection) return connection;
+        }
+        if (stopping) return {};
+        epoll_event event{};
+        checked(uninterrupted([&] { return ::epoll_wait(waiting_.get(), &event, 1, -1); }), "wait for connections");
+    }
+}
+
+}  // namespace clamscanner

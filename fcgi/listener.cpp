@@ -1,0 +1,63 @@
+#include "fcgi/listener.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <vector>
+
+#include "auth/checked.h"
+#include "auth/service.h"
+#include "auth/socket.h"
+
+namespace clamscanner {
+namespace {
+
+bool is_listening(int fd) noexcept {
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+// mod_fcgid leaks descriptors of its own into what it starts.
+UniqueFd take_standard_input() {
+    checked(::syscall(SYS_close_range, 3U, ~0U, 0), "close what the web server left open");
+    UniqueFd socket(checked(::fcntl(0, F_DUPFD_CLOEXEC, 3), "take the listening socket on standard input"));
+    set_blocking(socket.get(), false);
+    return socket;
+}
+
+void give_to_group(const std::string& path, const std::string& group) {
+    ::group entry{};
+    ::group* found = nullptr;
+    std::vector<char> buffer(256 * 1024);
+    const int error = ::getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
+    if (found == nullptr) throw_errno("find the group responder.socket_group", error != 0 ? error : ENOENT);
+    checked(::lchown(path.c_str(), static_cast<uid_t>(-1), entry.gr_gid), "give the socket to responder.socket_group");
+}
+
+}  // namespace
+
+Listener::Listener(const Config& config) {
+    if (is_listening(0)) {
+        on_standard_input_ = true;
+        socket_ = take_standard_input();
+        return;
+    }
+    if (auto handed_over = handed_over_sockets("fcgi"); !handed_over.empty()) {
+        socket_ = std::move(handed_over.front());
+        return;
+    }
+    path_ = config.responder.socket;
+    socket_ = listen_at(path_, SOCK_STREAM, 0660);
+    our_own_ = true;
+    if (!config.responder.socket_group.empty()) give_to_group(path_, config.responder.socket_group);
+}
+
+void Listener::withdraw() noexcept {
+    if (!path_.empty()) ::unlink(path_.c_str());
+    path_.clear();
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,136 @@
+// clamscanner.fcgi: the only program that reads the network's bytes, as a system user of its own. Takes FastCGI from
+// the web server on a socket, asks authd about logins, hands each request to its account's agent and the reply back.
+//
+// Stops on SIGTERM, SIGINT and SIGUSR1: what is under way is answered first.
+#include <fcgiapp.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#include <thread>
+#include <vector>
+
+#include "auth/checked.h"
+#include "auth/log.h"
+#include "auth/service.h"
+#include "fcgi/gate.h"
+#include "fcgi/intake.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::size_t threads_on_standard_input = 2;  // mod_fcgid gives a process one request at a time
+constexpr auto stop_patience = std::chrono::seconds(25);
+constexpr auto watch_interval = std::chrono::milliseconds(500);
+constexpr auto fault_pause = std::chrono::milliseconds(100);
+
+void serve(WebRequest& web, Gate& gate, const Config& config, UniqueFd connection) {
+    if (!web.begin(std::move(connection))) return;
+    web.answer(gate.answer(web), config.responder.realm, web.parameter("REQUEST_METHOD") != "HEAD");
+    web.end();
+}
+
+// What each thread does.
+void serve_until_stopped(const Config& config, const Intake& intake, Watch& watch) {
+    const IntakeSeat seat(intake);
+    Gate gate(config);
+    WebRequest web(watch, std::chrono::seconds(config.responder.read_seconds));
+    for (;;) {
+        try {
+            auto connection = seat.next();
+            if (!connection) return;
+            serve(web, gate, config, std::move(connection));
+        } catch (const std::exception& fault) {
+            log_line(Severity::Error, fault.what());
+            std::this_thread::sleep_for(
+                fault_pause);  // out of descriptors, most likely: trying at once changes nothing
+        }
+    }
+}
+
+UniqueFd listen_for_stop_signals() {
+    // libfcgi leaves a signal alone that is not at its default.
+    ::signal(SIGPIPE, SIG_IGN);
+    sigset_t stopping;
+    ::sigemptyset(&stopping);
+    for (const int number : {SIGTERM, SIGINT, SIGUSR1}) ::sigaddset(&stopping, number);
+    // Before any thread is made, as they inherit it.
+    checked(::sigprocmask(SIG_BLOCK, &stopping, nullptr), "block the stop signals");
+    return UniqueFd(checked(::signalfd(-1, &stopping, SFD_CLOEXEC), "listen for the stop signals"));
+}
+
+// The threads, and the eyes on them.
+class Crew {
+ public:
+    Crew(const Config& config, const Intake& intake, std::size_t size)
+        : watchdog_(size), ended_(checked(::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), "count the threads that ended")) {
+        for (auto& watch : watchdog_)
+            threads_.emplace_back([this, &config, &intake, &watch] {
+                serve_until_stopped(config, intake, watch);
+                ::eventfd_write(ended_.get(), 1);
+            });
+    }
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
+
+    // Keeps the watchdog going until `fd` is readable. False if it was not by then.
+    [[nodiscard]] bool watch_until(int fd, Deadline deadline) {
+        while (Clock::now() < deadline) {
+            pollfd waiting{fd, POLLIN, 0};
+            constexpr auto milliseconds = std::chrono::milliseconds(watch_interval).count();
+            if (uninterrupted([&] { return ::poll(&waiting, 1, static_cast<int>(milliseconds)); }) > 0) return true;
+            for (auto& watch : watchdog_) watch.check(Clock::now());
+        }
+        return false;
+    }
+
+    // False when some are still at work by the deadline.
+    [[nodiscard]] bool join(Deadline deadline) {
+        for (std::size_t i = 0; i < threads_.size(); ++i) {
+            eventfd_t one = 0;
+            if (!watch_until(ended_.get(), deadline)) return false;
+            checked(::eventfd_read(ended_.get(), &one), "count the threads that ended");
+        }
+        for (auto& thread : threads_) thread.join();
+        return true;
+    }
+
+ private:
+    Watchdog watchdog_;
+    UniqueFd ended_;
+    std::vector<std::thread> threads_;
+};
+
+void run(const Config& config) {
+    const auto stop_signal = listen_for_stop_signals();
+    Listener listener(config);
+    occupy_standard_descriptors();
+    if (FCGX_Init() != 0) throw_errno("initialise libfcgi", EINVAL);
+    Intake intake(listener);
+    Crew crew(config, intake, listener.is_on_standard_input() ? threads_on_standard_input : config.responder.threads);
+    notify_supervisor("READY=1");
+    static_cast<void>(crew.watch_until(stop_signal.get(), Deadline::max()));
+    notify_supervisor("STOPPING=1");
+    listener.withdraw();
+    intake.stop();
+    if (!crew.join(Clock::now() + stop_patience)) die("requests were still under way when the time to stop was over");
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    using namespace clamscanner;
+    name_this_program("clamscanner.fcgi");
+    try {
+        const auto config_file = config_file_of(argc, argv);
+        refuse_root();
+        give_up_privileges();
+        run(read_config(config_file));
+        return 0;
+    } catch (const std::exception& fault) {
+        die(fault.what());
+    }
+}

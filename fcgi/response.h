@@ -1,0 +1,22 @@
+// What goes back to the web server, before it is FastCGI.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace clamscanner {
+
+struct Response {
+    int status = 500;
+    std::string body;                 // JSON
+    std::string allow;                // of a 405
+    std::uint32_t retry_seconds = 0;  // 0: not said
+};
+
+// Of a status that this service answers with; null for any other.
+[[nodiscard]] const char* reason_phrase(int status) noexcept;
+
+// The header as a CGI response has it, empty line included. `realm` is for a 401.
+[[nodiscard]] std::string header_of(const Response& response, const std::string& realm);
+
+}  // namespace clamscanner

@@ -1,0 +1,30 @@
+#include "fcgi/watchdog.h"
+
+namespace clamscanner {
+
+void Watch::begin(UniqueFd socket) {
+    const std::lock_guard lock(mutex_);
+    socket_ = std::move(socket);
+    deadline_ = Deadline::max();
+}
+
+void Watch::end() {
+    UniqueFd ended;  // closed after the lock is gone
+    const std::lock_guard lock(mutex_);
+    ended = std::move(socket_);
+}
+
+void Watch::limit(Deadline deadline, int how) {
+    const std::lock_guard lock(mutex_);
+    deadline_ = deadline;
+    how_ = how;
+}
+
+void Watch::check(Deadline now) {
+    const std::lock_guard lock(mutex_);
+    if (!socket_ || now < deadline_) return;
+    ::shutdown(socket_.get(), how_);
+    deadline_ = Deadline::max();
+}
+
+}  // namespace clamscanner

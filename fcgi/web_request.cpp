@@ -1,0 +1,120 @@
+#include "fcgi/web_request.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "auth/checked.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::size_t most_drained = 32 * 1024 * 1024;
+constexpr std::size_t chunk_size = 64 * 1024;
+constexpr auto write_patience = std::chrono::seconds(60);
+
+// Empty when CONTENT_LENGTH is no number; 0 when there is none.
+std::optional<std::size_t> length_in(std::string_view text) {
+    std::size_t length = 0;
+    if (text.empty()) return length;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return length;
+}
+
+}  // namespace
+
+WebRequest::WebRequest(Watch& watch, std::chrono::seconds read_seconds) : watch_(watch), read_seconds_(read_seconds) {
+    // Without a listener: libfcgi's own accept has no limit of time, so connections are accepted by us.
+    FCGX_InitRequest(&request_, -1, 0);
+}
+
+WebRequest::~WebRequest() {
+    end();
+}
+
+bool WebRequest::begin(UniqueFd connection) {
+    read_deadline_ = Clock::now() + read_seconds_;
+    watch_.begin(UniqueFd(checked(::fcntl(connection.get(), F_DUPFD_CLOEXEC, 3), "watch a connection")));
+    watch_.limit_reading(read_deadline_);
+    request_.ipcFd = connection.release();
+    // So that libfcgi goes on with the connection that is there. What it reads from the web server replaces it.
+    request_.keepConnection = 1;
+    // A detached one is closed at once. Otherwise libfcgi waits up to two seconds for the web server to close first.
+    FCGX_Detach(&request_);
+    whole_ = false;
+    if (FCGX_Accept_r(&request_) < 0) {
+        watch_.end();
+        return false;
+    }
+    // Each connection has one request: what a client left unread could never be taken for a second one.
+    request_.keepConnection = 0;
+    return true;
+}
+
+std::string_view WebRequest::parameter(const char* name) const {
+    const char* value = FCGX_GetParam(name, request_.envp);
+    return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+void WebRequest::wipe_parameter(const char* name) {
+    if (char* value = FCGX_GetParam(name, request_.envp); value != nullptr) ::explicit_bzero(value, ::strlen(value));
+}
+
+BodyState WebRequest::read_body(std::size_t limit, std::string& body) {
+    const auto announced = length_in(parameter("CONTENT_LENGTH"));
+    const std::size_t wanted = announced && *announced <= limit ? *announced : 0;
+    // Memory follows the bytes that came, not the length that was announced.
+    while (body.size() < wanted) {
+        const std::size_t at = body.size();
+        const std::size_t step = std::min(wanted - at, std::max(chunk_size, at));
+        body.resize(at + step);
+        const int got = FCGX_GetStr(body.data() + at, static_cast<int>(step), request_.in);
+        body.resize(at + static_cast<std::size_t>(std::max(got, 0)));
+        if (static_cast<std::size_t>(got) < step) break;
+    }
+    const bool more = read_to_end();
+    watch_.pause();
+    if (!whole_ && Clock::now() >= read_deadline_) return BodyState::Late;
+    if (announced && *announced > limit) return BodyState::TooLong;
+    return whole_ && announced && !more && body.size() == wanted ? BodyState::Whole : BodyState::WrongLength;
+}
+
+// Whether there was anything left to read.
+bool WebRequest::read_to_end() {
+    char chunk[4096];
+    std::size_t drained = 0;
+    while (drained < most_drained) {
+        const int got = FCGX_GetStr(chunk, sizeof chunk, request_.in);
+        drained += static_cast<std::size_t>(std::max(got, 0));
+        if (got < static_cast<int>(sizeof chunk)) {
+            whole_ = FCGX_GetError(request_.in) == 0;
+            break;
+        }
+    }
+    return drained > 0;
+}
+
+void WebRequest::answer(const Response& response, const std::string& realm, bool with_body) {
+    watch_.limit_writing(Clock::now() + write_patience);
+    const auto header = header_of(response, realm);
+    FCGX_PutStr(header.data(), static_cast<int>(header.size()), request_.out);
+    if (with_body) FCGX_PutStr(response.body.data(), static_cast<int>(response.body.size()), request_.out);
+}
+
+void WebRequest::end() {
+    if (request_.in == nullptr) return;
+    // Both now, under the watchdog: closed in this order, header, body and the end of the request are one write.
+    FCGX_FClose(request_.err);
+    FCGX_FClose(request_.out);
+    // Closing where something is left unread would take the answer from under the web server's eyes: then libfcgi waits
+    // for it to close first.
+    if (!whole_) FCGX_Attach(&request_);
+    FCGX_Finish_r(&request_);
+    watch_.end();
+}
+
+}  // namespace clamscanner
