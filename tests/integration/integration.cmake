@@ -1,1 +1,31 @@
-# The integration tests.
+# The integration tests: each a Python program that starts the installed programs behind a real web server. They need
+# root, and leave the machine to one at a time: some of them measure, all of them load it.
+set(integration_patience 1)
+if(SANITIZE)
+    set(integration_patience 4)
+endif()
+
+# add_integration_test(NAME SECONDS [SOAK_SECONDS]): integration/NAME_test.py; its long form is a test of its own that
+# the ordinary run leaves out.
+function(add_integration_test name seconds)
+    _add_integration_test(integration.${name} integration ${name} ${seconds} "")
+    if(ARGC GREATER 2)
+        _add_integration_test(soak.${name} soak ${name} ${ARGV2} "CLAMSCANNER_SOAK=1")
+    endif()
+endfunction()
+
+function(_add_integration_test test label name seconds environment)
+    add_test(NAME ${test} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/integration/${name}_test.py)
+    math(EXPR patience "${seconds} * ${integration_patience}")
+    set_tests_properties(${test} PROPERTIES
+        LABELS ${label} TIMEOUT ${patience} RUN_SERIAL ON SKIP_RETURN_CODE 77
+        ENVIRONMENT "CLAMSCANNER_BUILD_DIR=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;${environment}")
+endfunction()
+
+add_integration_test(main_job 120)
+add_integration_test(hostile_names 120)
+add_integration_test(privileges 120)
+add_integration_test(sigkill 300 7200)
+add_integration_test(two_accounts 120)
+add_integration_test(wrong_logins 180 1200)
+add_integration_test(full_home 120)

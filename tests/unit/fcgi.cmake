@@ -1,1 +1,8 @@
-# Unit tests and fuzz targets of this part.
+# Unit tests and fuzz targets of fcgi/.
+add_unit_test(basic_credentials clamscanner_fcgi)
+add_unit_test(cross_site clamscanner_fcgi)
+add_unit_test(responder clamscanner_envelope)
+add_dependencies(responder_test clamscanner.fcgi)
+target_compile_definitions(responder_test PRIVATE RESPONDER_PROGRAM="$<TARGET_FILE:clamscanner.fcgi>")
+
+add_fuzz_target(basic clamscanner_fcgi)

@@ -1,0 +1,32 @@
+#!/bin/bash
+# The whole service on 127.0.0.1, with an account, an nginx and a database of its own; all of it is gone afterwards.
+# Needs root: it makes users. The walk itself is demo.py.
+set -euo pipefail
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+usage() {
+    cat <<'END'
+usage: sudo nginx/demo.sh [--port N] [--serve]
+
+Installs what is missing, builds, creates a throw-away account with some files, starts the programs and an nginx of its
+own on 127.0.0.1, and does the main job over HTTP: log in, scan, watch, list, decide, disinfect. Exit status 0 only if
+every step was right.
+
+  --port N   the port of nginx (default: a free one)
+  --serve    do not walk: print one line of JSON (url, user, password, home) when ready, and serve until SIGTERM or SIGINT
+END
+}
+
+for option in "$@"; do
+    case $option in --help | -h) usage; exit 0 ;; esac
+done
+[ "$(id -u)" = 0 ] || { echo "$0: needs root, to make users and to start a daemon as root" >&2; exit 77; }
+
+# Standard output belongs to the walk, and with --serve to its one line.
+"$root/tests/packages.sh" build run >&2
+# A build directory that also has the tests keeps them; a new one does without them.
+options=()
+[ -e "$root/build/CMakeCache.txt" ] || options=(-DBUILD_TESTING=OFF)
+"$root/tests/build.sh" "$root/build" product "${options[@]}" >&2
+PYTHONDONTWRITEBYTECODE=1 exec python3 "$root/nginx/demo.py" "$@"

@@ -1,0 +1,46 @@
+#!/bin/bash
+# What can be said of the sources without running them: format, clang-tidy, and which folder may use what.
+set -euo pipefail
+cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
+
+product=(auth fcgi handlers jobs)
+failed=0
+wrong() {
+    echo "check: $*" >&2
+    failed=1
+}
+
+mapfile -t sources < <(find "${product[@]}" tests -name '*.h' -o -name '*.cpp')
+clang-format --dry-run -Werror "${sources[@]}" || wrong "not formatted: clang-format -i FILE"
+
+# Root's program is read whole by whoever wants to trust it.
+lines=$(cat auth/*.h auth/*.cpp | wc -l)
+[ "$lines" -lt 4000 ] || wrong "auth/ has $lines lines, 4000 are the limit"
+
+# only_in PATTERN FOLDER…: nothing outside these folders of the product may contain it.
+only_in() {
+    local pattern=$1 found folder
+    shift
+    found=$(grep -rlE --include='*.h' --include='*.cpp' "$pattern" "${product[@]}" || true)
+    for folder in "$@"; do found=$(grep -v "^$folder/" <<<"$found" || true); done
+    [ -z "$found" ] || wrong "\"$pattern\" belongs in $*, not in: ${found//$'\n'/ }"
+}
+only_in 'include *[<"]rapidjson/' handlers
+only_in 'include *<security/pam|\bpam_[a-z]+ *\(' auth
+only_in '\bset(res|re|e)?[ug]id *\(|\b(set|init)groups *\(' auth
+only_in 'include *[<"]sqlite3' jobs
+only_in 'include *[<"]clamav\.h' jobs
+only_in 'include *[<"](fcgiapp|fcgi_)' fcgi
+only_in '\b(system|popen|strcpy|sprintf|gets) *\(' nowhere
+
+foreign=$(grep -nE '^ *# *include "' auth/*.h auth/*.cpp | grep -v '"auth/' || true)
+[ -z "$foreign" ] || wrong "auth/ includes nothing of the other folders: $foreign"
+
+# clang reads the sources by its own flags, hence its own compilation database. Only configured, never built.
+cmake -S . -B build-tidy -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DBUILD_TESTING=OFF >/dev/null
+run-clang-tidy -quiet -p build-tidy "^$PWD/($(IFS='|' && echo "${product[*]}"))/" >build-tidy/report 2>build-tidy/errors || {
+    grep -E 'error:|warning:' build-tidy/report || cat build-tidy/errors
+    wrong "clang-tidy has something to say: build-tidy/report"
+}
+
+exit $failed

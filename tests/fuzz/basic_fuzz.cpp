@@ -1,0 +1,17 @@
+// The Authorization header. Whatever is taken for credentials must keep the promises that authd's messages rest on.
+#include <cstdlib>
+
+#include "auth/messages.h"
+#include "fcgi/basic_credentials.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+    using namespace clamscanner;
+    const auto credentials = basic_credentials_of({reinterpret_cast<const char*>(bytes), size});
+    if (!credentials) return 0;
+    const auto& password = credentials->password.reveal();
+    if (credentials->user.empty() || credentials->user.size() > longest_user_name) std::abort();
+    if (credentials->user.find_first_of(std::string_view(":\0\n", 3)) != std::string::npos) std::abort();
+    if (password.empty() || password.size() > longest_password) std::abort();
+    if (password.find_first_of(std::string_view("\0\n", 2)) != std::string::npos) std::abort();
+    return 0;
+}

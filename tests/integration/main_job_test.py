@@ -1,0 +1,427 @@
+"""The main job as clients do it, in both envelopes, and every refusal of the contract, through nginx."""
+
+import contextlib
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import time
+from urllib.parse import urlencode
+
+import accounts
+from client import check_records
+from nginx_front import free_port
+from service_case import ServiceCase, main
+from test_files import EICAR, eicar_zip
+
+LOG = ".clamavconnector.disinfection.log"
+QUARANTINE = "quarantine_clamavconnector"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/json"}
+
+
+class TheMainJob(ServiceCase):
+    def do_it(self, documented):
+        account, client = self.new_account()
+        account.write("public_html/index.html", "<p>fine</p>")
+        doomed = account.write("public_html/doomed.php", EICAR)
+        packed = account.write("public_html/packed.zip", eicar_zip())
+        moved = account.write("mail/new/moved", EICAR)
+        kept = account.write("kept.txt", EICAR)
+
+        paths = client.call("get_scan_paths", documented=documented)
+        self.assertEqual({path["id"] for path in paths}, {"home", "mail", "public_html"})
+        self.assertTrue(all(set(path) == {"id", "message"} and path["message"] for path in paths))
+
+        never = client.result("get_scan_status", documented=documented)
+        self.assertEqual(never["data"], {"current_file": "", "infected_files": [], "scan_complete": 1,
+                                         "scanned_file_count": 0, "scanned_file_size": 0, "time_started": "",
+                                         "total_file_count": 0, "total_file_size_MiB": 0})
+        self.assertTrue(never["messages"])
+        self.assertEqual(client.call("list_infected_files", documented=documented), [])
+
+        self.assertIsNone(client.call("start_scan", {"scan_type": "home"}, documented=documented))
+        status = client.finish_scan()
+        self.assertEqual(set(status), {"current_file", "infected_files", "scan_complete", "scanned_file_count",
+                                       "scanned_file_size", "time_started", "total_file_count", "total_file_size_MiB"})
+        self.assertEqual(set(status["infected_files"]), {doomed, packed, moved, kept})
+        self.assertEqual(status["scanned_file_count"], 5)
+        self.assertEqual(status["total_file_count"], 5)
+        self.assertEqual(status["total_file_size_MiB"], 1)
+        self.assertEqual(status["current_file"], "")
+        self.assertRegex(status["time_started"], r"^[0-9]{10,}$")
+        self.assertTrue(any("signature" in warning for warning in
+                            client.result("get_scan_status", documented=documented)["warnings"] or []))
+
+        listed = client.call("list_infected_files", documented=documented)
+        self.assertEqual({entry["file"] for entry in listed}, {doomed, packed, moved, kept})
+        self.assertTrue(all("eicar" in entry["virus_type"].lower() for entry in listed), listed)
+
+        nothing = client.call("check_disinfection_status", documented=documented)
+        self.assertEqual(nothing, {"details": [], "log": account.path(LOG), "status": "none"})
+        queued = client.call("disinfect_files", {"actions": {doomed: "delete", packed: "delete", moved: "quarantine",
+                                                             kept: "ignore"}}, documented=documented)
+        self.assertEqual(queued["log"], account.path(LOG))
+        self.assertRegex(queued["task_id"], r"^[0-9a-f]{8}/[0-9a-f]{14}$")
+
+        records = client.finish_disinfection()
+        steps = check_records(records)
+        self.assertEqual({path: step["state"] for path, step in steps.items()},
+                         {doomed: "deleted", packed: "deleted", moved: "quarantined", kept: "no-action"})
+        self.assertFalse(any(os.path.lexists(path) for path in (doomed, packed, moved)))
+        with open(kept, "rb") as file:
+            self.assertEqual(file.read(), EICAR)
+        self.assert_in_quarantine(account, 1)
+
+        later = client.call("check_disinfection_status", {"last_id": 2}, documented=documented)
+        self.assertEqual(later["details"], records[2:])
+        beyond = client.call("check_disinfection_status", {"last_id": 1000}, documented=documented)
+        self.assertEqual(beyond["details"], records)
+
+        self.assertEqual([entry["file"] for entry in client.call("list_infected_files")], [kept])
+        with open(queued["log"], encoding="utf-8") as log:
+            self.assertEqual([json.loads(line) for line in log], records)
+        self.assertEqual(os.stat(queued["log"]).st_mode & 0o7777, 0o600)
+        self.assertEqual(os.stat(queued["log"]).st_uid, account.uid)
+
+    def assert_in_quarantine(self, account, count):
+        quarantine = account.path(QUARANTINE)
+        self.assertEqual(os.stat(quarantine).st_mode & 0o7777, 0o700)
+        captured = []
+        for name in os.listdir(quarantine):
+            with open(os.path.join(quarantine, name), "rb") as file:
+                if file.read() == EICAR:
+                    captured.append(name)
+        self.assertEqual(len(captured), count)
+        for name in captured:
+            self.assertRegex(name, r"^[0-9a-f]{32}$")
+            self.assertEqual(os.stat(os.path.join(quarantine, name)).st_mode & 0o7777, 0o400)
+
+    def test_in_the_documented_envelope(self):
+        self.do_it(documented=True)
+
+    def test_in_the_live_envelope(self):
+        self.do_it(documented=False)
+
+    def test_a_second_disinfection_starts_its_log_anew(self):
+        account, client = self.new_account()
+        first, second = account.write("first", EICAR), account.write("second", EICAR)
+        client.scan()
+        check_records(client.disinfect({first: "delete"}))
+        records = client.disinfect({second: "delete"})
+        self.assertEqual(set(check_records(records)), {second})
+
+    def test_each_scan_type_scans_its_directory(self):
+        account, client = self.new_account()
+        found = {"mail": account.write("mail/new/a", EICAR), "public_html": account.write("public_html/b", EICAR)}
+        for scan_type, path in found.items():
+            self.assertEqual(client.scan(scan_type)["infected_files"], [path])
+
+    def test_a_panels_session_prefix_is_decoration(self):
+        _, client = self.new_account()
+        answer = client.send("GET", "/cpsess1234567890/execute/ClamScanner/get_scan_status")
+        self.assertEqual((answer.status, answer.result()["status"]), (200, 1))
+
+    def test_a_path_without_its_leading_slash_is_taken_from_the_root_or_the_home(self):
+        account, client = self.new_account()
+        from_root, from_home = account.write("a", EICAR), account.write("docs/b", EICAR)
+        client.scan()
+        steps = check_records(client.disinfect({from_root.lstrip("/"): "delete", "docs/b": "delete"}))
+        self.assertEqual({path: step["state"] for path, step in steps.items()},
+                         {from_root: "deleted", from_home: "deleted"})
+
+    def test_a_path_that_no_scan_called_infected_is_left_alone(self):
+        account, client = self.new_account()
+        fine = account.write("fine", "fine")
+        steps = check_records(client.disinfect({fine: "delete", "/etc/passwd": "delete"}))
+        self.assertEqual({path: step["state"] for path, step in steps.items()}, {fine: "error", "/etc/passwd": "error"})
+        self.assertTrue(os.path.exists(fine))
+
+    def test_a_file_that_is_clean_by_now_is_left_alone(self):
+        account, client = self.new_account()
+        path = account.write("changed", EICAR)
+        client.scan()
+        account.write("changed", "harmless")
+        self.assertEqual(check_records(client.disinfect({path: "delete"}))[path]["state"], "no-action")
+        self.assertTrue(os.path.exists(path))
+        self.assertEqual(client.call("list_infected_files"), [])
+
+    def test_arguments_arrive_in_every_form(self):
+        account, client = self.new_account()
+        path = account.write("a", EICAR)
+        multipart = (b"--x\r\nContent-Disposition: form-data; name=\"scan_type\"\r\n\r\nhome\r\n--x--\r\n")
+        for body, headers in ((b"scan_type=home", FORM), (b'{"scan_type": "home"}', JSON),
+                              (multipart, {"Content-Type": "multipart/form-data; boundary=x"})):
+            answer = client.send("POST", "/execute/ClamScanner/start_scan", body, headers)
+            self.assertEqual(answer.result()["status"], 1, answer.body)
+            client.finish_scan()
+        form = urlencode({"actions": json.dumps({path: "delete"})}).encode()
+        self.assertEqual(client.send("POST", "/execute/ClamScanner/disinfect_files", form, FORM).result()["status"], 1)
+        self.assertEqual(check_records(client.finish_disinfection())[path]["state"], "deleted")
+
+
+class Refusals(ServiceCase):
+    config = {"scan": {"public_ftp": False}}
+
+    def refused(self, answer, status):
+        self.assertEqual(answer.status, status, answer.body)
+        self.assertEqual(answer.headers["content-type"], "application/json; charset=utf-8")
+        self.assertEqual(answer.headers["cache-control"], "no-store")
+        self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+        result = answer.result()
+        self.assertEqual((result["status"], result["data"]), (0, None))
+        self.assertEqual([type(error) for error in result["errors"]], [str])
+        return result["errors"][0]
+
+    def declined(self, client, function, arguments, *words, **how):
+        error = self.refused(client.ask(function, arguments, **how), 200)
+        for word in words:
+            self.assertIn(word, error)
+
+    def test_without_right_credentials(self):
+        account, client = self.new_account()
+        texts = set()
+        for authorization in (None, "Basic", "Basic !!!!", "Basic bm9jb2xvbg==", "Bearer abc", "Basic Og==",
+                              self.service.client(account, password=None).authorization()[:-4]):
+            answer = client.send("GET", "/ClamScanner/get_scan_status", authorization=authorization)
+            texts.add(self.refused(answer, 401))
+            self.assertRegex(answer.headers["www-authenticate"], r'^Basic realm="[^"]+", charset="UTF-8"$')
+        for user, password in ((account.name, "wrong"), ("nobody-of-that-name", "wrong"), ("root", "wrong"),
+                               (account.name, account.password + "x"), (account.name + "\n", account.password)):
+            answer = self.service.client(user=user, password=password).ask("start_scan", {"scan_type": "home"})
+            texts.add(self.refused(answer, 401))
+        self.assertEqual(len(texts), 1, "one text, whether the user exists or not")
+
+    def test_the_users_existence_does_not_show_in_the_time(self):
+        account, _ = self.new_account()
+        took = {}
+        for user in (account.name, "nobody-of-that-name"):
+            start = time.monotonic()
+            self.refused(self.service.client(user=user, password="wrong").ask("get_scan_status"), 401)
+            took[user] = time.monotonic() - start
+        self.assertLess(max(took.values()) - min(took.values()), 0.25)
+
+    def test_an_expired_account(self):
+        account, client = self.new_account()
+        accounts.change(["chage", "-E", "0", account.name])
+        self.refused(client.ask("get_scan_status"), 403)
+        # And says nothing of it to those who do not know the password.
+        self.refused(self.service.client(user=account.name, password="wrong").ask("get_scan_status"), 401)
+        accounts.change(["chage", "-E", "-1", account.name])
+        self.assertEqual(client.ask("get_scan_status").status, 200)
+
+    def test_a_new_password_counts_at_once(self):
+        account, client = self.new_account()
+        accounts.change(["chpasswd"], input=f"{account.name}:another\n")
+        self.refused(client.ask("get_scan_status"), 401)
+        self.assertEqual(self.service.client(user=account.name, password="another").ask("get_scan_status").status, 200)
+
+    def test_a_locked_account(self):
+        account, client = self.new_account()
+        accounts.change(["usermod", "--lock", account.name])
+        self.refused(client.ask("get_scan_status"), 401)
+
+    def test_a_system_user(self):
+        name = f"low{accounts.random_letters(6)}"
+        entry = self.service._add_user(name, accounts.add_system_user)
+        self.assertLess(entry.pw_uid, 1000)
+        accounts.change(["chpasswd"], input=f"{name}:secret\n")
+        self.refused(self.service.client(user=name, password="secret").ask("get_scan_status"), 403)
+
+    def test_too_many_failures(self):
+        account, client = self.new_account()
+        guesser = self.service.client(user=account.name, password="wrong", source="127.0.0.9")
+        statuses = [guesser.ask("get_scan_status").status for _ in range(10)]
+        self.assertEqual(statuses, [401] * 10)
+        answer = guesser.ask("get_scan_status")
+        self.refused(answer, 429)
+        self.assertGreater(int(answer.headers["retry-after"]), 0)
+        self.assertEqual(client.ask("get_scan_status").status, 200, "the owner elsewhere is not shut out")
+
+    def test_an_unknown_function(self):
+        _, client = self.new_account()
+        answer = client.send("GET", "/ClamScanner/does_not_exist")
+        self.refused(answer, 404)
+        self.assertEqual((answer.json()["func"], answer.json()["module"]), ("does_not_exist", "ClamScanner"))
+        long = client.send("GET", "/ClamScanner/" + "a" * 300)
+        self.refused(long, 404)
+        self.assertEqual(long.json()["func"], "a" * 128)
+        self.refused(client.send("GET", "/execute/ClamScanner/get_scan_status/more"), 404)
+
+    def test_a_method_that_the_function_does_not_take(self):
+        _, client = self.new_account()
+        answer = client.send("GET", "/execute/ClamScanner/disinfect_files")
+        self.refused(answer, 405)
+        self.assertEqual(answer.headers["allow"], "POST")
+        answer = client.send("DELETE", "/execute/ClamScanner/get_scan_status")
+        self.refused(answer, 405)
+        self.assertEqual({method.strip() for method in answer.headers["allow"].split(",")}, {"GET", "HEAD", "POST"})
+
+    def test_head_reads(self):
+        _, client = self.new_account()
+        answer = client.send("HEAD", "/execute/ClamScanner/get_scan_status")
+        self.assertEqual((answer.status, answer.body), (200, b""))
+
+    def test_a_cross_site_change(self):
+        _, client = self.new_account()
+        host = f"127.0.0.1:{self.service.front.port}"
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+                        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"}):
+            for method, function in (("POST", "disinfect_files"), ("GET", "start_scan?scan_type=home")):
+                self.refused(client.send(method, f"/execute/ClamScanner/{function}", headers=headers), 403)
+            self.assertEqual(client.send("GET", "/execute/ClamScanner/get_scan_status",
+                                         headers=headers).status, 200)
+        answer = client.send("GET", "/execute/ClamScanner/start_scan?scan_type=home",
+                             headers={"Sec-Fetch-Site": "same-origin", "Origin": f"http://{host}"})
+        self.assertEqual(answer.result()["status"], 1)
+        client.finish_scan()
+
+    def test_a_body_over_the_cap(self):
+        _, client = self.new_account()
+        for function, size in (("start_scan", 1024 * 1024 + 1), ("disinfect_files", 16 * 1024 * 1024 + 1)):
+            answer = client.send("POST", f"/execute/ClamScanner/{function}", b"x" * size, FORM)
+            self.refused(answer, 413)
+
+    def test_a_body_of_an_unknown_type(self):
+        _, client = self.new_account()
+        for content_type in ("text/xml", "application/octet-stream"):
+            answer = client.send("POST", "/execute/ClamScanner/start_scan", b"<a/>", {"Content-Type": content_type})
+            self.refused(answer, 415)
+
+    def test_arguments_of_start_scan(self):
+        account, client = self.new_account()
+        self.declined(client, "start_scan", {}, "scan_type")
+        self.declined(client, "start_scan", {"scan_type": "everything"}, "scan_type", "home", "public_html")
+        self.declined(client, "start_scan", {"scan_type": "public_html"}, "public_html")  # not there
+        account.write("public_ftp/file", "x")
+        self.declined(client, "start_scan", {"scan_type": "public_ftp"}, "public_ftp")  # switched off
+        twice = client.send("GET", "/execute/ClamScanner/start_scan?scan_type=home&scan_type=mail")
+        self.assertIn("scan_type", self.refused(twice, 200))
+        for body in (b"{", b'{"scan_type": 1}', b"[]", b'{"scan_type": "home"} x', b'{"scan_type": "\xff"}'):
+            self.refused(client.send("POST", "/execute/ClamScanner/start_scan", body, JSON), 200)
+        self.assertEqual({path["id"] for path in client.call("get_scan_paths")}, {"home"})
+
+    def test_arguments_of_disinfect_files(self):
+        account, client = self.new_account()
+        path = account.write("a", EICAR)
+        client.scan()
+        for actions in ({}, None, [], "x", {path: "destroy"}, {path: 1}, {path: "delete", "b": None}):
+            self.declined(client, "disinfect_files", {"actions": actions}, "actions")
+        self.declined(client, "disinfect_files", {}, "actions")
+        for text in (f'{{"actions": {{"{path}": "delete", "{path}": "delete"}}}}',
+                     f'{{"actions": {{"{path}": "delete", "{path[1:]}": "ignore"}}}}', "{", '{"actions": {"\\ud800": "delete"}}'):
+            self.refused(client.send("POST", "/execute/ClamScanner/disinfect_files", text.encode(), JSON), 200)
+        self.assertEqual(client.call("check_disinfection_status")["status"], "none")
+        self.assertTrue(os.path.exists(path))
+
+    def test_arguments_of_check_disinfection_status(self):
+        _, client = self.new_account()
+        for last_id in ("0", "-1", "abc", "1.5", "9007199254740992", "99999999999999999999", ""):
+            self.declined(client, "check_disinfection_status", {"last_id": last_id}, "last_id")
+        for last_id in ("1", "9007199254740991"):
+            client.call("check_disinfection_status", {"last_id": last_id})
+
+    def test_one_job_at_a_time(self):
+        account, client = self.new_account()
+        for number in range(300):
+            account.write(f"docs/{number}", f"number {number} " * 1000)
+        path = account.write("a", EICAR)
+        client.call("start_scan", {"scan_type": "home"})
+        again = client.result("start_scan", {"scan_type": "home"})
+        early = client.result("disinfect_files", {"actions": {path: "delete"}})
+        self.assertEqual((again["status"], early["status"]), (0, 0))
+        client.finish_scan()
+        client.call("disinfect_files", {"actions": {path: "delete"}})
+        client.finish_disinfection()
+
+
+class TheSiteSnippet(ServiceCase):
+    """Clients are made to seem to come from elsewhere by nginx's realip module."""
+
+    ELSEWHERE = {"X-Real-IP": "192.0.2.1"}
+
+    @classmethod
+    def nginx_more(cls, service):
+        cls.tls_port = free_port()
+        os.makedirs(service.path("nginx"), exist_ok=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-keyout", service.path("nginx/key"), "-out",
+                        service.path("nginx/certificate")], check=True, capture_output=True)
+        return (f"set_real_ip_from 127.0.0.0/8; real_ip_header X-Real-IP; listen 127.0.0.1:{cls.tls_port} ssl;"
+                f"ssl_certificate {service.path('nginx/certificate')}; ssl_certificate_key {service.path('nginx/key')};")
+
+    def over_tls(self, client, headers):
+        context = ssl.create_default_context(cafile=self.service.path("nginx/certificate"))
+        context.check_hostname = False
+        connection = http.client.HTTPSConnection("127.0.0.1", self.tls_port, context=context, timeout=60)
+        with contextlib.closing(connection):
+            connection.request("GET", "/execute/ClamScanner/get_scan_status",
+                               headers={**headers, "Authorization": client.authorization()})
+            return connection.getresponse().status
+
+    def test_a_plain_connection_is_answered_from_this_machine_only(self):
+        _, client = self.new_account()
+        for target in ("/ClamScanner/get_scan_status", "/execute/ClamScanner/get_scan_status",
+                       "/cpsess1/execute/ClamScanner/get_scan_status"):
+            self.assertEqual(client.send("GET", target).status, 200)
+            refused = client.send("GET", target, headers=self.ELSEWHERE)
+            self.assertEqual(refused.status, 403)
+            self.assertIn(b"HTTPS", refused.body)
+
+    def test_over_tls_everybody_is_answered(self):
+        _, client = self.new_account()
+        self.assertEqual(self.over_tls(client, self.ELSEWHERE), 200)
+        self.assertEqual(self.over_tls(client, {}), 200)
+
+    def test_other_addresses_are_not_passed_on(self):
+        _, client = self.new_account()
+        for target in ("/", "/execute/Email/list_pops", "/xClamScanner/get_scan_status", "/ClamScannerx/get_scan_status"):
+            self.assertEqual(client.send("GET", target).status, 404)
+            self.assertIn("html", client.send("GET", target).headers["content-type"])
+
+
+class CommandLine(ServiceCase):
+    def uapi(self, *words, account=None):
+        command = [self.service.installed_program("uapi"), f"--config={self.service.config_file}", *words]
+        if account:
+            command = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups", *command]
+        return subprocess.run(command, capture_output=True, text=True, cwd="/", env={"PATH": "/usr/bin:/bin"})
+
+    def test_a_user_asks_for_themselves(self):
+        account, client = self.new_account()
+        account.write("a", EICAR)
+        client.scan()
+        done = self.uapi("--output=json", "ClamScanner", "get_scan_status", account=account)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        document = json.loads(done.stdout)
+        self.assertEqual((document["func"], document["module"], document["apiversion"]),
+                         ("get_scan_status", "ClamScanner", 3))
+        self.assertEqual(document["result"]["data"]["infected_files"], [account.path("a")])
+        pretty = self.uapi("--output=jsonpretty", "ClamScanner", "list_infected_files", account=account)
+        self.assertEqual(json.loads(pretty.stdout)["result"]["data"][0]["file"], account.path("a"))
+        self.assertGreater(pretty.stdout.count("\n"), 5)
+
+    def test_a_refusal_is_an_exit_status(self):
+        account, _ = self.new_account()
+        done = self.uapi("--output=json", "ClamScanner", "start_scan", "scan_type=nonsense", account=account)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(json.loads(done.stdout)["result"]["status"], 0)
+
+    def test_root_asks_for_a_user(self):
+        account, client = self.new_account()
+        account.write("a", EICAR)
+        client.scan()
+        done = self.uapi("--output=json", f"--user={account.name}", "ClamScanner", "list_infected_files")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["result"]["data"][0]["file"], account.path("a"))
+
+    def test_a_user_may_not_ask_for_another(self):
+        account, _ = self.new_account()
+        other, _ = self.new_account()
+        done = self.uapi("--output=json", f"--user={other.name}", "ClamScanner", "get_scan_status", account=account)
+        self.assertNotEqual(done.returncode, 0)
+
+
+if __name__ == "__main__":
+    main()

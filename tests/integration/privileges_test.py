@@ -1,0 +1,174 @@
+"""Who holds what while the service works: no capability and no root outside authd, and nothing of a user's processes,
+their memory least of all, within that user's reach."""
+
+import os
+import re
+import signal
+import subprocess
+
+from client import wait_until
+from service_case import ServiceCase, main
+from test_files import clean_page
+
+PYTHON = "/usr/bin/python3"
+
+# Run as the account: tries everything by which one process looks into another, and prints what worked.
+_ATTEMPTS = """
+import ctypes, os, sys
+pid = int(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+class Iovec(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+def worked(name, result):
+    if result >= 0:
+        print(name)
+worked("PTRACE_SEIZE", libc.ptrace(0x4206, pid, None, None))
+worked("PTRACE_ATTACH", libc.ptrace(16, pid, None, None))
+here = ctypes.create_string_buffer(16)
+local, remote = Iovec(ctypes.addressof(here), 16), Iovec(int(sys.argv[2], 16), 16)
+worked("process_vm_readv", libc.process_vm_readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0))
+for name in ("mem", "environ", "maps", "auxv", "fd/0", "root", "exe"):
+    try:
+        os.readlink(f"/proc/{pid}/{name}") if name in ("fd/0", "root", "exe") else open(f"/proc/{pid}/{name}", "rb").close()
+        print(name)
+    except OSError:
+        pass
+pidfd = os.pidfd_open(pid)
+worked("pidfd_getfd", libc.syscall(438, pidfd, 0, 0))
+"""
+
+
+def attempts_that_work(account, pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        address = maps.readline().split("-")[0]
+    done = subprocess.run(["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups", PYTHON,
+                           "-c", _ATTEMPTS, str(pid), address], capture_output=True, text=True, check=True, cwd="/")
+    return done.stdout.split()
+
+
+def memory_of(pid):
+    """Every readable byte of a process, read as root."""
+    pieces = []
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
+            if not match or "[v" in line:  # vvar, vsyscall
+                continue
+            start, end = (int(number, 16) for number in match.groups())
+            if end - start > 1 << 30:  # a sanitizer's shadow
+                continue
+            try:
+                memory.seek(start)
+                pieces.append(memory.read(end - start))
+            except (OSError, OverflowError):
+                continue
+    return b"".join(pieces)
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+
+
+class Privileges(ServiceCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.account = cls.service.add_account("user")
+        cls.service.wait_until_it_serves(cls.account)
+        for number in range(3000):
+            cls.account.write(f"public_html/{number}.html", clean_page(number, 4000))
+
+    def setUp(self):
+        self.client = self.service.client(self.account)
+        self.client.call("start_scan", {"scan_type": "home"})
+        self.addCleanup(self.client.finish_scan)
+        # Held in the middle of its work, so that nothing ends while it is looked at.
+        self.runner = wait_until(lambda: self.runners(), 30, "a runner")[0]
+        self.hold(self.runner.pid)
+        wait_until(lambda: len(self.engine_processes()) >= 3, 30, "the engine's workers")
+        self.agent = self.service.processes("clamscanner-agent")[0]
+
+    def hold(self, pid):
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+
+    def runners(self):
+        return self.service.processes("clamscanner-runner")
+
+    def engine_processes(self):
+        return self.service.processes("clamscanner-engine")
+
+    def test_every_process_is_there(self):
+        self.assertEqual({process.program for process in self.service.processes()},
+                         {"clamscanner-authd", "clamscanner-agent", "clamscanner-runner", "clamscanner-jobd",
+                          "clamscanner-engine", "clamscanner.fcgi"})
+
+    def test_no_process_but_authd_holds_a_capability_or_is_root(self):
+        for process in self.service.processes():
+            if process.program == "clamscanner-authd":
+                continue
+            status = status_of(process.pid)
+            with self.subTest(process.program):
+                for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                    self.assertEqual(int(status[name], 16), 0, name)
+                self.assertNotIn("0", status["Uid"].split() + status["Gid"].split() + status["Groups"].split())
+                self.assertEqual(status["NoNewPrivs"], "1")
+
+    def test_agents_and_runners_are_the_user_alone(self):
+        for process in (self.agent, self.runner):
+            status = status_of(process.pid)
+            self.assertEqual(status["Uid"].split(), [str(self.account.uid)] * 4)
+            self.assertEqual(status["Gid"].split(), [str(self.account.gid)] * 4)
+            self.assertEqual(set(status["Groups"].split()), {str(self.account.gid)})
+
+    def test_the_attempts_work_on_an_ordinary_process(self):
+        # Or else the next test would prove nothing.
+        victim = subprocess.Popen(["setpriv", f"--reuid={self.account.uid}", f"--regid={self.account.gid}",
+                                   "--clear-groups", "sleep", "600"])
+        self.addCleanup(victim.wait)
+        self.addCleanup(victim.kill)
+        wait_until(lambda: status_of(victim.pid)["Name"] == "sleep", 10, "the victim")
+        self.assertLessEqual({"PTRACE_SEIZE", "process_vm_readv", "mem", "environ", "maps"},
+                             set(attempts_that_work(self.account, victim.pid)))
+
+    def test_a_user_cannot_look_into_their_agent_or_runner(self):
+        for process in (self.agent, self.runner):
+            with self.subTest(process.program):
+                self.assertEqual(attempts_that_work(self.account, process.pid), [])
+
+    def test_the_password_is_nowhere_in_an_agents_or_runners_memory(self):
+        for process in (self.agent, self.runner):
+            memory = memory_of(process.pid)
+            with self.subTest(process.program):
+                # It is its memory that is searched: the account's name is there.
+                self.assertIn(self.account.name.encode(), memory)
+                self.assertNotIn(self.account.password.encode(), memory)
+                self.assertNotIn(self.client.authorization().split()[1].encode(), memory)
+
+    def test_agents_and_runners_hold_no_descriptor_of_others(self):
+        for process in (self.agent, self.runner):
+            for entry in os.scandir(f"/proc/{process.pid}/fd"):
+                target = os.readlink(entry.path)
+                with self.subTest(process.program, target=target):
+                    ours = target.startswith((self.account.home, "socket:", "anon_inode:", "pipe:", "/dev/null", "/memfd:"))
+                    self.assertTrue(ours or target.endswith("programs.log") or target.endswith("(deleted)"))
+
+    def test_the_programs_cannot_be_read(self):
+        for name in os.listdir(self.service.program_directory):
+            status = os.stat(os.path.join(self.service.program_directory, name))
+            self.assertEqual((status.st_uid, status.st_mode & 0o6777), (0, 0o711), name)
+
+
+class Refusals(ServiceCase):
+    def test_no_program_but_authd_runs_as_root(self):
+        for name in ("clamscanner-jobd", "clamscanner-engine", "clamscanner.fcgi", "clamscanner-agent",
+                     "clamscanner-runner"):
+            done = subprocess.run([self.service.program(name), "--config", self.service.config_file],
+                                  capture_output=True, text=True, timeout=30)
+            with self.subTest(name):
+                self.assertNotEqual(done.returncode, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What every integration test is made of: a service for each class of tests, fresh accounts for each test."""
+
+import os
+import signal
+import sys
+import unittest
+
+from service import Service
+
+SKIPPED = 77  # what ctest is told to take for a skipped test
+SOAK = os.environ.get("CLAMSCANNER_SOAK") == "1"
+
+
+class ServiceCase(unittest.TestCase):
+    config = {}
+
+    @staticmethod
+    def nginx_more(service):
+        """What else stands in nginx's server block."""
+        return ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = cls.enterClassContext(Service(config=cls.config, nginx_more=cls.nginx_more))
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            self.service.show_log()
+        return result
+
+    def new_account(self, kind="user"):
+        account = self.service.add_account(kind)
+        self.service.wait_until_it_serves(account)
+        return account, self.service.client(account)
+
+
+def main():
+    if os.getuid() != 0:
+        print("SKIPPED: it makes users and starts a daemon as root, so it must be run by root")
+        sys.exit(SKIPPED)
+    # As an exception, so that what was made is removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    unittest.main(verbosity=2)

@@ -1,0 +1,42 @@
+#!/bin/bash
+# The one list of Debian packages: tests/packages.sh GROUP… installs what is missing of them, as root, asking nothing.
+# Starts no service: a web server that comes along must not take the machine's port 80.
+set -euo pipefail
+
+declare -A packages=(
+    [build]="g++ cmake ninja-build pkg-config libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
+             libsqlite3-dev libseccomp-dev libtomlplusplus-dev"
+    [run]="nginx python3 util-linux passwd login"
+    [test]="libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper clamav-testfiles openssl"
+    [lint]="clang clang-tidy clang-format"
+    [fuzz]="clang libclang-rt-dev"
+    [bench]="wrk"
+)
+
+[ $# -gt 0 ] || { echo "usage: $0 ${!packages[*]}" >&2; exit 64; }
+
+missing=()
+for group in "$@"; do
+    for package in ${packages[$group]:?"unknown group $group"}; do
+        state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || missing+=("$package")
+    done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "installing: ${missing[*]}"
+[ "$(id -u)" = 0 ] || { echo "$0: installing needs root" >&2; exit 77; }
+export DEBIAN_FRONTEND=noninteractive
+
+# One at a time: the second of two then finds nothing missing, and nobody takes away the policy under another's feet.
+exec 9>/run/lock/clamscanner-packages.lock
+flock 9
+
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' > $policy
+    chmod 0755 $policy
+fi
+apt-get -q -o DPkg::Lock::Timeout=600 update 9>&-
+apt-get -q -y -o DPkg::Lock::Timeout=600 install --no-install-recommends "${missing[@]}" 9>&-

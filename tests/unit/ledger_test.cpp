@@ -1,0 +1,234 @@
+#include "jobs/ledger.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/temporary_directory.h"
+
+namespace clamscanner {
+namespace {
+
+struct OpenLedger {
+    OpenLedger() : ledger(place.path + "/jobs.sqlite") {}
+
+    // What a SIGKILL leaves: the uncommitted is gone, and the next start recovers.
+    Ledger reopened() { return Ledger(place.path + "/jobs.sqlite"); }
+    TaskId completed_scan(const std::vector<std::string>& infected) {
+        const TaskId scan = *ledger.queue_scan(account, ScanType::Home);
+        ledger.begin(scan);
+        for (const auto& path : infected) ledger.add_infected(scan, 1, path, "Eicar", {1, 2, 3, 4});
+        ledger.complete_scan(scan, 1, infected.size(), 0);
+        return scan;
+    }
+    std::vector<PlannedAction> resolve(std::vector<FileAction> asked) {
+        std::vector<PlannedAction> planned;
+        BOOST_TEST(!ledger.resolve(account, facts.home, std::move(asked), planned).has_value());
+        return planned;
+    }
+
+    TemporaryDirectory place;
+    Ledger ledger;
+    AccountFacts facts{1001, "alice", "/home/alice", 11, 22, 33};
+    AccountId account = ledger.account_of(facts);
+};
+
+BOOST_FIXTURE_TEST_SUITE(ledger, OpenLedger)
+
+BOOST_AUTO_TEST_CASE(an_account_has_one_job_at_a_time) {
+    const auto first = ledger.queue_scan(account, ScanType::Home);
+    BOOST_REQUIRE(first.has_value());
+    BOOST_TEST(!ledger.queue_scan(account, ScanType::Mail).has_value());
+    BOOST_TEST(!ledger.queue_disinfection(account, {}).has_value());
+    ledger.end(*first, Outcome::Completed, "");
+    BOOST_TEST(ledger.queue_scan(account, ScanType::Mail).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_uid_with_another_home_is_another_account_and_sees_nothing) {
+    completed_scan({"/home/alice/virus"});
+    AccountFacts heir = facts;
+    heir.inode = 23;
+    const auto other = ledger.account_of(heir);
+    BOOST_TEST(other != account);
+    BOOST_TEST(!ledger.last_task(other, TaskKind::Scan).has_value());
+    BOOST_TEST(ledger.account_of(facts) == account);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_committed_survives_and_what_was_not_does_not) {
+    const auto scan = ledger.queue_scan(account, ScanType::Home);
+    ledger.commit();
+    ledger.add_infected(*scan, 1, "/home/alice/virus", "Eicar", {});
+    const TaskId seen = [&] {
+        // A second connection sees what a restarted jobd would.
+        Database other(place.path + "/jobs.sqlite");
+        std::int64_t finds = -1;
+        Statement(other.handle(), "SELECT count(*) FROM find").each([&](Row row) {
+            finds = row.number(0);
+            return false;
+        });
+        BOOST_TEST(finds == 0);
+        ledger.commit();
+        Statement(other.handle(), "SELECT count(*) FROM find").each([&](Row row) {
+            finds = row.number(0);
+            return false;
+        });
+        BOOST_TEST(finds == 1);
+        return *scan;
+    }();
+    BOOST_TEST(seen == *scan);
+}
+
+BOOST_AUTO_TEST_CASE(what_ran_at_a_crash_is_queued_again) {
+    const auto scan = ledger.queue_scan(account, ScanType::Home);
+    ledger.begin(*scan);
+    ledger.commit();
+    auto restarted = reopened();
+    const auto queued = restarted.queued_tasks();
+    BOOST_REQUIRE(queued.size() == 1U);
+    BOOST_TEST(queued[0].task.id == *scan);
+    BOOST_TEST(queued[0].task.starts == 1U);
+    BOOST_TEST((queued[0].account == facts));
+}
+
+BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home);
+    ledger.save_totals(scan, 100, 1000);
+    ledger.save_totals(scan, 50, 500);
+    ledger.save_progress(scan, 40, 400, 10);
+    ledger.save_progress(scan, 5, 50, 1);
+    const auto task = ledger.task(scan);
+    BOOST_TEST(task.total_files == 100U);
+    BOOST_TEST(task.total_bytes == 1000U);
+    BOOST_TEST(task.scanned_files == 40U);
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home);
+    ledger.begin(scan);
+    ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", {});
+    ledger.add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable);
+    ledger.add_unscanned(scan, 1, "/home/alice/still", UnscannedReason::Unreadable);
+    ledger.requeue(scan, false, "");
+    ledger.begin(scan);
+    ledger.add_infected(scan, 2, "/home/alice/virus", "Eicar", {});
+    ledger.add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit);
+    ledger.complete_scan(scan, 2, 5, 3);
+    const auto task = ledger.task(scan);
+    BOOST_TEST(task.infected_files == 1U);
+    BOOST_TEST(task.unscanned_files == 1U);
+    BOOST_TEST(task.clean_files + task.infected_files + task.unscanned_files == task.total_files);
+    BOOST_TEST(task.scanned_files == task.total_files);
+    const auto counts = ledger.unscanned_counts(scan);
+    BOOST_TEST(counts.size() == 1U);
+    BOOST_TEST(counts.at(UnscannedReason::TimeLimit) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(starts_that_came_to_nothing_are_counted_and_progress_forgives_them) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home);
+    for (std::uint32_t i = 1; i <= 2; ++i) {
+        ledger.begin(scan);
+        ledger.requeue(scan, true, "it was killed");
+        BOOST_TEST(ledger.task(scan).attempts == i);
+    }
+    ledger.begin(scan);
+    ledger.save_progress(scan, 10, 10, 10);
+    ledger.requeue(scan, true, "it was killed");
+    BOOST_TEST(ledger.task(scan).attempts == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_path_without_its_slash_is_taken_from_the_root_and_then_from_the_home) {
+    completed_scan({"/home/alice/a", "/home/alice/home/alice/b"});
+    auto planned = resolve({{"home/alice/a", Action::Delete}, {"home/alice/b", Action::Ignore}, {"c", Action::Delete}});
+    BOOST_REQUIRE(planned.size() == 3U);
+    BOOST_TEST(planned[0].path == "/home/alice/a");
+    BOOST_TEST(planned[0].listed);
+    BOOST_TEST(planned[1].path == "/home/alice/home/alice/b");
+    BOOST_TEST(planned[1].listed);
+    BOOST_TEST(planned[2].path == "c");
+    BOOST_TEST(!planned[2].listed);
+}
+
+BOOST_AUTO_TEST_CASE(two_names_of_one_file_with_different_actions_are_a_conflict) {
+    completed_scan({"/home/alice/a"});
+    std::vector<PlannedAction> planned;
+    const auto conflict =
+        ledger.resolve(account, facts.home, {{"/home/alice/a", Action::Delete}, {"a", Action::Ignore}}, planned);
+    BOOST_REQUIRE(conflict.has_value());
+    BOOST_TEST(conflict->first == "/home/alice/a");
+    BOOST_TEST(conflict->second == "a");
+    BOOST_TEST(resolve({{"/home/alice/a", Action::Delete}, {"a", Action::Delete}}).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(records_are_numbered_without_gaps_and_end_with_done) {
+    completed_scan({"/home/alice/a", "/home/alice/b"});
+    const auto task = *ledger.queue_disinfection(
+        account, resolve({{"/home/alice/a", Action::Delete}, {"/home/alice/b", Action::Ignore}}));
+    while (const auto action = ledger.next_action(task)) ledger.record_step(task, *action, RecordState::Deleted, "");
+    ledger.record_issue(task, RecordState::Warning, "the log is incomplete");
+    ledger.record_done(task, RecordState::Success, "2 deleted", Outcome::Completed);
+    const auto records = ledger.records_after(task, 0, answer_budget, 100).records;
+    BOOST_REQUIRE(records.size() == 4U);
+    for (std::size_t i = 0; i < records.size(); ++i) BOOST_TEST(records[i].id == i + 1);
+    BOOST_TEST((records.back().type == RecordType::Done));
+    BOOST_TEST((ledger.task(task).state == TaskState::Ended));
+    BOOST_TEST(ledger.records_after(task, 3, answer_budget, 100).records.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_intent_is_found_again_after_a_crash_with_all_it_needs) {
+    completed_scan({"/home/alice/a"});
+    const auto task = *ledger.queue_disinfection(account, resolve({{"/home/alice/a", Action::Quarantine}}));
+    auto action = *ledger.next_action(task);
+    BOOST_TEST(!action.intended);
+    action.opaque = "0123456789abcdef0123456789abcdef";
+    action.identity = {5, 6, 7, -8};
+    action.sha256 = std::string(64, 'a');
+    action.virus = "Eicar";
+    action.metadata.mode = 0640;
+    action.metadata.attributes = {{"user.note", std::string("a\0b", 3)}};
+    ledger.intend(task, action);
+    ledger.commit();
+    auto restarted = reopened();
+    const auto found = restarted.next_action(task);
+    BOOST_REQUIRE(found.has_value());
+    BOOST_TEST(found->intended);
+    BOOST_TEST(found->opaque == action.opaque);
+    BOOST_TEST((found->identity == action.identity));
+    BOOST_TEST(found->metadata.mode == 0640U);
+    BOOST_REQUIRE(found->metadata.attributes.size() == 1U);
+    BOOST_TEST(found->metadata.attributes[0].value == std::string("a\0b", 3));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_stays_among_what_was_found) {
+    const auto scan = completed_scan({"/home/alice/a", "/home/alice/b"});
+    ledger.leave_list(account, "/home/alice/a");
+    BOOST_TEST(ledger.found_paths(scan, answer_budget).paths.size() == 2U);
+    const auto listed = ledger.infected_files(scan, answer_budget).files;
+    BOOST_REQUIRE(listed.size() == 1U);
+    BOOST_TEST(listed[0].path == "/home/alice/b");
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_is_cut_at_its_budget) {
+    const auto scan = completed_scan({"/home/alice/a", "/home/alice/b", "/home/alice/c"});
+    const auto found = ledger.found_paths(scan, 200);
+    BOOST_TEST(found.cut);
+    BOOST_TEST(found.paths.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(only_what_newer_tasks_replaced_is_pruned) {
+    const auto old_scan = completed_scan({"/home/alice/a"});
+    const auto new_scan = completed_scan({"/home/alice/b"});
+    while (ledger.prune()) {
+    }
+    BOOST_TEST(ledger.found_paths(old_scan, answer_budget).paths.empty());
+    BOOST_TEST(ledger.found_paths(new_scan, answer_budget).paths.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_task_is_named_in_the_form_clients_know) {
+    Task task;
+    task.id = 255;
+    task.created_ms = 0x123456789a;
+    BOOST_TEST(task_name(task) == "000000ff/0000123456789a");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner
