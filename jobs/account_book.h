@@ -1,5 +1,5 @@
-// Who has a uid now: name, home, and which directory that home is. The name service may take its time, so it is asked in
-// a thread of its own; answers come back in jobd's loop. Homes are only looked at from outside, never opened.
+// Who has a uid now: name, home, and which directory that home is. The name service may take its time, so it is asked
+// in a thread of its own; answers come back in jobd's loop. Homes are only looked at from outside, never opened.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@
 namespace clamscanner {
 
 class AccountBook {
-   public:
+ public:
     // Empty: there is no such account. Faults of the name service are no answer: `failed` is set and nothing else.
     struct Entry {
         std::optional<AccountFacts> facts;
@@ -37,7 +37,7 @@ class AccountBook {
     // Calls `take` in the loop: now if the answer is fresh, else later.
     void ask(uid_t uid, Take take);
 
-   private:
+ private:
     void look_up();
     void deliver();
 
@@ -53,9 +53,9 @@ class AccountBook {
     UniqueFd answered_;  // an eventfd: the thread has answers
     std::mutex mutex_;
     std::condition_variable asked_;
-    std::deque<uid_t> questions_;                   // under mutex_
-    std::deque<std::pair<uid_t, Entry>> answers_;   // under mutex_
-    bool stopping_ = false;                         // under mutex_
+    std::deque<uid_t> questions_;                  // under mutex_
+    std::deque<std::pair<uid_t, Entry>> answers_;  // under mutex_
+    bool stopping_ = false;                        // under mutex_
     std::thread thread_;
 };
 

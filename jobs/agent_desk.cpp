@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 // For a question to arrive whole, and for its answer to be taken.
 constexpr auto peer_time_limit = 20s;
 constexpr int accepted_at_once = 64;
-// An answer that cost this much makes its account's next one wait three times as long: so at most a quarter of jobd's time
-// goes to one account.
+// An answer that cost this much makes its account's next one wait three times as long: so at most a quarter of jobd's
+// time goes to one account.
 constexpr auto free_of_charge = 2ms;
 constexpr int charge = 3;
 constexpr auto signatures_check_interval = 10s;
@@ -28,7 +28,8 @@ std::string log_path(const AccountFacts& facts) {
     return (facts.home.ends_with('/') ? facts.home : facts.home + "/") + ".clamavconnector.disinfection.log";
 }
 
-constexpr const char* busy_text = "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
+constexpr const char* busy_text =
+    "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
 
 }  // namespace
 
@@ -115,7 +116,8 @@ void AgentDesk::answer_next(int fd) {
     if (!question) return;
     connection.waits = true;
     // The facts are usually fresh, and then this runs at once.
-    accounts_.ask(connection.uid, [this, fd, &connection, asked = std::move(*question)](const AccountBook::Entry& entry) {
+    accounts_.ask(connection.uid, [this, fd, &connection,
+                                   asked = std::move(*question)](const AccountBook::Entry& entry) {
         const auto still = connections_.find(fd);
         if (still == connections_.end() || still->second.get() != &connection) return;
         connection.waits = false;
@@ -165,8 +167,12 @@ void AgentDesk::flush() {
         Connection& connection = *found->second;
         const bool waited = connection.out.size() > 0;
         switch (connection.out.write_to(fd)) {
-            case Sent::WouldBlock: surroundings_.loop.change(fd, EPOLLIN | EPOLLOUT); break;
-            case Sent::PeerGone: close(fd); break;
+            case Sent::WouldBlock:
+                surroundings_.loop.change(fd, EPOLLIN | EPOLLOUT);
+                break;
+            case Sent::PeerGone:
+                close(fd);
+                break;
             case Sent::Yes:
                 if (!waited) break;
                 connection.answering = false;
@@ -194,7 +200,8 @@ Encoded AgentDesk::answer_start_scan(const AccountFacts& facts, std::string_view
     auto& ledger = surroundings_.ledger;
     const auto type = static_cast<std::size_t>(asked.scan_type);
     if (!surroundings_.config.scan[type].allowed)
-        return encode(Declined{std::string("scan_type: the administrator has switched off scans of ") + scan_type_names[type] + "."});
+        return encode(Declined{std::string("scan_type: the administrator has switched off scans of ") +
+                               scan_type_names[type] + "."});
     const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type);
     if (!id) return encode(Declined{busy_text});
     dispatcher_.add({ledger.task(*id), facts});
@@ -214,7 +221,8 @@ std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& tas
     std::vector<std::string> warnings;
     if (task && task->state == TaskState::Ended ? task->embedded_signatures : only_embedded_signatures())
         warnings.emplace_back(
-            "No virus signature database is installed: only the built-in test signatures are known, so real viruses are "
+            "No virus signature database is installed: only the built-in test signatures are known, so real viruses "
+            "are "
             "not found. Ask your administrator to install ClamAV's database.");
     if (!task) return warnings;
     if (task->state == TaskState::Ended && task->outcome != Outcome::Completed) {
@@ -253,7 +261,8 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
         auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);
         status.infected_files = std::move(found.paths);
         if (found.cut)
-            status.warnings.emplace_back("The list of infected files is longer than an answer may be; only its start is given.");
+            status.warnings.emplace_back(
+                "The list of infected files is longer than an answer may be; only its start is given.");
     }
     return encode(status);
 }
@@ -266,7 +275,8 @@ Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_
         auto listed = ledger.infected_files(task->id, answer_budget - 64 * 1024);
         infected.files = std::move(listed.files);
         if (listed.cut)
-            infected.warnings.emplace_back("The list of infected files is longer than an answer may be; only its start is given.");
+            infected.warnings.emplace_back(
+                "The list of infected files is longer than an answer may be; only its start is given.");
     }
     return encode(infected);
 }

@@ -1,6 +1,7 @@
-// Where agents ask jobd, and anybody else who runs as a user: the kernel says which uid asks, and that is all that counts.
-// Questions are foreign bytes, with limits on every length, on what an account may keep waiting in memory, and on how much
-// of jobd's time its questions take: a list of a million finds costs its owner's next answer, not the neighbour's.
+// Where agents ask jobd, and anybody else who runs as a user: the kernel says which uid asks, and that is all that
+// counts. Questions are foreign bytes, with limits on every length, on what an account may keep waiting in memory, and
+// on how much of jobd's time its questions take: a list of a million finds costs its owner's next answer, not the
+// neighbour's.
 #pragma once
 
 #include <chrono>
@@ -17,12 +18,12 @@
 namespace clamscanner {
 
 class AgentDesk {
-   public:
+ public:
     AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher);
     // Sends the answers of this round; to be called after the commit.
     void flush();
 
-   private:
+ private:
     struct Connection {
         UniqueFd socket;
         uid_t uid = 0;

@@ -34,15 +34,20 @@ UnscannedReason reason_of(cl_error_t error) noexcept {
         case CL_ESTAT:
         case CL_ESEEK:
         case CL_EMAP:
-        case CL_EACCES: return UnscannedReason::Unreadable;
-        case CL_ETIMEOUT: return UnscannedReason::TimeLimit;
+        case CL_EACCES:
+            return UnscannedReason::Unreadable;
+        case CL_ETIMEOUT:
+            return UnscannedReason::TimeLimit;
         case CL_EMAXSIZE:
         case CL_EMAXREC:
-        case CL_EMAXFILES: return UnscannedReason::LimitExceeded;
+        case CL_EMAXFILES:
+            return UnscannedReason::LimitExceeded;
         case CL_EFORMAT:
         case CL_EPARSE:
-        case CL_EUNPACK: return UnscannedReason::Damaged;
-        default: return UnscannedReason::ScannerFailed;
+        case CL_EUNPACK:
+            return UnscannedReason::Damaged;
+        default:
+            return UnscannedReason::ScannerFailed;
     }
 }
 
@@ -111,8 +116,8 @@ ClamEngine::ClamEngine(const Config& config) : signature_directory_(config.paths
 ClamEngine::~ClamEngine() = default;
 
 void ClamEngine::set_number(int field, std::uint64_t value, const char* what) {
-    const cl_error_t result = ::cl_engine_set_num(engine_.get(), static_cast<cl_engine_field>(field),
-                                                  static_cast<long long>(value));
+    const cl_error_t result =
+        ::cl_engine_set_num(engine_.get(), static_cast<cl_engine_field>(field), static_cast<long long>(value));
     if (result != CL_SUCCESS) throw SignatureError(std::string("libclamav does not take engine.") + what);
 }
 

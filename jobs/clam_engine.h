@@ -20,7 +20,7 @@ struct SignatureError : std::runtime_error {
 };
 
 class ClamEngine {
-   public:
+ public:
     // Loads the administrator's signature directory, if it holds a database, and the few test signatures we ship (so
     // that every worker can be tested). Takes seconds and about a gigabyte with a full database. Throws SignatureError.
     explicit ClamEngine(const Config& config);
@@ -40,7 +40,7 @@ class ClamEngine {
     // `fd` is a regular file opened for reading; the caller has checked. The token of the answer is left to the caller.
     [[nodiscard]] ScanAnswer scan(int fd) const;
 
-   private:
+ private:
     struct FreeEngine {
         void operator()(cl_engine* engine) const noexcept;
     };

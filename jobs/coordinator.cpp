@@ -322,8 +322,8 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
     struct stat status {};
     const int flags = ::fcntl(file->fd.get(), F_GETFL);
     // A directory, a pipe or a descriptor that cannot be read would be called clean by libclamav.
-    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0 ||
-        ::fstat(file->fd.get(), &status) < 0 || !S_ISREG(status.st_mode)) {
+    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0 || ::fstat(file->fd.get(), &status) < 0 ||
+        !S_ISREG(status.st_mode)) {
         give_up(*file, UnscannedReason::Unreadable);
         return;
     }

@@ -20,7 +20,7 @@
 namespace clamscanner {
 
 class Coordinator {
-   public:
+ public:
     Coordinator(const Config& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner);
     ~Coordinator();
     Coordinator(const Coordinator&) = delete;
@@ -28,7 +28,7 @@ class Coordinator {
     // Until jobd or the last verdict ends the job. Throws what the job cannot go on after.
     void run();
 
-   private:
+ private:
     // A file on its way to a verdict, with every name it was handed over under.
     struct File {
         std::uint64_t token = 0;
@@ -37,10 +37,10 @@ class Coordinator {
         UniqueFd fd;
         FileIdentity identity;
         std::uint32_t links = 1;
-        bool counted = false;      // in the progress told
-        bool tried = false;        // a worker failed on it once
+        bool counted = false;  // in the progress told
+        bool tried = false;    // a worker failed on it once
         std::optional<ScanAnswer> answer;
-        bool final = false;        // the answer is believed
+        bool final = false;  // the answer is believed
     };
     using FilePtr = std::shared_ptr<File>;
 

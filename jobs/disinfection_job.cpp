@@ -17,8 +17,10 @@ LogCopy::Source records_of(Ledger& ledger, TaskId task) {
 
 std::string summary_of(const std::map<RecordState, std::uint64_t>& counts) {
     static constexpr std::pair<RecordState, const char*> words[] = {
-        {RecordState::Deleted, "deleted"},     {RecordState::Quarantined, "quarantined"},
-        {RecordState::MailboxCleansed, "cleansed"}, {RecordState::NoAction, "left as they are"},
+        {RecordState::Deleted, "deleted"},
+        {RecordState::Quarantined, "quarantined"},
+        {RecordState::MailboxCleansed, "cleansed"},
+        {RecordState::NoAction, "left as they are"},
         {RecordState::Error, "failed"},
     };
     std::string summary;
@@ -108,9 +110,8 @@ void DisinfectionJob::settle_judged() {
         step(RecordState::Error,
              std::string("it could not be scanned again, so it was left alone: ") + text_of(judged.reason));
     } else if (judged.mailbox) {
-        step(RecordState::Error,
-             "it is a mailbox with an infected message (" + judged.virus +
-                 "); a mailbox is never deleted or moved whole, so it was left alone");
+        step(RecordState::Error, "it is a mailbox with an infected message (" + judged.virus +
+                                     "); a mailbox is never deleted or moved whole, so it was left alone");
     } else {
         current_->identity = judged.identity;
         current_->sha256 = judged.sha256;

@@ -10,19 +10,21 @@
 namespace clamscanner {
 
 class DisinfectionJob : public Job {
-   public:
+ public:
     DisinfectionJob(const JobSurroundings& surroundings, AccountTask task);
     [[nodiscard]] std::string current_file() const override { return current_ ? current_->path : std::string(); }
 
-   protected:
+ protected:
     void begin() override;
     void hear_runner(Packet& packet) override;
     void hear_coordinator(Packet& packet) override;
     void feed_runner() override { log_.feed(to_runner_); }
-    [[nodiscard]] bool waits_for_runner() const override { return stage_ != Stage::Starting && (stage_ != Stage::Judging || !opened_); }
+    [[nodiscard]] bool waits_for_runner() const override {
+        return stage_ != Stage::Starting && (stage_ != Stage::Judging || !opened_);
+    }
     void runner_ended() override;
 
-   private:
+ private:
     enum class Stage { Starting, Judging, Acting, CheckingLog, ClosingLog };
 
     void go_on();
@@ -47,10 +49,10 @@ class DisinfectionJob : public Job {
 
 // Only the copy of an ended disinfection's log, which the home had no room for when it ran.
 class LogCopyJob : public Job {
-   public:
+ public:
     LogCopyJob(const JobSurroundings& surroundings, AccountTask task);
 
-   protected:
+ protected:
     void begin() override;
     void hear_runner(Packet& packet) override;
     void hear_coordinator(Packet&) override {}
@@ -58,7 +60,7 @@ class LogCopyJob : public Job {
     [[nodiscard]] bool needs_engine() const override { return false; }
     [[nodiscard]] bool waits_for_runner() const override { return true; }
 
-   private:
+ private:
     LogCopy log_;
 };
 

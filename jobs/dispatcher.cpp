@@ -115,7 +115,8 @@ void Dispatcher::start_if_account_fits(TaskId id) {
             start(std::move(task));
         } else {
             // Another owner has this uid by now, or nobody: nothing of the old one's is acted on.
-            log_line(Severity::Warning, "a task of " + printable(task.account.name) + " is dropped: the account changed");
+            log_line(Severity::Warning,
+                     "a task of " + printable(task.account.name) + " is dropped: the account changed");
             surroundings_.ledger.end(task.task.id, Outcome::EndedEarly, "the account changed");
         }
     });
@@ -143,7 +144,8 @@ void Dispatcher::settle(Job& job) {
     Task task = ledger.task(job.task().id);
     if (job.end() == Job::End::Over || task.state == TaskState::Ended) return;
     const bool failed = job.end() == Job::End::Failed;
-    log_line(Severity::Info, "a job of " + printable(job.account().name) + " did not end well: " + printable(job.why()));
+    log_line(Severity::Info,
+             "a job of " + printable(job.account().name) + " did not end well: " + printable(job.why()));
     ledger.requeue(task.id, failed, job.why());
     ledger.set_why(task.id, job.why());
     task = ledger.task(task.id);

@@ -1,6 +1,7 @@
-// Which task runs next: the account that was served least lately, as many as jobs.max_running at once. A job whose own user
-// stopped it holds no place: after jobs.stall_seconds the next one starts beside it, after jobs.abandon_seconds it is given
-// up and queued again. A task whose starts came to nothing three times ends, and says so, so that no client polls for ever.
+// Which task runs next: the account that was served least lately, as many as jobs.max_running at once. A job whose own
+// user stopped it holds no place: after jobs.stall_seconds the next one starts beside it, after jobs.abandon_seconds it
+// is given up and queued again. A task whose starts came to nothing three times ends, and says so, so that no client
+// polls for ever.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,7 @@
 namespace clamscanner {
 
 class Dispatcher {
-   public:
+ public:
     Dispatcher(const JobSurroundings& surroundings, AccountBook& accounts);
 
     // A task was queued; it starts in a later round.
@@ -27,7 +28,7 @@ class Dispatcher {
 
     [[nodiscard]] std::string current_file(TaskId task) const;
 
-   private:
+ private:
     struct Waiting {
         AccountTask task;
         Deadline not_before;

@@ -234,15 +234,15 @@ void Disposal::put_back(const Place& moved, const Place& source) const {
 
 Acted Disposal::finish(const Act& order, const Place& source, Place moved) const {
     struct stat status {};
-    UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(),
-                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    UniqueFd file(
+        ::openat(moved.directory.get(), moved.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     const bool opened = file && ::fstat(file.get(), &status) == 0;
     // A copy that an earlier attempt made in the quarantine has an inode of its own, but never another content.
     const bool may_be_copy = order.again && order.action == Action::Quarantine && moved.name == order.opaque;
-    const bool right = opened &&
-                       (is_judged_file(status, order.identity) ||
-                        (may_be_copy && same_content_facts(status, order.identity))) &&
-                       content_hash(file.get()) == order.sha256;
+    const bool right =
+        opened &&
+        (is_judged_file(status, order.identity) || (may_be_copy && same_content_facts(status, order.identity))) &&
+        content_hash(file.get()) == order.sha256;
     if (!right) {
         put_back(moved, source);
         remove_record(order);
@@ -312,8 +312,8 @@ UniqueFd Disposal::copy_into(const UniqueFd& quarantine, const Act& order, const
         attempt(got >= 0);
         if (got == 0) break;
         for (ssize_t done = 0; done < got;) {
-            const auto put = uninterrupted(
-                [&] { return ::write(copy.get(), chunk + done, static_cast<std::size_t>(got - done)); });
+            const auto put =
+                uninterrupted([&] { return ::write(copy.get(), chunk + done, static_cast<std::size_t>(got - done)); });
             attempt(put > 0);
             done += put;
         }

@@ -1,7 +1,7 @@
 // Deletes or quarantines one file that was judged infected, as the account's own user, in the order that loses nothing:
 // moved to an opaque name first, checked there to be the very file that was judged, and only then destroyed or kept. A
-// crash at any point leaves a state from which the same Act, sent again, goes on. The file's own user may rename, replace
-// or rewrite anything meanwhile: then it is moved back, and the step is an error.
+// crash at any point leaves a state from which the same Act, sent again, goes on. The file's own user may rename,
+// replace or rewrite anything meanwhile: then it is moved back, and the step is an error.
 #pragma once
 
 #include <string>
@@ -12,14 +12,14 @@
 namespace clamscanner {
 
 class Disposal {
-   public:
+ public:
     // `home` is the descriptor of `home_path` and stays open as long as this lives.
     Disposal(int home, std::string home_path) : home_(home), home_path_(std::move(home_path)) {}
 
     // Never throws for what the file system refuses: that is an Acted with state Error and a message for the owner.
     [[nodiscard]] Acted act(const Act& order);
 
-   private:
+ private:
     struct Place {
         UniqueFd directory;
         std::string name;

@@ -1,9 +1,10 @@
-// clamscanner-engine: scans what it is handed, for jobd alone, as a system user of its own that can open no user's file.
+// clamscanner-engine: scans what it is handed, for jobd alone, as a system user of its own that can open no user's
+// file.
 //
-// This process stays small. At the first job it forks the one that loads the signatures (signature_host.h), passes every
-// job on to it, and lets it go when no job came for engine.idle_minutes, or when the signatures changed: then a new one
-// takes the next jobs while the old one finishes its own. SECURITY: only jobd's user may ask, which the kernel attests;
-// the hostile bytes are read two processes further down (worker.h).
+// This process stays small. At the first job it forks the one that loads the signatures (signature_host.h), passes
+// every job on to it, and lets it go when no job came for engine.idle_minutes, or when the signatures changed: then a
+// new one takes the next jobs while the old one finishes its own. SECURITY: only jobd's user may ask, which the kernel
+// attests; the hostile bytes are read two processes further down (worker.h).
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,7 +36,7 @@ constexpr auto patience_for_the_question = 5s;
 constexpr std::size_t most_unasked = 64;
 
 class Engine {
-   public:
+ public:
     Engine(const Config& config, uid_t jobd) : config_(config), jobd_(jobd) {
         const std::string tmp = config.paths.run_directory + "/engine/tmp";
         // Whatever a predecessor was killed over.
@@ -52,7 +53,7 @@ class Engine {
         notify_supervisor("STOPPING=1");
     }
 
-   private:
+ private:
     struct Host {
         ChildProcess process;
         UniqueFd socket;

@@ -10,7 +10,7 @@
 namespace clamscanner {
 
 class HomeLog {
-   public:
+ public:
     // `home` stays open as long as this lives.
     HomeLog(int home, std::string name) : home_(home), name_(std::move(name)) {}
 
@@ -23,7 +23,7 @@ class HomeLog {
     // For the owner: why it is not.
     [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
 
-   private:
+ private:
     void fail(const char* attempted);
     int home_;
     std::string name_;

@@ -104,12 +104,16 @@ void Job::hear_authd() {
         }
         if (is<RunnerEnded>(packet.bytes)) return;  // so does this, once everything the runner said has been read
         switch (decode<RunnerAnswer>(packet.bytes).verdict) {
-            case RunnerVerdict::Started: runner_started_ = true; return;
+            case RunnerVerdict::Started:
+                runner_started_ = true;
+                return;
             case RunnerVerdict::Suspended:
                 suspended_ = true;
                 finish(End::Postponed, "the account is suspended; the task goes on when it is active again");
                 return;
-            case RunnerVerdict::NoAccount: finish(End::Failed, "there is no such account any more"); return;
+            case RunnerVerdict::NoAccount:
+                finish(End::Failed, "there is no such account any more");
+                return;
             case RunnerVerdict::Unavailable:
                 finish(End::Postponed, "the scanner cannot start now; it will be tried again");
                 return;

@@ -1,7 +1,7 @@
-// A task while it runs: jobd's side of the conversations with the account's runner, with the coordinator that judges its
-// files, and with authd, which started the runner. What they say is written into the ledger; what is said to them goes out
-// only after that was committed. A job may end at any moment, its runner stopped or killed by its own user: then the task
-// is queued again, or, after three starts that came to nothing, ended.
+// A task while it runs: jobd's side of the conversations with the account's runner, with the coordinator that judges
+// its files, and with authd, which started the runner. What they say is written into the ledger; what is said to them
+// goes out only after that was committed. A job may end at any moment, its runner stopped or killed by its own user:
+// then the task is queued again, or, after three starts that came to nothing, ended.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,7 @@ struct JobSurroundings {
 };
 
 class Job {
-   public:
+ public:
     enum class End {
         Not,        // it runs
         Over,       // the task has ended
@@ -51,7 +51,7 @@ class Job {
 
     void fail(const std::string& why) { finish(End::Failed, why); }
 
-   protected:
+ protected:
     // The runner is there (its socket, at least): tell it what to do.
     virtual void begin() = 0;
     virtual void hear_runner(Packet& packet) = 0;
@@ -72,7 +72,7 @@ class Job {
     AccountTask task_;
     PacketQueue to_runner_;
 
-   private:
+ private:
     void connect_engine();
     void connect_authd();
     void hear_authd();

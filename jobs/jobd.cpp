@@ -1,10 +1,10 @@
-// clamscanner-jobd: the queue, and the one truth about every job. Runs as a system user of its own with no capability; the
-// agents' users are attested by the kernel, the work in homes is done by runners that authd starts, the judging by the
-// engine. SECURITY: it reads the messages of every user, and of runners that their user may have stopped or starved, so
-// each is bounded; it opens no file of any user.
+// clamscanner-jobd: the queue, and the one truth about every job. Runs as a system user of its own with no capability;
+// the agents' users are attested by the kernel, the work in homes is done by runners that authd starts, the judging by
+// the engine. SECURITY: it reads the messages of every user, and of runners that their user may have stopped or
+// starved, so each is bounded; it opens no file of any user.
 //
-// Every round of its loop ends with one commit, and only then does anything go out that rests on it. A crash loses nothing
-// that was acknowledged, and every start is a recovery.
+// Every round of its loop ends with one commit, and only then does anything go out that rests on it. A crash loses
+// nothing that was acknowledged, and every start is a recovery.
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -26,11 +26,10 @@ constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
 
 class Jobd {
-   public:
+ public:
     explicit Jobd(const Config& config)
         : ledger_(config.paths.state_directory + "/jobs.sqlite"),
-          // Signals before the thread, so that it has them blocked too.
-          accounts_((loop_.stop_on_signals(), loop_), facts_stay_fresh),
+          accounts_(loop_, facts_stay_fresh),
           dispatcher_({config, loop_, ledger_}, accounts_),
           desk_({config, loop_, ledger_}, accounts_, dispatcher_) {
         loop_.at_end_of_round([this] { end_round(); });
@@ -44,7 +43,7 @@ class Jobd {
         notify_supervisor("STOPPING=1");
     }
 
-   private:
+ private:
     void end_round() {
         dispatcher_.dispatch();
         ledger_.commit();
@@ -54,10 +53,15 @@ class Jobd {
 
     void prune() {
         const bool more = ledger_.prune();
-        loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval), [this] { prune(); });
+        loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
+                    [this] { prune(); });
     }
 
-    EventLoop loop_;
+    // Its signals are blocked before the account book starts its thread, so that the thread has them blocked too.
+    struct Loop : EventLoop {
+        Loop() { stop_on_signals(); }
+    };
+    Loop loop_;
     Ledger ledger_;
     AccountBook accounts_;
     Dispatcher dispatcher_;

@@ -54,9 +54,10 @@ CREATE TABLE IF NOT EXISTS quarantine(
 constexpr int schema_version = 1;
 
 // The order in which read_task() takes them.
-#define TASK_COLUMNS                                                                                               \
-    "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "       \
-    "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, why"
+#define TASK_COLUMNS                                                                                                   \
+    "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "           \
+    "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, " \
+    "why"
 constexpr int task_column_count = 20;
 
 Task read_task(const Row& row) {
@@ -71,8 +72,8 @@ Task read_task(const Row& row) {
     task.created_ms = row.number(column++);
     task.attempts = row.number<std::uint32_t>(column++);
     task.starts = row.number<std::uint32_t>(column++);
-    for (auto* count : {&task.total_files, &task.total_bytes, &task.scanned_files, &task.scanned_bytes, &task.clean_files,
-                        &task.infected_files, &task.unscanned_files, &task.last_record})
+    for (auto* count : {&task.total_files, &task.total_bytes, &task.scanned_files, &task.scanned_bytes,
+                        &task.clean_files, &task.infected_files, &task.unscanned_files, &task.last_record})
         *count = row.number<std::uint64_t>(column++);
     task.embedded_signatures = row.number(column++) != 0;
     task.log_pending = row.number(column++) != 0;
@@ -160,12 +161,14 @@ void Ledger::commit() {
 AccountId Ledger::account_of(const AccountFacts& facts) {
     AccountId id = 0;
     auto& find = statement(
-        "SELECT id FROM account WHERE uid = ? AND name = ? AND home = ? AND file_system = ? AND inode = ? AND born_ns = ?");
+        "SELECT id FROM account WHERE uid = ? AND name = ? AND home = ? AND file_system = ? AND inode = ? AND born_ns "
+        "= ?");
     const auto take = [&](Row row) {
         id = row.number(0);
         return false;
     };
-    if (find.each(take, facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns) > 0) return id;
+    if (find.each(take, facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns) > 0)
+        return id;
     write();
     statement("INSERT INTO account(uid, name, home, file_system, inode, born_ns) VALUES(?, ?, ?, ?, ?, ?)")
         .run(facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns);
@@ -262,8 +265,9 @@ Task Ledger::task(TaskId id) {
     return *found;
 }
 
-#define ACCOUNT_TASK_QUERY                                                                        \
-    "SELECT " TASK_COLUMNS ", uid, name, home, file_system, account_inode, born_ns FROM task "     \
+#define ACCOUNT_TASK_QUERY                                                                          \
+    "SELECT " TASK_COLUMNS                                                                          \
+    ", uid, name, home, file_system, account_inode, born_ns FROM task "                             \
     "JOIN (SELECT id AS account_id, uid, name, home, file_system, inode AS account_inode, born_ns " \
     "FROM account) ON account_id = account "
 
@@ -293,8 +297,7 @@ std::vector<AccountTask> Ledger::tasks_with_pending_log(std::size_t limit) {
 void Ledger::begin(TaskId id) {
     write();
     // `mark` is how far it had come: a start that gets no further came to nothing.
-    statement(
-        "UPDATE task SET state = 1, starts = starts + 1, mark = max(scanned_files, last_record) WHERE id = ?")
+    statement("UPDATE task SET state = 1, starts = starts + 1, mark = max(scanned_files, last_record) WHERE id = ?")
         .run(id);
 }
 
@@ -366,7 +369,8 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             id, path);
     statement(
         "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start) "
-        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = excluded.virus, "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = "
+        "excluded.virus, "
         "device = excluded.device, inode = excluded.inode, size = excluded.size, mtime_ns = excluded.mtime_ns, "
         "start = excluded.start")
         .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start);
@@ -408,8 +412,7 @@ void Ledger::complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_f
             },
             id, start);
     for (const auto& [reason, files] : stale) count_unscanned(id, reason, -files);
-    if (!stale.empty())
-        statement("DELETE FROM find WHERE task = ? AND verdict = 2 AND start < ?").run(id, start);
+    if (!stale.empty()) statement("DELETE FROM find WHERE task = ? AND verdict = 2 AND start < ?").run(id, start);
     statement(
         "UPDATE task SET clean_files = ?, total_files = max(total_files, ?, ? + infected_files + unscanned_files), "
         "total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?")
@@ -516,7 +519,8 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
 void Ledger::intend(TaskId id, const PlannedAction& action) {
     write();
     statement(
-        "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, virus = ?, "
+        "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, virus = "
+        "?, "
         "metadata = ? WHERE task = ? AND number = ? AND state = 0")
         .run(action.opaque, action.identity.device, action.identity.inode, action.identity.size,
              action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), id, action.number);
@@ -585,7 +589,8 @@ void Ledger::add_quarantined(AccountId account, const PlannedAction& action, std
                              std::uint64_t inode) {
     write();
     statement(
-        "INSERT OR IGNORE INTO quarantine(account, opaque, path, virus, sha256, device, inode, size, mtime_ns, metadata, "
+        "INSERT OR IGNORE INTO quarantine(account, opaque, path, virus, sha256, device, inode, size, mtime_ns, "
+        "metadata, "
         "time_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .run(account, action.opaque, action.path, action.virus, action.sha256, device, inode, action.identity.size,
              action.identity.mtime_ns, packed(action.metadata), now_ms());
@@ -624,10 +629,11 @@ bool Ledger::prune() {
     write();
     // In small pieces: a list of a million finds must not hold up everybody's polls.
     std::int64_t deleted = 0;
-    for (const char* sql : {"DELETE FROM find WHERE id IN (SELECT id FROM find WHERE task = ? LIMIT 500)",
-                            "DELETE FROM record WHERE task = ?1 AND id IN (SELECT id FROM record WHERE task = ?1 LIMIT 500)",
-                            "DELETE FROM action WHERE task = ?1 AND number IN "
-                            "(SELECT number FROM action WHERE task = ?1 LIMIT 500)"}) {
+    for (const char* sql :
+         {"DELETE FROM find WHERE id IN (SELECT id FROM find WHERE task = ? LIMIT 500)",
+          "DELETE FROM record WHERE task = ?1 AND id IN (SELECT id FROM record WHERE task = ?1 LIMIT 500)",
+          "DELETE FROM action WHERE task = ?1 AND number IN "
+          "(SELECT number FROM action WHERE task = ?1 LIMIT 500)"}) {
         statement(sql).run(old);
         deleted += database_.changed_rows();
     }

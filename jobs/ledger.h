@@ -1,6 +1,6 @@
-// The one truth about jobs: jobd's SQLite database. Tasks, what scans found, what was intended and done with it. Nothing is
-// acknowledged to anybody before commit() returned. Used by jobd alone, single-threaded; throws DatabaseError, after which
-// jobd must not go on (a restart is a recovery).
+// The one truth about jobs: jobd's SQLite database. Tasks, what scans found, what was intended and done with it.
+// Nothing is acknowledged to anybody before commit() returned. Used by jobd alone, single-threaded; throws
+// DatabaseError, after which jobd must not go on (a restart is a recovery).
 #pragma once
 
 #include <sys/types.h>
@@ -18,8 +18,8 @@
 
 namespace clamscanner {
 
-// An account at one time of its life: a uid is given to somebody else one day, and then nothing of the old owner's may be
-// shown or acted on. All of it must fit.
+// An account at one time of its life: a uid is given to somebody else one day, and then nothing of the old owner's may
+// be shown or acted on. All of it must fit.
 struct AccountFacts {
     uid_t uid = 0;
     std::string name;
@@ -79,7 +79,7 @@ struct AccountTask {
 };
 
 class Ledger {
-   public:
+ public:
     // Opens or makes the database and recovers: what was running is queued again.
     explicit Ledger(const std::string& file);
 
@@ -100,7 +100,8 @@ class Ledger {
     // Resolves the paths against the last scan's list. Conflict: two keys name one file with different actions.
     [[nodiscard]] std::optional<Conflict> resolve(AccountId account, const std::string& home,
                                                   std::vector<FileAction> asked, std::vector<PlannedAction>& planned);
-    [[nodiscard]] std::optional<TaskId> queue_disinfection(AccountId account, const std::vector<PlannedAction>& planned);
+    [[nodiscard]] std::optional<TaskId> queue_disinfection(AccountId account,
+                                                           const std::vector<PlannedAction>& planned);
     [[nodiscard]] std::optional<Task> active_task(AccountId account);
     [[nodiscard]] std::optional<Task> last_task(AccountId account, TaskKind kind);
     [[nodiscard]] Task task(TaskId id);
@@ -114,7 +115,7 @@ class Ledger {
     void end(TaskId id, Outcome outcome, const std::string& why);
 
     // ---- A scan
-    void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes);      // never fall
+    void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes);  // never fall
     void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
     void set_signatures(TaskId id, bool embedded_only);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
@@ -167,7 +168,7 @@ class Ledger {
     // Deletes some rows of tasks that newer ones replaced. True while there may be more.
     bool prune();
 
-   private:
+ private:
     void write();
     [[nodiscard]] Statement& statement(const char* sql);
     [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);

@@ -1,5 +1,5 @@
-// Brings a log in the home to what the database holds: begun anew, fed line by line as the runner takes them, asked at the
-// end whether it is whole. Holds no lines of its own, so a long log costs no memory.
+// Brings a log in the home to what the database holds: begun anew, fed line by line as the runner takes them, asked at
+// the end whether it is whole. Holds no lines of its own, so a long log costs no memory.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@
 namespace clamscanner {
 
 class LogCopy {
-   public:
+ public:
     // The lines with an id above `after`, at most `limit` of them, committed ones only.
     using Source = std::function<std::vector<Record>(std::uint64_t after, std::size_t limit)>;
     LogCopy(LogFile log, Source source) : log_(log), source_(std::move(source)) {}
@@ -25,7 +25,7 @@ class LogCopy {
     // The runner's answer came.
     void answered() { asking_ = Asking::No; }
 
-   private:
+ private:
     enum class Asking { No, Wanted, Asked };
     LogFile log_;
     Source source_;

@@ -258,8 +258,8 @@ struct NewJob {
     void fields(auto&) {}
 };
 
-// Inside the engine, from the process that holds the signatures: a job of its is over. (A NewJob that it sends back, with
-// its descriptors, is one that wants newer signatures than it has.)
+// Inside the engine, from the process that holds the signatures: a job of its is over. (A NewJob that it sends back,
+// with its descriptors, is one that wants newer signatures than it has.)
 struct JobEnded {
     static constexpr auto type = MessageType::JobEnded;
     void fields(auto&) {}

@@ -1,5 +1,5 @@
-// Messages on their way to a peer that may not take them at once (its user may have stopped it). Sent only when flushed:
-// jobd flushes after what a message rests on is committed.
+// Messages on their way to a peer that may not take them at once (its user may have stopped it). Sent only when
+// flushed: jobd flushes after what a message rests on is committed.
 #pragma once
 
 #include <deque>
@@ -10,7 +10,7 @@
 namespace clamscanner {
 
 class PacketQueue {
-   public:
+ public:
     template <class Message>
     void add(Message&& message, std::vector<UniqueFd> descriptors = {}) {
         waiting_.push_back({encode(std::forward<Message>(message)), std::move(descriptors)});
@@ -27,15 +27,15 @@ class PacketQueue {
             else if (next.descriptors.size() == 1)
                 sent = send_packet(socket, next.encoded.bytes(), {next.descriptors[0].get()});
             else
-                sent = send_packet(socket, next.encoded.bytes(),
-                                   {next.descriptors[0].get(), next.descriptors[1].get()});
+                sent =
+                    send_packet(socket, next.encoded.bytes(), {next.descriptors[0].get(), next.descriptors[1].get()});
             if (sent != Sent::Yes) return sent;
             waiting_.pop_front();
         }
         return Sent::Yes;
     }
 
-   private:
+ private:
     struct Waiting {
         Encoded encoded;
         std::vector<UniqueFd> descriptors;

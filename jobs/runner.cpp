@@ -1,7 +1,8 @@
 // clamscanner-runner: what one job does in an account's home, as the account's own user. authd starts it with jobd's
 // socket as descriptor 3; it walks, opens files for reading and passes them to the coordinator, moves and unlinks what
-// jobd recorded as intended, and writes the logs in the home. It decides nothing: verdicts are made where its user cannot
-// reach. Its user may stop or kill it, limit it and change the home under its feet; every fault is told, none is "clean".
+// jobd recorded as intended, and writes the logs in the home. It decides nothing: verdicts are made where its user
+// cannot reach. Its user may stop or kill it, limit it and change the home under its feet; every fault is told, none is
+// "clean".
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct JobdIsGone : std::runtime_error {
 };
 
 class Runner {
-   public:
+ public:
     Runner(UniqueFd jobd, std::string home_path)
         : jobd_(std::move(jobd)),
           home_path_(std::move(home_path)),
@@ -51,7 +52,7 @@ class Runner {
         }
     }
 
-   private:
+ private:
     using Answer = void (Runner::*)(Packet&);
     struct Row {
         MessageType type;
@@ -60,11 +61,16 @@ class Runner {
 
     void answer(Packet& packet) {
         static constexpr Row table[] = {
-            {LeaveOut::type, &Runner::answer_leave_out},       {RunScan::type, &Runner::answer_run_scan},
-            {RunDisinfection::type, &Runner::answer_run},      {Judge::type, &Runner::answer_judge},
-            {Act::type, &Runner::answer_act},                  {CopyBegin::type, &Runner::answer_copy_begin},
-            {CopyLine::type, &Runner::answer_copy_line},       {CopyEnd::type, &Runner::answer_copy_end},
-            {Finish::type, &Runner::answer_finish},            {RunLogCopy::type, &Runner::answer_run_log_copy},
+            {LeaveOut::type, &Runner::answer_leave_out},
+            {RunScan::type, &Runner::answer_run_scan},
+            {RunDisinfection::type, &Runner::answer_run},
+            {Judge::type, &Runner::answer_judge},
+            {Act::type, &Runner::answer_act},
+            {CopyBegin::type, &Runner::answer_copy_begin},
+            {CopyLine::type, &Runner::answer_copy_line},
+            {CopyEnd::type, &Runner::answer_copy_end},
+            {Finish::type, &Runner::answer_finish},
+            {RunLogCopy::type, &Runner::answer_run_log_copy},
         };
         const auto type = type_of(packet.bytes);
         for (const auto& row : table)
@@ -116,8 +122,8 @@ class Runner {
     }
 
     [[nodiscard]] std::optional<UnscannedReason> hand_over(const std::string& relative, std::uint64_t token) {
-        const UniqueFd file = open_beneath(home_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-                                           Crossing::Allowed);
+        const UniqueFd file =
+            open_beneath(home_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
         if (!file)
             return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? UnscannedReason::Vanished
                                                                          : UnscannedReason::Unreadable;
@@ -149,8 +155,9 @@ class Runner {
         struct stat status {};
         std::string why;
         if (!file)
-            why = errno == ENOENT || errno == ENOTDIR ? "the file has vanished"
-                                                      : std::string("the file cannot be opened: ") + std::strerror(errno);
+            why = errno == ENOENT || errno == ENOTDIR
+                      ? "the file has vanished"
+                      : std::string("the file cannot be opened: ") + std::strerror(errno);
         else if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode))
             why = "it is not a regular file any more";
         else if (status.st_uid != ::geteuid())

@@ -15,9 +15,9 @@ void ScanJob::begin() {
     auto& ledger = surroundings_.ledger;
     ledger.begin(task().id);
     start_ = task().starts + 1;
-    UniqueFd list(checked(::open(surroundings_.config.paths.state_directory.c_str(),
-                                 O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
-                          "make the list of files"));
+    UniqueFd list(
+        checked(::open(surroundings_.config.paths.state_directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
+                "make the list of files"));
     for (auto& file : ledger.quarantined(task().account)) to_runner_.add(std::move(file));
     std::vector<UniqueFd> descriptors;
     descriptors.push_back(take_coordinator_for_runner());
@@ -120,8 +120,8 @@ std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
         lines.push_back(std::move(head));
     }
     // A find's row number serves as the line's id, one higher than the head's.
-    const auto finds = surroundings_.ledger.finds_after(task().id, after <= 1 ? 0 : static_cast<std::int64_t>(after - 1),
-                                                        limit - lines.size());
+    const auto finds = surroundings_.ledger.finds_after(
+        task().id, after <= 1 ? 0 : static_cast<std::int64_t>(after - 1), limit - lines.size());
     for (const auto& find : finds) {
         Record line;
         line.id = static_cast<std::uint64_t>(find.id) + 1;

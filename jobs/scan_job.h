@@ -1,5 +1,5 @@
-// A scan while it runs: totals from the runner's walk, verdicts from the coordinator. Complete when both have said their
-// last word and their counts agree; only then is it called so.
+// A scan while it runs: totals from the runner's walk, verdicts from the coordinator. Complete when both have said
+// their last word and their counts agree; only then is it called so.
 #pragma once
 
 #include <optional>
@@ -10,11 +10,11 @@
 namespace clamscanner {
 
 class ScanJob : public Job {
-   public:
+ public:
     ScanJob(const JobSurroundings& surroundings, AccountTask task);
     [[nodiscard]] std::string current_file() const override { return current_file_; }
 
-   protected:
+ protected:
     void begin() override;
     void hear_runner(Packet& packet) override;
     void hear_coordinator(Packet& packet) override;
@@ -22,7 +22,7 @@ class ScanJob : public Job {
     [[nodiscard]] bool waits_for_runner() const override;
     void runner_ended() override;
 
-   private:
+ private:
     void complete_if_agreed();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);
     void save_progress();

@@ -1,14 +1,14 @@
 #include "jobs/signature_host.h"
 
-#include <signal.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <map>
 
-#include "auth/child_process.h"
 #include "auth/checked.h"
+#include "auth/child_process.h"
 #include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/socket.h"
@@ -19,7 +19,7 @@ namespace clamscanner {
 namespace {
 
 class SignatureHost {
-   public:
+ public:
     SignatureHost(const Config& config, UniqueFd engine) : config_(config), socket_(std::move(engine)) {}
 
     void run() {
@@ -35,17 +35,19 @@ class SignatureHost {
         loop_.run();
     }
 
-   private:
+ private:
     void take_job() {
         Packet packet;
         switch (receive_packet(socket_.get(), packet)) {
-            case Got::WouldBlock: return;
+            case Got::WouldBlock:
+                return;
             case Got::PeerGone:
                 loop_.forget(socket_.get());
                 retiring_ = true;
                 stop_if_over();
                 return;
-            case Got::Packet: break;
+            case Got::Packet:
+                break;
         }
         static_cast<void>(decode<NewJob>(packet.bytes));
         if (packet.descriptors.size() != 2) throw Malformed("a job comes without its descriptors");

@@ -68,9 +68,8 @@ void Database::Close::operator()(sqlite3* database) const noexcept {
 
 Database::Database(const std::string& file) {
     sqlite3* database = nullptr;
-    const int result =
-        ::sqlite3_open_v2(file.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                          nullptr);
+    const int result = ::sqlite3_open_v2(file.c_str(), &database,
+                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     database_.reset(database);
     expect(result, SQLITE_OK, database, "open the database");
     ::sqlite3_busy_timeout(database, 5000);

@@ -20,7 +20,7 @@ struct DatabaseError : std::runtime_error {
 
 // One row of a result, valid until the next step.
 class Row {
-   public:
+ public:
     explicit Row(sqlite3_stmt* statement) noexcept : statement_(statement) {}
     [[nodiscard]] bool is_null(int column) const;
     [[nodiscard]] std::string bytes(int column) const;
@@ -29,13 +29,13 @@ class Row {
         return static_cast<Number>(integer(column));
     }
 
-   private:
+ private:
     [[nodiscard]] std::int64_t integer(int column) const;
     sqlite3_stmt* statement_;
 };
 
 class Statement {
-   public:
+ public:
     Statement(sqlite3* database, const char* sql);
 
     // Runs to the end; for statements without rows.
@@ -57,7 +57,7 @@ class Statement {
         return rows;
     }
 
-   private:
+ private:
     struct Finalize {
         void operator()(sqlite3_stmt* statement) const noexcept;
     };
@@ -83,7 +83,7 @@ class Statement {
 };
 
 class Database {
-   public:
+ public:
     explicit Database(const std::string& file);
     void execute(const char* sql);
     [[nodiscard]] sqlite3* handle() const noexcept { return database_.get(); }
@@ -91,7 +91,7 @@ class Database {
     // How many rows the last statement changed.
     [[nodiscard]] std::int64_t changed_rows() const noexcept;
 
-   private:
+ private:
     struct Close {
         void operator()(sqlite3* database) const noexcept;
     };

@@ -1,5 +1,5 @@
-// The EICAR test file, put together at run time so that no scanner takes our own programs for it. A worker that does not
-// find it finds nothing, whatever it says.
+// The EICAR test file, put together at run time so that no scanner takes our own programs for it. A worker that does
+// not find it finds nothing, whatever it says.
 #pragma once
 
 #include <string>

@@ -48,9 +48,9 @@ void PathList::append(std::string_view path) {
 
 void PathList::flush() {
     for (std::size_t done = 0; done < out_.size();)
-        done += static_cast<std::size_t>(checked(
-            uninterrupted([&] { return ::write(file_.get(), out_.data() + done, out_.size() - done); }),
-            "write the list of files"));
+        done += static_cast<std::size_t>(
+            checked(uninterrupted([&] { return ::write(file_.get(), out_.data() + done, out_.size() - done); }),
+                    "write the list of files"));
     out_.clear();
 }
 
@@ -59,9 +59,9 @@ void PathList::refill() {
     at_ = 0;
     const std::size_t kept = in_.size();
     in_.resize(kept + list_buffer);
-    const auto got = checked(
-        uninterrupted([&] { return ::pread(file_.get(), in_.data() + kept, list_buffer, read_to_); }),
-        "read the list of files");
+    const auto got =
+        checked(uninterrupted([&] { return ::pread(file_.get(), in_.data() + kept, list_buffer, read_to_); }),
+                "read the list of files");
     in_.resize(kept + static_cast<std::size_t>(got));
     read_to_ += got;
 }
@@ -158,9 +158,8 @@ void Walk::take(int parent, const char* name, const std::string& path, PathList&
 }
 
 bool Walk::is_left_out(int parent, const char* name, std::uint64_t device, std::uint64_t inode) const {
-    const auto [first, last] = std::equal_range(
-        left_out_.begin(), left_out_.end(), LeaveOut{device, inode, {}},
-        [](const LeaveOut& a, const LeaveOut& b) { return a.inode < b.inode; });
+    const auto [first, last] = std::equal_range(left_out_.begin(), left_out_.end(), LeaveOut{device, inode, {}},
+                                                [](const LeaveOut& a, const LeaveOut& b) { return a.inode < b.inode; });
     for (auto known = first; known != last; ++known) {
         if (known->device != device) continue;
         // By inode alone, malware could write itself into a quarantined file and live there unseen.

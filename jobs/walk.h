@@ -15,14 +15,14 @@ namespace clamscanner {
 // Paths one after another in a file: appended while walking, read once from the start while scanning. What stands in it
 // was written by this process; still a reader trusts no length in it.
 class PathList {
-   public:
+ public:
     explicit PathList(UniqueFd file);
     void append(std::string_view path);  // throws std::system_error (no room)
     void flush();
     // False at the end.
     [[nodiscard]] bool next(std::string& path);
 
-   private:
+ private:
     void refill();
     UniqueFd file_;
     std::string out_;
@@ -32,7 +32,7 @@ class PathList {
 };
 
 class Walk {
-   public:
+ public:
     struct Told {
         std::function<void(const WalkProgress&)> progress;
         std::function<void(const std::string& relative, UnscannedReason)> unreadable;
@@ -40,10 +40,11 @@ class Walk {
     // `home` stays open as long as the walk lives. What `left_out` names by inode and content is not listed.
     Walk(int home, std::vector<LeaveOut> left_out, Told told);
 
-    // Lists what is below `directory` (relative to the home). Throws std::system_error when that itself cannot be opened.
+    // Lists what is below `directory` (relative to the home). Throws std::system_error when that itself cannot be
+    // opened.
     void list(const std::string& directory, PathList& list);
 
-   private:
+ private:
     void list_one(const std::string& directory, PathList& list);
     void take(int parent, const char* name, const std::string& path, PathList& list);
     [[nodiscard]] bool is_left_out(int parent, const char* name, std::uint64_t device, std::uint64_t inode) const;

@@ -1,6 +1,6 @@
-// The process that reads hostile bytes: forked from the coordinator, it scans the descriptors it is handed and says what
-// it thinks of each. It has nothing else: no file of any user, no socket but the one to its coordinator. The coordinator
-// takes from it a verdict for the one descriptor it gave, and tests it with a virus of its own.
+// The process that reads hostile bytes: forked from the coordinator, it scans the descriptors it is handed and says
+// what it thinks of each. It has nothing else: no file of any user, no socket but the one to its coordinator. The
+// coordinator takes from it a verdict for the one descriptor it gave, and tests it with a virus of its own.
 #pragma once
 
 #include "auth/unique_fd.h"

@@ -12,8 +12,8 @@ BOOST_AUTO_TEST_CASE(a_mailbox_is_known_by_its_first_message) {
 }
 
 BOOST_AUTO_TEST_CASE(other_files_are_no_mailboxes) {
-    for (const char* text : {"", "From", "From ", "From here to there\n<?php evil(); ?>\n", "Received: from x\nFrom: y\n",
-                             "From nowhere without an end", "<?php\nFrom x\nA: b\n"})
+    for (const char* text : {"", "From", "From ", "From here to there\n<?php evil(); ?>\n",
+                             "Received: from x\nFrom: y\n", "From nowhere without an end", "<?php\nFrom x\nA: b\n"})
         BOOST_TEST(!looks_like_mailbox(text), text);
 }
 

@@ -109,7 +109,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_opened_out_of_the_directory) {
 BOOST_AUTO_TEST_CASE(a_long_list_is_read_as_it_was_written) {
     PathList list(empty_file());
     constexpr int count = 50'000;
-    for (int i = 0; i < count; ++i) list.append("directory/" + std::to_string(i) + std::string(static_cast<std::size_t>(i % 90), 'x'));
+    for (int i = 0; i < count; ++i)
+        list.append("directory/" + std::to_string(i) + std::string(static_cast<std::size_t>(i % 90), 'x'));
     list.flush();
     std::string path;
     for (int i = 0; i < count; ++i) {

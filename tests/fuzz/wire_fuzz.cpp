@@ -1,0 +1,60 @@
+// Whatever bytes come: a message is decoded to something that encodes to the same bytes again, or is Malformed.
+#include <sys/socket.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "auth/messages.h"
+#include "auth/pam_login.h"
+#include "auth/socket.h"
+#include "handlers/messages.h"
+#include "jobs/messages.h"
+
+using namespace clamscanner;
+
+namespace {
+
+template <class Message>
+void decode_one(std::string_view bytes) {
+    try {
+        if (encode(decode<Message>(bytes)).bytes() != bytes) std::abort();
+    } catch (const Malformed&) {
+    }
+}
+
+template <class... Messages>
+void decode_each(std::string_view bytes) {
+    (decode_one<Messages>(bytes), ...);
+}
+
+void read_frames(std::string_view bytes) {
+    const auto [here, there] = socket_pair(SOCK_STREAM);
+    FrameReader frames(1024);
+    // In two pieces, cut somewhere that depends on the input.
+    const auto cut = bytes.empty() ? 0 : static_cast<unsigned char>(bytes[0]) % (bytes.size() + 1);
+    try {
+        for (const auto piece : {bytes.substr(0, cut), bytes.substr(cut, 100'000)}) {
+            if (piece.empty()) continue;
+            if (::send(here.get(), piece.data(), piece.size(), 0) < 0) std::abort();
+            if (frames.read_from(there.get()) != Got::Packet) std::abort();
+            while (const auto frame = frames.next())
+                if (frame->size() > 1024) std::abort();
+        }
+    } catch (const Malformed&) {
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    decode_each<Login, LoginAnswer, Serve, Served, StartRunner, RunnerAnswer, RunnerEnded, LoginChecked>(bytes);
+    decode_each<Request, Reply>(bytes);
+    decode_each<StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted, Declined, ScanStatus,
+                InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded, ScannerReady, ScannerFailed,
+                ScanProgress, FoundInfected, FoundUnscanned, Judged, ScannedAll, HandOver, HandOverEnd, ScanThis,
+                ScanAnswer, LeaveOut, RunScan, RunDisinfection, RunLogCopy, Judge, Act, CopyBegin, CopyLine, CopyEnd,
+                Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted, CopyDone>(bytes);
+    read_frames(bytes);
+    return 0;
+}

@@ -1,0 +1,112 @@
+#include "auth/event_loop.h"
+
+#include <signal.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "run_until.h"
+
+using namespace clamscanner;
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_CASE(timers_fire_in_the_order_of_their_time) {
+    EventLoop loop;
+    std::string order;
+    loop.after(3ms, [&] { order += 'c'; });
+    loop.after(1ms, [&] { order += 'a'; });
+    loop.after(2ms, [&] { order += 'b'; });
+    run_until(loop, [&] { return order.size() == 3; });
+    BOOST_TEST(order == "abc");
+}
+
+BOOST_AUTO_TEST_CASE(a_cancelled_timer_does_not_fire) {
+    EventLoop loop;
+    bool fired = false;
+    bool later = false;
+    const auto timer = loop.after(1ms, [&] { fired = true; });
+    loop.after(2ms, [&] { later = true; });
+    loop.cancel(timer);
+    run_until(loop, [&] { return later; });
+    BOOST_TEST(!fired);
+}
+
+BOOST_AUTO_TEST_CASE(a_timer_may_cancel_another_that_is_due_as_well) {
+    EventLoop loop;
+    bool second = false;
+    EventLoop::TimerId timer = 0;
+    bool first = false;
+    loop.after(0ms, [&] {
+        first = true;
+        loop.cancel(timer);
+    });
+    timer = loop.after(0ms, [&] { second = true; });
+    run_until(loop, [&] { return first; });
+    BOOST_TEST(!second);
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_may_forget_itself_and_others_of_the_same_round) {
+    EventLoop loop;
+    const auto [one_here, one_there] = socket_pair(SOCK_SEQPACKET);
+    const auto [two_here, two_there] = socket_pair(SOCK_SEQPACKET);
+    BOOST_REQUIRE((send_packet(one_there.get(), "x") == Sent::Yes));
+    BOOST_REQUIRE((send_packet(two_there.get(), "x") == Sent::Yes));
+    int called = 0;
+    const auto forget_both = [&, one = one_here.get(), two = two_here.get()](std::uint32_t) {
+        ++called;
+        loop.forget(one);
+        loop.forget(two);
+    };
+    loop.watch(one_here.get(), EPOLLIN, forget_both);
+    loop.watch(two_here.get(), EPOLLIN, forget_both);
+    run_until(loop, [&] { return called > 0; });
+    BOOST_TEST(called == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_event_of_a_closed_descriptor_does_not_reach_the_next_with_its_number) {
+    EventLoop loop;
+    auto [first, first_peer] = socket_pair(SOCK_SEQPACKET);
+    auto [second, second_peer] = socket_pair(SOCK_SEQPACKET);
+    BOOST_REQUIRE((send_packet(first_peer.get(), "x") == Sent::Yes));
+    BOOST_REQUIRE((send_packet(second_peer.get(), "x") == Sent::Yes));
+    UniqueFd replacement;
+    bool wrongly_called = false;
+    // Whoever of the two comes first replaces the other by a descriptor of the same number that has nothing to read.
+    const auto replace = [&](UniqueFd& other) {
+        const int number = other.get();
+        loop.forget(number);
+        other.reset();
+        auto [fresh, peer] = socket_pair(SOCK_SEQPACKET);
+        BOOST_REQUIRE((fresh.get() == number || peer.get() == number));
+        replacement = std::move(fresh.get() == number ? fresh : peer);
+        loop.watch(number, EPOLLIN, [&](std::uint32_t events) { wrongly_called = (events & EPOLLHUP) == 0; });
+    };
+    bool replaced = false;
+    loop.watch(first.get(), EPOLLIN, [&](std::uint32_t) {
+        loop.forget(first.get());
+        if (!std::exchange(replaced, true)) replace(second);
+    });
+    loop.watch(second.get(), EPOLLIN, [&](std::uint32_t) {
+        loop.forget(second.get());
+        if (!std::exchange(replaced, true)) replace(first);
+    });
+    run_until(loop, [&] { return replaced; });
+    BOOST_TEST(!wrongly_called);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_signal_ends_the_loop) {
+    EventLoop loop;
+    loop.stop_on_signals();
+    bool limit_reached = false;
+    loop.after(10s, [&] {
+        limit_reached = true;
+        loop.stop();
+    });
+    ::kill(::getpid(), SIGTERM);
+    loop.run();
+    BOOST_TEST(!limit_reached);
+    sigset_t stopping;
+    ::sigemptyset(&stopping);
+    ::sigaddset(&stopping, SIGTERM);
+    ::sigaddset(&stopping, SIGINT);
+    ::sigprocmask(SIG_UNBLOCK, &stopping, nullptr);
+}
