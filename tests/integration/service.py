@@ -73,7 +73,7 @@ class Service:
         return self
 
     def __exit__(self, kind, fault, trace):
-        if fault is not None and not isinstance(fault, (KeyboardInterrupt, SystemExit)):
+        if isinstance(fault, Exception):
             self.show_log()
         # A second Ctrl-C must not leave users behind.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
@@ -345,6 +345,10 @@ def remove_instance(directory):
     if os.path.exists(pam_service):
         os.unlink(pam_service)
     _unmount_below(directory)
+    # The list of users last: without it nobody would know what an interrupted removal left.
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
     shutil.rmtree(directory)
 
 

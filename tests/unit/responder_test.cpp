@@ -387,7 +387,13 @@ BOOST_AUTO_TEST_CASE(a_stop_loses_no_request) {
 BOOST_AUTO_TEST_CASE(a_socket_on_standard_input_is_served_and_left_alone) {
     const auto listener = listen_at(socket, SOCK_STREAM, 0666);
     start_authd();
-    start_responder({.program = "", .config_file = "", .descriptors = {{listener.get(), 0}}, .environment = {}});
+    start_responder({.program = "",
+                     .config_file = "",
+                     .descriptors = {{listener.get(), 0}},
+                     .environment = {},
+                     .handed_over_by_systemd = false,
+                     .as_root = false,
+                     .arguments = {}});
     BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
     check_stop();
     BOOST_TEST(std::filesystem::exists(socket));
@@ -400,7 +406,9 @@ BOOST_AUTO_TEST_CASE(two_responders_share_a_socket_of_systemds) {
                                       .config_file = "",
                                       .descriptors = {{listener.get(), 3}},
                                       .environment = {},
-                                      .handed_over_by_systemd = true};
+                                      .handed_over_by_systemd = true,
+                                      .as_root = false,
+                                      .arguments = {}};
     start_responder(start);
     auto first = std::move(responder);
     start_responder(start);
@@ -421,7 +429,8 @@ BOOST_AUTO_TEST_CASE(it_refuses_to_be_root) {
                          .descriptors = {},
                          .environment = {},
                          .handed_over_by_systemd = false,
-                         .as_root = true});
+                         .as_root = true,
+                         .arguments = {}});
     BOOST_TEST(root.wait().code == 78);
 }
 

@@ -50,6 +50,7 @@ class StartedProgram {
         std::vector<std::string> environment;
         bool handed_over_by_systemd = false;  // descriptor 3 is named "fcgi"
         bool as_root = false;
+        std::vector<std::string> arguments;  // after --config and its file, if there is one
     };
 
     // Forks; the program is opened before root is given up, as its directory may be closed to others.
@@ -83,8 +84,13 @@ class StartedProgram {
         std::vector<char*> variables;
         for (auto& variable : environment) variables.push_back(variable.data());
         variables.push_back(nullptr);
-        const char* words[] = {"program", "--config", start.config_file.c_str(), nullptr};
-        ::fexecve(image, const_cast<char**>(words), variables.data());
+        std::vector<std::string> arguments = {"program", "--config", start.config_file};
+        if (start.config_file.empty()) arguments.resize(1);
+        arguments.insert(arguments.end(), start.arguments.begin(), start.arguments.end());
+        std::vector<char*> words;
+        for (auto& argument : arguments) words.push_back(argument.data());
+        words.push_back(nullptr);
+        ::fexecve(image, words.data(), variables.data());
         ::_exit(127);
     }
     ChildProcess process_;

@@ -1,0 +1,156 @@
+// The real agent, between a jobd and an authd that the tests play.
+#include <boost/test/unit_test.hpp>
+#include <optional>
+
+#include "fake_jobd.h"
+#include "handlers/messages.h"
+#include "started_program.h"
+
+using namespace clamscanner;
+
+namespace {
+
+const auto deadline = Clock::now() + std::chrono::minutes(1);
+
+struct Fixture {
+    TestDirectory directory;
+    std::optional<FakeJobd> jobd;
+    UniqueFd control;
+    std::optional<StartedProgram> agent;
+
+    Fixture() {
+        std::filesystem::create_directory(directory.path("jobd"));
+        std::ofstream(directory.path("clamscanner.toml"))
+            << "[paths]\nrun_directory = \"" << directory.path("") << "\"\n";
+        auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+        control = std::move(ours);
+        agent.emplace(StartedProgram::Start{.program = AGENT_PROGRAM,
+                                            .config_file = directory.path("clamscanner.toml"),
+                                            .descriptors = {{theirs.get(), 3}},
+                                            .environment = {"HOME=" + directory.path("")},
+                                            .handed_over_by_systemd = false,
+                                            .as_root = false,
+                                            .arguments = {}});
+    }
+    void start_jobd() {
+        jobd.emplace(directory.path("jobd/jobs.sock"), [](std::string_view question) {
+            return is<AskScanStatus>(question) ? said(ScanStatus{}) : said(Declined{"not now"});
+        });
+    }
+    // Gives the agent one end of a stream, as authd does, and returns the responder's.
+    UniqueFd serve(Purpose purpose = Purpose::Api) {
+        auto [ours, theirs] = socket_pair(SOCK_STREAM);
+        BOOST_REQUIRE((send_message(control.get(), Serve{purpose}, {theirs.get()}) == Sent::Yes));
+        return std::move(ours);
+    }
+    void check_served() {
+        Packet packet;
+        BOOST_REQUIRE((receive_packet(control.get(), packet) == Got::Packet));
+        BOOST_TEST(decode<Served>(packet.bytes).requests == 1U);
+    }
+    static void ask(const UniqueFd& stream, const std::string& path) {
+        Request request;
+        request.method = "GET";
+        request.path = path;
+        BOOST_REQUIRE((write_frame(stream.get(), encode(request).bytes(), deadline) == Transfer::Done));
+    }
+    // Status 0: the agent closed the stream without a reply.
+    static Reply reply_on(const UniqueFd& stream) {
+        std::string frame;
+        if (read_frame(stream.get(), frame, longest_reply_frame, deadline) != Transfer::Done) return {0, "", ""};
+        return decode<Reply>(frame);
+    }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(agent_program, Fixture)
+
+BOOST_AUTO_TEST_CASE(requests_are_answered_one_after_the_other) {
+    start_jobd();
+    std::vector<UniqueFd> streams;
+    for (int i = 0; i < 5; ++i) {
+        streams.push_back(serve());
+        ask(streams.back(), "/execute/ClamScanner/get_scan_status");
+    }
+    for (const auto& stream : streams) {
+        check_served();
+        const auto reply = reply_on(stream);
+        BOOST_TEST(reply.status == 200);
+        BOOST_TEST(reply.body.starts_with(R"({"data":{"current_file":"")"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(it_says_served_before_it_replies) {
+    start_jobd();
+    const auto stream = serve();
+    ask(stream, "/ClamScanner/get_scan_status");
+    check_served();
+    Packet packet;
+    // The next question may be asked as soon as the reply is there: then the account is not busy any more.
+    BOOST_TEST(reply_on(stream).status == 200);
+    BOOST_TEST(::recv(control.get(), nullptr, 0, MSG_DONTWAIT) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(without_jobd_it_is_503_until_jobd_is_there) {
+    for (const int expected : {503, 200}) {
+        const auto stream = serve();
+        ask(stream, "/ClamScanner/get_scan_status");
+        check_served();
+        const auto reply = reply_on(stream);
+        BOOST_TEST(reply.status == expected);
+        BOOST_TEST((reply.body.find("(reference ") != std::string::npos) == (expected == 503));
+        if (expected == 503) start_jobd();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_request_gets_no_reply_and_does_no_harm) {
+    start_jobd();
+    for (const std::string frame : {"", "nonsense", "\1\24\0"}) {
+        const auto stream = serve();
+        BOOST_REQUIRE((write_frame(stream.get(), frame, deadline) == Transfer::Done));
+        check_served();
+        BOOST_TEST(reply_on(stream).status == 0);
+    }
+    serve().reset();  // a responder that was killed
+    check_served();
+    const auto too_long = serve();
+    BOOST_TEST(::send(too_long.get(), "\xff\xff\xff\xff", 4, MSG_NOSIGNAL) == 4);
+    check_served();
+    const auto stream = serve();
+    ask(stream, "/ClamScanner/get_scan_status");
+    check_served();
+    BOOST_TEST(reply_on(stream).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_for_statistics_answers_nothing_of_the_api) {
+    start_jobd();
+    const auto stream = serve(Purpose::Statistics);
+    ask(stream, "/ClamScanner/get_scan_status");
+    check_served();
+    BOOST_TEST(reply_on(stream).status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(it_ends_when_authd_does) {
+    control.reset();
+    const auto ending = agent->wait();
+    BOOST_TEST(!ending.by_signal);
+    BOOST_TEST(ending.code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(it_refuses_to_be_root) {
+    if (::getuid() != 0) {
+        BOOST_TEST_MESSAGE("skipped: only root can start it as root");
+        return;
+    }
+    StartedProgram root({.program = AGENT_PROGRAM,
+                         .config_file = directory.path("clamscanner.toml"),
+                         .descriptors = {},
+                         .environment = {"HOME=/root"},
+                         .handed_over_by_systemd = false,
+                         .as_root = true,
+                         .arguments = {}});
+    BOOST_TEST(root.wait().code == 78);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,224 @@
+// A coordinator with real workers and the real libclamav; the test plays jobd and the runner. What is broken on purpose
+// must never make a file clean.
+#include "jobs/coordinator.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+
+#include "jobs/test_virus.h"
+#include "tests/unit/temporary_directory.h"
+
+namespace clamscanner {
+namespace {
+
+struct StartedCoordinator {
+    StartedCoordinator() {
+        std::filesystem::create_directories(place.path + "/engine/tmp");
+        std::filesystem::create_directory(place.path + "/no_signatures");
+        config.paths.run_directory = place.path;
+        config.paths.signature_directory = place.path + "/no_signatures";
+        config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
+        config.engine.scan_workers = 2;
+    }
+    void start() {
+        auto [jobd_end, coordinators_jobd] = socket_pair(SOCK_SEQPACKET);
+        auto [runner_end, coordinators_runner] = socket_pair(SOCK_SEQPACKET);
+        const pid_t pid = checked(::fork(), "fork a coordinator");
+        if (pid == 0) {
+            jobd_end.reset();
+            runner_end.reset();
+            try {
+                ClamEngine engine(config);
+                const UniqueFd told(::dup(coordinators_jobd.get()));
+                try {
+                    Coordinator(config, engine, std::move(coordinators_jobd), std::move(coordinators_runner)).run();
+                } catch (const SignatureError& error) {
+                    static_cast<void>(send_message(told.get(), ScannerFailed{error.what()}));
+                }
+            } catch (const std::exception&) {
+                ::_exit(1);
+            }
+            ::_exit(0);
+        }
+        process = ChildProcess(pid);
+        jobd = std::move(jobd_end);
+        runner = std::move(runner_end);
+    }
+    void hand_over(const std::string& name, const std::string& content, bool judge = false) {
+        place.write(name, content);
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+        hand_over_descriptor(name, file.get(), judge);
+    }
+    void hand_over_descriptor(const std::string& name, int fd, bool judge = false) {
+        // A coordinator that gave up already takes nothing; then it has told why, or just ended.
+        if (send_message(runner.get(), HandOver{next_token++, judge, "/home/" + name}, {fd}) == Sent::Yes && !judge)
+            ++handed_over;
+    }
+    // Everything that jobd hears until the last word.
+    void hear_all() {
+        static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
+        Packet packet;
+        while (!all && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    }
+    void hear(const Packet& packet) {
+        if (is<FoundInfected>(packet.bytes)) {
+            const auto found = decode<FoundInfected>(packet.bytes);
+            infected[found.path] = found.virus;
+        } else if (is<FoundUnscanned>(packet.bytes)) {
+            const auto found = decode<FoundUnscanned>(packet.bytes);
+            unscanned.emplace(found.path, found.reason);
+        } else if (is<ScannerFailed>(packet.bytes)) {
+            failure = decode<ScannerFailed>(packet.bytes).why;
+        } else if (is<ScannedAll>(packet.bytes)) {
+            all = decode<ScannedAll>(packet.bytes);
+        } else if (is<Judged>(packet.bytes)) {
+            judged = decode<Judged>(packet.bytes);
+        } else if (is<ScannerReady>(packet.bytes)) {
+            ready = true;
+        }
+    }
+    void wait_until_ready() {
+        Packet packet;
+        while (!ready && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    }
+    // The coordinator's children now.
+    std::vector<pid_t> workers() const {
+        std::ifstream list("/proc/" + std::to_string(process.pid()) + "/task/" + std::to_string(process.pid()) +
+                           "/children");
+        return {std::istream_iterator<pid_t>(list), {}};
+    }
+
+    TemporaryDirectory place;
+    Config config;
+    ChildProcess process;
+    UniqueFd jobd;
+    UniqueFd runner;
+    std::uint64_t next_token = 1;
+    std::uint64_t handed_over = 0;
+    bool ready = false;
+    std::map<std::string, std::string> infected;
+    std::map<std::string, UnscannedReason> unscanned;
+    std::string failure;
+    std::optional<ScannedAll> all;
+    std::optional<Judged> judged;
+};
+
+BOOST_FIXTURE_TEST_SUITE(coordinator, StartedCoordinator)
+
+BOOST_AUTO_TEST_CASE(every_file_handed_over_gets_its_verdict) {
+    start();
+    hand_over("virus", test_virus());
+    hand_over("virus.zip", zipped_test_virus());
+    for (int i = 0; i < 600; ++i) hand_over("clean" + std::to_string(i), "harmless text number " + std::to_string(i));
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 602U);
+    BOOST_TEST(all->clean_files == 600U);
+    BOOST_TEST(infected.size() == 2U);
+    BOOST_TEST(infected.contains("/home/virus.zip"));
+    BOOST_TEST(unscanned.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_readable_file_is_never_clean) {
+    start();
+    const UniqueFd directory(::open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd write_only(::open((place.path + "/new").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const UniqueFd path_only(::open((place.path + "/new").c_str(), O_PATH | O_CLOEXEC));
+    int pipe_ends[2];
+    BOOST_REQUIRE(::pipe2(pipe_ends, O_CLOEXEC) == 0);
+    const UniqueFd reading(pipe_ends[0]);
+    const UniqueFd writing(pipe_ends[1]);
+    hand_over_descriptor("directory", directory.get());
+    hand_over_descriptor("write_only", write_only.get());
+    hand_over_descriptor("path_only", path_only.get());
+    hand_over_descriptor("pipe", reading.get());
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 0U);
+    BOOST_TEST(unscanned.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_above_the_limit_is_told_as_too_large) {
+    config.engine.max_file_bytes = 1024;
+    start();
+    hand_over("large", std::string(2000, 'x'));
+    hear_all();
+    BOOST_REQUIRE(unscanned.contains("/home/large"));
+    BOOST_TEST((unscanned["/home/large"] == UnscannedReason::TooLarge));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_told_under_both) {
+    start();
+    place.write("virus", test_virus());
+    std::filesystem::create_hard_link(place.path + "/virus", place.path + "/other");
+    for (const char* name : {"virus", "other"}) {
+        const UniqueFd file(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+        hand_over_descriptor(name, file.get());
+    }
+    hear_all();
+    BOOST_TEST(infected.contains("/home/virus"));
+    BOOST_TEST(infected.contains("/home/other"));
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(killed_workers_cost_no_verdict) {
+    start();
+    wait_until_ready();
+    for (int i = 0; i < 200; ++i) hand_over("clean" + std::to_string(i), "harmless text number " + std::to_string(i));
+    const auto killed = workers();
+    BOOST_TEST(!killed.empty());
+    for (const pid_t worker : killed) ::kill(worker, SIGKILL);
+    hand_over("virus", test_virus());
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 201U);
+    BOOST_TEST(infected.size() == 1U);
+    BOOST_TEST(all->clean_files + unscanned.size() == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
+    start();
+    wait_until_ready();
+    // What losing the file system would do; the room is the coordinator's, no account can reach it.
+    for (const auto& room : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
+        std::filesystem::rename(room, place.path + "/lost");
+    hand_over("virus", test_virus());
+    hand_over("clean", "harmless text");
+    hear_all();
+    // Either the scanner says that it does not work, or the files are told as unscanned; clean is none.
+    BOOST_TEST(!infected.contains("/home/clean"));
+    BOOST_TEST((!all.has_value() || all->clean_files == 0U));
+}
+
+BOOST_AUTO_TEST_CASE(a_judgement_tells_which_bytes_were_judged) {
+    start();
+    hand_over("virus", test_virus(), true);
+    Packet packet;
+    while (!judged && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    BOOST_REQUIRE(judged.has_value());
+    BOOST_TEST((judged->verdict == Verdict::Infected));
+    BOOST_TEST(judged->sha256 == "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f");
+    BOOST_TEST(judged->identity.size == 68U);
+    BOOST_TEST(!judged->mailbox);
+}
+
+BOOST_AUTO_TEST_CASE(the_room_is_gone_after_the_job) {
+    start();
+    hand_over("clean", "harmless text");
+    hear_all();
+    jobd.reset();
+    runner.reset();
+    process.wait();
+    BOOST_TEST(std::filesystem::is_empty(place.path + "/engine/tmp"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner
