@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS quarantine(
 )";
 
 constexpr int schema_version = 1;
+constexpr std::size_t most_known_accounts = 20'000;
 
 // The order in which read_task() takes them.
 #define TASK_COLUMNS                                                                                                   \
@@ -159,20 +160,26 @@ void Ledger::commit() {
 // ---- Accounts ------------------------------------------------------------------------------------------------------
 
 AccountId Ledger::account_of(const AccountFacts& facts) {
+    const auto known = known_accounts_.find(facts.uid);
+    if (known != known_accounts_.end() && known->second.first == facts) return known->second.second;
     AccountId id = 0;
     auto& find = statement(
         "SELECT id FROM account WHERE uid = ? AND name = ? AND home = ? AND file_system = ? AND inode = ? AND born_ns "
-        "= ?");
+        "= "
+        "?");
     const auto take = [&](Row row) {
         id = row.number(0);
         return false;
     };
-    if (find.each(take, facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns) > 0)
-        return id;
-    write();
-    statement("INSERT INTO account(uid, name, home, file_system, inode, born_ns) VALUES(?, ?, ?, ?, ?, ?)")
-        .run(facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns);
-    return database_.last_row();
+    if (find.each(take, facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns) == 0) {
+        write();
+        statement("INSERT INTO account(uid, name, home, file_system, inode, born_ns) VALUES(?, ?, ?, ?, ?, ?)")
+            .run(facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns);
+        id = database_.last_row();
+    }
+    if (known_accounts_.size() >= most_known_accounts) known_accounts_.clear();
+    known_accounts_[facts.uid] = {facts, id};
+    return id;
 }
 
 // ---- Tasks ---------------------------------------------------------------------------------------------------------

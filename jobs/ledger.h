@@ -178,7 +178,7 @@ class Ledger {
 
     Database database_;
     std::map<const char*, std::unique_ptr<Statement>> statements_;
-    std::map<AccountId, AccountFacts> known_accounts_;
+    std::map<uid_t, std::pair<AccountFacts, AccountId>> known_accounts_;  // bounded; every poll asks
     bool in_transaction_ = false;
 };
 
