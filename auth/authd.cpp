@@ -92,12 +92,7 @@ void prepare_process() {
     checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
     const rlimit none{0, 0};
     checked(::setrlimit(RLIMIT_CORE, &none), "forbid core files");
-    // One descriptor for each responder's thread, two for each agent. Not the hard limit itself, which may be a
-    // million: modules of PAM close them all one by one before they start a program.
-    rlimit files{};
-    checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
-    files.rlim_cur = std::max(files.rlim_cur, std::min<rlim_t>(files.rlim_max, 65'536));
-    checked(::setrlimit(RLIMIT_NOFILE, &files), "raise the limit of descriptors");
+    raise_descriptor_limit();  // one for each responder's thread, two for each agent
 }
 
 // A child for each password.

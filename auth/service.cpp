@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
@@ -80,6 +81,15 @@ void give_up_privileges() {
     checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
     const rlimit none{0, 0};
     checked(::setrlimit(RLIMIT_CORE, &none), "forbid core files");
+}
+
+void raise_descriptor_limit() {
+    // Not the hard limit itself, which may be a million: modules of PAM close them all one by one before they start a
+    // program.
+    rlimit files{};
+    checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
+    files.rlim_cur = std::max(files.rlim_cur, std::min<rlim_t>(files.rlim_max, 65'536));
+    checked(::setrlimit(RLIMIT_NOFILE, &files), "raise the limit of descriptors");
 }
 
 void occupy_standard_descriptors() {

@@ -28,6 +28,9 @@ void refuse_root();
 // For a daemon that needs no privilege at all: cannot gain any from here on, cannot be traced, leaves no core file.
 void give_up_privileges();
 
+// For a daemon that keeps a descriptor for each of its many peers: up to 65,536, if the hard limit allows.
+void raise_descriptor_limit();
+
 // Points fd 0 and 1 to /dev/null, and 2 as well when it is closed, so that no later open() lands on them.
 void occupy_standard_descriptors();
 

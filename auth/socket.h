@@ -75,7 +75,8 @@ template <class Message>
 
 enum class Got { Packet, WouldBlock, PeerGone };
 // A packet that was cut (too long, too many descriptors) throws Malformed.
-[[nodiscard]] Got receive_packet(int socket, Packet& packet);
+// `flags`: MSG_DONTWAIT for a socket that is blocking.
+[[nodiscard]] Got receive_packet(int socket, Packet& packet, int flags = 0);
 
 // ---- Frames on SOCK_STREAM -----------------------------------------------------------------------------------------
 // A frame is a 32-bit little-endian length and that many bytes.
@@ -94,6 +95,8 @@ class FrameReader {
     [[nodiscard]] Got read_from(int socket);
     // The next whole frame, if there is one.
     [[nodiscard]] std::optional<std::string> next();
+    // What lies here unread.
+    [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
 
  private:
     std::size_t limit_;

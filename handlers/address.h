@@ -1,4 +1,4 @@
-// What a request's path asks for, and in which form it is to be answered (api.md, section 1). The path is foreign.
+// What a request's path asks for, and in which form it is to be answered. The path is foreign.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// The functions that ask for a disinfection and tell of it (api.md, sections 3 and 4).
+// The functions that ask for a disinfection and tell of it.
 #pragma once
 
 #include "handlers/arguments.h"

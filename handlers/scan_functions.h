@@ -1,4 +1,4 @@
-// The functions that start a scan and tell of it (api.md, section 3).
+// The functions that start a scan and tell of it.
 #pragma once
 
 #include "handlers/arguments.h"

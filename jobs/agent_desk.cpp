@@ -14,6 +14,12 @@ using namespace std::chrono_literals;
 // For a question to arrive whole, and for its answer to be taken.
 constexpr auto peer_time_limit = 20s;
 constexpr int accepted_at_once = 64;
+constexpr std::size_t frame_head = 4;
+constexpr std::uint32_t nothing = 0;  // of epoll's events; a peer that is gone is told all the same
+// What one account's questions may fill while they come in, and its answers while they go out, before the next waits.
+constexpr std::size_t most_buffered = longest_jobs_question + 2 * longest_jobs_answer;
+constexpr std::size_t most_unsent = longest_jobs_answer;
+constexpr auto while_answers_are_taken = 100ms;
 // An answer that cost this much makes its account's next one wait three times as long: so at most a quarter of jobd's
 // time goes to one account.
 constexpr auto free_of_charge = 2ms;
@@ -55,18 +61,25 @@ void AgentDesk::accept_some() {
         auto connection = std::make_unique<Connection>();
         connection->socket = std::move(socket);
         connection->uid = uid;
+        connection->serial = next_serial_++;
         connections_.emplace(fd, std::move(connection));
         surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
     }
 }
 
+AgentDesk::Connection* AgentDesk::still(int fd, std::uint64_t serial) {
+    const auto found = connections_.find(fd);
+    return found != connections_.end() && found->second->serial == serial ? found->second.get() : nullptr;
+}
+
 void AgentDesk::close(int fd) {
     surroundings_.loop.forget(fd);
-    auto found = connections_.extract(fd);
+    const auto found = connections_.extract(fd);
     const auto& connection = *found.mapped();
     surroundings_.loop.cancel(connection.deadline);
     unflushed_.erase(fd);
     const auto account = by_uid_.find(connection.uid);
+    account->second.buffered -= connection.in.size() + connection.out.size();
     if (--account->second.connections == 0 && Clock::now() >= account->second.paused_until) by_uid_.erase(account);
 }
 
@@ -76,15 +89,27 @@ void AgentDesk::expect_progress(int fd, Connection& connection) {
     connection.deadline = surroundings_.loop.after(peer_time_limit, [this, fd] { close(fd); });
 }
 
+void AgentDesk::listen_again(int fd, Connection& connection) {
+    if (std::exchange(connection.deaf, false)) surroundings_.loop.change(fd, EPOLLIN);
+}
+
 void AgentDesk::take(int fd, std::uint32_t events) {
     Connection& connection = *connections_.at(fd);
+    if ((events & EPOLLOUT) != 0) unflushed_.insert(fd);
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+    if (connection.answering || connection.waits) {
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close(fd);
+        connection.deaf = true;
+        surroundings_.loop.change(fd, connection.out.empty() ? nothing : std::uint32_t{EPOLLOUT});
+        return;
+    }
     try {
-        if ((events & EPOLLOUT) != 0) unflushed_.insert(fd);
-        if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
-        if (connection.in.read_from(fd) == Got::PeerGone) {
-            close(fd);
-            return;
-        }
+        auto& account = by_uid_[connection.uid];
+        const std::size_t before = connection.in.size();
+        const Got got = connection.in.read_from(fd);
+        account.buffered += connection.in.size() - before;
+        if (got == Got::PeerGone) return close(fd);
+        if (account.buffered > most_buffered) throw Malformed("it keeps too much waiting");
         if (connection.deadline == 0) expect_progress(fd, connection);
         answer_next(fd);
     } catch (const Malformed& wrong) {
@@ -93,39 +118,42 @@ void AgentDesk::take(int fd, std::uint32_t events) {
     }
 }
 
+void AgentDesk::pause(int fd, Connection& connection, Clock::duration length) {
+    connection.waits = true;
+    surroundings_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(length),
+                             [this, fd, serial = connection.serial] {
+                                 Connection* paused = still(fd, serial);
+                                 if (paused == nullptr) return;
+                                 paused->waits = false;
+                                 listen_again(fd, *paused);
+                                 answer_next(fd);
+                             });
+}
+
 void AgentDesk::answer_next(int fd) {
     const auto found = connections_.find(fd);
     if (found == connections_.end()) return;
     Connection& connection = *found->second;
     if (connection.answering || connection.waits) return;
     const auto now = Clock::now();
-    const auto pause = by_uid_[connection.uid].paused_until;
-    if (pause > now) {
-        connection.waits = true;
-        surroundings_.loop.change(fd, 0);
-        surroundings_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(pause - now), [this, fd, &connection] {
-            const auto still = connections_.find(fd);
-            if (still == connections_.end() || still->second.get() != &connection) return;
-            connection.waits = false;
-            surroundings_.loop.change(fd, EPOLLIN);
-            answer_next(fd);
-        });
-        return;
-    }
+    auto& account = by_uid_[connection.uid];
+    if (account.paused_until > now) return pause(fd, connection, account.paused_until - now);
+    if (account.buffered > connection.in.size() + most_unsent) return pause(fd, connection, while_answers_are_taken);
     auto question = connection.in.next();
     if (!question) return;
+    account.buffered -= question->size() + frame_head;
     connection.waits = true;
     // The facts are usually fresh, and then this runs at once.
-    accounts_.ask(connection.uid, [this, fd, &connection,
+    accounts_.ask(connection.uid, [this, fd, serial = connection.serial,
                                    asked = std::move(*question)](const AccountBook::Entry& entry) {
-        const auto still = connections_.find(fd);
-        if (still == connections_.end() || still->second.get() != &connection) return;
-        connection.waits = false;
+        Connection* asker = still(fd, serial);
+        if (asker == nullptr) return;
+        asker->waits = false;
         try {
             if (!entry.facts) throw Malformed("there is no such account");
-            answer(connection, *entry.facts, asked);
+            answer(*asker, *entry.facts, asked);
         } catch (const Malformed& wrong) {
-            log_line(Severity::Warning, "uid " + std::to_string(connection.uid) + " is hung up on: " + wrong.what());
+            log_line(Severity::Warning, "uid " + std::to_string(asker->uid) + " is hung up on: " + wrong.what());
             close(fd);
         }
     });
@@ -151,6 +179,7 @@ void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const 
     const auto began = Clock::now();
     const Encoded reply = (this->*row->answer)(facts, question);
     connection.out.add(reply.bytes());
+    by_uid_[connection.uid].buffered += reply.bytes().size() + frame_head;
     connection.answering = true;
     const int fd = connection.socket.get();
     unflushed_.insert(fd);
@@ -165,30 +194,19 @@ void AgentDesk::flush() {
         const auto found = connections_.find(fd);
         if (found == connections_.end()) continue;
         Connection& connection = *found->second;
-        const bool waited = connection.out.size() > 0;
-        switch (connection.out.write_to(fd)) {
-            case Sent::WouldBlock:
-                surroundings_.loop.change(fd, EPOLLIN | EPOLLOUT);
-                break;
-            case Sent::PeerGone:
-                close(fd);
-                break;
-            case Sent::Yes:
-                if (!waited) break;
-                connection.answering = false;
-                surroundings_.loop.cancel(std::exchange(connection.deadline, 0));
-                surroundings_.loop.change(fd, EPOLLIN);
-                // A question that came meanwhile lies in our buffer, where no event tells of it.
-                surroundings_.loop.after(0ms, [this, fd, &connection] {
-                    const auto still = connections_.find(fd);
-                    if (still == connections_.end() || still->second.get() != &connection) return;
-                    try {
-                        answer_next(fd);
-                    } catch (const Malformed&) {
-                        close(fd);
-                    }
-                });
-                break;
+        const std::size_t before = connection.out.size();
+        const Sent sent = connection.out.write_to(fd);
+        by_uid_[connection.uid].buffered -= before - connection.out.size();
+        if (sent == Sent::PeerGone) {
+            close(fd);
+        } else if (sent == Sent::WouldBlock) {
+            connection.deaf = true;
+            surroundings_.loop.change(fd, EPOLLOUT);
+        } else if (std::exchange(connection.answering, false)) {
+            surroundings_.loop.cancel(std::exchange(connection.deadline, 0));
+            listen_again(fd, connection);
+            // A question that came together with the last one lies in our buffer, where no event tells of it.
+            if (connection.in.size() > 0) pause(fd, connection, Clock::duration::zero());
         }
     }
 }

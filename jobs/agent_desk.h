@@ -29,12 +29,15 @@ class AgentDesk {
         uid_t uid = 0;
         FrameReader in{longest_jobs_question};
         FrameWriter out;
-        bool answering = false;  // a question was taken; the next one waits until its answer is gone
-        bool waits = false;      // for the account's facts, or for the end of its pause
+        std::uint64_t serial = 0;  // descriptors are used again, serials are not
+        bool answering = false;    // a question was taken; the next one waits until its answer is gone
+        bool waits = false;        // for the account's facts, or for the end of its pause
+        bool deaf = false;         // what it says meanwhile stays in the kernel, so that it fills no memory of ours
         EventLoop::TimerId deadline = 0;
     };
     struct Account {
         std::size_t connections = 0;
+        std::size_t buffered = 0;  // bytes of questions not yet whole, and of answers not yet taken
         Deadline paused_until;
     };
 
@@ -43,6 +46,10 @@ class AgentDesk {
     void answer_next(int fd);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
     void close(int fd);
+    void listen_again(int fd, Connection& connection);
+    void pause(int fd, Connection& connection, Clock::duration length);
+    // Null when that connection is gone, whoever has its descriptor now.
+    [[nodiscard]] Connection* still(int fd, std::uint64_t serial);
     void expect_progress(int fd, Connection& connection);
 
     // The table's rows: each answers one kind of question.
@@ -62,6 +69,7 @@ class AgentDesk {
     std::map<int, std::unique_ptr<Connection>> connections_;
     std::map<uid_t, Account> by_uid_;
     std::set<int> unflushed_;
+    std::uint64_t next_serial_ = 1;
     Deadline signatures_checked_;
     bool embedded_only_ = false;
 };

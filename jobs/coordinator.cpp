@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,13 +26,21 @@ namespace {
 using namespace std::chrono_literals;
 
 // A clean verdict is provisional until its worker finds a test virus again: after so many files, or so long.
-constexpr std::size_t test_every_files = 256;
+constexpr std::size_t most_untested = 256;
 constexpr auto test_every = 10s;
 constexpr auto test_time_limit = 60s;
 constexpr auto progress_interval = 200ms;
 constexpr auto grace_beyond_scan_time = 15s;
 constexpr int most_failed_starts = 3;
 constexpr std::size_t most_linked = 100'000;
+
+// The files behind provisional verdicts are kept open, to be scanned again if need be: half of our descriptors for
+// them.
+std::size_t untested_limit(std::size_t workers) {
+    rlimit files{};
+    checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
+    return std::clamp<std::size_t>(files.rlim_cur / 2 / workers, 1, most_untested);
+}
 
 std::size_t worker_count(const Config& config) {
     if (config.engine.scan_workers != 0) return config.engine.scan_workers;
@@ -58,6 +67,7 @@ Coordinator::Coordinator(const Config& config, ClamEngine& engine, UniqueFd jobd
     set_blocking(jobd_.get(), true);
     set_blocking(runner_.get(), false);
     workers_.resize(worker_count(config));
+    test_every_files_ = untested_limit(workers_.size());
 }
 
 Coordinator::~Coordinator() {
@@ -156,7 +166,7 @@ void Coordinator::give(Worker& worker, FilePtr file) {
 
 bool Coordinator::wants_test(const Worker& worker, bool nothing_to_scan) const {
     if (worker.unconfirmed.empty()) return false;
-    if (worker.unconfirmed.size() >= test_every_files || Clock::now() - worker.confirmed_at > test_every) return true;
+    if (worker.unconfirmed.size() >= test_every_files_ || Clock::now() - worker.confirmed_at > test_every) return true;
     // Somebody waits for these: the end of the job, or the answer about one file.
     return nothing_to_scan && (announced_ || worker.unconfirmed.back()->judge);
 }

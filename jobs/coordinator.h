@@ -103,6 +103,7 @@ class Coordinator {
     std::uint64_t taken_ = 0;
     std::uint64_t next_token_ = 1;
     std::optional<std::uint64_t> announced_;  // by HandOverEnd
+    std::size_t test_every_files_ = 1;
     int failed_starts_ = 0;
     bool ready_told_ = false;
     bool runner_gone_ = false;

@@ -26,13 +26,15 @@ Dispatcher::Dispatcher(const JobSurroundings& surroundings, AccountBook& account
 }
 
 void Dispatcher::tick() {
-    // Nothing here: dispatch() runs at the end of the round that this timer makes.
+    // dispatch() runs at the end of the round that this timer makes. Not in every round: polls make thousands.
+    may_start_ = true;
     surroundings_.loop.after(tick_interval, [this] { tick(); });
 }
 
 void Dispatcher::add(AccountTask task) {
     const TaskId id = task.task.id;
     waiting_.emplace(id, Waiting{std::move(task), Clock::now()});
+    may_start_ = true;
 }
 
 bool Dispatcher::is_busy(AccountId account) const {
@@ -60,9 +62,10 @@ void Dispatcher::dispatch() {
             }
             if (jobs == &running_) settle(job);
             entry = jobs->erase(entry);
+            may_start_ = true;
         }
     }
-    start_some();
+    if (std::exchange(may_start_, false)) start_some();
     if (Clock::now() >= logs_due_) copy_pending_logs();
 }
 

@@ -52,6 +52,7 @@ class Dispatcher {
     std::map<TaskId, std::unique_ptr<Job>> log_copies_;
     std::map<AccountId, std::uint64_t> served_;  // a turn number: the higher, the later
     std::uint64_t turn_ = 0;
+    bool may_start_ = true;  // something changed since start_some() last found nothing to do
     Deadline logs_due_;
 };
 

@@ -109,7 +109,8 @@ FileMetadata metadata_of(int file) {
         if (length < 0) continue;
         value.resize(static_cast<std::size_t>(length));
         total += name.size() + value.size();
-        if (total <= most_attribute_bytes) metadata.attributes.push_back({name, std::move(value)});
+        if (total <= most_attribute_bytes && metadata.attributes.size() < most_attributes)
+            metadata.attributes.push_back({name, std::move(value)});
     }
     return metadata;
 }

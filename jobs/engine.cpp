@@ -180,6 +180,7 @@ int run_engine(int argc, char** argv) {
     refuse_root();
     give_up_privileges();
     occupy_standard_descriptors();
+    raise_descriptor_limit();
     use_idle_priority();
     Account jobd;
     if (!find_account(config.jobs.user, jobd)) throw ConfigError("jobs.user: there is no user " + config.jobs.user);

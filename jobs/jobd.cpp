@@ -73,6 +73,7 @@ int run_jobd(int argc, char** argv) {
     refuse_root();
     give_up_privileges();
     occupy_standard_descriptors();
+    raise_descriptor_limit();
     ::umask(077);
     Jobd(config).run();
     return 0;

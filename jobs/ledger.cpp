@@ -23,11 +23,11 @@ CREATE TABLE IF NOT EXISTS task(
     clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0,
     unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0,
     embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
-    pruned INTEGER NOT NULL DEFAULT 0);
+    pruned INTEGER NOT NULL DEFAULT 0); -- 1: a newer task has taken its place; 2: its rows are gone
 CREATE UNIQUE INDEX IF NOT EXISTS one_job_an_account ON task(account) WHERE state < 2;
 CREATE INDEX IF NOT EXISTS tasks_of_account ON task(account, kind, id);
 CREATE INDEX IF NOT EXISTS pending_logs ON task(id) WHERE log_pending = 1 AND state = 2;
-CREATE INDEX IF NOT EXISTS unpruned ON task(id) WHERE pruned = 0 AND state = 2;
+CREATE INDEX IF NOT EXISTS to_prune ON task(id) WHERE pruned = 1;
 CREATE TABLE IF NOT EXISTS find(
     id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
     reason INTEGER NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, start INTEGER NOT NULL,
@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS quarantine(
 )";
 
 constexpr int schema_version = 1;
+// For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
+constexpr std::int64_t log_copy_patience_ms = 86'400'000;
 constexpr std::size_t most_known_accounts = 20'000;
 
 // The order in which read_task() takes them.
@@ -190,7 +192,10 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
         "INSERT OR IGNORE INTO task(account, kind, state, scan_type, created_ms, log_pending) VALUES(?, ?, 0, ?, ?, ?)")
         .run(account, kind, type, now_ms(), kind == TaskKind::Disinfection);
     if (database_.changed_rows() == 0) return std::nullopt;
-    return database_.last_row();
+    const TaskId id = database_.last_row();
+    statement("UPDATE task SET pruned = 1 WHERE account = ? AND kind = ? AND id < ? AND pruned = 0")
+        .run(account, kind, id);
+    return id;
 }
 
 std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type) {
@@ -290,21 +295,23 @@ std::vector<AccountTask> Ledger::queued_tasks() {
 std::vector<AccountTask> Ledger::tasks_with_pending_log(std::size_t limit) {
     std::vector<AccountTask> tasks;
     statement(ACCOUNT_TASK_QUERY
-              "WHERE log_pending = 1 AND state = 2 AND id = (SELECT max(newer.id) FROM task AS newer "
+              "WHERE log_pending = 1 AND state = 2 AND ended_ms > ? AND id = (SELECT max(newer.id) FROM task AS newer "
               "WHERE newer.account = task.account AND newer.kind = 1) ORDER BY id DESC LIMIT ?")
         .each(
             [&](Row row) {
                 tasks.push_back(read_account_task(row));
                 return true;
             },
-            limit);
+            now_ms() - log_copy_patience_ms, limit);
     return tasks;
 }
 
 void Ledger::begin(TaskId id) {
     write();
     // `mark` is how far it had come: a start that gets no further came to nothing.
-    statement("UPDATE task SET state = 1, starts = starts + 1, mark = max(scanned_files, last_record) WHERE id = ?")
+    statement(
+        "UPDATE task SET state = 1, why = x'', starts = starts + 1, mark = max(scanned_files, last_record) WHERE id = "
+        "?")
         .run(id);
 }
 
@@ -625,13 +632,10 @@ void Ledger::leave_list(AccountId account, const std::string& path) {
 
 bool Ledger::prune() {
     TaskId old = 0;
-    statement(
-        "SELECT id FROM task WHERE pruned = 0 AND state = 2 AND id < (SELECT max(newer.id) FROM task AS newer "
-        "WHERE newer.account = task.account AND newer.kind = task.kind) ORDER BY id LIMIT 1")
-        .each([&](Row row) {
-            old = row.number(0);
-            return false;
-        });
+    statement("SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1").each([&](Row row) {
+        old = row.number(0);
+        return false;
+    });
     if (old == 0) return false;
     write();
     // In small pieces: a list of a million finds must not hold up everybody's polls.
@@ -644,7 +648,7 @@ bool Ledger::prune() {
         statement(sql).run(old);
         deleted += database_.changed_rows();
     }
-    if (deleted == 0) statement("UPDATE task SET pruned = 1, log_pending = 0 WHERE id = ?").run(old);
+    if (deleted == 0) statement("UPDATE task SET pruned = 2, log_pending = 0 WHERE id = ?").run(old);
     return true;
 }
 

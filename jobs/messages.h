@@ -24,7 +24,7 @@ inline constexpr std::size_t longest_virus_name = 256;
 inline constexpr std::size_t most_actions = 500'000;
 inline constexpr std::size_t most_entries = 2'000'000;
 inline constexpr std::size_t longest_jobs_question = 24 * 1024 * 1024;
-// An answer holds at most `answer_budget` bytes of JSON (api.md): jobd counts the bytes of its texts against it.
+// An answer holds at most `answer_budget` bytes of JSON: jobd counts the bytes of its texts against it.
 inline constexpr std::size_t answer_budget = 32 * 1024 * 1024;
 inline constexpr std::size_t longest_jobs_answer = answer_budget + 1024 * 1024;
 
@@ -89,6 +89,7 @@ struct ExtendedAttribute {
     }
 };
 inline constexpr std::size_t most_attribute_bytes = 64 * 1024;
+inline constexpr std::size_t most_attributes = 256;
 
 // What a file has beyond its content: all it takes to put it back as it was. jobd keeps it; the JSON record beside a
 // quarantined file is for the owner's eyes.
@@ -103,11 +104,11 @@ struct FileMetadata {
         wire.number(group);
         wire.number(mode);
         wire.number(atime_ns);
-        wire.list(attributes, 256);
+        wire.list(attributes, most_attributes);
     }
 };
 
-// One record of a disinfection's log (api.md, section 4).
+// One record of a disinfection's log.
 struct Record {
     std::uint64_t id = 0;
     RecordType type = RecordType::Step;

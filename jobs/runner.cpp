@@ -106,7 +106,8 @@ class Runner {
         try {
             walk.list(order.directory, list);
         } catch (const std::system_error& fault) {
-            tell_jobd(WalkFailed{absolute(order.directory) + ": " + fault.what()});
+            const std::string why = absolute(order.directory) + ": " + fault.what();
+            tell_jobd(WalkFailed{why.substr(0, longest_message)});
             return;
         }
         std::uint64_t handed_over = 0;

@@ -27,6 +27,11 @@ struct CloseDirectory {
     void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
 
+// With the slash that tells a directory; the start itself has no name of its own.
+std::string name_of_directory(const std::string& path) {
+    return path.empty() ? path : path + "/";
+}
+
 UnscannedReason reason_of(int error) noexcept {
     if (error == EXDEV) return UnscannedReason::OtherFileSystem;
     return error == ENOENT || error == ENOTDIR || error == ELOOP ? UnscannedReason::Vanished
@@ -107,7 +112,7 @@ void Walk::list_one(const std::string& directory, PathList& list) {
     std::unique_ptr<DIR, CloseDirectory> entries(fd ? ::fdopendir(fd.get()) : nullptr);
     if (!entries) {
         ++progress_.files;
-        told_.unreadable(directory + "/", reason_of(errno));
+        told_.unreadable(name_of_directory(directory), reason_of(errno));
         return;
     }
     const int parent = fd.release();
@@ -124,7 +129,7 @@ void Walk::list_one(const std::string& directory, PathList& list) {
     if (errno != 0) {
         // Not all of it could be listed: whatever is missing has no name but the directory's.
         ++progress_.files;
-        told_.unreadable(directory + "/", UnscannedReason::Unreadable);
+        told_.unreadable(name_of_directory(directory), UnscannedReason::Unreadable);
     }
     // In the order in which the directory names them.
     std::reverse(pending_.begin() + static_cast<std::ptrdiff_t>(before), pending_.end());
