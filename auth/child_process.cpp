@@ -17,8 +17,13 @@ Ending ending_of(int status) noexcept {
 
 }  // namespace
 
-ChildProcess::ChildProcess(pid_t pid)
-    : pid_(pid), pidfd_(static_cast<int>(checked(::syscall(SYS_pidfd_open, pid, 0), "open a child's pidfd"))) {}
+ChildProcess::ChildProcess(pid_t pid) : pid_(pid), pidfd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {
+    if (pidfd_) return;
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    throw_errno("open a child's pidfd", error);
+}
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}

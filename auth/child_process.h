@@ -17,7 +17,7 @@ struct Ending {
 class ChildProcess {
  public:
     ChildProcess() = default;
-    // Takes over `pid`, a child that this process forked and has not reaped.
+    // Takes over `pid`, a child that this process forked and has not reaped. When it cannot, the child is killed.
     explicit ChildProcess(pid_t pid);
     ChildProcess(ChildProcess&& other) noexcept;
     ChildProcess& operator=(ChildProcess&& other) noexcept;

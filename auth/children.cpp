@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "auth/checked.h"
@@ -34,14 +33,7 @@ void die_with_authd() noexcept {
 ChildProcess fork_child(const std::vector<int>& kept, const std::function<void()>& body) {
     authd = ::getpid();
     const pid_t pid = checked(::fork(), "fork a child");
-    if (pid != 0) try {
-            return ChildProcess(pid);
-        } catch (...) {
-            // Without a pidfd nobody would own it.
-            ::kill(pid, SIGKILL);
-            ::waitpid(pid, nullptr, 0);
-            throw;
-        }
+    if (pid != 0) return ChildProcess(pid);
     try {
         reset_signals();
         die_with_authd();
@@ -85,15 +77,6 @@ Children::Reporting Children::take_out(std::uint64_t id) {
     loop_.cancel(child.timer);
     loop_.forget(child.report.get());
     return child;
-}
-
-void Children::abandon(std::uint64_t id) {
-    if (reporting_.contains(id)) bury(take_out(id).process);
-}
-
-void Children::bury(ChildProcess child) {
-    child.kill();
-    await(std::move(child), std::chrono::milliseconds(0));
 }
 
 void Children::await(ChildProcess child, std::chrono::milliseconds grace) {

@@ -32,10 +32,15 @@ class Children {
     // calls `reported`, once; the report is empty when none came. Throws std::system_error.
     std::uint64_t begin(std::vector<int> kept, std::chrono::seconds limit, const Body& body, Reported reported);
     // Kills a child that has not reported. Nothing is called.
-    void abandon(std::uint64_t child);
+    void abandon(std::uint64_t child) {
+        if (reporting_.contains(child)) bury(take_out(child).process);
+    }
 
     // Kills and reaps.
-    void bury(ChildProcess child);
+    void bury(ChildProcess child) {
+        child.kill();
+        await(std::move(child), std::chrono::milliseconds(0));
+    }
     // Reaps; kills what has not ended by itself after `grace`.
     void await(ChildProcess child, std::chrono::milliseconds grace);
 

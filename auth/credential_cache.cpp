@@ -43,19 +43,12 @@ UninheritedKey::~UninheritedKey() {
     ::munmap(page_, page_size);
 }
 
-CredentialCache::CredentialCache(const LocalAccounts& accounts, std::size_t most_entries)
-    : accounts_(accounts), most_entries_(most_entries) {}
-
 CredentialCache::Mac CredentialCache::mac_of(const std::string& user, const Secret& password) const {
     // In two steps, so that the two texts need not be copied into one.
     auto of_user = hmac(key_.bytes(), UninheritedKey::size, user);
     const auto mac = hmac(of_user.data(), of_user.size(), password.reveal());
     ::explicit_bzero(of_user.data(), of_user.size());
     return mac;
-}
-
-bool CredentialCache::lives(const Entry& entry, Deadline now) const {
-    return now < entry.expires && entry.lines == accounts_.lines_of(entry.account.name);
 }
 
 CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac& mac, Deadline now) const {

@@ -35,7 +35,8 @@ class CredentialCache {
     using Mac = std::array<unsigned char, 32>;
     static constexpr std::size_t most_passwords = 4;  // of one name: some accounts have one for each application
 
-    explicit CredentialCache(const LocalAccounts& accounts, std::size_t most_entries = 20'000);
+    explicit CredentialCache(const LocalAccounts& accounts, std::size_t most_entries = 20'000)
+        : accounts_(accounts), most_entries_(most_entries) {}
 
     // Stands for the name and the password together.
     [[nodiscard]] Mac mac_of(const std::string& user, const Secret& password) const;
@@ -58,7 +59,9 @@ class CredentialCache {
         std::optional<LocalAccounts::Lines> lines;
         Deadline expires;
     };
-    [[nodiscard]] bool lives(const Entry& entry, Deadline now) const;
+    [[nodiscard]] bool lives(const Entry& entry, Deadline now) const {
+        return now < entry.expires && entry.lines == accounts_.lines_of(entry.account.name);
+    }
     void make_room(Deadline now);
 
     const LocalAccounts& accounts_;

@@ -37,12 +37,9 @@ void for_each_line(const std::string& file, Take take) {
 LocalAccounts::Stamp LocalAccounts::stamp_of(const std::string& file) {
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) return {};
-    return {static_cast<std::int64_t>(status.st_ino),
-            status.st_size,
-            status.st_mtim.tv_sec,
-            status.st_mtim.tv_nsec,
-            status.st_ctim.tv_sec,
-            status.st_ctim.tv_nsec};
+    const auto nanoseconds = [](const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; };
+    return {static_cast<std::int64_t>(status.st_ino), status.st_size, nanoseconds(status.st_mtim),
+            nanoseconds(status.st_ctim)};
 }
 
 void LocalAccounts::refresh() {
@@ -67,12 +64,6 @@ void LocalAccounts::refresh() {
         accounts_.clear();
         passwd_ = {};
     }
-}
-
-std::optional<LocalAccounts::Lines> LocalAccounts::lines_of(const std::string& name) const {
-    const auto found = accounts_.find(name);
-    if (found == accounts_.end()) return std::nullopt;
-    return found->second;
 }
 
 }  // namespace clamscanner

@@ -36,11 +36,14 @@ class LocalAccounts {
     void refresh();
 
     // What follows is as of the last refresh(). Empty: not a local account.
-    [[nodiscard]] std::optional<Lines> lines_of(const std::string& name) const;
+    [[nodiscard]] std::optional<Lines> lines_of(const std::string& name) const {
+        const auto found = accounts_.find(name);
+        return found != accounts_.end() ? std::optional(found->second) : std::nullopt;
+    }
     [[nodiscard]] bool logins_are_closed() const noexcept { return closed_; }
 
  private:
-    using Stamp = std::array<std::int64_t, 6>;  // what stat() says of the file's content; zeros: there is none
+    using Stamp = std::array<std::int64_t, 4>;  // what stat() says of the file's content; zeros: there is none
     [[nodiscard]] static Stamp stamp_of(const std::string& file);
 
     Files files_;

@@ -112,12 +112,6 @@ void LoginDesk::wait_for_check(const CheckKey& key, Secret password, Question qu
         places(question.known).queue.push_back(key);
     }
     auto& check = found->second;
-    if (question.known && !check.known && !check.under_way) {
-        // Begun by a stranger, wanted by the owner too: it moves to the owners' queue.
-        std::erase(strangers_.queue, key);
-        known_.queue.push_back(key);
-        check.known = true;
-    }
     if (std::find(check.origins.begin(), check.origins.end(), question.origin) == check.origins.end()) {
         check.origins.push_back(question.origin);
         penalties_.begin(question.user, question.origin);
@@ -139,7 +133,6 @@ void LoginDesk::begin_checks() {
 
 void LoginDesk::begin_check(const CheckKey& key) {
     auto& check = checks_.at(key);
-    check.under_way = true;
     ++under_way_;
     if (!check.known) ++strangers_under_way_;
     const auto& first = check.questions.front();

@@ -58,7 +58,6 @@ class LoginDesk {
         std::vector<Question> questions;
         std::vector<std::string> origins;  // each counts once, however often it asks
         bool known = false;                // which queue and which slots are meant for it
-        bool under_way = false;
     };
     // What waits, once for known pairs and once for strangers.
     struct Places {

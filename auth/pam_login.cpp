@@ -14,7 +14,7 @@
 namespace clamscanner {
 namespace {
 
-enum class PamResult { Yes, No, Fault };
+enum class PamResult { Yes = 0, No = 1, Fault = 2 };
 
 class PamTransaction {
  public:
@@ -133,15 +133,9 @@ LoginChecked pam_login(const Config& config, const std::string& user, const Secr
 
 RunnerVerdict pam_account_is_open(const Config& config, const std::string& user) {
     PamTransaction pam(config.login.pam_service, user, nullptr);
-    switch (pam.account_is_open()) {
-        case PamResult::Yes:
-            return RunnerVerdict::Started;
-        case PamResult::No:
-            return RunnerVerdict::Suspended;
-        case PamResult::Fault:
-            break;
-    }
-    return RunnerVerdict::Unavailable;
+    static constexpr RunnerVerdict verdicts[] = {RunnerVerdict::Started, RunnerVerdict::Suspended,
+                                                 RunnerVerdict::Unavailable};
+    return verdicts[static_cast<int>(pam.account_is_open())];
 }
 
 }  // namespace clamscanner

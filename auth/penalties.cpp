@@ -45,10 +45,6 @@ std::uint32_t FailureTable::penalty(const std::string& key, Deadline now) {
     return row.failures.size() + row.under_way >= limit_.failures ? 1 : 0;
 }
 
-void FailureTable::begin(const std::string& key) {
-    ++row_of(key).under_way;
-}
-
 bool FailureTable::end(const std::string& key, bool failed, Deadline now) {
     auto& row = row_of(key);
     if (row.under_way > 0) --row.under_way;
@@ -85,10 +81,6 @@ Penalties::Penalties(const Config& config)
 std::uint32_t Penalties::on_account(const std::string& user, const std::string& origin, bool lately, Deadline now) {
     const auto of_pair = pairs_.penalty(pair_key(user, origin), now);
     return lately ? of_pair : std::max(of_pair, accounts_.penalty(user, now));
-}
-
-std::uint32_t Penalties::on_origin(const std::string& origin, Deadline now) {
-    return origins_.penalty(origin, now);
 }
 
 void Penalties::begin(const std::string& user, const std::string& origin) {

@@ -35,7 +35,7 @@ class FailureTable {
 
     // Seconds until it is worth coming back; 0 when there is no penalty.
     [[nodiscard]] std::uint32_t penalty(const std::string& key, Deadline now);
-    void begin(const std::string& key);
+    void begin(const std::string& key) { ++row_of(key).under_way; }
     // True when this failure brought the penalty on.
     bool end(const std::string& key, bool failed, Deadline now);
 
@@ -63,7 +63,9 @@ class Penalties {
     [[nodiscard]] std::uint32_t on_account(const std::string& user, const std::string& origin, bool lately,
                                            Deadline now);
     // Whether this origin may try anything that is not in the cache.
-    [[nodiscard]] std::uint32_t on_origin(const std::string& origin, Deadline now);
+    [[nodiscard]] std::uint32_t on_origin(const std::string& origin, Deadline now) {
+        return origins_.penalty(origin, now);
+    }
 
     // Around each check of a password. The log hears of a penalty when it begins.
     void begin(const std::string& user, const std::string& origin);

@@ -76,11 +76,6 @@ Transfer send_all(int socket, std::string_view bytes, Deadline deadline) {
     });
 }
 
-Transfer receive_all(int socket, char* bytes, std::size_t size, Deadline deadline) {
-    return transfer(socket, size, POLLIN, deadline,
-                    [&](std::size_t done) { return ::recv(socket, bytes + done, size - done, MSG_DONTWAIT); });
-}
-
 }  // namespace
 
 std::pair<UniqueFd, UniqueFd> socket_pair(int type) {
@@ -171,7 +166,7 @@ Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> 
     throw_errno("send a message");
 }
 
-Got receive_packet(int socket, Packet& packet) {
+Got receive_packet(int socket, Packet& packet, int flags) {
     static thread_local std::vector<char> buffer(largest_packet);
     packet.descriptors.clear();
     iovec part{buffer.data(), buffer.size()};
@@ -181,7 +176,7 @@ Got receive_packet(int socket, Packet& packet) {
     header.msg_iovlen = 1;
     header.msg_control = control;
     header.msg_controllen = sizeof control;
-    const auto got = uninterrupted([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC); });
+    const auto got = uninterrupted([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags); });
     if (got < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;
         if (is_gone(errno)) return Got::PeerGone;
@@ -218,21 +213,21 @@ Transfer write_frame(int socket, std::string_view bytes, Deadline deadline) {
 }
 
 Transfer read_frame(int socket, std::string& bytes, std::size_t limit, Deadline deadline) {
-    char length[4];
-    if (const auto header = receive_all(socket, length, sizeof length, deadline); header != Transfer::Done)
-        return header;
-    const std::size_t size = length_at({length, sizeof length});
-    if (size > limit) throw Malformed("a frame is longer than allowed");
-    // Memory follows the bytes that came, not the length that was announced.
-    bytes.clear();
-    while (bytes.size() < size) {
-        const std::size_t step = std::min<std::size_t>(size - bytes.size(), 1024 * 1024);
-        const std::size_t at = bytes.size();
-        bytes.resize(at + step);
-        if (const auto body = receive_all(socket, bytes.data() + at, step, deadline); body != Transfer::Done)
-            return body;
+    FrameReader reader(limit);
+    for (;;) {
+        // Most frames are not there yet and come in one piece: waited for once, read in one call.
+        if (const auto waited = wait_for(socket, POLLIN, deadline); waited != Transfer::Done) return waited;
+        auto got = reader.read_from(socket);
+        while (got == Got::Packet) {
+            if (auto frame = reader.next()) {
+                if (!reader.empty()) throw Malformed("bytes are left over after a frame");
+                bytes = *std::move(frame);
+                return Transfer::Done;
+            }
+            got = reader.read_from(socket);
+        }
+        if (got == Got::PeerGone) return Transfer::PeerGone;
     }
-    return Transfer::Done;
 }
 
 Got FrameReader::read_from(int socket) {
@@ -254,8 +249,14 @@ std::optional<std::string> FrameReader::next() {
     const std::size_t size = length_at(pending_);
     if (size > limit_) throw Malformed("a frame is longer than allowed");
     if (pending_.size() < 4 + size) return std::nullopt;
-    std::string frame = pending_.substr(4, size);
-    pending_.erase(0, 4 + size);
+    std::string frame;
+    if (pending_.size() == 4 + size) {
+        pending_.erase(0, 4);
+        frame.swap(pending_);
+    } else {
+        frame = pending_.substr(4, size);
+        pending_.erase(0, 4 + size);
+    }
     return frame;
 }
 

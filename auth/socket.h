@@ -84,7 +84,8 @@ enum class Got { Packet, WouldBlock, PeerGone };
 enum class Transfer { Done, PeerGone, TimedOut };
 // For blocking use by a process that serves one peer at a time; the descriptor may be in either mode.
 [[nodiscard]] Transfer write_frame(int socket, std::string_view bytes, Deadline deadline);
-// Throws Malformed when the length announced is over `limit`.
+// For a peer that sends one frame and then waits. Throws Malformed when the length announced is over `limit`, and when
+// anything comes after the frame.
 [[nodiscard]] Transfer read_frame(int socket, std::string& bytes, std::size_t limit, Deadline deadline);
 
 // For an event loop: fed with what is readable, gives the whole frames.
@@ -95,6 +96,8 @@ class FrameReader {
     [[nodiscard]] Got read_from(int socket);
     // The next whole frame, if there is one.
     [[nodiscard]] std::optional<std::string> next();
+    // Nothing is left of what was read.
+    [[nodiscard]] bool empty() const noexcept { return pending_.empty(); }
     // What lies here unread.
     [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
 

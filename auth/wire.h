@@ -29,6 +29,10 @@ struct Malformed : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+inline void wipe(std::vector<char>& bytes) noexcept {
+    if (!bytes.empty()) ::explicit_bzero(bytes.data(), bytes.size());
+}
+
 // The bytes of one message. They may hold a password, so they are wiped.
 class Encoded {
  public:
@@ -37,7 +41,7 @@ class Encoded {
     Encoded& operator=(Encoded&&) noexcept = default;
     Encoded(const Encoded&) = delete;
     Encoded& operator=(const Encoded&) = delete;
-    ~Encoded() { ::explicit_bzero(storage_.data(), storage_.size()); }
+    ~Encoded() { wipe(storage_); }
 
     [[nodiscard]] std::string_view bytes() const noexcept { return {storage_.data(), storage_.size()}; }
 
@@ -82,7 +86,7 @@ class Writer {
         storage_ = {};
         return encoded;
     }
-    ~Writer() { ::explicit_bzero(storage_.data(), storage_.size()); }
+    ~Writer() { wipe(storage_); }
     Writer() { storage_.reserve(256); }
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -104,7 +108,7 @@ class Writer {
         std::vector<char> larger;
         larger.reserve((storage_.size() + more) * 2);
         larger.assign(storage_.begin(), storage_.end());
-        ::explicit_bzero(storage_.data(), storage_.size());
+        wipe(storage_);
         storage_ = std::move(larger);
     }
     std::vector<char> storage_;

@@ -34,14 +34,15 @@ IntakeSeat::IntakeSeat(const Intake& intake)
 
 UniqueFd IntakeSeat::next() const {
     for (;;) {
+        // Waiting comes first: there are more threads than connections, and an accept in vain costs the most.
+        epoll_event event{};
+        checked(uninterrupted([&] { return ::epoll_wait(waiting_.get(), &event, 1, -1); }), "wait for connections");
         const bool stopping = intake_.stopping_;
         if (!stopping || intake_.listener_.is_our_own()) {
             auto connection = accept_from(intake_.listener_.get(), 0);
             if (connection) return connection;
         }
         if (stopping) return {};
-        epoll_event event{};
-        checked(uninterrupted([&] { return ::epoll_wait(waiting_.get(), &event, 1, -1); }), "wait for connections");
     }
 }
 

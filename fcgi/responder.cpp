@@ -103,10 +103,17 @@ class Crew {
     std::vector<std::thread> threads_;
 };
 
+// libfcgi frees the buffers that a password came in without wiping them: so the allocator overwrites what is freed.
+void wipe_what_is_freed() {
+    constexpr int filling = 0x5a;
+    if (::mallopt(M_PERTURB, filling) != 1) throw_errno("have freed memory overwritten", ENOTSUP);
+}
+
 void run(const Config& config) {
-    const auto stop_signal = listen_for_stop_signals();
-    Listener listener(config);
+    wipe_what_is_freed();
+    Listener listener(config);  // first of all that opens a descriptor: it may close what was inherited
     occupy_standard_descriptors();
+    const auto stop_signal = listen_for_stop_signals();
     if (FCGX_Init() != 0) throw_errno("initialise libfcgi", EINVAL);
     Intake intake(listener);
     Crew crew(config, intake, listener.is_on_standard_input() ? threads_on_standard_input : config.responder.threads);

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "auth/checked.h"
 #include "auth/config.h"
@@ -15,6 +17,7 @@
 #include "auth/socket.h"
 #include "handlers/jobs_client.h"
 #include "handlers/router.h"
+#include "handlers/shared_answers.h"
 
 namespace clamscanner {
 namespace {
@@ -25,6 +28,9 @@ constexpr int control = 3;
 constexpr auto request_patience = std::chrono::seconds(5);
 constexpr auto reply_patience = std::chrono::seconds(15);
 
+constexpr std::size_t most_together = 16;
+constexpr std::size_t most_bytes_together = 1024 * 1024;  // of requests, and of replies
+
 void refuse_capabilities() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct sets[2]{};
@@ -34,32 +40,86 @@ void refuse_capabilities() {
     if (any) die("this program must not have any capability");
 }
 
-// Empty when no whole request came.
-std::optional<Reply> reply_to(const Caller& caller, Purpose purpose, int stream) {
+struct Task {
+    Purpose purpose;
+    UniqueFd stream;
+    std::optional<Request> request;  // empty when none came
+    Reply reply;
+};
+
+using Tasks = std::vector<Task>;
+
+// Waits for the first; further ones only if they are there already. None: there will be no more.
+Tasks take_tasks() {
+    Tasks tasks;
+    Packet packet;
+    while (tasks.size() < most_together &&
+           receive_packet(control, packet, tasks.empty() ? 0 : MSG_DONTWAIT) == Got::Packet) {
+        const auto purpose = decode<Serve>(packet.bytes).purpose;
+        tasks.push_back({purpose, packet.only_descriptor(), std::nullopt, {}});
+    }
+    return tasks;
+}
+
+void read_request(Task& task) {
     try {
         std::string frame;
-        if (read_frame(stream, frame, longest_request_frame, Clock::now() + request_patience) != Transfer::Done)
-            return std::nullopt;
-        return answer_request(caller, purpose, decode<Request>(frame));
+        const auto deadline = Clock::now() + request_patience;
+        if (read_frame(task.stream.get(), frame, longest_request_frame, deadline) == Transfer::Done)
+            task.request = decode<Request>(frame);
     } catch (const Malformed& fault) {
         log_line(Severity::Warning, std::string("a responder sent no request: ") + fault.what());
-        return std::nullopt;
     }
 }
 
-void serve(const Caller& caller, Purpose purpose, int stream) {
-    const auto reply = reply_to(caller, purpose, stream);
-    // authd first: what this account may have under way is free again before its client can ask the next question.
-    if (send_message(control, Served{}) != Sent::Yes || !reply) return;
-    static_cast<void>(write_frame(stream, encode(*reply).bytes(), Clock::now() + reply_patience));
+// Reads as many requests as may be held at a time.
+std::size_t read_requests(std::span<Task> tasks) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
+        read_request(tasks[count]);
+        if (tasks[count].request) bytes += tasks[count].request->body.size();
+    }
+    return count;
 }
 
-void serve_until_closed(const Caller& caller) {
-    Packet packet;
-    while (receive_packet(control, packet) == Got::Packet) {
-        const auto purpose = decode<Serve>(packet.bytes).purpose;
-        const auto stream = packet.only_descriptor();
-        serve(caller, purpose, stream.get());
+void send_replies(std::span<Task> tasks) {
+    // authd first: what this account may have under way is free again before its client can ask the next question.
+    if (send_message(control, Served{static_cast<std::uint32_t>(tasks.size())}) != Sent::Yes) return;
+    for (auto& task : tasks) {
+        if (task.request)
+            static_cast<void>(
+                write_frame(task.stream.get(), encode(task.reply).bytes(), Clock::now() + reply_patience));
+        task = {};
+    }
+}
+
+// Answers as many of them as have replies that may be held at a time.
+std::size_t answer_requests(const Caller& caller, std::span<Task> tasks) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
+        auto& task = tasks[count];
+        if (task.request) task.reply = answer_request(caller, task.purpose, *task.request);
+        bytes += task.reply.body.size();
+    }
+    return count;
+}
+
+void serve_until_closed(const Config& config, const std::string& home) {
+    JobsClient jobs(config.jobs_socket());
+    SharedAnswers shared(jobs);
+    for (;;) {
+        auto tasks = take_tasks();
+        if (tasks.empty()) return;
+        for (std::span<Task> rest(tasks); !rest.empty();) {
+            auto read = rest.first(read_requests(rest));
+            rest = rest.subspan(read.size());
+            shared.forget();
+            while (!read.empty()) {
+                const auto answered = answer_requests({config, home, shared}, read);
+                send_replies(read.first(answered));
+                read = read.subspan(answered);
+            }
+        }
     }
 }
 
@@ -83,8 +143,7 @@ int main(int argc, char** argv) {
         const auto config = read_config(config_file);
         const auto home = home_given();
         set_blocking(control, true);
-        JobsClient jobs(config.jobs_socket());
-        serve_until_closed({config, home, jobs});
+        serve_until_closed(config, home);
         return 0;
     } catch (const std::exception& fault) {
         die(fault.what());

@@ -1,11 +1,17 @@
 #include "handlers/json_writer.h"
 
+#include <algorithm>
+
 #include "handlers/json_text.h"
 
 namespace clamscanner {
 namespace {
 
 constexpr char hex_digits[] = "0123456789abcdef";
+
+bool is_plain(char c) noexcept {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
 
 // As RapidJSON's writer does it for valid UTF-8, and \udcXX for each byte that is not. RapidJSON's own writers copy
 // such a byte as it is, or stop.
@@ -35,11 +41,12 @@ std::string escaped(std::string_view bytes) {
 }  // namespace
 
 void JsonWriter::text(std::string_view bytes) {
-    if (is_utf8(bytes)) {
+    if (std::ranges::all_of(bytes, is_plain)) {
+        writer_.plain_text(bytes);
+    } else if (is_utf8(bytes)) {
         writer_.String(bytes.data(), static_cast<rapidjson::SizeType>(bytes.size()));
     } else {
-        const auto value = escaped(bytes);
-        writer_.RawValue(value.data(), value.size(), rapidjson::kStringType);
+        writer_.raw(escaped(bytes), rapidjson::kStringType);
     }
 }
 

@@ -18,6 +18,24 @@ struct StringOutput {
     void Flush() {}
 };
 
+// RapidJSON's writer, which gives out single characters, and takes longer pieces where they need no escaping.
+class StringWriter : public rapidjson::Writer<StringOutput> {
+ public:
+    using Writer::Writer;
+    void raw(std::string_view value, rapidjson::Type type) {
+        Prefix(type);
+        os_->text += value;
+        EndValue(true);
+    }
+    void plain_text(std::string_view text) {
+        Prefix(rapidjson::kStringType);
+        os_->text += '"';
+        os_->text += text;
+        os_->text += '"';
+        EndValue(true);
+    }
+};
+
 // Appends one JSON value to a string. Keys must be given in the order in which they are to stand.
 class JsonWriter {
  public:
@@ -27,13 +45,13 @@ class JsonWriter {
     void end_object() { writer_.EndObject(); }
     void begin_array() { writer_.StartArray(); }
     void end_array() { writer_.EndArray(); }
-    void key(std::string_view name) { writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); }
+    void key(std::string_view name) { text(name); }
     void number(std::uint64_t value) { writer_.Uint64(value); }
     void null() { writer_.Null(); }
     // Any bytes, by the rule of json_text.h.
     void text(std::string_view bytes);
     // A value that is JSON already.
-    void json(std::string_view value) { writer_.RawValue(value.data(), value.size(), rapidjson::kObjectType); }
+    void json(std::string_view value) { writer_.raw(value, rapidjson::kObjectType); }
 
     void texts(const std::vector<std::string>& items) {
         begin_array();
@@ -59,7 +77,7 @@ class JsonWriter {
 
  private:
     StringOutput output_;
-    rapidjson::Writer<StringOutput> writer_;
+    StringWriter writer_;
 };
 
 }  // namespace clamscanner

@@ -237,8 +237,18 @@ class Stopped(BaseException):
     """SIGTERM or SIGINT came."""
 
 
-def stop(number, frame):
-    raise Stopped
+class StopOnce:
+    """The first signal ends the work; those that follow must not end the cleaning up."""
+
+    def __init__(self):
+        self._stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number, frame):
+        if not self._stopping:
+            self._stopping = True
+            raise Stopped
 
 
 def main():
@@ -246,8 +256,7 @@ def main():
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--serve", action="store_true")
     given = options.parse_args()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    StopOnce()
     try:
         with Service(port=given.port, tell=progress_note) as service:
             account = service.add_account()

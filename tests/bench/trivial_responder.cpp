@@ -27,9 +27,10 @@ int main(int argc, char** argv) {
     FCGX_Init();
     const int listener = FCGX_OpenSocket(argv[1], 512);
     if (listener < 0 || ::chmod(argv[1], 0660) != 0) return 71;
-    const std::string reply = "Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-                              "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n" +
-                              std::string(std::stoul(argv[3]), ' ');
+    const std::string reply =
+        "Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n" +
+        std::string(std::stoul(argv[3]), ' ');
     std::vector<std::jthread> threads;
     for (int i = std::atoi(argv[2]); i > 0; --i) threads.emplace_back(answer_for_ever, listener, std::cref(reply));
 }

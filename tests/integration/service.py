@@ -8,6 +8,7 @@ and a PAM service file. All of it goes away at the end; what a killed predecesso
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -177,9 +178,14 @@ class Service:
                 visit(process.pid, os.getpid(), status["Uid"], 0)
         return [process for process in found if program in (None, process.program)]
 
-    def show_log(self, lines=80):
+    def faults_logged(self):
+        """Lines by which a program says that it is broken: what a sanitizer found, or what cannot be."""
+        with open(self.path("programs.log"), encoding="utf-8", errors="replace") as file:
+            return [line for line in file if re.search(r"Sanitizer|runtime error:|: panic: ", line)]
+
+    def show_log(self):
         """What the programs said last, for whoever reads why a test failed."""
-        for name in ("programs.log", "nginx/error.log"):
+        for name, lines in (("programs.log", 80), ("nginx/error.log", 10)):
             try:
                 with open(self.path(name), encoding="utf-8", errors="replace") as file:
                     said = file.readlines()[-lines:]
@@ -200,7 +206,14 @@ class Service:
     def wait_until_it_serves(self, account, seconds=60):
         """A first login and a first answer, so that what comes next is measured or killed warm."""
         client = self.client(account)
-        wait_until(lambda: client.ask("get_scan_status").status == 200, seconds, "a first answer")
+
+        def answered():
+            for name, process in self.running.items():
+                if process.poll() is not None:
+                    raise RuntimeError(f"{name} ended by itself (status {process.returncode})")
+            return client.ask("get_scan_status").status == 200
+
+        wait_until(answered, seconds, "a first answer")
 
     # ---- Places ----------------------------------------------------------------------------------------------------
 

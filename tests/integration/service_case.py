@@ -22,6 +22,13 @@ class ServiceCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.service = cls.enterClassContext(Service(config=cls.config, nginx_more=cls.nginx_more))
+        cls.addClassCleanup(cls.check_that_no_program_broke)
+
+    @classmethod
+    def check_that_no_program_broke(cls):
+        if faults := cls.service.faults_logged():
+            cls.service.show_log()
+            raise AssertionError("a program broke: " + "".join(faults[:5]))
 
     def run(self, result=None):
         before = len(result.failures) + len(result.errors)

@@ -274,20 +274,6 @@ BOOST_AUTO_TEST_CASE(delayed_failures_hold_their_places) {
     BOOST_TEST(!is(ask("u7", "x", "203.0.113.7"), LoginVerdict::Saturated));
 }
 
-BOOST_AUTO_TEST_CASE(an_owners_login_takes_over_the_identical_one_of_a_stranger) {
-    config.login.pam_processes = 2;
-    log_in("bob", "right");
-    log_in("carol", "other");
-    ask("u1", "x", "203.0.113.1");                           // the strangers' one slot
-    const auto stranger = ask("bob", "new", "203.0.113.2");  // waits
-    const auto owner = ask("bob", "new");
-    BOOST_REQUIRE(checks.size() == 4U);
-    BOOST_TEST(checks[3].password == "new");
-    finish(3, LoginVerdict::Welcome);
-    BOOST_TEST(is(owner, LoginVerdict::Welcome));
-    BOOST_TEST(is(stranger, LoginVerdict::Welcome));
-}
-
 BOOST_AUTO_TEST_CASE(a_check_that_cannot_begin_is_a_fault_of_ours) {
     checks_fail_to_begin = true;
     const auto index = ask("bob", "right");
