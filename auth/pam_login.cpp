@@ -107,6 +107,14 @@ bool has_home(const Account& account) {
     return errno != ENOENT && errno != ENOTDIR;
 }
 
+// Null when nothing speaks against it.
+const char* why_forbidden(const PamTransaction& pam, PamResult open, const Config& config, Account& account) {
+    if (open == PamResult::No) return "PAM says that the account is locked, expired or closed";
+    if (!find_account(pam.user(), account)) return "the name service does not know the account";
+    if (!is_served(account, config.login.uid_floor)) return "its uid is below the floor";
+    return has_home(account) ? nullptr : "it has no home directory";
+}
+
 }  // namespace
 
 LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
@@ -122,10 +130,11 @@ LoginChecked pam_login(const Config& config, const std::string& user, const Secr
     const auto open = pam.account_is_open();
     if (open == PamResult::Fault) return checked;
     checked.verdict = LoginVerdict::Forbidden;
-    if (open == PamResult::No) return checked;
-    if (!find_account(pam.user(), checked.account) || !is_served(checked.account, config.login.uid_floor) ||
-        !has_home(checked.account))
+    if (const char* why = why_forbidden(pam, open, config, checked.account)) {
+        // The client hears no reason; the administrator needs one.
+        log_line(Severity::Info, printable(user) + " gave the right password and is refused: " + why);
         return checked;
+    }
     checked.one_prompt = pam.hidden_prompts() == 1;
     checked.verdict = LoginVerdict::Welcome;
     return checked;
