@@ -105,8 +105,10 @@ class Crew {
 
 // libfcgi frees the buffers that a password came in without wiping them: so the allocator overwrites what is freed.
 void wipe_what_is_freed() {
+#ifndef CLAMSCANNER_SANITIZED  // a sanitizer's allocator has no such option
     constexpr int filling = 0x5a;
     if (::mallopt(M_PERTURB, filling) != 1) throw_errno("have freed memory overwritten", ENOTSUP);
+#endif
 }
 
 void run(const Config& config) {

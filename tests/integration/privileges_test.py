@@ -81,17 +81,26 @@ class Privileges(ServiceCase):
 
     def setUp(self):
         self.client = self.service.client(self.account)
-        self.client.call("start_scan", {"scan_type": "home"})
-        self.addCleanup(self.client.finish_scan)
-        # Held in the middle of its work, so that nothing ends while it is looked at.
-        self.runner = wait_until(lambda: self.runners(), 30, "a runner")[0]
-        self.hold(self.runner.pid)
-        wait_until(lambda: len(self.engine_processes()) >= 3, 30, "the engine's workers")
+        while not self.hold_a_job():
+            self.client.finish_scan()
         self.agent = self.service.processes("clamscanner-agent")[0]
 
-    def hold(self, pid):
-        os.kill(pid, signal.SIGSTOP)
-        self.addCleanup(os.kill, pid, signal.SIGCONT)
+    def hold_a_job(self):
+        """Starts a scan and stops it in the middle of its work, so that nothing ends while it is looked at. False when it
+        was over before it could be stopped."""
+        self.client.call("start_scan", {"scan_type": "home"})
+        self.runner = wait_until(lambda: self.runners(), 30, "a runner")[0]
+        try:
+            os.kill(self.runner.pid, signal.SIGSTOP)
+            wait_until(lambda: len(self.engine_processes()) >= 4, 3, "the engine's workers")
+        except ProcessLookupError:
+            return False
+        except TimeoutError:
+            os.kill(self.runner.pid, signal.SIGCONT)
+            return False
+        self.addCleanup(self.client.finish_scan)
+        self.addCleanup(os.kill, self.runner.pid, signal.SIGCONT)
+        return True
 
     def runners(self):
         return self.service.processes("clamscanner-runner")

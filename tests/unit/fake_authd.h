@@ -1,18 +1,10 @@
 // authd and an agent behind it, as a test wants them: our own messages on real sockets.
 #pragma once
 
-#include <poll.h>
-#include <sys/eventfd.h>
+#include <atomic>
 
-#include <functional>
-#include <list>
-#include <mutex>
-#include <optional>
-#include <thread>
-
-#include "auth/checked.h"
 #include "auth/messages.h"
-#include "auth/socket.h"
+#include "fake_daemon.h"
 #include "handlers/messages.h"
 
 namespace clamscanner {
@@ -26,45 +18,22 @@ class FakeAuthd {
     FakeAuthd(const std::string& path, AnswerLogin answer_login, AnswerRequest answer_request)
         : answer_login_(std::move(answer_login)),
           answer_request_(std::move(answer_request)),
-          listener_(listen_at(path, SOCK_SEQPACKET, 0666)),
-          stop_(checked(::eventfd(0, EFD_CLOEXEC), "make a stop signal")),
-          accepting_([this] { accept_until_stopped(); }) {}
-    FakeAuthd(const FakeAuthd&) = delete;
-    FakeAuthd& operator=(const FakeAuthd&) = delete;
-    ~FakeAuthd() {
-        ::eventfd_write(stop_.get(), 1);
-        accepting_.join();
-        for (auto& conversation : conversations_) conversation.join();
-    }
+          daemon_(path, SOCK_SEQPACKET, [this](int peer) { return converse(peer); }) {}
 
     [[nodiscard]] int logins() const noexcept { return logins_; }
 
  private:
-    // False when it is to stop.
-    [[nodiscard]] bool wait_for(int fd) const {
-        pollfd waiting[] = {{fd, POLLIN, 0}, {stop_.get(), POLLIN, 0}};
-        while (::poll(waiting, 2, -1) < 0) {
-        }
-        return waiting[1].revents == 0;
-    }
-    void accept_until_stopped() {
-        while (wait_for(listener_.get()))
-            conversations_.emplace_back([this, peer = accept_from(listener_.get(), 0)] { converse(peer.get()); });
-    }
-    void converse(int peer) {
+    [[nodiscard]] bool converse(int peer) {
         Packet packet;
-        while (wait_for(peer) && receive_packet(peer, packet) == Got::Packet) {
-            ++logins_;
-            const auto answer = answer_login_(decode<Login>(packet.bytes));
-            if (answer.verdict != LoginVerdict::Welcome) {
-                static_cast<void>(send_message(peer, answer));
-                continue;
-            }
-            auto [ours, theirs] = socket_pair(SOCK_STREAM);
-            static_cast<void>(send_message(peer, answer, {theirs.get()}));
-            theirs.reset();
-            serve(ours.get());
-        }
+        if (receive_packet(peer, packet) != Got::Packet) return false;
+        ++logins_;
+        const auto answer = answer_login_(decode<Login>(packet.bytes));
+        if (answer.verdict != LoginVerdict::Welcome) return send_message(peer, answer) == Sent::Yes;
+        auto [ours, theirs] = socket_pair(SOCK_STREAM);
+        if (send_message(peer, answer, {theirs.get()}) != Sent::Yes) return false;
+        theirs.reset();
+        serve(ours.get());
+        return true;
     }
     void serve(int stream) const {
         std::string frame;
@@ -74,11 +43,8 @@ class FakeAuthd {
 
     AnswerLogin answer_login_;
     AnswerRequest answer_request_;
-    UniqueFd listener_;
-    UniqueFd stop_;
     std::atomic<int> logins_ = 0;
-    std::list<std::thread> conversations_;
-    std::thread accepting_;
+    FakeDaemon daemon_;
 };
 
 }  // namespace clamscanner

@@ -139,8 +139,6 @@ BOOST_AUTO_TEST_CASE(without_credentials_authd_is_not_asked) {
 }
 
 BOOST_AUTO_TEST_CASE(each_verdict_has_its_answer) {
-    LoginAnswer verdict;
-    start_authd([&](const Login&) { return verdict; });
     start_responder();
     struct Expected {
         LoginAnswer verdict;
@@ -156,7 +154,7 @@ BOOST_AUTO_TEST_CASE(each_verdict_has_its_answer) {
         {{LoginVerdict::Unavailable, 0}, 503, "Retry-After: 2\r\n"},
     };
     for (const auto& one : expected) {
-        verdict = one.verdict;
+        start_authd([verdict = one.verdict](const Login&) { return verdict; });
         const auto answer = ask(request_for("/ClamScanner/get_scan_status"));
         BOOST_TEST(answer.status == one.status);
         BOOST_TEST(holds(answer.header, one.header));
@@ -283,7 +281,7 @@ BOOST_AUTO_TEST_CASE(a_head_request_gets_the_header_alone) {
 
 BOOST_AUTO_TEST_CASE(a_long_reply_comes_whole) {
     const std::string body(5 * 1024 * 1024 + 7, 'x');
-    start_authd(welcome, [&](const Request&, int stream) { reply_with(stream, {200, "", body}); });
+    start_authd(welcome, [body](const Request&, int stream) { reply_with(stream, {200, "", body}); });
     start_responder();
     const auto answer = ask(request_for("/ClamScanner/get_scan_status"));
     BOOST_TEST(answer.ended);
@@ -299,15 +297,13 @@ BOOST_AUTO_TEST_CASE(an_agents_status_and_allow_are_passed_on) {
 }
 
 BOOST_AUTO_TEST_CASE(an_agent_that_gives_no_proper_reply_is_503_with_a_reference) {
-    std::function<void(int)> misbehave;
-    start_authd(welcome, [&](const Request&, int stream) { misbehave(stream); });
     start_responder();
     const auto deadline = Clock::now() + std::chrono::seconds(20);
     const std::function<void(int)> ways[] = {
         [](int) {},  // killed
-        [&](int stream) { static_cast<void>(write_frame(stream, "nonsense", deadline)); },
-        [&](int stream) { static_cast<void>(::send(stream, "\xff\xff\xff\xff", 4, MSG_NOSIGNAL)); },
-        [&](int stream) { static_cast<void>(write_frame(stream, encode(Request{}).bytes(), deadline)); },
+        [=](int stream) { static_cast<void>(write_frame(stream, "nonsense", deadline)); },
+        [](int stream) { static_cast<void>(::send(stream, "\xff\xff\xff\xff", 4, MSG_NOSIGNAL)); },
+        [=](int stream) { static_cast<void>(write_frame(stream, encode(Request{}).bytes(), deadline)); },
         [](int stream) {
             reply_with(stream, {401, "", "{}"});
         },
@@ -323,7 +319,7 @@ BOOST_AUTO_TEST_CASE(an_agent_that_gives_no_proper_reply_is_503_with_a_reference
         },
     };
     for (const auto& way : ways) {
-        misbehave = way;
+        start_authd(welcome, [way](const Request&, int stream) { way(stream); });
         const auto answer = ask(request_for("/ClamScanner/get_scan_status"));
         BOOST_TEST(answer.status == 503);
         BOOST_TEST(holds(answer.body, "(reference "));
