@@ -81,8 +81,10 @@ std::optional<BasicCredentials> take_credentials(WebRequest& web) {
 
 }  // namespace
 
-Gate::Gate(const Config& config)
-    : config_(config), logins_(config.login_socket(), std::chrono::seconds(config.login.pam_seconds) + login_margin) {}
+Gate::Gate(const Config& config, LongBodies& long_bodies)
+    : config_(config),
+      long_bodies_(long_bodies),
+      logins_(config.login_socket(), std::chrono::seconds(config.login.pam_seconds) + login_margin) {}
 
 Response Gate::answer(WebRequest& web) {
     auto request = request_of(web);
@@ -99,7 +101,7 @@ Response Gate::answer(WebRequest& web) {
 
 Response Gate::pass(WebRequest& web, const Function* function, Request& request) {
     auto credentials = take_credentials(web);
-    read_body(web, function, request);
+    const auto place = read_body(web, function, request);
     check_limits(request);
     if (!credentials) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
@@ -107,19 +109,25 @@ Response Gate::pass(WebRequest& web, const Function* function, Request& request)
     return ask_agent_for(agent, request);
 }
 
-void Gate::read_body(WebRequest& web, const Function* function, Request& request) const {
-    const auto limit = function != nullptr && function->long_body ? config_.responder.max_disinfect_body_bytes
-                                                                  : config_.responder.max_body_bytes;
-    switch (web.read_body(limit, request.body)) {
+std::optional<LongBodies::Place> Gate::read_body(WebRequest& web, const Function* function, Request& request) const {
+    const auto& limits = config_.responder;
+    const bool may_be_long = function != nullptr && function->long_body;
+    const bool is_long = may_be_long && web.announced_length().value_or(0) > limits.max_body_bytes;
+    auto place = is_long ? long_bodies_.take() : std::nullopt;
+    switch (web.read_body(place ? limits.max_disinfect_body_bytes : limits.max_body_bytes, request.body)) {
         case BodyState::Whole:
-            return;
+            return place;
         case BodyState::TooLong:
-            throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
+            break;
         case BodyState::WrongLength:
             throw Refusal(400, "The body is not as long as it was said to be.");
         case BodyState::Late:
             throw Refusal(408, "The request did not arrive in time.");
     }
+    const auto limit = may_be_long ? limits.max_disinfect_body_bytes : limits.max_body_bytes;
+    if (is_long && web.announced_length().value_or(0) <= limit)
+        throw Refusal(503, "Too many large requests are under way. Try again in a moment.", "", soon);
+    throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
 }
 
 UniqueFd Gate::log_in(BasicCredentials credentials, const Request& request) {

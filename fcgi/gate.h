@@ -5,6 +5,7 @@
 #include "auth/config.h"
 #include "fcgi/basic_credentials.h"
 #include "fcgi/login_client.h"
+#include "fcgi/long_bodies.h"
 #include "fcgi/web_request.h"
 #include "handlers/functions.h"
 #include "handlers/messages.h"
@@ -13,17 +14,21 @@ namespace clamscanner {
 
 class Gate {
  public:
-    explicit Gate(const Config& config);
+    // `long_bodies` is shared by all gates.
+    Gate(const Config& config, LongBodies& long_bodies);
 
     [[nodiscard]] Response answer(WebRequest& web);
 
  private:
     [[nodiscard]] Response pass(WebRequest& web, const Function* function, Request& request);
-    void read_body(WebRequest& web, const Function* function, Request& request) const;
+    // What it returns is kept as long as the body is.
+    [[nodiscard]] std::optional<LongBodies::Place> read_body(WebRequest& web, const Function* function,
+                                                             Request& request) const;
     [[nodiscard]] UniqueFd log_in(BasicCredentials credentials, const Request& request);
     [[nodiscard]] Response ask_agent_for(const UniqueFd& agent, const Request& request) const;
 
     const Config& config_;
+    LongBodies& long_bodies_;
     LoginClient logins_;
 };
 

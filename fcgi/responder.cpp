@@ -22,6 +22,7 @@ namespace clamscanner {
 namespace {
 
 constexpr std::size_t threads_on_standard_input = 2;  // mod_fcgid gives a process one request at a time
+constexpr std::size_t threads_for_a_long_body = 8;    // of so many, one may be busy with one
 constexpr auto stop_patience = std::chrono::seconds(25);
 constexpr auto watch_interval = std::chrono::milliseconds(500);
 constexpr auto fault_pause = std::chrono::milliseconds(100);
@@ -33,9 +34,9 @@ void serve(WebRequest& web, Gate& gate, const Config& config, UniqueFd connectio
 }
 
 // What each thread does.
-void serve_until_stopped(const Config& config, const Intake& intake, Watch& watch) {
+void serve_until_stopped(const Config& config, const Intake& intake, LongBodies& long_bodies, Watch& watch) {
     const IntakeSeat seat(intake);
-    Gate gate(config);
+    Gate gate(config, long_bodies);
     WebRequest web(watch, std::chrono::seconds(config.responder.read_seconds));
     for (;;) {
         try {
@@ -65,10 +66,12 @@ UniqueFd listen_for_stop_signals() {
 class Crew {
  public:
     Crew(const Config& config, const Intake& intake, std::size_t size)
-        : watchdog_(size), ended_(checked(::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), "count the threads that ended")) {
+        : long_bodies_(static_cast<std::ptrdiff_t>(std::max<std::size_t>(size / threads_for_a_long_body, 1))),
+          watchdog_(size),
+          ended_(checked(::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), "count the threads that ended")) {
         for (auto& watch : watchdog_)
             threads_.emplace_back([this, &config, &intake, &watch] {
-                serve_until_stopped(config, intake, watch);
+                serve_until_stopped(config, intake, long_bodies_, watch);
                 ::eventfd_write(ended_.get(), 1);
             });
     }
@@ -98,6 +101,7 @@ class Crew {
     }
 
  private:
+    LongBodies long_bodies_;
     Watchdog watchdog_;
     UniqueFd ended_;
     std::vector<std::thread> threads_;

@@ -16,15 +16,6 @@ constexpr std::size_t most_drained = 32 * 1024 * 1024;
 constexpr std::size_t chunk_size = 64 * 1024;
 constexpr auto write_patience = std::chrono::seconds(60);
 
-// Empty when CONTENT_LENGTH is no number; 0 when there is none.
-std::optional<std::size_t> length_in(std::string_view text) {
-    std::size_t length = 0;
-    if (text.empty()) return length;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return length;
-}
-
 }  // namespace
 
 WebRequest::WebRequest(Watch& watch, std::chrono::seconds read_seconds) : watch_(watch), read_seconds_(read_seconds) {
@@ -64,8 +55,17 @@ void WebRequest::wipe_parameter(const char* name) {
     if (char* value = FCGX_GetParam(name, request_.envp); value != nullptr) ::explicit_bzero(value, ::strlen(value));
 }
 
+std::optional<std::size_t> WebRequest::announced_length() const {
+    const auto text = parameter("CONTENT_LENGTH");
+    std::size_t length = 0;
+    if (text.empty()) return length;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return length;
+}
+
 BodyState WebRequest::read_body(std::size_t limit, std::string& body) {
-    const auto announced = length_in(parameter("CONTENT_LENGTH"));
+    const auto announced = announced_length();
     const std::size_t wanted = announced && *announced <= limit ? *announced : 0;
     // Memory follows the bytes that came, not the length that was announced.
     while (body.size() < wanted) {

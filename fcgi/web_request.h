@@ -33,6 +33,9 @@ class WebRequest {
     // Overwrites the value where libfcgi keeps it.
     void wipe_parameter(const char* name);
 
+    // By the web server's word: 0 when it says nothing, empty when what it says is no number.
+    [[nodiscard]] std::optional<std::size_t> announced_length() const;
+
     // Reads the body to its end, keeping what is allowed, so that the client gets to read the answer.
     [[nodiscard]] BodyState read_body(std::size_t limit, std::string& body);
 

@@ -38,7 +38,7 @@ done
 fuzz() {
     local build=$root/build-fuzz failed=0 target name
     "$root/tests/packages.sh" build test fuzz
-    "$root/tests/build.sh" "$build" all -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    "$root/tests/build.sh" "$build" fuzz_targets -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo \
         -DFUZZING=ON -DSANITIZE=address,undefined
     for target in "$build"/tests/*_fuzz; do
         name=$(basename "$target" _fuzz)

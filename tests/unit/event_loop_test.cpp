@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 #include "run_until.h"
@@ -64,8 +65,11 @@ BOOST_AUTO_TEST_CASE(a_handler_may_forget_itself_and_others_of_the_same_round) {
 
 BOOST_AUTO_TEST_CASE(an_event_of_a_closed_descriptor_does_not_reach_the_next_with_its_number) {
     EventLoop loop;
-    auto [first, first_peer] = socket_pair(SOCK_SEQPACKET);
-    auto [second, second_peer] = socket_pair(SOCK_SEQPACKET);
+    auto pairs = std::array{socket_pair(SOCK_SEQPACKET), socket_pair(SOCK_SEQPACKET)};
+    auto& first = pairs[0].first;
+    auto& first_peer = pairs[0].second;
+    auto& second = pairs[1].first;
+    auto& second_peer = pairs[1].second;
     BOOST_REQUIRE((send_packet(first_peer.get(), "x") == Sent::Yes));
     BOOST_REQUIRE((send_packet(second_peer.get(), "x") == Sent::Yes));
     UniqueFd replacement;

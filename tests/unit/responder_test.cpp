@@ -203,6 +203,32 @@ BOOST_AUTO_TEST_CASE(a_body_over_the_cap_is_read_to_its_end_and_refused) {
     BOOST_TEST(ask(request_for("/ClamScanner/disinfect_files", "POST"), three_mebibytes).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(only_so_many_long_bodies_are_held_at_a_time) {
+    std::promise<void> under_way;
+    std::promise<void> go_on;
+    std::atomic<bool> first = true;
+    start_authd([&](const Login&) {
+        if (first.exchange(false)) {
+            under_way.set_value();
+            go_on.get_future().wait();
+        }
+        return LoginAnswer{LoginVerdict::Welcome, 0};
+    });
+    start_responder();
+    const std::string long_body(3 * 1024 * 1024, 'x');
+    const auto parameters = request_for("/ClamScanner/disinfect_files", "POST");
+    auto one = std::async(std::launch::async, [&] { return ask(parameters, long_body); });
+    under_way.get_future().wait();
+    const auto another = ask(parameters, long_body);
+    BOOST_TEST(another.status == 503);
+    BOOST_TEST(holds(another.header, "Retry-After: 2\r\n"));
+    BOOST_TEST(ask(parameters, "short").status == 200);
+    BOOST_TEST(ask(parameters, std::string(17 * 1024 * 1024, 'x')).status == 413);
+    go_on.set_value();
+    BOOST_TEST(one.get().status == 200);
+    BOOST_TEST(ask(parameters, long_body).status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(a_body_of_another_length_than_announced_is_refused) {
     start_authd();
     start_responder();
