@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -45,8 +46,8 @@ void serve_until_stopped(const Config& config, const Intake& intake, LongBodies&
             serve(web, gate, config, std::move(connection));
         } catch (const std::exception& fault) {
             log_line(Severity::Error, fault.what());
-            std::this_thread::sleep_for(
-                fault_pause);  // out of descriptors, most likely: trying at once changes nothing
+            // Out of descriptors, most likely: trying again at once would change nothing.
+            std::this_thread::sleep_for(fault_pause);
         }
     }
 }
