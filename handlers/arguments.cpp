@@ -24,13 +24,9 @@ constexpr BodyReader body_readers[] = {
     {"multipart/form-data", read_multipart},
 };
 
-std::string decoded(std::string_view encoded, std::string_view what) {
-    auto text = percent_decoded(encoded, Plus::IsSpace);
-    if (!text)
-        throw Refusal(200,
-                      std::string(what) + " " + quoted(encoded) +
-                          " is not percent-encoded as it should be: a percent sign needs two hex digits after it.");
-    return *std::move(text);
+[[noreturn]] void refuse_encoding(std::string_view what) {
+    throw Refusal(200, std::string(what) +
+                           " is not percent-encoded as it should be: a percent sign needs two hex digits after it.");
 }
 
 }  // namespace
@@ -68,9 +64,11 @@ void read_form(std::string_view encoded, Arguments& arguments) {
         encoded.remove_prefix(std::min(end + 1, encoded.size()));
         if (pair.empty()) continue;
         const auto equals = std::min(pair.find('='), pair.size());
-        auto name = decoded(pair.substr(0, equals), "The argument name");
-        auto value = decoded(pair.substr(std::min(equals + 1, pair.size())), "The value of " + quoted(name) + ",");
-        arguments.add(std::move(name), {ArgumentForm::Text, std::move(value)});
+        auto name = percent_decoded(pair.substr(0, equals), Plus::IsSpace);
+        if (!name) refuse_encoding("The argument name " + quoted(pair.substr(0, equals)));
+        auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), Plus::IsSpace);
+        if (!value) refuse_encoding("The value of the argument " + quoted(*name));
+        arguments.add(*std::move(name), {ArgumentForm::Text, *std::move(value)});
     }
 }
 

@@ -11,6 +11,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 
+from client import wait_until  # noqa: E402
 from nginx_front import SNIPPET  # noqa: E402
 from service import Service  # noqa: E402
 
@@ -76,6 +77,7 @@ def main():
         client.scan()
         status = client.ask("get_scan_status").body
         start_trivial_responder(service, len(status))
+        wait_until(lambda: client.send("GET", "/trivial").status == 200, 10, "the trivial responder")
         polls = alternate(client, {"trivial": "/trivial", "status": "/execute/ClamScanner/get_scan_status"})
 
         newest = "/execute/ClamScanner/check_disinfection_status?last_id="
