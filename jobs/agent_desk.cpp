@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 // For a question to arrive whole, and for its answer to be taken.
 constexpr auto peer_time_limit = 20s;
 constexpr int accepted_at_once = 64;
+constexpr const char* list_is_cut =
+    "The list of infected files is longer than an answer may be; only its start is given.";
 constexpr std::size_t frame_head = 4;
 constexpr std::uint32_t nothing = 0;  // of epoll's events; a peer that is gone is told all the same
 // What one account's questions may fill while they come in, and its answers while they go out, before the next waits.
@@ -278,9 +280,7 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
     if (task->infected_files > 0) {
         auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);
         status.infected_files = std::move(found.paths);
-        if (found.cut)
-            status.warnings.emplace_back(
-                "The list of infected files is longer than an answer may be; only its start is given.");
+        if (found.cut) status.warnings.emplace_back(list_is_cut);
     }
     return encode(status);
 }
@@ -292,9 +292,7 @@ Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_
     if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
         auto listed = ledger.infected_files(task->id, answer_budget - 64 * 1024);
         infected.files = std::move(listed.files);
-        if (listed.cut)
-            infected.warnings.emplace_back(
-                "The list of infected files is longer than an answer may be; only its start is given.");
+        if (listed.cut) infected.warnings.emplace_back(list_is_cut);
     }
     return encode(infected);
 }

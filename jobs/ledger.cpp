@@ -96,6 +96,18 @@ AccountTask read_account_task(const Row& row) {
     return both;
 }
 
+template <class... Values>
+std::optional<Task> first_task(Statement& query, const Values&... values) {
+    std::optional<Task> found;
+    query.each(
+        [&](Row row) {
+            found = read_task(row);
+            return false;
+        },
+        values...);
+    return found;
+}
+
 std::int64_t now_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
@@ -241,38 +253,17 @@ std::optional<TaskId> Ledger::queue_disinfection(AccountId account, const std::v
 }
 
 std::optional<Task> Ledger::active_task(AccountId account) {
-    std::optional<Task> found;
-    statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND state < 2")
-        .each(
-            [&](Row row) {
-                found = read_task(row);
-                return false;
-            },
-            account);
-    return found;
+    return first_task(statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND state < 2"), account);
 }
 
 std::optional<Task> Ledger::last_task(AccountId account, TaskKind kind) {
-    std::optional<Task> found;
-    statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND kind = ? ORDER BY id DESC LIMIT 1")
-        .each(
-            [&](Row row) {
-                found = read_task(row);
-                return false;
-            },
-            account, kind);
-    return found;
+    return first_task(
+        statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND kind = ? ORDER BY id DESC LIMIT 1"), account,
+        kind);
 }
 
 Task Ledger::task(TaskId id) {
-    std::optional<Task> found;
-    statement("SELECT " TASK_COLUMNS " FROM task WHERE id = ?")
-        .each(
-            [&](Row row) {
-                found = read_task(row);
-                return false;
-            },
-            id);
+    const auto found = first_task(statement("SELECT " TASK_COLUMNS " FROM task WHERE id = ?"), id);
     if (!found) throw DatabaseError("a task is not in the database");
     return *found;
 }

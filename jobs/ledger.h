@@ -85,7 +85,6 @@ class Ledger {
 
     // Makes everything since the last commit durable. Cheap when there is nothing.
     void commit();
-    [[nodiscard]] bool has_uncommitted() const noexcept { return in_transaction_; }
 
     // ---- Accounts
     [[nodiscard]] AccountId account_of(const AccountFacts& facts);

@@ -13,10 +13,6 @@ void expect(int result, int wanted, sqlite3* database, const char* attempted) {
 
 }  // namespace
 
-bool Row::is_null(int column) const {
-    return ::sqlite3_column_type(statement_, column) == SQLITE_NULL;
-}
-
 std::int64_t Row::integer(int column) const {
     return ::sqlite3_column_int64(statement_, column);
 }

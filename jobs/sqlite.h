@@ -22,7 +22,6 @@ struct DatabaseError : std::runtime_error {
 class Row {
  public:
     explicit Row(sqlite3_stmt* statement) noexcept : statement_(statement) {}
-    [[nodiscard]] bool is_null(int column) const;
     [[nodiscard]] std::string bytes(int column) const;
     template <class Number = std::int64_t>
     [[nodiscard]] Number number(int column) const {
