@@ -1,7 +1,6 @@
 #include "auth/socket.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -22,61 +21,11 @@ sockaddr_un address_of(const std::string& path) {
     return address;
 }
 
+}  // namespace
+
 bool is_gone(int error) noexcept {
     return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED;
 }
-
-std::uint32_t length_at(std::string_view bytes) noexcept {
-    std::uint32_t length = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-        length |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-    return length;
-}
-
-std::array<char, 4> length_bytes(std::size_t length) {
-    if (length > UINT32_MAX) throw Malformed("a frame is too long");
-    std::array<char, 4> bytes{};
-    for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<char>((length >> (8 * i)) & 0xff);
-    return bytes;
-}
-
-Transfer wait_for(int socket, short events, Deadline deadline) {
-    for (;;) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-        if (left <= 0) return Transfer::TimedOut;
-        pollfd waiting{socket, events, 0};
-        const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60'000)));
-        if (ready > 0) return Transfer::Done;
-        if (ready < 0 && errno != EINTR) throw_errno("wait for a peer");
-    }
-}
-
-// Sends or receives `size` bytes in as many calls as it takes.
-template <class Step>
-Transfer transfer(int socket, std::size_t size, short events, Deadline deadline, Step step) {
-    std::size_t done = 0;
-    while (done < size) {
-        const auto moved = step(done);
-        if (moved > 0) {
-            done += static_cast<std::size_t>(moved);
-        } else if (moved == 0 || is_gone(errno)) {
-            return Transfer::PeerGone;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            if (const auto waited = wait_for(socket, events, deadline); waited != Transfer::Done) return waited;
-        } else if (errno != EINTR) {
-            throw_errno("exchange bytes with a peer");
-        }
-    }
-    return Transfer::Done;
-}
-
-Transfer send_all(int socket, std::string_view bytes, Deadline deadline) {
-    return transfer(socket, bytes.size(), POLLOUT, deadline, [&](std::size_t done) {
-        return ::send(socket, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL | MSG_DONTWAIT);
-    });
-}
-
-}  // namespace
 
 std::pair<UniqueFd, UniqueFd> socket_pair(int type) {
     int ends[2];
@@ -198,89 +147,6 @@ Got receive_packet(int socket, Packet& packet, int flags) {
     ::explicit_bzero(buffer.data(), static_cast<std::size_t>(got));
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) throw Malformed("a packet was too long");
     return Got::Packet;
-}
-
-Transfer write_frame(int socket, std::string_view bytes, Deadline deadline) {
-    const auto length = length_bytes(bytes.size());
-    if (bytes.size() <= 64 * 1024) {
-        // One call and one wake-up of the peer for the usual small frame.
-        std::string frame(length.data(), length.size());
-        frame += bytes;
-        return send_all(socket, frame, deadline);
-    }
-    const auto header = send_all(socket, {length.data(), length.size()}, deadline);
-    return header == Transfer::Done ? send_all(socket, bytes, deadline) : header;
-}
-
-Transfer read_frame(int socket, std::string& bytes, std::size_t limit, Deadline deadline) {
-    FrameReader reader(limit);
-    for (;;) {
-        // Most frames are not there yet and come in one piece: waited for once, read in one call.
-        if (const auto waited = wait_for(socket, POLLIN, deadline); waited != Transfer::Done) return waited;
-        auto got = reader.read_from(socket);
-        while (got == Got::Packet) {
-            if (auto frame = reader.next()) {
-                if (!reader.empty()) throw Malformed("bytes are left over after a frame");
-                bytes = *std::move(frame);
-                return Transfer::Done;
-            }
-            got = reader.read_from(socket);
-        }
-        if (got == Got::PeerGone) return Transfer::PeerGone;
-    }
-}
-
-Got FrameReader::read_from(int socket) {
-    char chunk[64 * 1024];
-    const auto got = uninterrupted([&] { return ::recv(socket, chunk, sizeof chunk, MSG_DONTWAIT); });
-    if (got == 0) return Got::PeerGone;
-    if (got < 0) {
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;
-        if (is_gone(errno)) return Got::PeerGone;
-        throw_errno("read from a peer");
-    }
-    pending_.append(chunk, static_cast<std::size_t>(got));
-    if (pending_.size() >= 4 && length_at(pending_) > limit_) throw Malformed("a frame is longer than allowed");
-    return Got::Packet;
-}
-
-std::optional<std::string> FrameReader::next() {
-    if (pending_.size() < 4) return std::nullopt;
-    const std::size_t size = length_at(pending_);
-    if (size > limit_) throw Malformed("a frame is longer than allowed");
-    if (pending_.size() < 4 + size) return std::nullopt;
-    std::string frame;
-    if (pending_.size() == 4 + size) {
-        pending_.erase(0, 4);
-        frame.swap(pending_);
-    } else {
-        frame = pending_.substr(4, size);
-        pending_.erase(0, 4 + size);
-    }
-    return frame;
-}
-
-void FrameWriter::add(std::string_view bytes) {
-    const auto length = length_bytes(bytes.size());
-    pending_.append(length.data(), length.size());
-    pending_.append(bytes);
-}
-
-Sent FrameWriter::write_to(int socket) {
-    while (sent_ < pending_.size()) {
-        const auto sent = uninterrupted([&] {
-            return ::send(socket, pending_.data() + sent_, pending_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
-        });
-        if (sent < 0) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::WouldBlock;
-            if (is_gone(errno)) return Sent::PeerGone;
-            throw_errno("write to a peer");
-        }
-        sent_ += static_cast<std::size_t>(sent);
-    }
-    pending_.clear();
-    sent_ = 0;
-    return Sent::Yes;
 }
 
 }  // namespace clamscanner

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "jobs/frames.h"
+
 namespace clamscanner {
 namespace {
 

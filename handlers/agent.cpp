@@ -18,6 +18,7 @@
 #include "handlers/jobs_client.h"
 #include "handlers/router.h"
 #include "handlers/shared_answers.h"
+#include "jobs/frames.h"
 
 namespace clamscanner {
 namespace {

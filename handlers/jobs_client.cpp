@@ -1,6 +1,7 @@
 #include "handlers/jobs_client.h"
 
 #include "handlers/refusal.h"
+#include "jobs/frames.h"
 
 namespace clamscanner {
 namespace {

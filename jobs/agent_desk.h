@@ -13,6 +13,7 @@
 #include "auth/event_loop.h"
 #include "jobs/account_book.h"
 #include "jobs/dispatcher.h"
+#include "jobs/frames.h"
 #include "jobs/ledger.h"
 
 namespace clamscanner {

@@ -8,6 +8,7 @@
 #include "auth/pam_login.h"
 #include "auth/socket.h"
 #include "handlers/messages.h"
+#include "jobs/frames.h"
 #include "jobs/messages.h"
 
 using namespace clamscanner;

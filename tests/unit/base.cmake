@@ -6,4 +6,4 @@ add_unit_test(secret clamscanner_base)
 add_unit_test(socket clamscanner_base)
 add_unit_test(wire clamscanner_base)
 
-add_fuzz_target(wire clamscanner_base)
+add_fuzz_target(wire clamscanner_job_messages)

@@ -6,6 +6,7 @@
 #include "auth/messages.h"
 #include "fake_daemon.h"
 #include "handlers/messages.h"
+#include "jobs/frames.h"
 
 namespace clamscanner {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fake_daemon.h"
+#include "jobs/frames.h"
 #include "jobs/messages.h"
 
 namespace clamscanner {
