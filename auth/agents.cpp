@@ -15,8 +15,8 @@ constexpr std::size_t in_flight_when_slowed = 2;
 constexpr std::chrono::seconds starts_window{10};
 constexpr unsigned most_starts = 8;
 
-Agents::Admission refusal(LoginVerdict verdict) {
-    return {{verdict, verdict == LoginVerdict::Busy ? 1U : 0U}, {}};
+LoginAnswer refusal(LoginVerdict verdict) {
+    return {verdict, verdict == LoginVerdict::Busy ? 1U : 0U};
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ Agents::Launch agent_launcher(const Config& config, const std::string& config_fi
     };
 }
 
-Agents::Admission Agents::admit(const Account& account, Purpose purpose) try {
+LoginAnswer Agents::admit(const Account& account, Purpose purpose, const UniqueFd& stream) try {
     // A second try: the first may find an agent that has just ended.
     for (int tries = 0; tries < 2; ++tries) {
         const auto found = agent_of(account);
@@ -43,15 +43,14 @@ Agents::Admission Agents::admit(const Account& account, Purpose purpose) try {
         if (agent.in_flight.size() >= most && !listen_to(found->first)) continue;
         if (agent.in_flight.size() >= most) return refusal(LoginVerdict::Busy);
 
-        auto [responders, agents] = socket_pair(SOCK_STREAM);
-        const auto sent = send_message(agent.control.get(), Serve{purpose}, {agents.get()});
+        const auto sent = send_message(agent.control.get(), Serve{purpose}, {stream.get()});
         if (sent == Sent::WouldBlock) return refusal(LoginVerdict::Busy);
         if (sent == Sent::PeerGone) {
             kill(found, "it hung up");
             continue;
         }
         agent.in_flight.push_back(now);
-        return {{LoginVerdict::Welcome, 0}, std::move(responders)};
+        return {LoginVerdict::Welcome, 0};
     }
     return refusal(LoginVerdict::Unavailable);
 } catch (const std::system_error& fault) {

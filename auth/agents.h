@@ -31,12 +31,8 @@ class Agents {
     Agents(EventLoop& loop, Children& children, const Config& config, Launch launch)
         : loop_(loop), children_(children), config_(config), launch_(std::move(launch)) {}
 
-    struct Admission {
-        LoginAnswer answer;
-        UniqueFd stream;  // if welcome
-    };
-    // For somebody whose login was right.
-    [[nodiscard]] Admission admit(const Account& account, Purpose purpose);
+    // For somebody whose login was right: hands `stream` to the agent, if the answer is Welcome.
+    [[nodiscard]] LoginAnswer admit(const Account& account, Purpose purpose, const UniqueFd& stream);
 
     [[nodiscard]] std::size_t count() const noexcept { return agents_.size(); }
 

@@ -48,7 +48,7 @@ struct Config {
         std::uint64_t max_body_bytes = 1024 * 1024;
         std::uint64_t max_disinfect_body_bytes = 16 * 1024 * 1024;
         std::uint64_t read_seconds = 30;   // for a whole request to arrive
-        std::uint64_t reply_seconds = 60;  // for an agent to answer it
+        std::uint64_t reply_seconds = 60;  // for the login and the agent's answer
         std::string realm = "Virus scanner";
     } responder;
 

@@ -1,7 +1,8 @@
 #include "auth/credential_cache.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
@@ -14,21 +15,40 @@ namespace {
 
 constexpr std::size_t page_size = 4096;  // or what the kernel makes of it: it rounds up
 
-CredentialCache::Mac hmac(const unsigned char* key, std::size_t key_size, const std::string& text) {
-    CredentialCache::Mac mac{};
-    unsigned size = 0;
-    if (::HMAC(::EVP_sha256(), key, static_cast<int>(key_size), reinterpret_cast<const unsigned char*>(text.data()),
-               text.size(), mac.data(), &size) == nullptr ||
-        size != mac.size())
-        throw_errno("compute a MAC", EIO);
-    return mac;
-}
-
 }  // namespace
 
-UninheritedKey::UninheritedKey() {
+Hmac::Hmac() : context_(nullptr, &::EVP_MAC_CTX_free) {
     // Root's process reads no configuration of libcrypto, which could name modules to load.
     ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+    EVP_MAC* const algorithm = ::EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    context_.reset(::EVP_MAC_CTX_new(algorithm));
+    ::EVP_MAC_free(algorithm);  // the context has a share in it
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {::OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                     ::OSSL_PARAM_construct_end()};
+    if (!context_ || ::EVP_MAC_CTX_set_params(context_.get(), parameters) != 1) throw_errno("prepare a MAC", EIO);
+}
+
+void Hmac::begin(const unsigned char* key) {
+    if (::EVP_MAC_init(context_.get(), key, size, nullptr) != 1) throw_errno("begin a MAC", EIO);
+}
+
+Hmac::Result Hmac::of(const unsigned char* key, std::initializer_list<std::string_view> parts) {
+    begin(key);
+    for (const auto part : parts)
+        if (::EVP_MAC_update(context_.get(), reinterpret_cast<const unsigned char*>(part.data()), part.size()) != 1)
+            throw_errno("compute a MAC", EIO);
+    Result result{};
+    std::size_t length = 0;
+    if (::EVP_MAC_final(context_.get(), result.data(), &length, size) != 1 || length != size)
+        throw_errno("compute a MAC", EIO);
+    // The context outlives this call, and children inherit it: it is to hold another key by then.
+    static constexpr unsigned char no_key[size]{};
+    begin(no_key);
+    return result;
+}
+
+UninheritedKey::UninheritedKey() {
     page_ = ::mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page_ == MAP_FAILED) throw_errno("get a page for a key");
     checked(::madvise(page_, page_size, MADV_WIPEONFORK), "keep the key from children");
@@ -43,12 +63,9 @@ UninheritedKey::~UninheritedKey() {
     ::munmap(page_, page_size);
 }
 
-CredentialCache::Mac CredentialCache::mac_of(const std::string& user, const Secret& password) const {
-    // In two steps, so that the two texts need not be copied into one.
-    auto of_user = hmac(key_.bytes(), UninheritedKey::size, user);
-    const auto mac = hmac(of_user.data(), of_user.size(), password.reveal());
-    ::explicit_bzero(of_user.data(), of_user.size());
-    return mac;
+CredentialCache::Mac CredentialCache::mac_of(const std::string& user, const Secret& password) {
+    // Neither holds a NUL, so no other pair makes the same bytes.
+    return hmac_.of(key_.bytes(), {user, std::string_view("", 1), password.reveal()});
 }
 
 CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac& mac, Deadline now) const {

@@ -3,9 +3,14 @@
 // files are what they were. A password that does not match goes to PAM and changes nothing here.
 #pragma once
 
+#include <openssl/evp.h>
+
 #include <array>
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -16,10 +21,24 @@
 
 namespace clamscanner {
 
+// libcrypto's HMAC-SHA256, set up once: setting it up costs three times what it is for.
+class Hmac {
+ public:
+    static constexpr std::size_t size = 32;
+    using Result = std::array<unsigned char, size>;
+    Hmac();
+    // Over the parts one after the other. Nothing of the key stays behind.
+    [[nodiscard]] Result of(const unsigned char* key, std::initializer_list<std::string_view> parts);
+
+ private:
+    void begin(const unsigned char* key);
+    std::unique_ptr<EVP_MAC_CTX, void (*)(EVP_MAC_CTX*)> context_;
+};
+
 // A random key in a page of its own that no child inherits and no core file shows.
 class UninheritedKey {
  public:
-    static constexpr std::size_t size = 32;
+    static constexpr std::size_t size = Hmac::size;
     UninheritedKey();
     ~UninheritedKey();
     UninheritedKey(const UninheritedKey&) = delete;
@@ -32,14 +51,14 @@ class UninheritedKey {
 
 class CredentialCache {
  public:
-    using Mac = std::array<unsigned char, 32>;
+    using Mac = Hmac::Result;
     static constexpr std::size_t most_passwords = 4;  // of one name: some accounts have one for each application
 
     explicit CredentialCache(const LocalAccounts& accounts, std::size_t most_entries = 20'000)
         : accounts_(accounts), most_entries_(most_entries) {}
 
     // Stands for the name and the password together.
-    [[nodiscard]] Mac mac_of(const std::string& user, const Secret& password) const;
+    [[nodiscard]] Mac mac_of(const std::string& user, const Secret& password);
 
     struct Answer {
         const Account* account = nullptr;  // until the cache changes; null: ask PAM
@@ -67,6 +86,7 @@ class CredentialCache {
     const LocalAccounts& accounts_;
     std::size_t most_entries_;
     UninheritedKey key_;
+    Hmac hmac_;
     std::unordered_map<std::string, std::vector<Entry>> entries_;  // by the name as it was typed
 };
 

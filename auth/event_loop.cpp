@@ -84,6 +84,7 @@ void EventLoop::run() {
         const int ready =
             ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_milliseconds());
         if (ready < 0 && errno != EINTR) throw_errno("wait for events");
+        ++round_;
         for (int i = 0; i < ready; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
             const auto found = handlers_.find(event.data.u64);

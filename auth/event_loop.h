@@ -32,6 +32,8 @@ class EventLoop {
     TimerId after(std::chrono::milliseconds delay, Task task);
     void cancel(TimerId timer);
 
+    // Another number in each round. What is handled in one round had happened when it began.
+    [[nodiscard]] std::uint64_t round() const noexcept { return round_; }
     // Called once after the handlers of each round.
     void at_end_of_round(Task task) { end_of_round_ = std::move(task); }
 
@@ -56,6 +58,7 @@ class EventLoop {
     std::unordered_map<TimerId, Deadline> timer_deadlines_;
     TimerId next_timer_ = 1;
     Task end_of_round_;
+    std::uint64_t round_ = 1;
     bool running_ = false;
 };
 

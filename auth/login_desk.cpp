@@ -40,9 +40,13 @@ LoginDesk::LoginDesk(EventLoop& loop, CheckPassword check_password, LocalAccount
       slots_(slots_of(config)),
       strangers_slots_(slots_ - slots_ / 2) {}
 
+void LoginDesk::look_at_accounts() {
+    if (std::exchange(looked_in_, loop_.round()) != loop_.round()) accounts_.refresh();
+}
+
 void LoginDesk::answer_login(Login login, Answer answer) {
     const auto now = Clock::now();
-    accounts_.refresh();
+    look_at_accounts();
     // All that can be no name is one name, as far as counting goes.
     if (!may_be_a_name(login.user)) login.user.clear();
     auto origin = origin_of(login.address);

@@ -39,7 +39,8 @@ class LoginDesk {
 
     LoginDesk(EventLoop& loop, CheckPassword check_password, LocalAccounts accounts, const Config& config);
 
-    // Calls `answer` once, now or later.
+    // Calls `answer` once, now or later. The local files are looked at once for all that ask in one round of the loop:
+    // they had asked when the round began, so it is never before their question.
     void answer_login(Login login, Answer answer);
 
  private:
@@ -76,10 +77,12 @@ class LoginDesk {
     void remember(const CheckKey& key, const Check& check, const LoginChecked& checked);
     [[nodiscard]] Places& places(bool known) { return known ? known_ : strangers_; }
     [[nodiscard]] bool is_full(bool known);
+    void look_at_accounts();
 
     EventLoop& loop_;
     const CheckPassword check_password_;
     LocalAccounts accounts_;
+    std::uint64_t looked_in_ = 0;  // the round of the last look at them
     const Config& config_;
     CredentialCache cache_;
     Penalties penalties_;

@@ -15,14 +15,14 @@ const Sessions::Permitted Sessions::permitted[] = {
     {Asker::Jobd, Stage::MayAsk, MessageType::StartRunner, &Sessions::answer_start_runner},
 };
 
-void Sessions::begin(Asker asker, UniqueFd socket) {
+void Sessions::begin(Asker asker, UniqueFd socket, uid_t uid) {
     if (sessions_.size() >= most_sessions) {
         log_line(Severity::Warning, "a connection is closed: there are too many");
         return;
     }
     const auto id = next_id_++;
     const int fd = socket.get();
-    sessions_.emplace(id, Session{id, asker, std::move(socket), Stage::MayAsk});
+    sessions_.emplace(id, Session{id, asker, std::move(socket), uid, Stage::MayAsk, {}});
     loop_.watch(fd, EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
 }
 
@@ -52,16 +52,24 @@ void Sessions::dispatch(Session& session, Packet& packet) {
 
 void Sessions::answer_login(Session& session, Packet& packet) {
     auto login = decode<Login>(packet.bytes);
-    if (!packet.descriptors.empty()) throw Malformed("a login carries a descriptor");
+    auto stream = packet.only_descriptor();
+    // Nothing else may reach an agent: a connection to jobd, for one, would let it speak there for its account.
+    if (!is_stream_of(session.uid, stream.get())) throw Malformed("what comes with a login is no stream of its own");
+    session.stream = std::move(stream);
     session.stage = Stage::AwaitsAnswer;
-    const auto purpose = login.purpose;
-    logins_.answer_login(std::move(login),
-                         [this, id = session.id, purpose](LoginAnswer answer, const Account* account) {
-                             if (!sessions_.contains(id)) return;
-                             if (answer.verdict != LoginVerdict::Welcome) return tell(id, answer, Stage::MayAsk);
-                             const auto admission = agents_.admit(*account, purpose);
-                             tell(id, admission.answer, Stage::MayAsk, admission.stream);
-                         });
+    logins_.answer_login(std::move(login), [this, id = session.id, purpose = login.purpose](const LoginAnswer& answer,
+                                                                                            const Account* account) {
+        end_login(id, purpose, answer, account);
+    });
+}
+
+void Sessions::end_login(std::uint64_t id, Purpose purpose, LoginAnswer answer, const Account* account) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, purpose, found->second.stream);
+    found->second.stage = Stage::MayAsk;
+    if (answer.verdict != LoginVerdict::Welcome) tell(id, answer, Stage::MayAsk);
+    found->second.stream.reset();
 }
 
 void Sessions::answer_start_runner(Session& session, Packet& packet) {
@@ -77,16 +85,15 @@ void Sessions::answer_start_runner(Session& session, Packet& packet) {
 }
 
 template <class Message>
-void Sessions::tell(std::uint64_t id, const Message& message, Stage next, const UniqueFd& descriptor) try {
+void Sessions::tell(std::uint64_t id, const Message& message, Stage next) try {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
     auto& session = found->second;
     session.stage = next;
     const int socket = session.socket.get();
-    const auto sent = descriptor ? send_message(socket, message, {descriptor.get()}) : send_message(socket, message);
     // A peer that does not take the one answer it asked for is as good as gone. It ends by the way of all peers, at the
     // next look at its socket: whoever called may still be working on this session.
-    if (sent != Sent::Yes) ::shutdown(socket, SHUT_RDWR);
+    if (send_message(socket, message) != Sent::Yes) ::shutdown(socket, SHUT_RDWR);
 } catch (const std::system_error& fault) {
     log_line(Severity::Error, std::string("an answer is lost: ") + fault.what());
     ::shutdown(sessions_.at(id).socket.get(), SHUT_RDWR);

@@ -25,7 +25,7 @@ class Sessions {
         : loop_(loop), logins_(logins), agents_(agents), runners_(runners) {}
 
     // Takes over a connection whose peer has been looked at.
-    void begin(Asker asker, UniqueFd socket);
+    void begin(Asker asker, UniqueFd socket, uid_t uid);
 
     [[nodiscard]] std::size_t count() const noexcept { return sessions_.size(); }
 
@@ -35,7 +35,9 @@ class Sessions {
         std::uint64_t id;
         Asker asker;
         UniqueFd socket;
+        uid_t uid;
         Stage stage = Stage::MayAsk;
+        UniqueFd stream;  // that came with the login which is being checked
     };
     struct Permitted {
         Asker asker;
@@ -48,10 +50,11 @@ class Sessions {
     void listen_to(std::uint64_t id);
     void dispatch(Session& session, Packet& packet);
     void answer_login(Session& session, Packet& packet);
+    void end_login(std::uint64_t id, Purpose purpose, LoginAnswer answer, const Account* account);
     void answer_start_runner(Session& session, Packet& packet);
     // Tells a session that may be gone by now.
     template <class Message>
-    void tell(std::uint64_t id, const Message& message, Stage next, const UniqueFd& descriptor = {});
+    void tell(std::uint64_t id, const Message& message, Stage next);
     void end(std::uint64_t id);
 
     EventLoop& loop_;

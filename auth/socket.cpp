@@ -23,6 +23,15 @@ sockaddr_un address_of(const std::string& path) {
 
 }  // namespace
 
+bool is_stream_of(uid_t uid, int socket) {
+    const auto option = [socket](int name) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+    };
+    return option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) == SOCK_STREAM && peer_of(socket).uid == uid;
+}
+
 bool is_gone(int error) noexcept {
     return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED;
 }

@@ -11,8 +11,7 @@
 namespace clamscanner {
 namespace {
 
-constexpr auto login_margin = std::chrono::seconds(15);  // for a login to wait its turn, beyond what PAM may take
-constexpr std::uint32_t soon = 2;                        // seconds until a fault of ours may be over
+constexpr std::uint32_t soon = 2;  // seconds until a fault of ours may be over
 
 struct VerdictRow {
     LoginVerdict verdict;
@@ -73,6 +72,12 @@ void refuse_cross_site(const WebRequest& web, const Function* function) {
         throw Refusal(403, "This request was made by a page of another site.");
 }
 
+[[noreturn]] void refuse_login(const LoginAnswer& login) {
+    const auto* const row = std::ranges::find(verdict_rows, login.verdict, &VerdictRow::verdict);
+    if (row == std::end(verdict_rows)) throw unavailable("authd could not start the agent");
+    throw Refusal(row->status, row->sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
+}
+
 std::optional<BasicCredentials> take_credentials(WebRequest& web) {
     auto credentials = basic_credentials_of(web.parameter("HTTP_AUTHORIZATION"));
     web.wipe_parameter("HTTP_AUTHORIZATION");
@@ -82,9 +87,7 @@ std::optional<BasicCredentials> take_credentials(WebRequest& web) {
 }  // namespace
 
 Gate::Gate(const Config& config, LongBodies& long_bodies)
-    : config_(config),
-      long_bodies_(long_bodies),
-      logins_(config.login_socket(), std::chrono::seconds(config.login.pam_seconds) + login_margin) {}
+    : config_(config), long_bodies_(long_bodies), logins_(config.login_socket()) {}
 
 Response Gate::answer(WebRequest& web) {
     auto request = request_of(web);
@@ -105,8 +108,10 @@ Response Gate::pass(WebRequest& web, const Function* function, Request& request)
     check_limits(request);
     if (!credentials) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
-    const auto agent = log_in(*std::move(credentials), request);
-    return ask_agent_for(agent, request);
+    auto reply = ask(*std::move(credentials), request);
+    if (!reply) throw unavailable("an agent gave no reply");
+    if (!is_acceptable(*reply)) throw unavailable("an agent's reply is none of an agent's");
+    return {reply->status, std::move(reply->body), std::move(reply->allow), 0};
 }
 
 std::optional<LongBodies::Place> Gate::read_body(WebRequest& web, const Function* function, Request& request) const {
@@ -130,31 +135,26 @@ std::optional<LongBodies::Place> Gate::read_body(WebRequest& web, const Function
     throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
 }
 
-UniqueFd Gate::log_in(BasicCredentials credentials, const Request& request) {
-    LoginResult result;
+std::optional<Reply> Gate::ask(BasicCredentials credentials, const Request& request) {
+    const auto deadline = Clock::now() + std::chrono::seconds(config_.responder.reply_seconds);
+    std::optional<LoginAnswer> refusal;
     try {
-        result = logins_.ask_login(
-            {std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api});
+        AgentClient agent(deadline);
+        // The request goes ahead of the verdict: nobody can read it before authd hands the other end to the agent.
+        agent.ask(request);
+        logins_.ask_login(
+            {std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api},
+            agent.other_end());
+        if (auto reply = agent.reply()) {
+            logins_.was_welcome();
+            return reply;
+        }
+        if (!agent.is_late()) refusal = logins_.refusal();
     } catch (const std::exception& fault) {
-        throw unavailable(std::string("authd: ") + fault.what());
+        throw unavailable(std::string("authd or an agent: ") + fault.what());
     }
-    const auto verdict = result.answer.verdict;
-    if (verdict == LoginVerdict::Welcome) return std::move(result.agent);
-    const auto* const row = std::ranges::find(verdict_rows, verdict, &VerdictRow::verdict);
-    if (row == std::end(verdict_rows)) throw unavailable("authd could not start the agent");
-    throw Refusal(row->status, row->sentence, "", std::max(row->least_retry_seconds, result.answer.retry_seconds));
-}
-
-Response Gate::ask_agent_for(const UniqueFd& agent, const Request& request) const {
-    std::optional<Reply> reply;
-    try {
-        reply = ask_agent(agent.get(), request, Clock::now() + std::chrono::seconds(config_.responder.reply_seconds));
-    } catch (const Malformed& fault) {
-        throw unavailable(std::string("an agent's reply: ") + fault.what());
-    }
-    if (!reply) throw unavailable("an agent gave no reply");
-    if (!is_acceptable(*reply)) throw unavailable("an agent's reply is none of an agent's");
-    return {reply->status, std::move(reply->body), std::move(reply->allow), 0};
+    if (refusal) refuse_login(*refusal);
+    return std::nullopt;
 }
 
 }  // namespace clamscanner

@@ -24,8 +24,8 @@ class Gate {
     // What it returns is kept as long as the body is.
     [[nodiscard]] std::optional<LongBodies::Place> read_body(WebRequest& web, const Function* function,
                                                              Request& request) const;
-    [[nodiscard]] UniqueFd log_in(BasicCredentials credentials, const Request& request);
-    [[nodiscard]] Response ask_agent_for(const UniqueFd& agent, const Request& request) const;
+    // Empty when the agent gave none. Throws Refusal when the login is none.
+    [[nodiscard]] std::optional<Reply> ask(BasicCredentials credentials, const Request& request);
 
     const Config& config_;
     LongBodies& long_bodies_;

@@ -2,47 +2,46 @@
 
 #include <sys/time.h>
 
+#include <utility>
+
 #include "auth/checked.h"
 
 namespace clamscanner {
+namespace {
 
-LoginResult LoginClient::ask_login(const Login& login) {
-    LoginResult result;
-    try {
+constexpr timeval patience{5, 0};  // authd takes what it is told at once
+
+}  // namespace
+
+void LoginClient::ask_login(const Login& login, const UniqueFd& agents_end) {
+    // A late answer must not be taken for that of the next login.
+    if (std::exchange(waits_, true)) connection_.reset();
+    const auto send = [&] { return send_message(connection_.get(), login, {agents_end.get()}); };
+    auto sent = connection_ ? send() : Sent::PeerGone;
+    if (sent == Sent::PeerGone) {
         // The connection kept from an earlier request may be to an authd that is no more.
-        if (connection_ && try_ask(login, result)) return result;
         connect();
-        if (try_ask(login, result)) return result;
-    } catch (...) {
-        // A late answer must not be taken for that of the next login.
-        connection_.reset();
-        throw;
+        sent = send();
     }
-    connection_.reset();
-    throw_errno("keep a connection to authd", ECONNRESET);
+    if (sent != Sent::Yes) throw_errno("ask authd", sent == Sent::WouldBlock ? ETIMEDOUT : ECONNRESET);
+}
+
+std::optional<LoginAnswer> LoginClient::refusal() {
+    Packet packet;
+    const auto got = receive_packet(connection_.get(), packet, MSG_DONTWAIT);
+    if (got == Got::PeerGone) throw_errno("hear from authd", ECONNRESET);
+    waits_ = false;
+    if (got == Got::WouldBlock) return std::nullopt;
+    const auto answer = decode<LoginAnswer>(packet.bytes);
+    if (answer.verdict == LoginVerdict::Welcome || !packet.descriptors.empty())
+        throw Malformed("authd refuses in a way that is none");
+    return answer;
 }
 
 void LoginClient::connect() {
     connection_ = connect_to(socket_path_, SOCK_SEQPACKET);
-    const timeval limit{patience_.count(), 0};
-    checked(::setsockopt(connection_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "limit a wait for authd");
-    checked(::setsockopt(connection_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), "limit a wait for authd");
-}
-
-bool LoginClient::try_ask(const Login& login, LoginResult& result) {
-    const auto sent = send_message(connection_.get(), login);
-    if (sent == Sent::PeerGone) return false;
-    Packet packet;
-    const auto got = sent == Sent::Yes ? receive_packet(connection_.get(), packet) : Got::WouldBlock;
-    if (got == Got::PeerGone) return false;
-    if (got == Got::WouldBlock) throw_errno("wait for authd", ETIMEDOUT);
-    result.answer = decode<LoginAnswer>(packet.bytes);
-    if (result.answer.verdict == LoginVerdict::Welcome) {
-        result.agent = packet.only_descriptor();
-    } else if (!packet.descriptors.empty()) {
-        throw Malformed("authd sent a descriptor with a refusal");
-    }
-    return true;
+    checked(::setsockopt(connection_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience),
+            "limit a wait for authd");
 }
 
 }  // namespace clamscanner

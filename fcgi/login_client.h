@@ -2,7 +2,7 @@
 // first login and anew when authd was started again.
 #pragma once
 
-#include <chrono>
+#include <optional>
 #include <string>
 
 #include "auth/messages.h"
@@ -10,28 +10,27 @@
 
 namespace clamscanner {
 
-struct LoginResult {
-    LoginAnswer answer;
-    UniqueFd agent;  // with Welcome: a stream to the account's agent, good for one request
-};
-
 class LoginClient {
  public:
-    // authd must answer within `patience`.
-    LoginClient(std::string socket_path, std::chrono::seconds patience)
-        : socket_path_(std::move(socket_path)), patience_(patience) {}
+    explicit LoginClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
-    // Throws std::system_error or Malformed when authd is not there or does not answer as it should.
-    [[nodiscard]] LoginResult ask_login(const Login& login);
+    // Sends the question with the agent's end of a stream, which authd hands on or closes: until then there is nothing
+    // to be heard on the other end. Throws std::system_error when authd is not there.
+    void ask_login(const Login& login, const UniqueFd& agents_end);
+
+    // The agent has replied, so the login was right.
+    void was_welcome() noexcept { waits_ = false; }
+
+    // The stream has ended without a reply: why authd refused, or nothing if it did not. Throws std::system_error or
+    // Malformed when authd is gone or says what it may not.
+    [[nodiscard]] std::optional<LoginAnswer> refusal();
 
  private:
     void connect();
-    // False when the connection is broken.
-    [[nodiscard]] bool try_ask(const Login& login, LoginResult& result);
 
     std::string socket_path_;
-    std::chrono::seconds patience_;
     UniqueFd connection_;
+    bool waits_ = false;  // for an answer
 };
 
 }  // namespace clamscanner

@@ -1,5 +1,5 @@
 // clamscanner-agent: answers one account's requests, as that account. authd starts it and gives it, over descriptor 3,
-// one descriptor for each request; a responder is at the other end of that, and neither its bytes nor its patience is
+// one end of a stream for each request; a responder is at the other end, and neither its bytes nor its patience is
 // trusted. Ends when authd closes descriptor 3.
 #include <linux/capability.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include "auth/socket.h"
 #include "handlers/jobs_client.h"
 #include "handlers/router.h"
-#include "handlers/shared_answers.h"
+#include "handlers/shared_replies.h"
 #include "jobs/frames.h"
 
 namespace clamscanner {
@@ -68,7 +68,7 @@ void read_request(Task& task) {
         const auto deadline = Clock::now() + request_patience;
         if (read_frame(task.stream.get(), frame, longest_request_frame, deadline) == Transfer::Done)
             task.request = decode<Request>(frame);
-    } catch (const Malformed& fault) {
+    } catch (const std::exception& fault) {
         log_line(Severity::Warning, std::string("a responder sent no request: ") + fault.what());
     }
 }
@@ -83,23 +83,28 @@ std::size_t read_requests(std::span<Task> tasks) {
     return count;
 }
 
+void send_reply(const Task& task) try {
+    const auto deadline = Clock::now() + reply_patience;
+    if (task.request) static_cast<void>(write_frame(task.stream.get(), encode(task.reply).bytes(), deadline));
+} catch (const std::system_error& fault) {
+    log_line(Severity::Warning, std::string("a responder takes no reply: ") + fault.what());
+}
+
 void send_replies(std::span<Task> tasks) {
     // authd first: what this account may have under way is free again before its client can ask the next question.
     if (send_message(control, Served{static_cast<std::uint32_t>(tasks.size())}) != Sent::Yes) return;
     for (auto& task : tasks) {
-        if (task.request)
-            static_cast<void>(
-                write_frame(task.stream.get(), encode(task.reply).bytes(), Clock::now() + reply_patience));
+        send_reply(task);
         task = {};
     }
 }
 
 // Answers as many of them as have replies that may be held at a time.
-std::size_t answer_requests(const Caller& caller, std::span<Task> tasks) {
+std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::span<Task> tasks) {
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
         auto& task = tasks[count];
-        if (task.request) task.reply = answer_request(caller, task.purpose, *task.request);
+        if (task.request) task.reply = shared.answer(caller, task.purpose, *task.request);
         bytes += task.reply.body.size();
     }
     return count;
@@ -107,7 +112,7 @@ std::size_t answer_requests(const Caller& caller, std::span<Task> tasks) {
 
 void serve_until_closed(const Config& config, const std::string& home) {
     JobsClient jobs(config.jobs_socket());
-    SharedAnswers shared(jobs);
+    SharedReplies shared;
     for (;;) {
         auto tasks = take_tasks();
         if (tasks.empty()) return;
@@ -116,7 +121,7 @@ void serve_until_closed(const Config& config, const std::string& home) {
             rest = rest.subspan(read.size());
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, shared}, read);
+                const auto answered = answer_requests({config, home, jobs}, shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }

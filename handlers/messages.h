@@ -33,6 +33,7 @@ struct Request {
         wire.text(body, longest_body);
         wire.text(client_address, longest_address);
     }
+    bool operator==(const Request&) const = default;
 };
 
 struct Reply {

@@ -55,6 +55,7 @@ constexpr int schema_version = 1;
 // For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
 constexpr std::int64_t log_copy_patience_ms = 86'400'000;
 constexpr std::size_t most_known_accounts = 20'000;
+constexpr std::size_t most_known_tasks = 4096;
 
 // The order in which read_task() takes them.
 #define TASK_COLUMNS                                                                                                   \
@@ -165,6 +166,11 @@ void Ledger::write() {
     in_transaction_ = true;
 }
 
+void Ledger::write(TaskId id) {
+    write();
+    known_tasks_.erase(id);
+}
+
 void Ledger::commit() {
     if (!in_transaction_) return;
     database_.execute("COMMIT");
@@ -205,6 +211,7 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
         .run(account, kind, type, now_ms(), kind == TaskKind::Disinfection);
     if (database_.changed_rows() == 0) return std::nullopt;
     const TaskId id = database_.last_row();
+    last_tasks_.erase({account, kind});
     statement("UPDATE task SET pruned = 1 WHERE account = ? AND kind = ? AND id < ? AND pruned = 0")
         .run(account, kind, id);
     return id;
@@ -257,9 +264,17 @@ std::optional<Task> Ledger::active_task(AccountId account) {
 }
 
 std::optional<Task> Ledger::last_task(AccountId account, TaskKind kind) {
-    return first_task(
+    if (const auto last = last_tasks_.find({account, kind}); last != last_tasks_.end())
+        if (const auto known = known_tasks_.find(last->second); known != known_tasks_.end()) return known->second.task;
+    auto task = first_task(
         statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND kind = ? ORDER BY id DESC LIMIT 1"), account,
         kind);
+    if (!task) return task;
+    if (known_tasks_.size() >= most_known_tasks) known_tasks_.clear();
+    if (last_tasks_.size() >= most_known_tasks) last_tasks_.clear();
+    last_tasks_[{account, kind}] = task->id;
+    known_tasks_[task->id] = {*task, std::nullopt};
+    return task;
 }
 
 Task Ledger::task(TaskId id) {
@@ -298,7 +313,7 @@ std::vector<AccountTask> Ledger::tasks_with_pending_log(std::size_t limit) {
 }
 
 void Ledger::begin(TaskId id) {
-    write();
+    write(id);
     // `mark` is how far it had come: a start that gets no further came to nothing.
     statement(
         "UPDATE task SET state = 1, why = x'', starts = starts + 1, mark = max(scanned_files, last_record) WHERE id = "
@@ -307,7 +322,7 @@ void Ledger::begin(TaskId id) {
 }
 
 void Ledger::requeue(TaskId id, bool came_to_nothing, const std::string& why) {
-    write();
+    write(id);
     statement(
         "UPDATE task SET state = 0, why = ?, attempts = CASE WHEN max(scanned_files, last_record) > mark THEN 0 "
         "ELSE attempts + ? END WHERE id = ? AND state = 1")
@@ -315,17 +330,17 @@ void Ledger::requeue(TaskId id, bool came_to_nothing, const std::string& why) {
 }
 
 void Ledger::set_why(TaskId id, const std::string& why) {
-    write();
+    write(id);
     statement("UPDATE task SET why = ? WHERE id = ? AND state < 2").run(why, id);
 }
 
 void Ledger::log_is_whole(TaskId id) {
-    write();
+    write(id);
     statement("UPDATE task SET log_pending = 0 WHERE id = ?").run(id);
 }
 
 void Ledger::end(TaskId id, Outcome outcome, const std::string& why) {
-    write();
+    write(id);
     statement("UPDATE task SET state = 2, outcome = ?, why = ?, ended_ms = ? WHERE id = ?")
         .run(outcome, why, now_ms(), id);
 }
@@ -333,14 +348,14 @@ void Ledger::end(TaskId id, Outcome outcome, const std::string& why) {
 // ---- A scan --------------------------------------------------------------------------------------------------------
 
 void Ledger::save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes) {
-    write();
+    write(id);
     statement("UPDATE task SET total_files = max(total_files, ?), total_bytes = max(total_bytes, ?) WHERE id = ?")
         .run(files, bytes, id);
 }
 
 void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes,
                            std::uint64_t clean_files) {
-    write();
+    write(id);
     statement(
         "UPDATE task SET scanned_files = max(scanned_files, ?), scanned_bytes = max(scanned_bytes, ?), "
         "clean_files = ?, total_files = max(total_files, ?) WHERE id = ?")
@@ -348,7 +363,7 @@ void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t
 }
 
 void Ledger::set_signatures(TaskId id, bool embedded_only) {
-    write();
+    write(id);
     statement("UPDATE task SET embedded = ? WHERE id = ?").run(embedded_only, id);
 }
 
@@ -362,7 +377,7 @@ void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
 
 void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                           const FileIdentity& identity) {
-    write();
+    write(id);
     bool known_infected = false;
     statement("SELECT verdict, reason FROM find WHERE task = ? AND path = ?")
         .each(
@@ -383,7 +398,7 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
 }
 
 void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason) {
-    write();
+    write(id);
     bool infected_before = false;
     bool unscanned_before = false;
     UnscannedReason reason_before{};
@@ -407,7 +422,7 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
 }
 
 void Ledger::complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_files, std::uint64_t clean_files) {
-    write();
+    write(id);
     std::map<UnscannedReason, int> stale;
     statement("SELECT reason, count(*) FROM find WHERE task = ? AND verdict = 2 AND start < ? GROUP BY reason")
         .each(
@@ -426,8 +441,10 @@ void Ledger::complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_f
     end(id, Outcome::Completed, "");
 }
 
-std::map<UnscannedReason, std::uint64_t> Ledger::unscanned_counts(TaskId id) {
-    std::map<UnscannedReason, std::uint64_t> counts;
+Ledger::UnscannedCounts Ledger::unscanned_counts(TaskId id) {
+    const auto known = known_tasks_.find(id);
+    if (known != known_tasks_.end() && known->second.unscanned) return *known->second.unscanned;
+    UnscannedCounts counts;
     statement("SELECT reason, files FROM unscanned_count WHERE task = ? AND files > 0")
         .each(
             [&](Row row) {
@@ -435,6 +452,7 @@ std::map<UnscannedReason, std::uint64_t> Ledger::unscanned_counts(TaskId id) {
                 return true;
             },
             id);
+    if (known != known_tasks_.end()) known->second.unscanned = counts;
     return counts;
 }
 
@@ -522,7 +540,7 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
 }
 
 void Ledger::intend(TaskId id, const PlannedAction& action) {
-    write();
+    write(id);
     statement(
         "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, virus = "
         "?, "
@@ -532,7 +550,7 @@ void Ledger::intend(TaskId id, const PlannedAction& action) {
 }
 
 void Ledger::add_record(TaskId id, Record record) {
-    write();
+    write(id);
     statement("UPDATE task SET last_record = last_record + 1 WHERE id = ?").run(id);
     statement(
         "INSERT INTO record(task, id, type, state, file, message) "
@@ -541,7 +559,7 @@ void Ledger::add_record(TaskId id, Record record) {
 }
 
 void Ledger::record_step(TaskId id, const PlannedAction& action, RecordState state, const std::string& message) {
-    write();
+    write(id);
     statement("UPDATE action SET state = 2 WHERE task = ? AND number = ?").run(id, action.number);
     statement(
         "INSERT INTO step_count(task, state, steps) VALUES(?, ?, 1) "
@@ -628,7 +646,7 @@ bool Ledger::prune() {
         return false;
     });
     if (old == 0) return false;
-    write();
+    write(old);
     // In small pieces: a list of a million finds must not hold up everybody's polls.
     std::int64_t deleted = 0;
     for (const char* sql :

@@ -122,7 +122,8 @@ class Ledger {
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason);
     // Every file has its verdict. What only an earlier, interrupted start could not scan is forgotten.
     void complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_files, std::uint64_t clean_files);
-    [[nodiscard]] std::map<UnscannedReason, std::uint64_t> unscanned_counts(TaskId id);
+    using UnscannedCounts = std::map<UnscannedReason, std::uint64_t>;
+    [[nodiscard]] UnscannedCounts unscanned_counts(TaskId id);
 
     // Each with a budget of bytes; `cut` says that there were more.
     struct Paths {
@@ -169,6 +170,8 @@ class Ledger {
 
  private:
     void write();
+    // The same, of a task: what is known of it is asked anew the next time.
+    void write(TaskId id);
     [[nodiscard]] Statement& statement(const char* sql);
     [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
@@ -178,6 +181,13 @@ class Ledger {
     Database database_;
     std::map<const char*, std::unique_ptr<Statement>> statements_;
     std::map<uid_t, std::pair<AccountFacts, AccountId>> known_accounts_;  // bounded; every poll asks
+    // What every poll asks for, until it changes; both bounded.
+    struct KnownTask {
+        Task task;
+        std::optional<UnscannedCounts> unscanned;
+    };
+    std::map<std::pair<AccountId, TaskKind>, TaskId> last_tasks_;
+    std::map<TaskId, KnownTask> known_tasks_;
     bool in_transaction_ = false;
 };
 

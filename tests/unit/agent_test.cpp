@@ -1,4 +1,5 @@
 // The real agent, between a jobd and an authd that the tests play.
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <optional>
 
@@ -14,6 +15,7 @@ const auto deadline = Clock::now() + std::chrono::minutes(1);
 
 struct Fixture {
     TestDirectory directory;
+    std::atomic<int> questions = 0;
     std::optional<FakeJobd> jobd;
     UniqueFd control;
     std::optional<StartedProgram> agent;
@@ -33,7 +35,8 @@ struct Fixture {
                                             .arguments = {}});
     }
     void start_jobd() {
-        jobd.emplace(directory.path("jobd/jobs.sock"), [](std::string_view question) {
+        jobd.emplace(directory.path("jobd/jobs.sock"), [this](std::string_view question) {
+            ++questions;
             return is<AskScanStatus>(question) ? said(ScanStatus{}) : said(Declined{"not now"});
         });
     }
@@ -52,10 +55,12 @@ struct Fixture {
             BOOST_TEST(served <= requests);
         }
     }
-    static void ask(const UniqueFd& stream, const std::string& path) {
+    static void ask(const UniqueFd& stream, const std::string& target) {
         Request request;
         request.method = "GET";
-        request.path = path;
+        const auto question = std::min(target.find('?'), target.size());
+        request.path = target.substr(0, question);
+        if (question < target.size()) request.query = target.substr(question + 1);
         BOOST_REQUIRE((write_frame(stream.get(), encode(request).bytes(), deadline) == Transfer::Done));
     }
     // Status 0: the agent closed the stream without a reply.
@@ -83,6 +88,29 @@ BOOST_AUTO_TEST_CASE(requests_that_come_together_are_each_answered) {
         BOOST_TEST(reply.status == (i % 2 == 0 ? 200 : 404));
         BOOST_TEST(reply.body.starts_with(i % 2 == 0 ? R"({"data":{"current_file":"")" : R"({"data":null,)"));
     }
+}
+
+BOOST_AUTO_TEST_CASE(requests_that_wait_together_and_ask_the_same_are_one_question_to_jobd) {
+    start_jobd();
+    const auto ask_together = [&](const std::vector<std::string>& paths) {
+        agent->signal(SIGSTOP);
+        std::vector<UniqueFd> streams;
+        for (const auto& path : paths) {
+            streams.push_back(serve());
+            ask(streams.back(), path);
+        }
+        agent->signal(SIGCONT);
+        check_served(static_cast<std::uint32_t>(paths.size()));
+        for (const auto& stream : streams) BOOST_TEST(reply_on(stream).status == 200);
+        return questions.exchange(0);
+    };
+    const std::string status = "/ClamScanner/get_scan_status";
+    const std::string start = "/ClamScanner/start_scan?scan_type=home";
+    BOOST_TEST(ask_together({status, status, status, status, status}) == 1);
+    // Nobody hears what was said before they asked, or before something changed.
+    BOOST_TEST(ask_together({status}) == 1);
+    BOOST_TEST(ask_together({status, start, status}) == 3);
+    BOOST_TEST(ask_together({start, start}) == 2);
 }
 
 BOOST_AUTO_TEST_CASE(it_says_served_before_it_replies) {

@@ -60,13 +60,22 @@ struct Fixture {
         return {"user" + std::to_string(uid), uid, uid, "/home/" + std::to_string(uid)};
     }
     bool is_welcome(uid_t uid) {
-        auto admission = agents_->admit(account(uid), Purpose::Api);
-        const bool welcome = admission.answer.verdict == LoginVerdict::Welcome;
-        BOOST_TEST(static_cast<bool>(admission.stream) == welcome);
-        if (welcome) streams.push_back(std::move(admission.stream));
-        return welcome;
+        if (admit(account(uid)).verdict != LoginVerdict::Welcome) {
+            streams.pop_back();
+            return false;
+        }
+        return true;
     }
-    bool is_busy(uid_t uid) { return agents_->admit(account(uid), Purpose::Api).answer.verdict == LoginVerdict::Busy; }
+    bool is_busy(uid_t uid) {
+        const bool busy = admit(account(uid)).verdict == LoginVerdict::Busy;
+        streams.pop_back();
+        return busy;
+    }
+    LoginAnswer admit(const Account& whom) {
+        auto [responders, agents] = socket_pair(SOCK_STREAM);
+        streams.push_back(std::move(responders));
+        return agents_->admit(whom, Purpose::Api, agents);
+    }
     // The agent's end of a stream is closed once its request is served or the agent gone.
     bool has_ended(const UniqueFd& stream) {
         char byte = 0;
@@ -97,20 +106,20 @@ BOOST_AUTO_TEST_CASE(serves_its_account_again_and_again) {
 }
 
 BOOST_AUTO_TEST_CASE(is_another_one_for_another_account_or_a_changed_one) {
-    auto& all = agents(serves_each);
+    agents(serves_each);
     BOOST_TEST(is_welcome(1));
     BOOST_TEST(is_welcome(2));
     auto moved = account(1);
     moved.home = "/elsewhere";
-    BOOST_TEST((all.admit(moved, Purpose::Api).answer.verdict == LoginVerdict::Welcome));
+    BOOST_TEST((admit(moved).verdict == LoginVerdict::Welcome));
     BOOST_TEST(started == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(has_only_so_many_requests_at_a_time) {
     config.agents.max_requests_per_account = 3;
-    auto& all = agents(takes_and_never_answers);
+    agents(takes_and_never_answers);
     for (int i = 0; i < 3; ++i) BOOST_TEST(is_welcome(1));
-    const auto refused = all.admit(account(1), Purpose::Api).answer;
+    const auto refused = admit(account(1));
     BOOST_TEST((refused.verdict == LoginVerdict::Busy));
     BOOST_TEST(refused.retry_seconds == 1U);
     BOOST_TEST(is_welcome(2));

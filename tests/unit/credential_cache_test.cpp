@@ -3,7 +3,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <fstream>
 
 #include "local_account_files.h"
 
@@ -22,10 +25,10 @@ struct Fixture {
         cache.remember(user, mac(user, password), {user, 2001, 2001, "/home/" + user}, accounts.lines_of(user), now,
                        60s);
     }
-    CredentialCache::Mac mac(const std::string& user, const std::string& password) const {
+    CredentialCache::Mac mac(const std::string& user, const std::string& password) {
         return cache.mac_of(user, Secret(password));
     }
-    bool knows(const std::string& user, const std::string& password) const {
+    bool knows(const std::string& user, const std::string& password) {
         return cache.find(user, mac(user, password), now).account != nullptr;
     }
 };
@@ -102,8 +105,36 @@ BOOST_AUTO_TEST_CASE(is_bounded_and_gives_up_what_expires_first) {
 }
 
 BOOST_AUTO_TEST_CASE(has_another_key_than_any_other) {
-    const CredentialCache other(accounts);
+    CredentialCache other(accounts);
     BOOST_TEST((other.mac_of("bob", Secret("right")) != mac("bob", "right")));
+}
+
+// RFC 4231, test case 1; HMAC fills a short key up with zeros.
+BOOST_AUTO_TEST_CASE(makes_macs_as_the_standard_says) {
+    unsigned char key[Hmac::size]{};
+    std::fill_n(key, 20, 0x0b);
+    constexpr unsigned char expected[] = {0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53, 0x5c, 0xa8, 0xaf,
+                                          0xce, 0xaf, 0x0b, 0xf1, 0x2b, 0x88, 0x1d, 0xc2, 0x00, 0xc9, 0x83,
+                                          0x3d, 0xa7, 0x26, 0xe9, 0x37, 0x6c, 0x2e, 0x32, 0xcf, 0xf7};
+    Hmac hmac;
+    for (int i = 0; i < 2; ++i)
+        BOOST_TEST(hmac.of(key, {"Hi ", "There"}) == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(leaves_no_key_on_the_heap) {
+    const UninheritedKey key;
+    Hmac hmac;
+    (void)hmac.of(key.bytes(), {"text"});
+    std::ifstream maps("/proc/self/maps");
+    std::string line;
+    while (std::getline(maps, line) && !line.ends_with("[heap]")) {
+    }
+    BOOST_REQUIRE(maps.good());
+    char* end = nullptr;
+    const auto first = std::strtoull(line.c_str(), &end, 16);
+    const auto last = std::strtoull(end + 1, nullptr, 16);
+    const std::string_view heap(reinterpret_cast<const char*>(first), last - first);
+    BOOST_TEST((heap.find({reinterpret_cast<const char*>(key.bytes()), UninheritedKey::size}) == heap.npos));
 }
 
 BOOST_AUTO_TEST_CASE(leaves_a_child_without_the_key) {

@@ -29,11 +29,9 @@ class FakeAuthd {
         if (receive_packet(peer, packet) != Got::Packet) return false;
         ++logins_;
         const auto answer = answer_login_(decode<Login>(packet.bytes));
+        const auto stream = packet.only_descriptor();
         if (answer.verdict != LoginVerdict::Welcome) return send_message(peer, answer) == Sent::Yes;
-        auto [ours, theirs] = socket_pair(SOCK_STREAM);
-        if (send_message(peer, answer, {theirs.get()}) != Sent::Yes) return false;
-        theirs.reset();
-        serve(ours.get());
+        serve(stream.get());
         return true;
     }
     void serve(int stream) const {

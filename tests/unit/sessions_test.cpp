@@ -1,5 +1,6 @@
 #include "auth/sessions.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -20,12 +21,22 @@ struct Fixture {
         auto [ours, authds] = socket_pair(SOCK_SEQPACKET);
         set_blocking(ours.get(), false);
         set_blocking(authds.get(), false);
-        sessions.begin(asker, std::move(authds));
+        sessions.begin(asker, std::move(authds), ::getuid());
         return std::move(ours);
     }
     template <class Message>
     static void say(const UniqueFd& socket, const Message& message, std::initializer_list<int> descriptors = {}) {
         BOOST_REQUIRE((send_message(socket.get(), message, descriptors) == Sent::Yes));
+    }
+    // As a responder does: its end of the stream comes back.
+    static UniqueFd ask_login(const UniqueFd& socket, const std::string& user) {
+        auto [ours, agents] = socket_pair(SOCK_STREAM);
+        say(socket, login(user), {agents.get()});
+        return std::move(ours);
+    }
+    static bool has_ended(const UniqueFd& stream) {
+        char byte = 0;
+        return ::recv(stream.get(), &byte, 1, MSG_DONTWAIT) == 0;
     }
     // The next packet; without bytes when the session was ended.
     Packet hear(const UniqueFd& socket) {
@@ -67,25 +78,28 @@ BOOST_FIXTURE_TEST_SUITE(a_session, Fixture)
 
 BOOST_AUTO_TEST_CASE(answers_one_login_after_the_other) {
     const auto responder = connect(Asker::Responder);
-    say(responder, login("bob"));
+    const auto bobs = ask_login(responder, "bob");
     run_until(loop, [&] { return checks.size() == 1; });
     checks[0](bob);
-    auto packet = hear(responder);
-    BOOST_TEST((decode<LoginAnswer>(packet.bytes).verdict == LoginVerdict::Welcome));
-    BOOST_TEST(static_cast<bool>(packet.only_descriptor()));
+    // The agent has it, and that is all the responder needs to know.
+    BOOST_TEST(agents.count() == 1U);
+    BOOST_TEST(!has_ended(bobs));
+    Packet nothing;
+    BOOST_TEST((receive_packet(responder.get(), nothing) == Got::WouldBlock));
 
-    say(responder, login("eve"));
+    const auto eves = ask_login(responder, "eve");
     run_until(loop, [&] { return checks.size() == 2; });
+    BOOST_TEST(!has_ended(eves));
     checks[1]({LoginVerdict::Wrong, true, {}});
-    packet = hear(responder);
-    BOOST_TEST((decode<LoginAnswer>(packet.bytes).verdict == LoginVerdict::Wrong));
-    BOOST_TEST(packet.descriptors.empty());
+    BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Wrong));
+    BOOST_TEST(has_ended(eves));
+    BOOST_TEST(agents.count() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(ends_at_a_second_login_before_the_first_is_answered) {
     const auto responder = connect(Asker::Responder);
-    say(responder, login("bob"));
-    say(responder, login("bob"));
+    const auto first = ask_login(responder, "bob");
+    const auto second = ask_login(responder, "bob");
     BOOST_TEST(is_ended(responder));
     BOOST_TEST(sessions.count() == 0U);
     // The answer that comes now has nobody to go to.
@@ -99,7 +113,7 @@ BOOST_AUTO_TEST_CASE(ends_at_whatever_its_kind_of_peer_may_not_say) {
     say(responder, StartRunner{2002, "bob"}, {descriptor.get()});
     BOOST_TEST(is_ended(responder));
     const auto jobd = connect(Asker::Jobd);
-    say(jobd, login("bob"));
+    say(jobd, login("bob"), {descriptor.get()});
     BOOST_TEST(is_ended(jobd));
     for (const auto asker : {Asker::Responder, Asker::Jobd}) {
         const auto peer = connect(asker);
@@ -116,9 +130,13 @@ BOOST_AUTO_TEST_CASE(ends_at_malformed_bytes_and_unexpected_descriptors) {
         BOOST_REQUIRE((send_packet(responder.get(), bytes) == Sent::Yes));
         BOOST_TEST(is_ended(responder));
     }
-    const auto responder = connect(Asker::Responder);
-    say(responder, login("bob"), {responder.get()});
-    BOOST_TEST(is_ended(responder));
+    const auto [stream, streams_other_end] = socket_pair(SOCK_STREAM);
+    const auto without = connect(Asker::Responder);
+    say(without, login("bob"));
+    BOOST_TEST(is_ended(without));
+    const auto with_two = connect(Asker::Responder);
+    say(with_two, login("bob"), {stream.get(), stream.get()});
+    BOOST_TEST(is_ended(with_two));
     const auto jobd = connect(Asker::Jobd);
     say(jobd, StartRunner{2002, "bob"});
     BOOST_TEST(is_ended(jobd));
@@ -127,12 +145,27 @@ BOOST_AUTO_TEST_CASE(ends_at_malformed_bytes_and_unexpected_descriptors) {
 
 BOOST_AUTO_TEST_CASE(of_a_peer_that_left_is_forgotten_while_its_login_is_checked) {
     auto responder = connect(Asker::Responder);
-    say(responder, login("bob"));
+    const auto stream = ask_login(responder, "bob");
     run_until(loop, [&] { return checks.size() == 1; });
     responder.reset();
     run_until(loop, [&] { return sessions.count() == 0; });
+    BOOST_TEST(has_ended(stream));
     checks[0](bob);
     BOOST_TEST(agents.count() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(takes_nothing_for_an_agent_but_a_stream_of_the_responders_own) {
+    const auto refuses = [&](int descriptor) {
+        const auto responder = connect(Asker::Responder);
+        say(responder, login("bob"), {descriptor});
+        return is_ended(responder);
+    };
+    const auto [packets, other] = socket_pair(SOCK_SEQPACKET);
+    const UniqueFd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const UniqueFd network(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    for (const int descriptor : {packets.get(), file.get(), network.get()}) BOOST_TEST(refuses(descriptor));
+    BOOST_TEST(checks.empty());
+    BOOST_TEST(!is_stream_of(::getuid() + 1, socket_pair(SOCK_STREAM).first.get()));
 }
 
 BOOST_AUTO_TEST_CASE(starts_no_runner_for_an_account_that_does_not_fit) {
