@@ -50,6 +50,13 @@ const Argument* Arguments::find(std::string_view name) const {
     return found == arguments_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> Arguments::names_beginning_with(std::string_view start) const {
+    std::vector<std::string> names;
+    for (auto next = arguments_.lower_bound(start); next != arguments_.end() && next->first.starts_with(start); ++next)
+        names.push_back(next->first);
+    return names;
+}
+
 const std::string& Arguments::text(std::string_view name, std::string_view accepted) const {
     const auto* argument = find(name);
     if (argument == nullptr) throw wrong_argument(name, "is missing", accepted);

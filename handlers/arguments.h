@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "handlers/messages.h"
 
@@ -36,6 +37,8 @@ class Arguments {
 
     // One that must be a text: refuses anything else, and its absence, saying what is `accepted`.
     [[nodiscard]] const std::string& text(std::string_view name, std::string_view accepted) const;
+
+    [[nodiscard]] std::vector<std::string> names_beginning_with(std::string_view start) const;
 
     [[nodiscard]] bool empty() const noexcept { return arguments_.empty(); }
 

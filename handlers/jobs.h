@@ -13,7 +13,8 @@ class Jobs {
     virtual ~Jobs() = default;
     virtual void start_scan(ScanType type) = 0;
     [[nodiscard]] virtual ScanStatus scan_status() = 0;
-    [[nodiscard]] virtual InfectedFiles infected_files() = 0;
+    // Those after `next` of the piece before; 0: the first.
+    [[nodiscard]] virtual InfectedFiles infected_files(std::uint64_t after) = 0;
     [[nodiscard]] virtual DisinfectionQueued disinfect(std::vector<FileAction> actions) = 0;
     // The records with an id above `last_id`; 0: all.
     [[nodiscard]] virtual DisinfectionStatus disinfection(std::uint64_t last_id) = 0;

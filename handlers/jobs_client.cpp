@@ -64,8 +64,8 @@ ScanStatus JobsClient::scan_status() {
     return ask<ScanStatus>(AskScanStatus{}, Kind::Reads);
 }
 
-InfectedFiles JobsClient::infected_files() {
-    return ask<InfectedFiles>(AskInfectedFiles{}, Kind::Reads);
+InfectedFiles JobsClient::infected_files(std::uint64_t after) {
+    return ask<InfectedFiles>(AskInfectedFiles{after}, Kind::Reads);
 }
 
 DisinfectionQueued JobsClient::disinfect(std::vector<FileAction> actions) {

@@ -15,7 +15,7 @@ class JobsClient : public Jobs {
 
     void start_scan(ScanType type) override;
     ScanStatus scan_status() override;
-    InfectedFiles infected_files() override;
+    InfectedFiles infected_files(std::uint64_t after) override;
     DisinfectionQueued disinfect(std::vector<FileAction> actions) override;
     DisinfectionStatus disinfection(std::uint64_t last_id) override;
 

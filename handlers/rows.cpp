@@ -1,12 +1,14 @@
 #include "handlers/rows.h"
 
 #include "handlers/json_writer.h"
+#include "handlers/row_shaping.h"
 #include "jobs/messages.h"
 
 namespace clamscanner {
 
-Answer answer_rows(const Rows& rows) {
+Answer answer_rows(Rows& rows, const RowShaping& shaping) {
     Answer answer;
+    answer.metadata = shaping.apply(rows);
     JsonWriter json(answer.data);
     const auto written = json.bounded_array(rows.rows, answer_budget, [&](const std::vector<std::string>& row) {
         std::string object;
@@ -25,7 +27,7 @@ Answer answer_rows(const Rows& rows) {
 
 std::string left_out(std::size_t total, std::size_t written) {
     return "The answer would be too long: only the first " + std::to_string(written) + " of " + std::to_string(total) +
-           " entries are in it.";
+           " entries are in it. api.paginate_start and api.paginate_size reach the others.";
 }
 
 }  // namespace clamscanner

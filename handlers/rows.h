@@ -1,5 +1,5 @@
-// The data of a function that returns an array of objects, before it becomes JSON: here is where rows can be filtered,
-// sorted and paged for every such function alike.
+// The data of a function that returns an array of objects, before it becomes JSON: row_shaping.h filters, sorts and
+// pages it for every such function alike.
 #pragma once
 
 #include <string>
@@ -14,8 +14,10 @@ struct Rows {
     std::vector<std::vector<std::string>> rows;  // each with a text for each column
 };
 
-// As many rows as an answer may hold; a warning says how many were left out.
-[[nodiscard]] Answer answer_rows(const Rows& rows);
+class RowShaping;
+
+// The rows in the shape that was asked for, as many as an answer may hold; a warning says how many were left out.
+[[nodiscard]] Answer answer_rows(Rows& rows, const RowShaping& shaping);
 
 // The warning for an array that was cut.
 [[nodiscard]] std::string left_out(std::size_t total, std::size_t written);

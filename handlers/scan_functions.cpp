@@ -1,12 +1,13 @@
 #include "handlers/scan_functions.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "handlers/home.h"
 #include "handlers/json_text.h"
 #include "handlers/json_writer.h"
 #include "handlers/refusal.h"
-#include "handlers/rows.h"
+#include "handlers/row_shaping.h"
 
 namespace clamscanner {
 namespace {
@@ -36,6 +37,24 @@ std::string path_of(const std::string& home, const std::string& directory) {
 std::uint64_t mebibytes(std::uint64_t bytes) {
     constexpr std::uint64_t mebibyte = 1024 * 1024;
     return bytes / mebibyte + (bytes % mebibyte != 0 ? 1 : 0);
+}
+
+constexpr std::size_t most_shaped_bytes = 8 * answer_budget;  // of a list in an agent's memory
+
+// The list, in as many pieces as it takes, up to about so many bytes; `next` is not 0 when there is more.
+InfectedFiles infected_files(Jobs& jobs, std::size_t most) {
+    auto all = jobs.infected_files(0);
+    for (std::size_t bytes = answer_budget; all.next != 0 && bytes < most; bytes += answer_budget) {
+        auto piece = jobs.infected_files(all.next);
+        if (piece.scan != all.scan) {
+            // A scan was started meanwhile: its list is another.
+            all = jobs.infected_files(0);
+            continue;
+        }
+        std::ranges::move(piece.files, std::back_inserter(all.files));
+        all.next = piece.next;
+    }
+    return all;
 }
 
 }  // namespace
@@ -87,24 +106,29 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
     return answer;
 }
 
-Answer list_infected_files(const Caller& caller, const Arguments&) {
-    auto infected = caller.jobs.infected_files();
+Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"file", "virus_type"}, .rows = {}};
+    const RowShaping shaping(arguments, rows.columns);
+    // Whoever filters, sorts or pages does it with the whole list; all others get what one answer holds.
+    const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
+    auto infected = infected_files(caller.jobs, most);
     rows.rows.reserve(infected.files.size());
     for (auto& file : infected.files) rows.rows.push_back({std::move(file.path), std::move(file.virus)});
-    auto answer = answer_rows(rows);
-    answer.warnings.insert(answer.warnings.begin(), infected.warnings.begin(), infected.warnings.end());
+    auto answer = answer_rows(rows, shaping);
+    if (infected.next != 0)
+        answer.warnings.insert(answer.warnings.begin(), "There are more infected files than can be listed at a time.");
     return answer;
 }
 
-Answer get_scan_paths(const Caller& caller, const Arguments&) {
+Answer get_scan_paths(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"id", "message"}, .rows = {}};
+    const RowShaping shaping(arguments, rows.columns);
     for (std::size_t i = 0; i < scan_type_count; ++i) {
         const auto& scan = caller.config.scan[i];
         if (scan.allowed && look_at_directory(caller.home, scan.directory) == DirectoryState::Present)
             rows.rows.push_back({scan_type_names[i], scan_type_descriptions[i]});
     }
-    return answer_rows(rows);
+    return answer_rows(rows, shaping);
 }
 
 }  // namespace clamscanner

@@ -286,13 +286,15 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
 }
 
 Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_view question) {
-    static_cast<void>(decode<AskInfectedFiles>(question));
+    const auto asked = decode<AskInfectedFiles>(question);
     auto& ledger = surroundings_.ledger;
     InfectedFiles infected;
     if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
-        auto listed = ledger.infected_files(task->id, answer_budget - 64 * 1024);
+        auto listed = ledger.infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX),
+                                            answer_budget - 64 * 1024);
         infected.files = std::move(listed.files);
-        if (listed.cut) infected.warnings.emplace_back(list_is_cut);
+        infected.scan = static_cast<std::uint64_t>(task->id);
+        infected.next = static_cast<std::uint64_t>(listed.next);
     }
     return encode(infected);
 }

@@ -483,19 +483,24 @@ Ledger::Paths Ledger::found_paths(TaskId id, std::size_t budget) {
     return found;
 }
 
-Ledger::Listed Ledger::infected_files(TaskId id, std::size_t budget) {
+Ledger::Listed Ledger::infected_files(TaskId id, std::int64_t after, std::size_t budget) {
     Listed listed;
     std::size_t cost = 0;
-    statement("SELECT path, virus FROM find WHERE task = ? AND verdict = 1 AND gone = 0 ORDER BY id")
+    std::int64_t last = after;
+    statement("SELECT id, path, virus FROM find WHERE task = ? AND id > ? AND verdict = 1 AND gone = 0 ORDER BY id")
         .each(
             [&](Row row) {
-                InfectedFile file{row.bytes(0), row.bytes(1)};
+                InfectedFile file{row.bytes(1), row.bytes(2)};
                 cost += cost_of(file.path) + cost_of(file.virus);
-                listed.cut = cost > budget || listed.files.size() >= most_entries;
-                if (!listed.cut) listed.files.push_back(std::move(file));
-                return !listed.cut;
+                if (cost > budget || listed.files.size() >= most_entries) {
+                    listed.next = last;
+                    return false;
+                }
+                last = row.number(0);
+                listed.files.push_back(std::move(file));
+                return true;
             },
-            id);
+            id, after);
     return listed;
 }
 

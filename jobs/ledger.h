@@ -133,9 +133,9 @@ class Ledger {
     [[nodiscard]] Paths found_paths(TaskId id, std::size_t budget);  // infected, disinfected since or not
     struct Listed {
         std::vector<InfectedFile> files;
-        bool cut = false;
+        std::int64_t next = 0;  // to be given as `after` for the rest; 0: there is none
     };
-    [[nodiscard]] Listed infected_files(TaskId id, std::size_t budget);
+    [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget);
     struct Find {
         std::int64_t id = 0;
         std::string path;

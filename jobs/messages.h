@@ -139,7 +139,8 @@ struct AskScanStatus {
 
 struct AskInfectedFiles {
     static constexpr auto type = MessageType::AskInfectedFiles;
-    void fields(auto&) {}
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
 };
 
 struct FileAction {
@@ -217,10 +218,12 @@ struct InfectedFile {
 struct InfectedFiles {
     static constexpr auto type = MessageType::InfectedFiles;
     std::vector<InfectedFile> files;
-    std::vector<std::string> warnings;
+    std::uint64_t scan = 0;  // two pieces of one list have the same
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
     void fields(auto& wire) {
         wire.list(files, most_entries);
-        wire.texts(warnings, 64, longest_message);
+        wire.number(scan);
+        wire.number(next);
     }
 };
 

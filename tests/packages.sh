@@ -5,8 +5,11 @@ set -euo pipefail
 
 declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
-             libsqlite3-dev libseccomp-dev libtomlplusplus-dev"
-    [run]="nginx python3 util-linux passwd login"
+             libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev"
+    [run]="python3 util-linux passwd login"
+    [nginx]="nginx"
+    # Not apache2 itself, which is Debian's service: the program and its modules are all that is wanted here.
+    [apache]="apache2-bin libapache2-mod-fcgid"
     [test]="libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper clamav-testfiles openssl"
     [lint]="clang clang-tidy clang-format"
     [fuzz]="clang libclang-rt-dev"

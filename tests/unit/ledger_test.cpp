@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_stays_among_what_was_found) {
     const auto scan = completed_scan({"/home/alice/a", "/home/alice/b"});
     ledger.leave_list(account, "/home/alice/a");
     BOOST_TEST(ledger.found_paths(scan, answer_budget).paths.size() == 2U);
-    const auto listed = ledger.infected_files(scan, answer_budget).files;
+    const auto listed = ledger.infected_files(scan, 0, answer_budget).files;
     BOOST_REQUIRE(listed.size() == 1U);
     BOOST_TEST(listed[0].path == "/home/alice/b");
 }
@@ -210,6 +210,54 @@ BOOST_AUTO_TEST_CASE(an_answer_is_cut_at_its_budget) {
     const auto found = ledger.found_paths(scan, 200);
     BOOST_TEST(found.cut);
     BOOST_TEST(found.paths.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
+    const auto scan = completed_scan({"/home/alice/a", "/home/alice/b", "/home/alice/c"});
+    std::vector<std::string> paths;
+    std::int64_t after = 0;
+    int pieces = 0;
+    do {
+        const auto listed = ledger.infected_files(scan, after, 250);
+        for (const auto& file : listed.files) paths.push_back(file.path);
+        after = listed.next;
+        ++pieces;
+    } while (after != 0 && pieces < 10);
+    BOOST_TEST(paths == (std::vector<std::string>{"/home/alice/a", "/home/alice/b", "/home/alice/c"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(pieces > 1);
+}
+
+// What polls are told from memory must never be older than the last write.
+BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
+    const auto id = ledger.queue_scan(account, ScanType::Home).value();
+    const auto last = [&] { return ledger.last_task(account, TaskKind::Scan).value(); };
+    BOOST_TEST((last().state == TaskState::Queued));
+    ledger.begin(id);
+    BOOST_TEST((last().state == TaskState::Running));
+    ledger.set_signatures(id, true);
+    BOOST_TEST(last().embedded_signatures);
+    ledger.save_totals(id, 7, 700);
+    BOOST_TEST(last().total_files == 7U);
+    ledger.save_progress(id, 3, 300, 2);
+    BOOST_TEST(last().scanned_files == 3U);
+    BOOST_TEST(ledger.unscanned_counts(id).empty());
+    ledger.add_unscanned(id, 1, "/home/alice/u", UnscannedReason::Unreadable);
+    BOOST_TEST(ledger.unscanned_counts(id).size() == 1U);
+    BOOST_TEST(last().unscanned_files == 1U);
+    ledger.add_infected(id, 1, "/home/alice/v", "Virus", {});
+    BOOST_TEST(last().infected_files == 1U);
+    ledger.set_why(id, "it waits");
+    BOOST_TEST(last().why == "it waits");
+    ledger.requeue(id, false, "again");
+    BOOST_TEST((last().state == TaskState::Queued));
+    ledger.begin(id);
+    ledger.complete_scan(id, 1, 7, 5);
+    BOOST_TEST((last().state == TaskState::Ended));
+    const auto next = ledger.queue_scan(account, ScanType::Home).value();
+    BOOST_TEST(last().id == next);
+    ledger.end(next, Outcome::EndedEarly, "why");
+    BOOST_TEST(last().why == "why");
 }
 
 BOOST_AUTO_TEST_CASE(only_what_newer_tasks_replaced_is_pruned) {

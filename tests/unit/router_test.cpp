@@ -34,7 +34,7 @@ struct FakeJobs : Jobs {
         before_answering();
         return status;
     }
-    InfectedFiles infected_files() override { return infected; }
+    InfectedFiles infected_files(std::uint64_t) override { return infected; }
     DisinfectionQueued disinfect(std::vector<FileAction> asked) override {
         before_answering();
         actions = std::move(asked);
