@@ -6,6 +6,7 @@
 #include "fcgi/agent_client.h"
 #include "fcgi/cross_site.h"
 #include "handlers/envelope.h"
+#include "handlers/openapi.h"
 #include "handlers/refusal.h"
 
 namespace clamscanner {
@@ -78,6 +79,12 @@ void refuse_cross_site(const WebRequest& web, const Function* function) {
     throw Refusal(row->status, row->sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
 }
 
+Response openapi(const Request& request) {
+    if (request.method != "GET" && request.method != "HEAD")
+        throw Refusal(405, "This document is read by GET or HEAD.", std::string(openapi_methods));
+    return {200, std::string(openapi_document()), "", 0};
+}
+
 std::optional<BasicCredentials> take_credentials(WebRequest& web) {
     auto credentials = basic_credentials_of(web.parameter("HTTP_AUTHORIZATION"));
     web.wipe_parameter("HTTP_AUTHORIZATION");
@@ -106,6 +113,7 @@ Response Gate::pass(WebRequest& web, const Function* function, Request& request)
     auto credentials = take_credentials(web);
     const auto place = read_body(web, function, request);
     check_limits(request);
+    if (request.path == openapi_path) return openapi(request);
     if (!credentials) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
     auto reply = ask(*std::move(credentials), request);

@@ -4,13 +4,14 @@
 set -euo pipefail
 
 declare -A packages=(
-    [build]="g++ cmake ninja-build pkg-config libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
+    [build]="g++ cmake ninja-build pkg-config python3-yaml libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
              libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev"
     [run]="python3 util-linux passwd login"
     [nginx]="nginx"
     # Not apache2 itself, which is Debian's service: the program and its modules are all that is wanted here.
     [apache]="apache2-bin libapache2-mod-fcgid"
-    [test]="libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper clamav-testfiles openssl"
+    [clients]="nodejs npm"
+    [test]="python3-jsonschema libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper clamav-testfiles openssl"
     [lint]="clang clang-tidy clang-format"
     [fuzz]="clang libclang-rt-dev"
     [bench]="wrk"
@@ -21,6 +22,8 @@ declare -A packages=(
 missing=()
 for group in "$@"; do
     for package in ${packages[$group]:?"unknown group $group"}; do
+        # A nodejs from elsewhere brings npm itself, and Debian's npm would conflict with it.
+        [ "$package" != npm ] || ! command -v npm >/dev/null || continue
         state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$state" = installed ] || missing+=("$package")
     done

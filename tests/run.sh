@@ -56,7 +56,7 @@ if [ $mode = fuzz ]; then
     exit
 fi
 
-"$root/tests/packages.sh" build run nginx apache test
+"$root/tests/packages.sh" build run nginx apache clients test
 build=$root/build${sanitize:+-${sanitize%%,*}}
 "$root/tests/build.sh" "$build" all -DBUILD_TESTING=ON -DSANITIZE="$sanitize"
 

@@ -37,6 +37,8 @@ class Refused(AssertionError):
 
 
 class Client:
+    checks = []  # called with (method, target, answer, body) for each answer that any client gets
+
     def __init__(self, port, account=None, *, user=None, password=None, source=None, timeout=60):
         self.port = port
         self.user = account.name if account else user
@@ -62,6 +64,8 @@ class Client:
             answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
             connection.close()
+        for check in self.checks:
+            check(method, target, answer, body)
         if self.seen:
             self.seen(method, target, body, answer)
         return answer

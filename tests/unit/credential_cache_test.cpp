@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -122,6 +123,10 @@ BOOST_AUTO_TEST_CASE(makes_macs_as_the_standard_says) {
 }
 
 BOOST_AUTO_TEST_CASE(leaves_no_key_on_the_heap) {
+#ifdef CLAMSCANNER_SANITIZED
+    std::puts("SKIPPED: a sanitizer's allocator has no heap of its own to look through");
+    return;
+#endif
     const UninheritedKey key;
     Hmac hmac;
     (void)hmac.of(key.bytes(), {"text"});

@@ -13,9 +13,9 @@ using namespace std::chrono_literals;
 BOOST_AUTO_TEST_CASE(timers_fire_in_the_order_of_their_time) {
     EventLoop loop;
     std::string order;
-    loop.after(3ms, [&] { order += 'c'; });
-    loop.after(1ms, [&] { order += 'a'; });
-    loop.after(2ms, [&] { order += 'b'; });
+    loop.after(300ms, [&] { order += 'c'; });
+    loop.after(100ms, [&] { order += 'a'; });
+    loop.after(200ms, [&] { order += 'b'; });
     run_until(loop, [&] { return order.size() == 3; });
     BOOST_TEST(order == "abc");
 }

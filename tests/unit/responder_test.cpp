@@ -138,6 +138,23 @@ BOOST_AUTO_TEST_CASE(without_credentials_authd_is_not_asked) {
     BOOST_TEST(authd->logins() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(the_description_of_the_interface_is_for_everybody) {
+    start_authd();
+    start_responder();
+    auto parameters = request_for("/ClamScanner/openapi.json?v=1");
+    parameters.erase("HTTP_AUTHORIZATION");
+    const auto answer = ask(parameters);
+    BOOST_TEST(answer.status == 200);
+    BOOST_TEST(holds(answer.header, "Content-Type: application/json; charset=utf-8\r\n"));
+    BOOST_TEST(answer.body.starts_with(R"({"openapi":"3.1.)"));
+    BOOST_TEST(holds(answer.body, "/ClamScanner/get_scan_status"));
+    parameters["REQUEST_METHOD"] = "POST";
+    const auto refused = ask(parameters);
+    BOOST_TEST(refused.status == 405);
+    BOOST_TEST(holds(refused.header, "Allow: GET, HEAD\r\n"));
+    BOOST_TEST(authd->logins() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(each_verdict_has_its_answer) {
     start_responder();
     struct Expected {

@@ -1,0 +1,66 @@
+// What a client of the service does, whichever client it is: the main job to its end, a page of a list, and calls that
+// are refused. Each job returns what it saw.
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const PATIENCE_MS = 60_000;
+
+function dataOf(answer) {
+    assert.equal(answer.http, 200);
+    assert.equal(answer.status, 1, `refused: ${answer.errors}`);
+    assert.equal(answer.errors, null);
+    return answer.data;
+}
+
+async function until(what, attempt) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+        const value = await attempt();
+        if (value !== undefined) return value;
+        assert.ok(Date.now() < deadline, `waited too long for ${what}`);
+        await sleep(20);
+    }
+}
+
+async function scan(client) {
+    assert.equal(dataOf(await client.startScan('home')), null);
+    return until('the end of the scan', async () => {
+        const status = dataOf(await client.scanStatus());
+        return status.scan_complete === 1 ? status : undefined;
+    });
+}
+
+/** Every record once: each poll asks only for those after the newest that came. */
+async function disinfect(client, actions) {
+    const queued = dataOf(await client.disinfect(actions));
+    const records = [];
+    await until('the end of the disinfection', async () => {
+        const { details, log, status } = dataOf(await client.disinfectionStatus(records.at(-1)?.id ?? 0));
+        assert.equal(log, queued.log);
+        records.push(...details);
+        return status === 'done' ? status : undefined;
+    });
+    return { queued, records };
+}
+
+export async function mainJob(client, { actions }) {
+    const status = await scan(client);
+    const listed = dataOf(await client.infectedFiles());
+    return { status, listed, ...(await disinfect(client, actions)) };
+}
+
+export async function pages(client, { containing, size }) {
+    await scan(client);
+    const page = async (number) => {
+        const answer = await client.pageOfInfectedFiles({ containing, size, page: number });
+        return { rows: dataOf(answer), metadata: answer.metadata };
+    };
+    return [await page(1), await page(2)];
+}
+
+export async function refusals(client) {
+    return {
+        scanType: await client.startScan('everything'),
+        actions: await client.disinfect({}),
+    };
+}
