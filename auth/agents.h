@@ -20,6 +20,7 @@
 #include "auth/config.h"
 #include "auth/event_loop.h"
 #include "auth/messages.h"
+#include "auth/request_pipes.h"
 
 namespace clamscanner {
 
@@ -31,8 +32,8 @@ class Agents {
     Agents(EventLoop& loop, Children& children, const Config& config, Launch launch)
         : loop_(loop), children_(children), config_(config), launch_(std::move(launch)) {}
 
-    // For somebody whose login was right: hands `stream` to the agent, if the answer is Welcome.
-    [[nodiscard]] LoginAnswer admit(const Account& account, Purpose purpose, const UniqueFd& stream);
+    // For somebody whose login was right: hands the pipes to the agent, if the answer is Welcome.
+    [[nodiscard]] LoginAnswer admit(const Account& account, Purpose purpose, const RequestPipes& pipes);
 
     [[nodiscard]] std::size_t count() const noexcept { return agents_.size(); }
 

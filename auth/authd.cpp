@@ -132,7 +132,7 @@ class Doorkeeper {
         while (auto socket = accept_from(listener_.get())) {
             const auto peer = peer_of(socket.get());
             if (door_.welcome.contains(peer.uid))
-                sessions_.begin(door_.asker, std::move(socket), peer.uid);
+                sessions_.begin(door_.asker, std::move(socket));
             else
                 log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " is turned away from " + door_.socket);
         }

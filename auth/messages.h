@@ -1,7 +1,7 @@
 // What may be said to authd, and by authd to those it starts. authd answers; the responders and jobd ask.
 //
-//   responder ── Login (+ one end of a stream) ──► authd ── LoginAnswer, if it is a refusal ──► responder
-//   authd ── Serve (+ that end, if the login is right) ──► agent ── Served ──► authd
+//   responder ── Login (+ the agent's ends of two pipes) ──► authd ── LoginAnswer, if it is a refusal ──► responder
+//   authd ── Serve (+ those ends, if the login is right) ──► agent ── Served ──► authd
 //   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer, later RunnerEnded ──► jobd
 #pragma once
 
@@ -78,8 +78,8 @@ inline constexpr std::size_t longest_address = 64;
 // What the descriptor is for; an agent answers nothing else on it.
 enum class Purpose : std::uint8_t { Api = 0, Statistics = 1 };
 
-// With one end of a stream on which the responder makes its request. authd reads nothing there: it hands that end to
-// the account's agent, or closes it. So the request waits where the agent finds it, and the responder waits once, not
+// With the agent's ends of the pipes of one request (request_pipes.h). authd reads nothing there: it hands them to the
+// account's agent, or closes them. So the request waits where the agent finds it, and the responder waits once, not
 // twice.
 struct Login {
     static constexpr auto type = MessageType::Login;
@@ -96,7 +96,7 @@ struct Login {
 };
 
 enum class LoginVerdict : std::uint8_t {
-    Welcome = 0,      // the agent has the stream, and what comes on it is the answer
+    Welcome = 0,      // the agent has the pipes, and what comes there is the answer
     Wrong = 1,        // name or password; nobody learns which
     Forbidden = 2,    // the password was right; the account is locked, expired, has no home or a uid below the floor
     Penalised = 3,    // too many failures; retry_seconds says when to come back
@@ -105,8 +105,8 @@ enum class LoginVerdict : std::uint8_t {
     Unavailable = 6,  // a fault of ours: the agent could not be started
 };
 
-// Welcome is not said: what the agent says on the stream is answer enough. Anything else is said before authd closes
-// its end of the stream, so that whoever sees that end finds the reason waiting.
+// Welcome is not said: what the agent says on its pipe is answer enough. Anything else is said before authd closes the
+// pipes, so that whoever sees their end finds the reason waiting.
 struct LoginAnswer {
     static constexpr auto type = MessageType::LoginAnswer;
     LoginVerdict verdict = LoginVerdict::Unavailable;
@@ -117,7 +117,7 @@ struct LoginAnswer {
     }
 };
 
-// To an agent, with the descriptor of the request to serve.
+// To an agent, with the pipes of the request to serve.
 struct Serve {
     static constexpr auto type = MessageType::Serve;
     Purpose purpose = Purpose::Api;

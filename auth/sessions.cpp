@@ -15,14 +15,14 @@ const Sessions::Permitted Sessions::permitted[] = {
     {Asker::Jobd, Stage::MayAsk, MessageType::StartRunner, &Sessions::answer_start_runner},
 };
 
-void Sessions::begin(Asker asker, UniqueFd socket, uid_t uid) {
+void Sessions::begin(Asker asker, UniqueFd socket) {
     if (sessions_.size() >= most_sessions) {
         log_line(Severity::Warning, "a connection is closed: there are too many");
         return;
     }
     const auto id = next_id_++;
     const int fd = socket.get();
-    sessions_.emplace(id, Session{id, asker, std::move(socket), uid, Stage::MayAsk, {}});
+    sessions_.emplace(id, Session{id, asker, std::move(socket), Stage::MayAsk, {}});
     loop_.watch(fd, EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
 }
 
@@ -52,10 +52,7 @@ void Sessions::dispatch(Session& session, Packet& packet) {
 
 void Sessions::answer_login(Session& session, Packet& packet) {
     auto login = decode<Login>(packet.bytes);
-    auto stream = packet.only_descriptor();
-    // Nothing else may reach an agent: a connection to jobd, for one, would let it speak there for its account.
-    if (!is_stream_of(session.uid, stream.get())) throw Malformed("what comes with a login is no stream of its own");
-    session.stream = std::move(stream);
+    session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     logins_.answer_login(std::move(login), [this, id = session.id, purpose = login.purpose](const LoginAnswer& answer,
                                                                                             const Account* account) {
@@ -66,10 +63,10 @@ void Sessions::answer_login(Session& session, Packet& packet) {
 void Sessions::end_login(std::uint64_t id, Purpose purpose, LoginAnswer answer, const Account* account) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
-    if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, purpose, found->second.stream);
+    if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, purpose, found->second.pipes);
     found->second.stage = Stage::MayAsk;
     if (answer.verdict != LoginVerdict::Welcome) tell(id, answer, Stage::MayAsk);
-    found->second.stream.reset();
+    found->second.pipes = {};
 }
 
 void Sessions::answer_start_runner(Session& session, Packet& packet) {

@@ -25,7 +25,7 @@ class Sessions {
         : loop_(loop), logins_(logins), agents_(agents), runners_(runners) {}
 
     // Takes over a connection whose peer has been looked at.
-    void begin(Asker asker, UniqueFd socket, uid_t uid);
+    void begin(Asker asker, UniqueFd socket);
 
     [[nodiscard]] std::size_t count() const noexcept { return sessions_.size(); }
 
@@ -35,9 +35,8 @@ class Sessions {
         std::uint64_t id;
         Asker asker;
         UniqueFd socket;
-        uid_t uid;
         Stage stage = Stage::MayAsk;
-        UniqueFd stream;  // that came with the login which is being checked
+        RequestPipes pipes;  // that came with the login which is being checked
     };
     struct Permitted {
         Asker asker;

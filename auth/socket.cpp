@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <thread>
 
 #include "auth/checked.h"
 
@@ -21,16 +22,15 @@ sockaddr_un address_of(const std::string& path) {
     return address;
 }
 
-}  // namespace
+constexpr int most_tries = 20;
+constexpr std::chrono::milliseconds between_tries{50};
 
-bool is_stream_of(uid_t uid, int socket) {
-    const auto option = [socket](int name) {
-        int value = 0;
-        socklen_t size = sizeof value;
-        return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-    };
-    return option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) == SOCK_STREAM && peer_of(socket).uid == uid;
+bool somebody_listens_at(const sockaddr_un& address, int type) {
+    const UniqueFd probe(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a socket"));
+    return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
 }
+
+}  // namespace
 
 bool is_gone(int error) noexcept {
     return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED;
@@ -45,9 +45,11 @@ std::pair<UniqueFd, UniqueFd> socket_pair(int type) {
 UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
     const auto address = address_of(path);
     const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-    UniqueFd probe(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a socket"));
-    if (::connect(probe.get(), generic, sizeof address) == 0 || errno == EAGAIN)
-        throw_errno("listen where another process listens already", EADDRINUSE);
+    // A child that a killed predecessor had just forked may hold its socket for a moment longer.
+    for (int tries = 1; somebody_listens_at(address, type); ++tries) {
+        if (tries == most_tries) throw_errno("listen where another process listens already", EADDRINUSE);
+        std::this_thread::sleep_for(between_tries);
+    }
     struct stat old {};
     if (::lstat(path.c_str(), &old) == 0) {
         if (!S_ISSOCK(old.st_mode)) throw_errno("replace what is no socket", EEXIST);

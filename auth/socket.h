@@ -46,9 +46,6 @@ struct Peer {
 
 void set_blocking(int fd, bool blocking);
 
-// Whether it is an end of a stream whose other end is `uid`'s: made with socketpair(), or connected to by that user.
-[[nodiscard]] bool is_stream_of(uid_t uid, int socket);
-
 // Whether this errno says that the peer is no more.
 [[nodiscard]] bool is_gone(int error) noexcept;
 

@@ -1,10 +1,12 @@
 #include "fcgi/agent_client.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 
 #include "auth/checked.h"
-#include "jobs/frames.h"
 
 namespace clamscanner {
 namespace {
@@ -12,24 +14,30 @@ namespace {
 // What an agent may answer with. A 401 of its making, for one, would have a browser ask for the password again.
 constexpr std::uint16_t agent_statuses[] = {200, 404, 405, 415, 500, 503};
 
-// What any kernel's stream holds unread.
-constexpr std::size_t most_at_once = 32 * 1024;
-
 }  // namespace
 
+AgentClient::AgentClient(Deadline deadline) : deadline_(deadline) {
+    const auto make = [](UniqueFd& read, UniqueFd& write) {
+        int ends[2];
+        checked(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), "make a pipe");
+        read.reset(ends[0]);
+        write.reset(ends[1]);
+    };
+    make(agents_.request, request_);
+    make(reply_, agents_.reply);
+}
+
 void AgentClient::ask(const Request& request) {
-    frame_ = encode(request).bytes();
-    if (frame_.size() > most_at_once) return;
-    if (write_frame(ends_.first.get(), frame_, deadline_) != Transfer::Done) throw_errno("write a request", EPIPE);
-    frame_.clear();
+    unsent_.add(encode(request).bytes());
+    static_cast<void>(unsent_.write_to(request_.get()));
 }
 
 std::optional<Reply> AgentClient::reply() {
-    ends_.second.reset();
-    const int stream = ends_.first.get();
-    if (!frame_.empty() && write_frame(stream, frame_, deadline_) != Transfer::Done) return std::nullopt;
-    if (read_frame(stream, frame_, longest_reply_frame, deadline_) != Transfer::Done) return std::nullopt;
-    return decode<Reply>(frame_);
+    agents_ = {};
+    if (write_rest(unsent_, request_.get(), deadline_) != Transfer::Done) return std::nullopt;
+    std::string frame;
+    if (read_frame(reply_.get(), frame, longest_reply_frame, deadline_) != Transfer::Done) return std::nullopt;
+    return decode<Reply>(frame);
 }
 
 bool is_acceptable(const Reply& reply) noexcept {

@@ -1,28 +1,26 @@
-// The conversation with an account's agent: one request, one reply, on a stream made for it. authd is given the other
-// end and hands it to the agent, or closes it. The agent is its user's process, so its reply is foreign.
+// The conversation with an account's agent: one request, one reply, each on a pipe made for it. authd is given the
+// agent's ends and hands them on, or closes them. The agent is its user's process, so its reply is foreign.
 #pragma once
 
 #include <optional>
-#include <string>
-#include <utility>
 
-#include "auth/socket.h"
+#include "auth/request_pipes.h"
 #include "handlers/messages.h"
+#include "jobs/frames.h"
 
 namespace clamscanner {
 
 class AgentClient {
  public:
     // All must be over by `deadline`.
-    explicit AgentClient(Deadline deadline) : deadline_(deadline), ends_(socket_pair(SOCK_STREAM)) {}
+    explicit AgentClient(Deadline deadline);
 
-    // Lets the request wait in the stream for whoever reads at the other end; one that is too long for that goes out
-    // with reply().
+    // Lets the request wait in the pipe for whoever reads there; what does not fit goes out with reply().
     void ask(const Request& request);
 
-    [[nodiscard]] const UniqueFd& other_end() const noexcept { return ends_.second; }
+    [[nodiscard]] const RequestPipes& agents_ends() const noexcept { return agents_; }
 
-    // Closes the other end, which somebody else has by now, and waits. Empty when there is no reply: the stream ended,
+    // Closes the agent's ends, which somebody else has by now, and waits. Empty when there is no reply: the pipe ended,
     // or it is late. Throws Malformed when what came is none.
     [[nodiscard]] std::optional<Reply> reply();
 
@@ -30,8 +28,10 @@ class AgentClient {
 
  private:
     Deadline deadline_;
-    std::pair<UniqueFd, UniqueFd> ends_;
-    std::string frame_;  // still to be sent
+    RequestPipes agents_;
+    UniqueFd request_;
+    UniqueFd reply_;
+    FrameWriter unsent_;
 };
 
 // Whether the fields of the reply may be sent on as they are.

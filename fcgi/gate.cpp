@@ -148,11 +148,11 @@ std::optional<Reply> Gate::ask(BasicCredentials credentials, const Request& requ
     std::optional<LoginAnswer> refusal;
     try {
         AgentClient agent(deadline);
-        // The request goes ahead of the verdict: nobody can read it before authd hands the other end to the agent.
+        // The request goes ahead of the verdict: nobody can read it before authd hands that end to the agent.
         agent.ask(request);
         logins_.ask_login(
             {std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api},
-            agent.other_end());
+            agent.agents_ends());
         if (auto reply = agent.reply()) {
             logins_.was_welcome();
             return reply;

@@ -13,10 +13,12 @@ constexpr timeval patience{5, 0};  // authd takes what it is told at once
 
 }  // namespace
 
-void LoginClient::ask_login(const Login& login, const UniqueFd& agents_end) {
+void LoginClient::ask_login(const Login& login, const RequestPipes& agents) {
     // A late answer must not be taken for that of the next login.
     if (std::exchange(waits_, true)) connection_.reset();
-    const auto send = [&] { return send_message(connection_.get(), login, {agents_end.get()}); };
+    const auto send = [&] {
+        return send_message(connection_.get(), login, {agents.request.get(), agents.reply.get()});
+    };
     auto sent = connection_ ? send() : Sent::PeerGone;
     if (sent == Sent::PeerGone) {
         // The connection kept from an earlier request may be to an authd that is no more.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "auth/messages.h"
+#include "auth/request_pipes.h"
 #include "auth/socket.h"
 
 namespace clamscanner {
@@ -14,14 +15,14 @@ class LoginClient {
  public:
     explicit LoginClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
-    // Sends the question with the agent's end of a stream, which authd hands on or closes: until then there is nothing
-    // to be heard on the other end. Throws std::system_error when authd is not there.
-    void ask_login(const Login& login, const UniqueFd& agents_end);
+    // Sends the question with the agent's ends of the pipes, which authd hands on or closes: until then there is
+    // nothing to be heard on ours. Throws std::system_error when authd is not there.
+    void ask_login(const Login& login, const RequestPipes& agents);
 
     // The agent has replied, so the login was right.
     void was_welcome() noexcept { waits_ = false; }
 
-    // The stream has ended without a reply: why authd refused, or nothing if it did not. Throws std::system_error or
+    // The pipe has ended without a reply: why authd refused, or nothing if it did not. Throws std::system_error or
     // Malformed when authd is gone or says what it may not.
     [[nodiscard]] std::optional<LoginAnswer> refusal();
 

@@ -1,7 +1,9 @@
 // clamscanner-agent: answers one account's requests, as that account. authd starts it and gives it, over descriptor 3,
-// one end of a stream for each request; a responder is at the other end, and neither its bytes nor its patience is
-// trusted. Ends when authd closes descriptor 3.
+// the pipes of each request; a responder is at their other ends, and neither its bytes nor its patience is trusted.
+// Ends when authd closes descriptor 3.
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -13,6 +15,7 @@
 #include "auth/checked.h"
 #include "auth/config.h"
 #include "auth/log.h"
+#include "auth/request_pipes.h"
 #include "auth/service.h"
 #include "auth/socket.h"
 #include "handlers/jobs_client.h"
@@ -43,7 +46,7 @@ void refuse_capabilities() {
 
 struct Task {
     Purpose purpose;
-    UniqueFd stream;
+    RequestPipes pipes;
     std::optional<Request> request;  // empty when none came
     Reply reply;
 };
@@ -57,7 +60,11 @@ Tasks take_tasks() {
     while (tasks.size() < most_together &&
            receive_packet(control, packet, tasks.empty() ? 0 : MSG_DONTWAIT) == Got::Packet) {
         const auto purpose = decode<Serve>(packet.bytes).purpose;
-        tasks.push_back({purpose, packet.only_descriptor(), std::nullopt, {}});
+        auto pipes = take_pipes(packet);
+        // Whatever they were made as: a read that waits for ever would hold up everybody behind it.
+        for (const auto* pipe : {&pipes.request, &pipes.reply})
+            checked(::fcntl(pipe->get(), F_SETFL, O_NONBLOCK), "make a pipe non-blocking");
+        tasks.push_back({purpose, std::move(pipes), std::nullopt, {}});
     }
     return tasks;
 }
@@ -66,7 +73,7 @@ void read_request(Task& task) {
     try {
         std::string frame;
         const auto deadline = Clock::now() + request_patience;
-        if (read_frame(task.stream.get(), frame, longest_request_frame, deadline) == Transfer::Done)
+        if (read_frame(task.pipes.request.get(), frame, longest_request_frame, deadline) == Transfer::Done)
             task.request = decode<Request>(frame);
     } catch (const std::exception& fault) {
         log_line(Severity::Warning, std::string("a responder sent no request: ") + fault.what());
@@ -85,7 +92,7 @@ std::size_t read_requests(std::span<Task> tasks) {
 
 void send_reply(const Task& task) try {
     const auto deadline = Clock::now() + reply_patience;
-    if (task.request) static_cast<void>(write_frame(task.stream.get(), encode(task.reply).bytes(), deadline));
+    if (task.request) static_cast<void>(write_frame(task.pipes.reply.get(), encode(task.reply).bytes(), deadline));
 } catch (const std::system_error& fault) {
     log_line(Severity::Warning, std::string("a responder takes no reply: ") + fault.what());
 }
@@ -149,6 +156,7 @@ int main(int argc, char** argv) {
         const auto config = read_config(config_file);
         const auto home = home_given();
         set_blocking(control, true);
+        ::signal(SIGPIPE, SIG_IGN);
         serve_until_closed(config, home);
         return 0;
     } catch (const std::exception& fault) {

@@ -31,6 +31,7 @@ std::string JobsClient::exchange(std::string_view question, Kind kind) {
         // The first attempt may find that the connection kept from an earlier request is broken.
         if (connection_ && try_exchange(question, kind, answer, deadline)) return answer;
         connection_ = connect_to(socket_path_, SOCK_STREAM);
+        set_blocking(connection_.get(), false);
         if (try_exchange(question, kind, answer, deadline)) return answer;
     } catch (const std::system_error& fault) {
         connection_.reset();

@@ -1,5 +1,6 @@
 // clamscanner-uapi: the functions on the command line, for the user who runs it and as that user. Answers like the
 // documented address; its exit status is 0 only when the answer's status is 1.
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -110,6 +111,7 @@ int main(int argc, char** argv) {
     name_this_program("clamscanner-uapi");
     try {
         refuse_root();
+        ::signal(SIGPIPE, SIG_IGN);
         return answer(command_line_of({argv + 1, argv + argc}));
     } catch (const UsageError& error) {
         std::fprintf(stderr, "uapi: %s\n%s", error.what(), usage);

@@ -1,6 +1,7 @@
 #include "jobs/frames.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -24,77 +25,68 @@ std::array<char, 4> length_bytes(std::size_t length) {
     return bytes;
 }
 
-Transfer wait_for(int socket, short events, Deadline deadline) {
+Transfer wait_for(int stream, short events, Deadline deadline) {
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
         if (left <= 0) return Transfer::TimedOut;
-        pollfd waiting{socket, events, 0};
+        pollfd waiting{stream, events, 0};
         const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60'000)));
         if (ready > 0) return Transfer::Done;
         if (ready < 0 && errno != EINTR) throw_errno("wait for a peer");
     }
 }
 
-// Sends or receives `size` bytes in as many calls as it takes.
-template <class Step>
-Transfer transfer(int socket, std::size_t size, short events, Deadline deadline, Step step) {
-    std::size_t done = 0;
-    while (done < size) {
-        const auto moved = step(done);
-        if (moved > 0) {
-            done += static_cast<std::size_t>(moved);
-        } else if (moved == 0 || is_gone(errno)) {
+Transfer write_all(int stream, std::string_view bytes, Deadline deadline) {
+    while (!bytes.empty()) {
+        const auto written = uninterrupted([&] { return ::write(stream, bytes.data(), bytes.size()); });
+        if (written >= 0) {
+            bytes.remove_prefix(static_cast<std::size_t>(written));
+        } else if (is_gone(errno)) {
             return Transfer::PeerGone;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            if (const auto waited = wait_for(socket, events, deadline); waited != Transfer::Done) return waited;
-        } else if (errno != EINTR) {
-            throw_errno("exchange bytes with a peer");
+        } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+            throw_errno("write to a peer");
+        } else if (const auto waited = wait_for(stream, POLLOUT, deadline); waited != Transfer::Done) {
+            return waited;
         }
     }
     return Transfer::Done;
 }
 
-Transfer send_all(int socket, std::string_view bytes, Deadline deadline) {
-    return transfer(socket, bytes.size(), POLLOUT, deadline, [&](std::size_t done) {
-        return ::send(socket, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL | MSG_DONTWAIT);
-    });
-}
-
 }  // namespace
 
-Transfer write_frame(int socket, std::string_view bytes, Deadline deadline) {
+Transfer write_frame(int stream, std::string_view bytes, Deadline deadline) {
     const auto length = length_bytes(bytes.size());
     if (bytes.size() <= 64 * 1024) {
         // One call and one wake-up of the peer for the usual small frame.
         std::string frame(length.data(), length.size());
         frame += bytes;
-        return send_all(socket, frame, deadline);
+        return write_all(stream, frame, deadline);
     }
-    const auto header = send_all(socket, {length.data(), length.size()}, deadline);
-    return header == Transfer::Done ? send_all(socket, bytes, deadline) : header;
+    const auto header = write_all(stream, {length.data(), length.size()}, deadline);
+    return header == Transfer::Done ? write_all(stream, bytes, deadline) : header;
 }
 
-Transfer read_frame(int socket, std::string& bytes, std::size_t limit, Deadline deadline) {
+Transfer read_frame(int stream, std::string& bytes, std::size_t limit, Deadline deadline) {
     FrameReader reader(limit);
     for (;;) {
         // Most frames are not there yet and come in one piece: waited for once, read in one call.
-        if (const auto waited = wait_for(socket, POLLIN, deadline); waited != Transfer::Done) return waited;
-        auto got = reader.read_from(socket);
+        if (const auto waited = wait_for(stream, POLLIN, deadline); waited != Transfer::Done) return waited;
+        auto got = reader.read_from(stream);
         while (got == Got::Packet) {
             if (auto frame = reader.next()) {
                 if (!reader.empty()) throw Malformed("bytes are left over after a frame");
                 bytes = *std::move(frame);
                 return Transfer::Done;
             }
-            got = reader.read_from(socket);
+            got = reader.read_from(stream);
         }
         if (got == Got::PeerGone) return Transfer::PeerGone;
     }
 }
 
-Got FrameReader::read_from(int socket) {
+Got FrameReader::read_from(int stream) {
     char chunk[64 * 1024];
-    const auto got = uninterrupted([&] { return ::recv(socket, chunk, sizeof chunk, MSG_DONTWAIT); });
+    const auto got = uninterrupted([&] { return ::read(stream, chunk, sizeof chunk); });
     if (got == 0) return Got::PeerGone;
     if (got < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;
@@ -128,11 +120,10 @@ void FrameWriter::add(std::string_view bytes) {
     pending_.append(bytes);
 }
 
-Sent FrameWriter::write_to(int socket) {
+Sent FrameWriter::write_to(int stream) {
     while (sent_ < pending_.size()) {
-        const auto sent = uninterrupted([&] {
-            return ::send(socket, pending_.data() + sent_, pending_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
-        });
+        const auto sent =
+            uninterrupted([&] { return ::write(stream, pending_.data() + sent_, pending_.size() - sent_); });
         if (sent < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::WouldBlock;
             if (is_gone(errno)) return Sent::PeerGone;
@@ -143,6 +134,14 @@ Sent FrameWriter::write_to(int socket) {
     pending_.clear();
     sent_ = 0;
     return Sent::Yes;
+}
+
+Transfer write_rest(FrameWriter& writer, int stream, Deadline deadline) {
+    for (;;) {
+        const auto sent = writer.write_to(stream);
+        if (sent != Sent::WouldBlock) return sent == Sent::Yes ? Transfer::Done : Transfer::PeerGone;
+        if (const auto waited = wait_for(stream, POLLOUT, deadline); waited != Transfer::Done) return waited;
+    }
 }
 
 }  // namespace clamscanner

@@ -1,5 +1,6 @@
-// Messages on SOCK_STREAM, for what may be long: a frame is a 32-bit little-endian length and that many bytes. Run by
-// all but root's program, which takes short packets only.
+// Messages on streams (sockets and pipes), for what may be long: a frame is a 32-bit little-endian length and that many
+// bytes. Descriptors are non-blocking, and SIGPIPE is ignored. Used by all but root's program, which takes short
+// packets only.
 #pragma once
 
 #include <optional>
@@ -11,18 +12,18 @@
 namespace clamscanner {
 
 enum class Transfer { Done, PeerGone, TimedOut };
-// For blocking use by a process that serves one peer at a time; the descriptor may be in either mode.
-[[nodiscard]] Transfer write_frame(int socket, std::string_view bytes, Deadline deadline);
+// For a process that serves one peer at a time.
+[[nodiscard]] Transfer write_frame(int stream, std::string_view bytes, Deadline deadline);
 // For a peer that sends one frame and then waits. Throws Malformed when the length announced is over `limit`, and when
 // anything comes after the frame.
-[[nodiscard]] Transfer read_frame(int socket, std::string& bytes, std::size_t limit, Deadline deadline);
+[[nodiscard]] Transfer read_frame(int stream, std::string& bytes, std::size_t limit, Deadline deadline);
 
 // For an event loop: fed with what is readable, gives the whole frames.
 class FrameReader {
  public:
     explicit FrameReader(std::size_t limit) : limit_(limit) {}
-    // Reads once from the socket. PeerGone at the end of the stream; throws Malformed beyond the limit.
-    [[nodiscard]] Got read_from(int socket);
+    // Reads once. PeerGone at the end of the stream; throws Malformed beyond the limit.
+    [[nodiscard]] Got read_from(int stream);
     // The next whole frame, if there is one.
     [[nodiscard]] std::optional<std::string> next();
     // Nothing is left of what was read.
@@ -35,12 +36,12 @@ class FrameReader {
     std::string pending_;
 };
 
-// For an event loop: keeps what the peer does not take yet.
+// Keeps what the peer does not take yet.
 class FrameWriter {
  public:
     void add(std::string_view bytes);
     // WouldBlock while something is left to send.
-    [[nodiscard]] Sent write_to(int socket);
+    [[nodiscard]] Sent write_to(int stream);
     [[nodiscard]] bool empty() const noexcept { return sent_ == pending_.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return pending_.size() - sent_; }
 
@@ -48,5 +49,8 @@ class FrameWriter {
     std::string pending_;
     std::size_t sent_ = 0;
 };
+
+// Writes what is left.
+[[nodiscard]] Transfer write_rest(FrameWriter& writer, int stream, Deadline deadline);
 
 }  // namespace clamscanner

@@ -6,6 +6,7 @@
 #include "fake_jobd.h"
 #include "handlers/messages.h"
 #include "started_program.h"
+#include "test_pipes.h"
 
 using namespace clamscanner;
 
@@ -40,11 +41,13 @@ struct Fixture {
             return is<AskScanStatus>(question) ? said(ScanStatus{}) : said(Declined{"not now"});
         });
     }
-    // Gives the agent one end of a stream, as authd does, and returns the responder's.
-    UniqueFd serve(Purpose purpose = Purpose::Api) {
-        auto [ours, theirs] = socket_pair(SOCK_STREAM);
-        BOOST_REQUIRE((send_message(control.get(), Serve{purpose}, {theirs.get()}) == Sent::Yes));
-        return std::move(ours);
+    // Gives the agent its ends of a request's pipes, as authd does, and returns the responder's.
+    TestPipes serve(Purpose purpose = Purpose::Api) {
+        TestPipes pipes;
+        const auto& [request, reply] = pipes.agents;
+        BOOST_REQUIRE((send_message(control.get(), Serve{purpose}, {request.get(), reply.get()}) == Sent::Yes));
+        pipes.agents = {};
+        return pipes;
     }
     // Waits until the agent said that so many requests have been dealt with.
     void check_served(std::uint32_t requests = 1) {
@@ -55,18 +58,18 @@ struct Fixture {
             BOOST_TEST(served <= requests);
         }
     }
-    static void ask(const UniqueFd& stream, const std::string& target) {
+    static void ask(const TestPipes& pipes, const std::string& target) {
         Request request;
         request.method = "GET";
         const auto question = std::min(target.find('?'), target.size());
         request.path = target.substr(0, question);
         if (question < target.size()) request.query = target.substr(question + 1);
-        BOOST_REQUIRE((write_frame(stream.get(), encode(request).bytes(), deadline) == Transfer::Done));
+        BOOST_REQUIRE((write_frame(pipes.request.get(), encode(request).bytes(), deadline) == Transfer::Done));
     }
-    // Status 0: the agent closed the stream without a reply.
-    static Reply reply_on(const UniqueFd& stream) {
+    // Status 0: the agent closed the pipe without a reply.
+    static Reply reply_on(const TestPipes& pipes) {
         std::string frame;
-        if (read_frame(stream.get(), frame, longest_reply_frame, deadline) != Transfer::Done) return {0, "", ""};
+        if (read_frame(pipes.reply.get(), frame, longest_reply_frame, deadline) != Transfer::Done) return {0, "", ""};
         return decode<Reply>(frame);
     }
 };
@@ -77,14 +80,14 @@ BOOST_FIXTURE_TEST_SUITE(agent_program, Fixture)
 
 BOOST_AUTO_TEST_CASE(requests_that_come_together_are_each_answered) {
     start_jobd();
-    std::vector<UniqueFd> streams;
+    std::vector<TestPipes> requests;
     for (int i = 0; i < 20; ++i) {
-        streams.push_back(serve());
-        ask(streams.back(), i % 2 == 0 ? "/execute/ClamScanner/get_scan_status" : "/execute/ClamScanner/no_such");
+        requests.push_back(serve());
+        ask(requests.back(), i % 2 == 0 ? "/execute/ClamScanner/get_scan_status" : "/execute/ClamScanner/no_such");
     }
     check_served(20);
     for (int i = 0; i < 20; ++i) {
-        const auto reply = reply_on(streams[static_cast<std::size_t>(i)]);
+        const auto reply = reply_on(requests[static_cast<std::size_t>(i)]);
         BOOST_TEST(reply.status == (i % 2 == 0 ? 200 : 404));
         BOOST_TEST(reply.body.starts_with(i % 2 == 0 ? R"({"data":{"current_file":"")" : R"({"data":null,)"));
     }
@@ -94,14 +97,14 @@ BOOST_AUTO_TEST_CASE(requests_that_wait_together_and_ask_the_same_are_one_questi
     start_jobd();
     const auto ask_together = [&](const std::vector<std::string>& paths) {
         agent->signal(SIGSTOP);
-        std::vector<UniqueFd> streams;
+        std::vector<TestPipes> requests;
         for (const auto& path : paths) {
-            streams.push_back(serve());
-            ask(streams.back(), path);
+            requests.push_back(serve());
+            ask(requests.back(), path);
         }
         agent->signal(SIGCONT);
         check_served(static_cast<std::uint32_t>(paths.size()));
-        for (const auto& stream : streams) BOOST_TEST(reply_on(stream).status == 200);
+        for (const auto& request : requests) BOOST_TEST(reply_on(request).status == 200);
         return questions.exchange(0);
     };
     const std::string status = "/ClamScanner/get_scan_status";
@@ -115,9 +118,9 @@ BOOST_AUTO_TEST_CASE(requests_that_wait_together_and_ask_the_same_are_one_questi
 
 BOOST_AUTO_TEST_CASE(it_says_served_before_it_replies) {
     start_jobd();
-    const auto stream = serve();
-    ask(stream, "/ClamScanner/get_scan_status");
-    BOOST_TEST(reply_on(stream).status == 200);
+    const auto request = serve();
+    ask(request, "/ClamScanner/get_scan_status");
+    BOOST_TEST(reply_on(request).status == 200);
     // The client may ask its next question now: its account must not count as busy any more.
     Packet packet;
     BOOST_REQUIRE((receive_packet(control.get(), packet, MSG_DONTWAIT) == Got::Packet));
@@ -126,10 +129,10 @@ BOOST_AUTO_TEST_CASE(it_says_served_before_it_replies) {
 
 BOOST_AUTO_TEST_CASE(without_jobd_it_is_503_until_jobd_is_there) {
     for (const int expected : {503, 200}) {
-        const auto stream = serve();
-        ask(stream, "/ClamScanner/get_scan_status");
+        const auto request = serve();
+        ask(request, "/ClamScanner/get_scan_status");
         check_served();
-        const auto reply = reply_on(stream);
+        const auto reply = reply_on(request);
         BOOST_TEST(reply.status == expected);
         BOOST_TEST((reply.body.find("(reference ") != std::string::npos) == (expected == 503));
         if (expected == 503) start_jobd();
@@ -139,28 +142,28 @@ BOOST_AUTO_TEST_CASE(without_jobd_it_is_503_until_jobd_is_there) {
 BOOST_AUTO_TEST_CASE(what_is_no_request_gets_no_reply_and_does_no_harm) {
     start_jobd();
     for (const std::string frame : {"", "nonsense", "\1\24\0"}) {
-        const auto stream = serve();
-        BOOST_REQUIRE((write_frame(stream.get(), frame, deadline) == Transfer::Done));
+        const auto request = serve();
+        BOOST_REQUIRE((write_frame(request.request.get(), frame, deadline) == Transfer::Done));
         check_served();
-        BOOST_TEST(reply_on(stream).status == 0);
+        BOOST_TEST(reply_on(request).status == 0);
     }
-    serve().reset();  // a responder that was killed
+    static_cast<void>(serve());  // a responder that was killed
     check_served();
     const auto too_long = serve();
-    BOOST_TEST(::send(too_long.get(), "\xff\xff\xff\xff", 4, MSG_NOSIGNAL) == 4);
+    BOOST_TEST(::write(too_long.request.get(), "\xff\xff\xff\xff", 4) == 4);
     check_served();
-    const auto stream = serve();
-    ask(stream, "/ClamScanner/get_scan_status");
+    const auto request = serve();
+    ask(request, "/ClamScanner/get_scan_status");
     check_served();
-    BOOST_TEST(reply_on(stream).status == 200);
+    BOOST_TEST(reply_on(request).status == 200);
 }
 
-BOOST_AUTO_TEST_CASE(a_stream_for_statistics_answers_nothing_of_the_api) {
+BOOST_AUTO_TEST_CASE(a_request_for_statistics_answers_nothing_of_the_api) {
     start_jobd();
-    const auto stream = serve(Purpose::Statistics);
-    ask(stream, "/ClamScanner/get_scan_status");
+    const auto request = serve(Purpose::Statistics);
+    ask(request, "/ClamScanner/get_scan_status");
     check_served();
-    BOOST_TEST(reply_on(stream).status == 404);
+    BOOST_TEST(reply_on(request).status == 404);
 }
 
 BOOST_AUTO_TEST_CASE(it_ends_when_authd_does) {

@@ -7,6 +7,7 @@
 
 #include "auth/socket.h"
 #include "run_until.h"
+#include "test_pipes.h"
 
 using namespace clamscanner;
 using namespace std::chrono_literals;
@@ -20,7 +21,8 @@ void serves_each() {
 }
 
 void takes_and_never_answers() {
-    for (Packet packet; receive_packet(3, packet) == Got::Packet;) (void)packet.only_descriptor().release();
+    for (Packet packet; receive_packet(3, packet) == Got::Packet;)
+        for (auto& descriptor : packet.descriptors) (void)descriptor.release();
 }
 
 void stops_itself() {
@@ -72,15 +74,12 @@ struct Fixture {
         return busy;
     }
     LoginAnswer admit(const Account& whom) {
-        auto [responders, agents] = socket_pair(SOCK_STREAM);
-        streams.push_back(std::move(responders));
-        return agents_->admit(whom, Purpose::Api, agents);
+        TestPipes pipes;
+        streams.push_back(std::move(pipes.reply));
+        return agents_->admit(whom, Purpose::Api, pipes.agents);
     }
-    // The agent's end of a stream is closed once its request is served or the agent gone.
-    bool has_ended(const UniqueFd& stream) {
-        char byte = 0;
-        return ::recv(stream.get(), &byte, 1, MSG_DONTWAIT) == 0;
-    }
+    // The agent's ends are closed once its request is served or the agent gone.
+    bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
 
     EventLoop loop;
     Children children{loop};
@@ -131,8 +130,7 @@ BOOST_AUTO_TEST_CASE(that_has_said_served_is_heard_before_a_request_is_refused) 
     for (int i = 0; i < 50; ++i) {
         BOOST_REQUIRE(is_welcome(1));
         // As a client that has its reply: the loop has not turned yet. The agent closes its end after it said Served.
-        char byte = 0;
-        BOOST_REQUIRE(::recv(streams.back().get(), &byte, 1, 0) == 0);
+        BOOST_REQUIRE(TestPipes::ends(streams.back()));
     }
     BOOST_TEST(started == 1U);
 }

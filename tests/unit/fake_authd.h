@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "auth/messages.h"
+#include "auth/request_pipes.h"
 #include "fake_daemon.h"
 #include "handlers/messages.h"
 #include "jobs/frames.h"
@@ -14,7 +15,7 @@ class FakeAuthd {
  public:
     // Both are called from several threads.
     using AnswerLogin = std::function<LoginAnswer(const Login&)>;
-    using AnswerRequest = std::function<void(const Request&, int stream)>;
+    using AnswerRequest = std::function<void(const Request&, int reply)>;
 
     FakeAuthd(const std::string& path, AnswerLogin answer_login, AnswerRequest answer_request)
         : answer_login_(std::move(answer_login)),
@@ -29,15 +30,16 @@ class FakeAuthd {
         if (receive_packet(peer, packet) != Got::Packet) return false;
         ++logins_;
         const auto answer = answer_login_(decode<Login>(packet.bytes));
-        const auto stream = packet.only_descriptor();
+        const auto pipes = take_pipes(packet);
         if (answer.verdict != LoginVerdict::Welcome) return send_message(peer, answer) == Sent::Yes;
-        serve(stream.get());
+        serve(pipes);
         return true;
     }
-    void serve(int stream) const {
+    void serve(const RequestPipes& pipes) const {
         std::string frame;
-        if (read_frame(stream, frame, longest_request_frame, Clock::now() + std::chrono::seconds(20)) == Transfer::Done)
-            answer_request_(decode<Request>(frame), stream);
+        const auto deadline = Clock::now() + std::chrono::seconds(20);
+        if (read_frame(pipes.request.get(), frame, longest_request_frame, deadline) == Transfer::Done)
+            answer_request_(decode<Request>(frame), pipes.reply.get());
     }
 
     AnswerLogin answer_login_;

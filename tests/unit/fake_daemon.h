@@ -2,6 +2,7 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <functional>
@@ -23,7 +24,9 @@ class FakeDaemon {
         : answer_(std::move(answer)),
           listener_(listen_at(path, type, 0666)),
           stop_(checked(::eventfd(0, EFD_CLOEXEC), "make a stop signal")),
-          accepting_([this] { accept_until_stopped(); }) {}
+          accepting_([this] { accept_until_stopped(); }) {
+        ::signal(SIGPIPE, SIG_IGN);
+    }
     FakeDaemon(const FakeDaemon&) = delete;
     FakeDaemon& operator=(const FakeDaemon&) = delete;
     ~FakeDaemon() {

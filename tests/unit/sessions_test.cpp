@@ -8,6 +8,7 @@
 #include "auth/become_user.h"
 #include "local_account_files.h"
 #include "run_until.h"
+#include "test_pipes.h"
 
 using namespace clamscanner;
 
@@ -21,23 +22,20 @@ struct Fixture {
         auto [ours, authds] = socket_pair(SOCK_SEQPACKET);
         set_blocking(ours.get(), false);
         set_blocking(authds.get(), false);
-        sessions.begin(asker, std::move(authds), ::getuid());
+        sessions.begin(asker, std::move(authds));
         return std::move(ours);
     }
     template <class Message>
     static void say(const UniqueFd& socket, const Message& message, std::initializer_list<int> descriptors = {}) {
         BOOST_REQUIRE((send_message(socket.get(), message, descriptors) == Sent::Yes));
     }
-    // As a responder does: its end of the stream comes back.
+    // As a responder does: what the reply will be read from comes back.
     static UniqueFd ask_login(const UniqueFd& socket, const std::string& user) {
-        auto [ours, agents] = socket_pair(SOCK_STREAM);
-        say(socket, login(user), {agents.get()});
-        return std::move(ours);
+        TestPipes pipes;
+        say(socket, login(user), {pipes.agents.request.get(), pipes.agents.reply.get()});
+        return std::move(pipes.reply);
     }
-    static bool has_ended(const UniqueFd& stream) {
-        char byte = 0;
-        return ::recv(stream.get(), &byte, 1, MSG_DONTWAIT) == 0;
-    }
+    static bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
     // The next packet; without bytes when the session was ended.
     Packet hear(const UniqueFd& socket) {
         Packet packet;
@@ -129,13 +127,17 @@ BOOST_AUTO_TEST_CASE(ends_at_malformed_bytes_and_unexpected_descriptors) {
         BOOST_REQUIRE((send_packet(responder.get(), bytes) == Sent::Yes));
         BOOST_TEST(is_ended(responder));
     }
-    const auto [stream, streams_other_end] = socket_pair(SOCK_STREAM);
+    const TestPipes pipes;
+    const int request = pipes.agents.request.get();
     const auto without = connect(Asker::Responder);
     say(without, login("bob"));
     BOOST_TEST(is_ended(without));
-    const auto with_two = connect(Asker::Responder);
-    say(with_two, login("bob"), {stream.get(), stream.get()});
-    BOOST_TEST(is_ended(with_two));
+    const auto with_one = connect(Asker::Responder);
+    say(with_one, login("bob"), {request});
+    BOOST_TEST(is_ended(with_one));
+    const auto with_three = connect(Asker::Responder);
+    say(with_three, login("bob"), {request, pipes.agents.reply.get(), request});
+    BOOST_TEST(is_ended(with_three));
     const auto jobd = connect(Asker::Jobd);
     say(jobd, StartRunner{2002, "bob"});
     BOOST_TEST(is_ended(jobd));
@@ -153,10 +155,11 @@ BOOST_AUTO_TEST_CASE(of_a_peer_that_left_is_forgotten_while_its_login_is_checked
     BOOST_TEST(agents.count() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(takes_nothing_for_an_agent_but_a_stream_of_the_responders_own) {
+BOOST_AUTO_TEST_CASE(takes_nothing_for_an_agent_but_pipes) {
+    const TestPipes pipes;
     const auto refuses = [&](int descriptor) {
         const auto responder = connect(Asker::Responder);
-        say(responder, login("bob"), {descriptor});
+        say(responder, login("bob"), {pipes.agents.request.get(), descriptor});
         return is_ended(responder);
     };
     const auto [packets, other] = socket_pair(SOCK_SEQPACKET);
@@ -164,7 +167,6 @@ BOOST_AUTO_TEST_CASE(takes_nothing_for_an_agent_but_a_stream_of_the_responders_o
     const UniqueFd network(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     for (const int descriptor : {packets.get(), file.get(), network.get()}) BOOST_TEST(refuses(descriptor));
     BOOST_TEST(checks.empty());
-    BOOST_TEST(!is_stream_of(::getuid() + 1, socket_pair(SOCK_STREAM).first.get()));
 }
 
 BOOST_AUTO_TEST_CASE(starts_no_runner_for_an_account_that_does_not_fit) {
