@@ -1,6 +1,6 @@
 #!/bin/bash
 # The whole service on 127.0.0.1, with an account, an nginx and a database of its own; all of it is gone afterwards.
-# Needs root: it makes users. The walk itself is demo.py.
+# Needs root: it makes users. The walk itself is tests/integration/demo.py.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -23,10 +23,4 @@ for option in "$@"; do
 done
 [ "$(id -u)" = 0 ] || { echo "$0: needs root, to make users and to start a daemon as root" >&2; exit 77; }
 
-# Standard output belongs to the walk, and with --serve to its one line.
-"$root/tests/packages.sh" build run >&2
-# A build directory that also has the tests keeps them; a new one does without them.
-options=()
-[ -e "$root/build/CMakeCache.txt" ] || options=(-DBUILD_TESTING=OFF)
-"$root/tests/build.sh" "$root/build" product "${options[@]}" >&2
-PYTHONDONTWRITEBYTECODE=1 exec python3 "$root/nginx/demo.py" "$@"
+exec "$root/tests/start_demo.sh" nginx nginx "$@"

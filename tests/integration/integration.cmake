@@ -14,6 +14,14 @@ function(add_integration_test name seconds)
     endif()
 endfunction()
 
+# The same behind nginx, and as NAME.proxy and NAME.fcgid behind Apache.
+function(add_integration_test_behind_all name seconds)
+    add_integration_test(${name} ${seconds})
+    foreach(front proxy fcgid)
+        _add_integration_test(integration.${name}.${front} integration ${name} ${seconds} "CLAMSCANNER_FRONT=${front}")
+    endforeach()
+endfunction()
+
 function(_add_integration_test test label name seconds environment)
     add_test(NAME ${test} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/integration/${name}_test.py)
     math(EXPR patience "${seconds} * ${integration_patience}")
@@ -22,8 +30,15 @@ function(_add_integration_test test label name seconds environment)
         ENVIRONMENT "CLAMSCANNER_BUILD_DIR=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;${environment}")
 endfunction()
 
-add_integration_test(main_job 120)
-add_integration_test(hostile_names 120)
+# What HTTP has a part in, behind each web server; everything else behind nginx alone.
+add_integration_test_behind_all(main_job 120)
+add_integration_test_behind_all(hostile_names 120)
+add_integration_test_behind_all(web_server 120)
+add_integration_test_behind_all(reload 300)
+add_integration_test_behind_all(model 300)
+add_integration_test_behind_all(clients 300)
+
+_add_integration_test(soak.model soak model 3600 "CLAMSCANNER_SOAK=1")
 add_integration_test(privileges 120)
 add_integration_test(sigkill 300 7200)
 add_integration_test(two_accounts 120)

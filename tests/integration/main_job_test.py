@@ -1,4 +1,4 @@
-"""The main job as clients do it, in both envelopes, and every refusal of the contract, through nginx."""
+"""The main job as clients do it, in both envelopes, and every refusal of the contract, through a web server."""
 
 import contextlib
 import http.client
@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import accounts
 from client import check_records
-from nginx_front import free_port
 from service_case import ServiceCase, main
 from test_files import EICAR, eicar_zip
+from web_front import Site, free_port
 
 LOG = ".clamavconnector.disinfection.log"
 QUARANTINE = "quarantine_clamavconnector"
@@ -337,22 +337,20 @@ class Refusals(ServiceCase):
 
 
 class TheSiteSnippet(ServiceCase):
-    """Clients are made to seem to come from elsewhere by nginx's realip module."""
+    """Clients are made to seem to come from elsewhere by a header that the web server believes."""
 
     ELSEWHERE = {"X-Real-IP": "192.0.2.1"}
 
     @classmethod
-    def nginx_more(cls, service):
+    def site(cls, service):
         cls.tls_port = free_port()
-        os.makedirs(service.path("nginx"), exist_ok=True)
+        key, certificate = service.path("key"), service.path("certificate")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-subj", "/CN=localhost", "-keyout", service.path("nginx/key"), "-out",
-                        service.path("nginx/certificate")], check=True, capture_output=True)
-        return (f"set_real_ip_from 127.0.0.0/8; real_ip_header X-Real-IP; listen 127.0.0.1:{cls.tls_port} ssl;"
-                f"ssl_certificate {service.path('nginx/certificate')}; ssl_certificate_key {service.path('nginx/key')};")
+                        "-subj", "/CN=localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        return Site(tls_port=cls.tls_port, certificate=certificate, key=key, address_header="X-Real-IP")
 
     def over_tls(self, client, headers):
-        context = ssl.create_default_context(cafile=self.service.path("nginx/certificate"))
+        context = ssl.create_default_context(cafile=self.service.path("certificate"))
         context.check_hostname = False
         connection = http.client.HTTPSConnection("127.0.0.1", self.tls_port, context=context, timeout=60)
         with contextlib.closing(connection):

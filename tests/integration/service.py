@@ -19,8 +19,10 @@ import time
 from dataclasses import dataclass
 
 import accounts
+from apache_front import ApacheFcgidFront, ApacheProxyFront
 from client import Client, wait_until
-from nginx_front import ROOT, NginxFront
+from nginx_front import NginxFront
+from web_front import ROOT, Responder, Site
 
 PLACE = "/var/tmp"
 PREFIX = "clamscanner-"
@@ -39,6 +41,9 @@ DAEMONS = {
     "fcgi": Daemon("clamscanner.fcgi"),
 }
 
+# The web servers that a service can stand behind; CLAMSCANNER_FRONT names one.
+FRONTS = {"nginx": NginxFront, "proxy": ApacheProxyFront, "fcgid": ApacheFcgidFront}
+
 
 @dataclass(frozen=True)
 class Process:
@@ -50,12 +55,16 @@ class Process:
 
 
 class Service:
-    def __init__(self, *, build=None, port=0, config=None, nginx_more=lambda service: "", tell=lambda text: None):
+    def __init__(self, *, build=None, front=None, port=0, config=None, site=lambda service: Site(), nginx_more=None,
+                 tell=lambda text: None):
+        """`site` says what the web server's site has beside the service; `nginx_more`, what stands in nginx's alone."""
         self.build = build or os.environ.get("CLAMSCANNER_BUILD_DIR") or os.path.join(ROOT, "build")
         self.tell = tell
         self.suffix = accounts.random_letters(6)
         self.extra_config = config or {}
+        self.front_name = front or os.environ.get("CLAMSCANNER_FRONT") or "nginx"
         self.wanted_port = port
+        self.site = site
         self.nginx_more = nginx_more
         self.directory = None
         self.front = None
@@ -94,13 +103,23 @@ class Service:
                 self.users[name] = self._add_user(f"cs-{self.suffix}-{name}", accounts.add_system_user)
         self._make_places()
         self._write_config()
+        front = self._make_front()
         for name in DAEMONS:
+            if name == "fcgi" and front.spawns_responder:
+                continue
             self.tell(f"starting {DAEMONS[name].program}")
             self.start(name)
-        self.tell("starting nginx")
-        self.front = NginxFront(self.path("nginx"), self.path("run/fcgi/fcgi.sock"), self._user_name("fcgi"),
-                                self.launch, port=self.wanted_port, more=self.nginx_more(self))
+        self.tell(f"starting {front.name}")
+        self.front = front
         self.front.start()
+
+    def _make_front(self):
+        kind = FRONTS[self.front_name]
+        options = {"more": self.nginx_more(self)} if self.nginx_more else {}
+        responder = Responder(self.path("run/fcgi/fcgi.sock"), self._user_name("fcgi"),
+                              self.program(DAEMONS["fcgi"].program), self.config_file)
+        return kind(self.path(kind.name), responder, self.launch, port=self.wanted_port, site=self.site(self),
+                    **options)
 
     def _tear_down(self):
         if self.front:
@@ -180,19 +199,24 @@ class Service:
 
     def faults_logged(self):
         """Lines by which a program says that it is broken: what a sanitizer found, or what cannot be."""
-        with open(self.path("programs.log"), encoding="utf-8", errors="replace") as file:
-            return [line for line in file if re.search(r"Sanitizer|runtime error:|: panic: ", line)]
+        logs = [self.path("programs.log")]
+        if self.front.spawns_responder:
+            logs.append(self.front.error_log)
+        return [line for log in logs for line in _lines_of(log)
+                if re.search(r"Sanitizer|runtime error:|: panic: ", line)]
 
     def show_log(self):
         """What the programs said last, for whoever reads why a test failed."""
-        for name, lines in (("programs.log", 80), ("nginx/error.log", 10)):
+        logs = [(self.path("programs.log"), 80)] if self.directory else []
+        if self.front:
+            logs.append((self.front.error_log, 20))
+        for path, count in logs:
             try:
-                with open(self.path(name), encoding="utf-8", errors="replace") as file:
-                    said = file.readlines()[-lines:]
-            except (OSError, TypeError):
+                said = _lines_of(path)[-count:]
+            except OSError:
                 continue
-            print(f"--- {name}, the last {len(said)} lines", *(line.rstrip("\n") for line in said), sep="\n",
-                  file=sys.stderr)
+            print(f"--- {os.path.basename(path)}, the last {len(said)} lines", *(line.rstrip("\n") for line in said),
+                  sep="\n", file=sys.stderr)
 
     # ---- Accounts ------------------------------------------------------------------------------------------------
 
@@ -338,6 +362,11 @@ class Readiness:
             except TimeoutError:
                 continue
         return False
+
+
+def _lines_of(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.readlines()
 
 
 def _read_status(pid):

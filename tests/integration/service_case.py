@@ -5,23 +5,30 @@ import signal
 import sys
 import unittest
 
+import openapi_check
+from client import Client
 from service import Service
+from web_front import Site
 
 SKIPPED = 77  # what ctest is told to take for a skipped test
 SOAK = os.environ.get("CLAMSCANNER_SOAK") == "1"
+
+
+# Whatever a test asks, the answer must be one that the document has.
+Client.checks.append(openapi_check.check)
 
 
 class ServiceCase(unittest.TestCase):
     config = {}
 
     @staticmethod
-    def nginx_more(service):
-        """What else stands in nginx's server block."""
-        return ""
+    def site(service):
+        """What the web server's site has beside the service."""
+        return Site()
 
     @classmethod
     def setUpClass(cls):
-        cls.service = cls.enterClassContext(Service(config=cls.config, nginx_more=cls.nginx_more))
+        cls.service = cls.enterClassContext(Service(config=cls.config, site=cls.site))
         cls.addClassCleanup(cls.check_that_no_program_broke)
 
     @classmethod

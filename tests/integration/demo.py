@@ -1,4 +1,5 @@
-"""The walk of demo.sh: the main job over HTTP, every answer compared with what really happened to the files."""
+"""What nginx/demo.sh and apache/demo.sh do: the main job over HTTP, every answer compared with what really happened to
+the files; or, with --serve, only the service, until a signal comes."""
 
 import argparse
 import json
@@ -6,12 +7,9 @@ import os
 import signal
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-
-from client import check_records, wait_until  # noqa: E402
-from service import Service  # noqa: E402
-from test_files import EICAR, clean_page, eicar_zip  # noqa: E402
+from client import check_records, wait_until
+from service import FRONTS, Service
+from test_files import EICAR, clean_page, eicar_zip
 
 LOG_NAME = ".clamavconnector.disinfection.log"
 QUARANTINE = "quarantine_clamavconnector"
@@ -253,12 +251,13 @@ class StopOnce:
 
 def main():
     options = argparse.ArgumentParser(prog="demo.sh")
+    options.add_argument("--front", choices=FRONTS, required=True)
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--serve", action="store_true")
     given = options.parse_args()
     StopOnce()
     try:
-        with Service(port=given.port, tell=progress_note) as service:
+        with Service(front=given.front, port=given.port, tell=progress_note) as service:
             account = service.add_account()
             fill_home(account, with_infected=not given.serve)
             service.wait_until_it_serves(account)
