@@ -65,7 +65,7 @@ UninheritedKey::~UninheritedKey() {
 
 CredentialCache::Mac CredentialCache::mac_of(const std::string& user, const Secret& password) {
     // Neither holds a NUL, so no other pair makes the same bytes.
-    return hmac_.of(key_.bytes(), {user, std::string_view("", 1), password.reveal()});
+    return hmac_.of(key_.bytes(), {user, std::string_view("\0", 1), password.reveal()});
 }
 
 CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac& mac, Deadline now) const {

@@ -54,10 +54,11 @@ void Sessions::answer_login(Session& session, Packet& packet) {
     auto login = decode<Login>(packet.bytes);
     session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
-    logins_.answer_login(std::move(login), [this, id = session.id, purpose = login.purpose](const LoginAnswer& answer,
-                                                                                            const Account* account) {
-        end_login(id, purpose, answer, account);
-    });
+    const auto purpose = login.purpose;
+    logins_.answer_login(std::move(login),
+                         [this, id = session.id, purpose](const LoginAnswer& answer, const Account* account) {
+                             end_login(id, purpose, answer, account);
+                         });
 }
 
 void Sessions::end_login(std::uint64_t id, Purpose purpose, LoginAnswer answer, const Account* account) {
