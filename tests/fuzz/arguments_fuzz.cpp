@@ -1,8 +1,11 @@
-// Arguments as a client sends them: query, type and body, an empty line between each.
+// Arguments as a client sends them: query, type and body, an empty line between each. What they make of a list, by the
+// generic arguments, must never have more rows than there were.
 #include <algorithm>
+#include <cstdlib>
 
 #include "handlers/arguments.h"
 #include "handlers/refusal.h"
+#include "handlers/row_shaping.h"
 
 namespace {
 
@@ -23,7 +26,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     request.content_type = take_paragraph(input);
     request.body = input;
     try {
-        static_cast<void>(arguments_of(request));
+        Rows rows{.columns = {"file", "size"}, .rows = {{"/home/a.php", "10"}, {"/home/\xff", "unlimited"}, {"", "0"}}};
+        const RowShaping shaping(arguments_of(request), rows.columns);
+        static_cast<void>(shaping.apply(rows));
+        if (rows.rows.size() > 3 || rows.columns.size() > 2) std::abort();
     } catch (const Refusal&) {
     }
     return 0;
