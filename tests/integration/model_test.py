@@ -44,15 +44,12 @@ class RandomClients(ServiceCase):
 class ClientsOfOneAccount(ServiceCase):
     @contextlib.contextmanager
     def nothing_ends(self):
-        """While the scanner stands still, whatever was started stays under way."""
-        engine = [process.pid for process in self.service.processes("clamscanner-engine")]
-        for pid in engine:
-            os.kill(pid, signal.SIGSTOP)
+        """While the engine stands still no job gets a scanner, so whatever was started stays under way."""
+        os.kill(self.service.pid("engine"), signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in engine:
-                os.kill(pid, signal.SIGCONT)
+            os.kill(self.service.pid("engine"), signal.SIGCONT)
 
     def one_wins(self, results):
         won = [number for number, result in enumerate(results) if result["status"] == 1]
