@@ -14,7 +14,7 @@
 
 namespace clamscanner {
 
-// Non-blocking, all of them.
+// Made non-blocking; the agent makes sure of it, as the one who sent them is not trusted in that.
 struct RequestPipes {
     UniqueFd request;  // to be read by the agent
     UniqueFd reply;    // to be written by it

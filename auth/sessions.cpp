@@ -65,8 +65,10 @@ void Sessions::end_login(std::uint64_t id, Purpose purpose, LoginAnswer answer, 
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
     if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, purpose, found->second.pipes);
-    found->second.stage = Stage::MayAsk;
-    if (answer.verdict != LoginVerdict::Welcome) tell(id, answer, Stage::MayAsk);
+    if (answer.verdict == LoginVerdict::Welcome)
+        found->second.stage = Stage::MayAsk;
+    else
+        tell(id, answer, Stage::MayAsk);
     found->second.pipes = {};
 }
 

@@ -1,5 +1,5 @@
-// What a responder says to an agent, and what it gets back: one Request, one Reply, each a frame on the stream that
-// authd gave them. Never a header of the client's beyond these fields; the reply is untrusted by the responder.
+// What a responder says to an agent, and what it gets back: one Request, one Reply, each a frame on a pipe of its own
+// (auth/request_pipes.h). Never a header of the client's beyond these fields; the reply is untrusted by the responder.
 #pragma once
 
 #include <cstdint>
