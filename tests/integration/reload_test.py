@@ -59,9 +59,12 @@ class Clients:
             self.answers += 1
         return result
 
+    def await_true(self, condition, what):
+        wait_until(lambda: self._faults or condition(), 60, what)
+
     def await_answers(self, count):
         wanted = self.answers + count
-        wait_until(lambda: self._faults or self.answers >= wanted, 60, "answers to the clients")
+        self.await_true(lambda: self.answers >= wanted, "answers to the clients")
 
 
 class Reload(ServiceCase):
@@ -110,8 +113,8 @@ class Reload(ServiceCase):
             front.reload()
             wait_until(lambda: front.workers() - old, 60, "new workers")
         self.clients.await_answers(ANSWERS_BETWEEN)
+        self.clients.await_true(lambda: self.scans_done >= RELOADS, "scans beside and after the reloads")
         self.clients.end()
-        self.assertGreaterEqual(self.scans_done, RELOADS)
         if front.may_leave_requests_unanswered:
             self.assertEqual({type(fault) for fault in self.clients.unanswered} - {TimeoutError}, set())
         else:
