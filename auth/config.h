@@ -1,4 +1,5 @@
-// The configuration, /etc/clamscanner/clamscanner.toml: one file for all programs, read by each at its start.
+// The configuration, /etc/clamscanner/clamscanner.toml: one file for all programs, read by each at its start. Here are
+// the sections that root's programs use; the rest is in jobs/settings.h.
 //
 // Every key has a default, so an empty file is valid. An unknown key, a value of the wrong type or out of range is a
 // ConfigError that names file, line and key, and the program does not start. authd reads it as root: therefore the file
@@ -7,7 +8,6 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -17,17 +17,6 @@ namespace clamscanner {
 
 struct ConfigError : std::runtime_error {
     using std::runtime_error::runtime_error;
-};
-
-// The order is the wire's and the database's: never changed.
-enum class ScanType : std::uint8_t { Home = 0, Mail = 1, PublicHtml = 2, PublicFtp = 3 };
-inline constexpr std::size_t scan_type_count = 4;
-inline constexpr std::array<const char*, scan_type_count> scan_type_names = {"home", "mail", "public_html",
-                                                                             "public_ftp"};
-
-struct ScanDirectory {
-    bool allowed = true;
-    std::string directory;  // below the home; "" is the home itself
 };
 
 struct Config {
@@ -83,22 +72,6 @@ struct Config {
         std::uint64_t max_connections_per_account = 16;
     } jobs;
 
-    struct {
-        std::string user = "clamscanner-engine";
-        std::uint64_t scan_workers = 0;  // 0: one for each core
-        std::uint64_t idle_minutes = 15;
-        std::uint64_t max_scan_bytes = 100 * 1024 * 1024;
-        std::uint64_t max_file_bytes = 25 * 1024 * 1024;
-        std::uint64_t max_recursion = 16;
-        std::uint64_t max_files = 10000;
-        std::uint64_t max_scan_seconds = 120;
-        std::uint64_t pcre_match_limit = 10000;
-        std::uint64_t pcre_recursion_limit = 5000;
-    } engine;
-
-    std::array<ScanDirectory, scan_type_count> scan = {
-        {{true, ""}, {true, "mail"}, {true, "public_html"}, {true, "public_ftp"}}};
-
     // Where the programs meet.
     [[nodiscard]] std::string login_socket() const { return paths.run_directory + "/authd/login.sock"; }
     [[nodiscard]] std::string runner_socket() const { return paths.run_directory + "/authd/runner.sock"; }
@@ -107,13 +80,15 @@ struct Config {
     [[nodiscard]] std::string program(const char* name) const { return paths.program_directory + "/" + name; }
 };
 
-// Throws ConfigError; std::system_error when the file cannot be opened.
+// Throws ConfigError; std::system_error when the file cannot be opened. Sections that are not root's are not looked at.
 [[nodiscard]] Config read_config(const std::string& file);
-
-// "section.key" of every key there is, sorted.
-[[nodiscard]] std::vector<std::string> config_keys();
 
 // The same for a text; `file` only names it in errors.
 [[nodiscard]] Config parse_config(const std::string& text, const std::string& file);
+
+// The parts of it, for jobs/settings.h.
+class ConfigKeys;
+[[nodiscard]] std::string config_text(const std::string& file);
+void take_config(ConfigKeys& keys, Config& config);
 
 }  // namespace clamscanner

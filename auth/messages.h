@@ -12,9 +12,9 @@
 
 namespace clamscanner {
 
-// All message numbers of all conversations, so that none can be mistaken for another.
+// No number is used twice in all conversations, so that no message can be mistaken for another: these are root's, from
+// 20 on those of handlers/messages.h, from 40 on those of jobs/messages.h.
 enum class MessageType : std::uint16_t {
-    // auth/messages.h
     Login = 1,
     LoginAnswer = 2,
     Serve = 3,
@@ -23,52 +23,6 @@ enum class MessageType : std::uint16_t {
     RunnerAnswer = 6,
     RunnerEnded = 7,
     LoginChecked = 8,  // auth/pam_login.h: between authd and a child of its own
-    // handlers/messages.h: 20 …
-    Request = 20,
-    Reply = 21,
-    // jobs/messages.h: agents 40 …, runners 60 …, engine 80 …, workers 100 …
-    StartScan = 40,
-    AskScanStatus,
-    AskInfectedFiles,
-    Disinfect,
-    AskDisinfection,
-    Accepted = 50,
-    Declined,
-    ScanStatus,
-    InfectedFiles,
-    DisinfectionQueued,
-    DisinfectionStatus,
-    RunScan = 60,
-    LeaveOut,
-    RunDisinfection,
-    RunLogCopy,
-    Judge,
-    Act,
-    CopyBegin,
-    CopyLine,
-    CopyEnd,
-    Finish,
-    WalkProgress = 70,
-    Unreadable,
-    WalkFailed,
-    HandedOver,
-    NotOpened,
-    Opened,
-    Acted,
-    CopyDone,
-    NewJob = 80,
-    ScannerReady = 81,
-    ScannerFailed,
-    ScanProgress,
-    FoundInfected,
-    FoundUnscanned,
-    Judged,
-    ScannedAll,
-    JobEnded,
-    HandOver = 95,
-    HandOverEnd,
-    ScanThis = 100,
-    ScanAnswer,
 };
 
 inline constexpr std::size_t longest_user_name = 256;  // LOGIN_NAME_MAX

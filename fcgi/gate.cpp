@@ -8,6 +8,7 @@
 #include "handlers/envelope.h"
 #include "handlers/openapi.h"
 #include "handlers/refusal.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 namespace {
@@ -93,7 +94,7 @@ std::optional<BasicCredentials> take_credentials(WebRequest& web) {
 
 }  // namespace
 
-Gate::Gate(const Config& config, LongBodies& long_bodies)
+Gate::Gate(const Settings& config, LongBodies& long_bodies)
     : config_(config), long_bodies_(long_bodies), logins_(config.login_socket()) {}
 
 Response Gate::answer(WebRequest& web) {

@@ -2,20 +2,20 @@
 // of the responder has one. It trusts neither the client nor what an agent replies.
 #pragma once
 
-#include "auth/config.h"
 #include "fcgi/basic_credentials.h"
 #include "fcgi/login_client.h"
 #include "fcgi/long_bodies.h"
 #include "fcgi/web_request.h"
 #include "handlers/functions.h"
 #include "handlers/messages.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 
 class Gate {
  public:
     // `long_bodies` is shared by all gates.
-    Gate(const Config& config, LongBodies& long_bodies);
+    Gate(const Settings& config, LongBodies& long_bodies);
 
     [[nodiscard]] Response answer(WebRequest& web);
 
@@ -27,7 +27,7 @@ class Gate {
     // Empty when the agent gave none. Throws Refusal when the login is none.
     [[nodiscard]] std::optional<Reply> ask(BasicCredentials credentials, const Request& request);
 
-    const Config& config_;
+    const Settings& config_;
     LongBodies& long_bodies_;
     LoginClient logins_;
 };

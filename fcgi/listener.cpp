@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "auth/checked.h"
-#include "auth/service.h"
 #include "auth/socket.h"
+#include "jobs/settings.h"
+#include "jobs/unprivileged.h"
 
 namespace clamscanner {
 namespace {
@@ -39,7 +40,7 @@ void give_to_group(const std::string& path, const std::string& group) {
 
 }  // namespace
 
-Listener::Listener(const Config& config) {
+Listener::Listener(const Settings& config) {
     if (is_listening(0)) {
         on_standard_input_ = true;
         socket_ = take_standard_input();

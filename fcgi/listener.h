@@ -3,15 +3,15 @@
 
 #include <string>
 
-#include "auth/config.h"
 #include "auth/unique_fd.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 
 class Listener {
  public:
     // On fd 0 (mod_fcgid, spawn-fcgi), by systemd's name "fcgi", or at the configured path.
-    explicit Listener(const Config& config);
+    explicit Listener(const Settings& config);
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
     ~Listener() { withdraw(); }

@@ -18,6 +18,8 @@
 #include "auth/service.h"
 #include "fcgi/gate.h"
 #include "fcgi/intake.h"
+#include "jobs/settings.h"
+#include "jobs/unprivileged.h"
 
 namespace clamscanner {
 namespace {
@@ -28,14 +30,14 @@ constexpr auto stop_patience = std::chrono::seconds(25);
 constexpr auto watch_interval = std::chrono::milliseconds(500);
 constexpr auto fault_pause = std::chrono::milliseconds(100);
 
-void serve(WebRequest& web, Gate& gate, const Config& config, UniqueFd connection) {
+void serve(WebRequest& web, Gate& gate, const Settings& config, UniqueFd connection) {
     if (!web.begin(std::move(connection))) return;
     web.answer(gate.answer(web), config.responder.realm, web.parameter("REQUEST_METHOD") != "HEAD");
     web.end();
 }
 
 // What each thread does.
-void serve_until_stopped(const Config& config, const Intake& intake, LongBodies& long_bodies, Watch& watch) {
+void serve_until_stopped(const Settings& config, const Intake& intake, LongBodies& long_bodies, Watch& watch) {
     const IntakeSeat seat(intake);
     Gate gate(config, long_bodies);
     WebRequest web(watch, std::chrono::seconds(config.responder.read_seconds));
@@ -66,7 +68,7 @@ UniqueFd listen_for_stop_signals() {
 // The threads, and the eyes on them.
 class Crew {
  public:
-    Crew(const Config& config, const Intake& intake, std::size_t size)
+    Crew(const Settings& config, const Intake& intake, std::size_t size)
         : long_bodies_(static_cast<std::ptrdiff_t>(std::max<std::size_t>(size / threads_for_a_long_body, 1))),
           watchdog_(size),
           ended_(checked(::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), "count the threads that ended")) {
@@ -116,7 +118,7 @@ void wipe_what_is_freed() {
 #endif
 }
 
-void run(const Config& config) {
+void run(const Settings& config) {
     wipe_what_is_freed();
     Listener listener(config);  // first of all that opens a descriptor: it may close what was inherited
     occupy_standard_descriptors();
@@ -142,7 +144,7 @@ int main(int argc, char** argv) {
         const auto config_file = config_file_of(argc, argv);
         refuse_root();
         give_up_privileges();
-        run(read_config(config_file));
+        run(read_settings(config_file));
         return 0;
     } catch (const std::exception& fault) {
         die(fault.what());

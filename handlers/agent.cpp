@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "auth/checked.h"
-#include "auth/config.h"
 #include "auth/log.h"
 #include "auth/request_pipes.h"
 #include "auth/service.h"
@@ -22,6 +21,8 @@
 #include "handlers/router.h"
 #include "handlers/shared_replies.h"
 #include "jobs/frames.h"
+#include "jobs/settings.h"
+#include "jobs/unprivileged.h"
 
 namespace clamscanner {
 namespace {
@@ -117,7 +118,7 @@ std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::sp
     return count;
 }
 
-void serve_until_closed(const Config& config, const std::string& home) {
+void serve_until_closed(const Settings& config, const std::string& home) {
     JobsClient jobs(config.jobs_socket());
     SharedReplies shared;
     for (;;) {
@@ -153,7 +154,7 @@ int main(int argc, char** argv) {
         refuse_root();
         refuse_capabilities();
         give_up_privileges();
-        const auto config = read_config(config_file);
+        const auto config = read_settings(config_file);
         const auto home = home_given();
         set_blocking(control, true);
         ::signal(SIGPIPE, SIG_IGN);

@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "auth/config.h"
 #include "handlers/jobs.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 
 struct Caller {
-    const Config& config;
+    const Settings& config;
     const std::string& home;
     Jobs& jobs;
 };

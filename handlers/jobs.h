@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "jobs/messages.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 

@@ -2,6 +2,7 @@
 
 #include "handlers/refusal.h"
 #include "jobs/frames.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 namespace {

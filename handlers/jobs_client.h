@@ -6,6 +6,7 @@
 
 #include "auth/socket.h"
 #include "handlers/jobs.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 

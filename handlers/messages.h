@@ -9,6 +9,9 @@
 
 namespace clamscanner {
 
+// 20 to 39 of all message numbers (auth/messages.h).
+enum class RequestMessage : std::uint16_t { Request = 20, Reply = 21 };
+
 inline constexpr std::size_t longest_method = 16;
 inline constexpr std::size_t longest_target = 64 * 1024;
 inline constexpr std::size_t longest_content_type = 1024;
@@ -18,7 +21,7 @@ inline constexpr std::size_t longest_request_frame = longest_body + longest_targ
 inline constexpr std::size_t longest_reply_frame = longest_reply_body + 4096;
 
 struct Request {
-    static constexpr auto type = MessageType::Request;
+    static constexpr auto type = RequestMessage::Request;
     std::string method;
     std::string path;   // as sent, percent-encoding and all, without the query
     std::string query;  // without the question mark
@@ -37,7 +40,7 @@ struct Request {
 };
 
 struct Reply {
-    static constexpr auto type = MessageType::Reply;
+    static constexpr auto type = RequestMessage::Reply;
     std::uint16_t status = 500;  // of HTTP
     std::string allow;           // the Allow header of a 405; capital letters, commas and blanks only
     std::string body;            // JSON

@@ -8,6 +8,7 @@
 #include "handlers/json_writer.h"
 #include "handlers/refusal.h"
 #include "handlers/row_shaping.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 namespace {

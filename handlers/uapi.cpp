@@ -16,6 +16,8 @@
 #include "handlers/percent_encoding.h"
 #include "handlers/refusal.h"
 #include "handlers/router.h"
+#include "jobs/settings.h"
+#include "jobs/unprivileged.h"
 
 namespace clamscanner {
 namespace {
@@ -92,7 +94,7 @@ int answer(const CommandLine& line) {
     if (!find_account(::getuid(), account)) throw UsageError("you have no account on this system");
     if (line.user && *line.user != account.name)
         throw UsageError("--user names another account than your own, " + printable(account.name));
-    const auto config = read_config(line.config_file.value_or(installed_config_file()));
+    const auto config = read_settings(line.config_file.value_or(installed_config_file()));
     JobsClient jobs(config.jobs_socket());
     try {
         const auto given = arguments_of(line.arguments);

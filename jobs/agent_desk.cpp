@@ -163,7 +163,7 @@ void AgentDesk::answer_next(int fd) {
 
 void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
     struct Row {
-        MessageType type;
+        JobMessage type;
         Encoded (AgentDesk::*answer)(const AccountFacts&, std::string_view);
     };
     static constexpr Row table[] = {

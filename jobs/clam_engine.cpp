@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "auth/log.h"
+#include "jobs/settings.h"
 #include "jobs/signature_directory.h"
 
 namespace clamscanner {
@@ -84,7 +85,7 @@ void ClamEngine::FreeStat::operator()(cl_stat* stat) const noexcept {
     delete stat;
 }
 
-ClamEngine::ClamEngine(const Config& config) : signature_directory_(config.paths.signature_directory) {
+ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.paths.signature_directory) {
     initialise_library();
     engine_.reset(::cl_engine_new());
     if (!engine_) throw SignatureError("libclamav has no memory for an engine");

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "auth/config.h"
 #include "jobs/messages.h"
+#include "jobs/settings.h"
 
 struct cl_engine;
 struct cl_stat;
@@ -23,7 +23,7 @@ class ClamEngine {
  public:
     // Loads the administrator's signature directory, if it holds a database, and the few test signatures we ship (so
     // that every worker can be tested). Takes seconds and about a gigabyte with a full database. Throws SignatureError.
-    explicit ClamEngine(const Config& config);
+    explicit ClamEngine(const Settings& config);
     ~ClamEngine();
     ClamEngine(const ClamEngine&) = delete;
     ClamEngine& operator=(const ClamEngine&) = delete;

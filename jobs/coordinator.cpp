@@ -17,6 +17,7 @@
 #include "auth/random.h"
 #include "jobs/content_hash.h"
 #include "jobs/mailbox.h"
+#include "jobs/settings.h"
 #include "jobs/test_virus.h"
 #include "jobs/worker.h"
 
@@ -42,7 +43,7 @@ std::size_t untested_limit(std::size_t workers) {
     return std::clamp<std::size_t>(files.rlim_cur / 2 / workers, 1, most_untested);
 }
 
-std::size_t worker_count(const Config& config) {
+std::size_t worker_count(const Settings& config) {
     if (config.engine.scan_workers != 0) return config.engine.scan_workers;
     return std::max(1U, std::thread::hardware_concurrency());
 }
@@ -55,7 +56,7 @@ Coordinator::Worker::~Worker() {
     if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
 }
 
-Coordinator::Coordinator(const Config& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner)
+Coordinator::Coordinator(const Settings& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner)
     : config_(config),
       engine_(engine),
       jobd_(std::move(jobd)),

@@ -16,12 +16,13 @@
 #include "auth/child_process.h"
 #include "auth/socket.h"
 #include "jobs/clam_engine.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 
 class Coordinator {
  public:
-    Coordinator(const Config& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner);
+    Coordinator(const Settings& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner);
     ~Coordinator();
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
@@ -85,7 +86,7 @@ class Coordinator {
     void tell(Message&& message);
     [[nodiscard]] bool all_done() const;
 
-    const Config& config_;
+    const Settings& config_;
     ClamEngine& engine_;
     UniqueFd jobd_;
     UniqueFd runner_;

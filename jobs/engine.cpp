@@ -18,14 +18,15 @@
 #include "auth/become_user.h"
 #include "auth/checked.h"
 #include "auth/child_process.h"
-#include "auth/config.h"
 #include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/priority.h"
 #include "auth/service.h"
 #include "auth/socket.h"
 #include "jobs/messages.h"
+#include "jobs/settings.h"
 #include "jobs/signature_host.h"
+#include "jobs/unprivileged.h"
 
 namespace clamscanner {
 namespace {
@@ -37,7 +38,7 @@ constexpr std::size_t most_unasked = 64;
 
 class Engine {
  public:
-    Engine(const Config& config, uid_t jobd) : config_(config), jobd_(jobd) {
+    Engine(const Settings& config, uid_t jobd) : config_(config), jobd_(jobd) {
         const std::string tmp = config.paths.run_directory + "/engine/tmp";
         // Whatever a predecessor was killed over.
         std::filesystem::remove_all(tmp);
@@ -166,7 +167,7 @@ class Engine {
         }
     }
 
-    const Config& config_;
+    const Settings& config_;
     const uid_t jobd_;
     EventLoop loop_;
     UniqueFd listener_;
@@ -176,7 +177,7 @@ class Engine {
 };
 
 int run_engine(int argc, char** argv) {
-    const Config config = read_config(config_file_of(argc, argv));
+    const Settings config = read_settings(config_file_of(argc, argv));
     refuse_root();
     give_up_privileges();
     occupy_standard_descriptors();

@@ -11,11 +11,12 @@
 #include "auth/messages.h"
 #include "jobs/ledger.h"
 #include "jobs/packet_queue.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 
 struct JobSurroundings {
-    const Config& config;
+    const Settings& config;
     EventLoop& loop;
     Ledger& ledger;
 };

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "auth/config.h"
 #include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/service.h"
@@ -17,6 +16,8 @@
 #include "jobs/agent_desk.h"
 #include "jobs/dispatcher.h"
 #include "jobs/ledger.h"
+#include "jobs/settings.h"
+#include "jobs/unprivileged.h"
 
 namespace clamscanner {
 namespace {
@@ -28,7 +29,7 @@ constexpr auto prune_interval = 1s;
 
 class Jobd {
  public:
-    explicit Jobd(const Config& config)
+    explicit Jobd(const Settings& config)
         : ledger_(config.paths.state_directory + "/jobs.sqlite"),
           accounts_(loop_, facts_stay_fresh),
           dispatcher_({config, loop_, ledger_}, accounts_),
@@ -70,7 +71,7 @@ class Jobd {
 };
 
 int run_jobd(int argc, char** argv) {
-    const Config config = read_config(config_file_of(argc, argv));
+    const Settings config = read_settings(config_file_of(argc, argv));
     refuse_root();
     give_up_privileges();
     occupy_standard_descriptors();

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "auth/wire.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 namespace {

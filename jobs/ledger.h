@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "jobs/messages.h"
+#include "jobs/settings.h"
 #include "jobs/sqlite.h"
 
 namespace clamscanner {

@@ -13,10 +13,56 @@
 #include <string>
 #include <vector>
 
-#include "auth/config.h"
 #include "auth/messages.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
+
+// From 40 on, of all message numbers (auth/messages.h): agents 40, runners 60, engine 80, workers 100.
+enum class JobMessage : std::uint16_t {
+    StartScan = 40,
+    AskScanStatus,
+    AskInfectedFiles,
+    Disinfect,
+    AskDisinfection,
+    Accepted = 50,
+    Declined,
+    ScanStatus,
+    InfectedFiles,
+    DisinfectionQueued,
+    DisinfectionStatus,
+    RunScan = 60,
+    LeaveOut,
+    RunDisinfection,
+    RunLogCopy,
+    Judge,
+    Act,
+    CopyBegin,
+    CopyLine,
+    CopyEnd,
+    Finish,
+    WalkProgress = 70,
+    Unreadable,
+    WalkFailed,
+    HandedOver,
+    NotOpened,
+    Opened,
+    Acted,
+    CopyDone,
+    NewJob = 80,
+    ScannerReady = 81,
+    ScannerFailed,
+    ScanProgress,
+    FoundInfected,
+    FoundUnscanned,
+    Judged,
+    ScannedAll,
+    JobEnded,
+    HandOver = 95,
+    HandOverEnd,
+    ScanThis = 100,
+    ScanAnswer,
+};
 
 inline constexpr std::size_t longest_path = 64 * 1024;  // deeper trees are reported by their unreadable directory
 inline constexpr std::size_t longest_message = 1024;
@@ -127,18 +173,18 @@ struct Record {
 // ---- Agents ask jobd -----------------------------------------------------------------------------------------------
 
 struct StartScan {
-    static constexpr auto type = MessageType::StartScan;
+    static constexpr auto type = JobMessage::StartScan;
     ScanType scan_type = ScanType::Home;
     void fields(auto& wire) { wire.choice(scan_type, ScanType::PublicFtp); }
 };
 
 struct AskScanStatus {
-    static constexpr auto type = MessageType::AskScanStatus;
+    static constexpr auto type = JobMessage::AskScanStatus;
     void fields(auto&) {}
 };
 
 struct AskInfectedFiles {
-    static constexpr auto type = MessageType::AskInfectedFiles;
+    static constexpr auto type = JobMessage::AskInfectedFiles;
     std::uint64_t after = 0;  // what `next` of the piece before was
     void fields(auto& wire) { wire.number(after); }
 };
@@ -153,13 +199,13 @@ struct FileAction {
 };
 
 struct Disinfect {
-    static constexpr auto type = MessageType::Disinfect;
+    static constexpr auto type = JobMessage::Disinfect;
     std::vector<FileAction> actions;
     void fields(auto& wire) { wire.list(actions, most_actions); }
 };
 
 struct AskDisinfection {
-    static constexpr auto type = MessageType::AskDisinfection;
+    static constexpr auto type = JobMessage::AskDisinfection;
     std::uint64_t last_id = 0;  // 0: all of it
     void fields(auto& wire) { wire.number(last_id); }
 };
@@ -167,19 +213,19 @@ struct AskDisinfection {
 // jobd answers.
 
 struct Accepted {
-    static constexpr auto type = MessageType::Accepted;
+    static constexpr auto type = JobMessage::Accepted;
     void fields(auto&) {}
 };
 
 // The function's own refusal: a sentence for the client.
 struct Declined {
-    static constexpr auto type = MessageType::Declined;
+    static constexpr auto type = JobMessage::Declined;
     std::string why;
     void fields(auto& wire) { wire.text(why, longest_path + longest_message); }
 };
 
 struct ScanStatus {
-    static constexpr auto type = MessageType::ScanStatus;
+    static constexpr auto type = JobMessage::ScanStatus;
     bool ever_started = false;
     bool complete = true;
     std::int64_t time_started = 0;  // epoch seconds
@@ -216,7 +262,7 @@ struct InfectedFile {
 };
 
 struct InfectedFiles {
-    static constexpr auto type = MessageType::InfectedFiles;
+    static constexpr auto type = JobMessage::InfectedFiles;
     std::vector<InfectedFile> files;
     std::uint64_t scan = 0;  // two pieces of one list have the same
     std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
@@ -228,7 +274,7 @@ struct InfectedFiles {
 };
 
 struct DisinfectionQueued {
-    static constexpr auto type = MessageType::DisinfectionQueued;
+    static constexpr auto type = JobMessage::DisinfectionQueued;
     std::string task_id;  // 8 hex digits, a slash, 14 hex digits
     std::string log;      // absolute path
     void fields(auto& wire) {
@@ -240,7 +286,7 @@ struct DisinfectionQueued {
 enum class DisinfectionState : std::uint8_t { None = 0, Queued = 1, Running = 2, Done = 3 };
 
 struct DisinfectionStatus {
-    static constexpr auto type = MessageType::DisinfectionStatus;
+    static constexpr auto type = JobMessage::DisinfectionStatus;
     DisinfectionState state = DisinfectionState::None;
     std::string log;
     std::vector<Record> records;
@@ -258,20 +304,20 @@ struct DisinfectionStatus {
 // With one descriptor, the coordinator's end of its socket to the runner. The connection it is said on becomes jobd's
 // conversation with the coordinator; the job ends when either closes it.
 struct NewJob {
-    static constexpr auto type = MessageType::NewJob;
+    static constexpr auto type = JobMessage::NewJob;
     void fields(auto&) {}
 };
 
 // Inside the engine, from the process that holds the signatures: a job of its is over. (A NewJob that it sends back,
 // with its descriptors, is one that wants newer signatures than it has.)
 struct JobEnded {
-    static constexpr auto type = MessageType::JobEnded;
+    static constexpr auto type = JobMessage::JobEnded;
     void fields(auto&) {}
 };
 
 // The coordinator's first word, once signatures are loaded and every worker found its test virus.
 struct ScannerReady {
-    static constexpr auto type = MessageType::ScannerReady;
+    static constexpr auto type = JobMessage::ScannerReady;
     std::uint32_t signatures = 0;
     bool embedded_only = false;  // no signature database was found; only the few test signatures we ship
     void fields(auto& wire) {
@@ -282,14 +328,14 @@ struct ScannerReady {
 
 // The scanner does not work; the job cannot be done now.
 struct ScannerFailed {
-    static constexpr auto type = MessageType::ScannerFailed;
+    static constexpr auto type = JobMessage::ScannerFailed;
     std::string why;
     void fields(auto& wire) { wire.text(why, longest_message); }
 };
 
 // Totals of this job so far. `clean` counts only what a later self-test confirmed.
 struct ScanProgress {
-    static constexpr auto type = MessageType::ScanProgress;
+    static constexpr auto type = JobMessage::ScanProgress;
     std::uint64_t scanned_files = 0;  // with any verdict, unconfirmed clean ones included
     std::uint64_t scanned_bytes = 0;
     std::uint64_t clean_files = 0;
@@ -305,7 +351,7 @@ struct ScanProgress {
 };
 
 struct FoundInfected {
-    static constexpr auto type = MessageType::FoundInfected;
+    static constexpr auto type = JobMessage::FoundInfected;
     std::string path;
     std::string virus;
     FileIdentity identity;
@@ -317,7 +363,7 @@ struct FoundInfected {
 };
 
 struct FoundUnscanned {
-    static constexpr auto type = MessageType::FoundUnscanned;
+    static constexpr auto type = JobMessage::FoundUnscanned;
     std::string path;
     UnscannedReason reason = UnscannedReason::ScannerFailed;
     void fields(auto& wire) {
@@ -330,7 +376,7 @@ enum class Verdict : std::uint8_t { Clean = 0, Infected = 1, Unscanned = 2 };
 
 // One file judged anew for a disinfection.
 struct Judged {
-    static constexpr auto type = MessageType::Judged;
+    static constexpr auto type = JobMessage::Judged;
     std::uint64_t token = 0;
     Verdict verdict = Verdict::Unscanned;
     UnscannedReason reason = UnscannedReason::ScannerFailed;
@@ -353,7 +399,7 @@ struct Judged {
 
 // After HandOverEnd: every file handed over has its verdict, and every clean one was confirmed.
 struct ScannedAll {
-    static constexpr auto type = MessageType::ScannedAll;
+    static constexpr auto type = JobMessage::ScannedAll;
     std::uint64_t files = 0;
     std::uint64_t clean_files = 0;
     void fields(auto& wire) {
@@ -365,7 +411,7 @@ struct ScannedAll {
 // ---- The runner hands files to the coordinator ---------------------------------------------------------------------
 
 struct HandOver {
-    static constexpr auto type = MessageType::HandOver;
+    static constexpr auto type = JobMessage::HandOver;
     std::uint64_t token = 0;
     bool judge = false;  // for a disinfection: answer with Judged
     std::string path;    // absolute, for the records; never opened by the engine
@@ -377,7 +423,7 @@ struct HandOver {
 };
 
 struct HandOverEnd {
-    static constexpr auto type = MessageType::HandOverEnd;
+    static constexpr auto type = JobMessage::HandOverEnd;
     std::uint64_t files = 0;  // how many were handed over
     void fields(auto& wire) { wire.number(files); }
 };
@@ -385,13 +431,13 @@ struct HandOverEnd {
 // ---- The coordinator and its workers -------------------------------------------------------------------------------
 
 struct ScanThis {
-    static constexpr auto type = MessageType::ScanThis;
+    static constexpr auto type = JobMessage::ScanThis;
     std::uint64_t token = 0;
     void fields(auto& wire) { wire.number(token); }
 };
 
 struct ScanAnswer {
-    static constexpr auto type = MessageType::ScanAnswer;
+    static constexpr auto type = JobMessage::ScanAnswer;
     std::uint64_t token = 0;
     Verdict verdict = Verdict::Unscanned;
     UnscannedReason reason = UnscannedReason::ScannerFailed;
@@ -408,7 +454,7 @@ struct ScanAnswer {
 
 // What the records hold as quarantined: left out of the walk where inode and content still agree.
 struct LeaveOut {
-    static constexpr auto type = MessageType::LeaveOut;
+    static constexpr auto type = JobMessage::LeaveOut;
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::string sha256;
@@ -422,25 +468,25 @@ struct LeaveOut {
 // With two descriptors: the socket to the coordinator, and an empty file for the list of what the walk found (jobd's,
 // so that neither the account's quota nor the runner's memory limits how many files a home may have).
 struct RunScan {
-    static constexpr auto type = MessageType::RunScan;
+    static constexpr auto type = JobMessage::RunScan;
     std::string directory;  // below the home
     void fields(auto& wire) { wire.text(directory, longest_path); }
 };
 
 // With one descriptor: the socket to the coordinator.
 struct RunDisinfection {
-    static constexpr auto type = MessageType::RunDisinfection;
+    static constexpr auto type = JobMessage::RunDisinfection;
     void fields(auto&) {}
 };
 
 struct RunLogCopy {
-    static constexpr auto type = MessageType::RunLogCopy;
+    static constexpr auto type = JobMessage::RunLogCopy;
     void fields(auto&) {}
 };
 
 // Open this file, say Opened and hand it to the coordinator under the token; NotOpened if it cannot be.
 struct Judge {
-    static constexpr auto type = MessageType::Judge;
+    static constexpr auto type = JobMessage::Judge;
     std::uint64_t token = 0;
     std::string path;
     void fields(auto& wire) {
@@ -451,7 +497,7 @@ struct Judge {
 
 // Carry out what is recorded as intended. May come a second time for the same intent, after any crash.
 struct Act {
-    static constexpr auto type = MessageType::Act;
+    static constexpr auto type = JobMessage::Act;
     std::uint64_t token = 0;
     std::string path;
     Action action = Action::Ignore;
@@ -478,31 +524,31 @@ enum class LogFile : std::uint8_t { Disinfection = 0, Scan = 1 };
 
 // Begins a log in the home anew.
 struct CopyBegin {
-    static constexpr auto type = MessageType::CopyBegin;
+    static constexpr auto type = JobMessage::CopyBegin;
     LogFile log = LogFile::Disinfection;
     void fields(auto& wire) { wire.choice(log, LogFile::Scan); }
 };
 
 // One more line: of the disinfection's log a record, of the scan's log a text.
 struct CopyLine {
-    static constexpr auto type = MessageType::CopyLine;
+    static constexpr auto type = JobMessage::CopyLine;
     Record record;
     void fields(auto& wire) { record.fields(wire); }
 };
 
 // Answer with CopyDone: whether the log in the home holds every line since CopyBegin, and nothing else.
 struct CopyEnd {
-    static constexpr auto type = MessageType::CopyEnd;
+    static constexpr auto type = JobMessage::CopyEnd;
     void fields(auto&) {}
 };
 
 struct Finish {
-    static constexpr auto type = MessageType::Finish;
+    static constexpr auto type = JobMessage::Finish;
     void fields(auto&) {}
 };
 
 struct WalkProgress {
-    static constexpr auto type = MessageType::WalkProgress;
+    static constexpr auto type = JobMessage::WalkProgress;
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
     bool walked = false;  // the walk is over: these are the totals
@@ -515,7 +561,7 @@ struct WalkProgress {
 
 // A file, or a directory (its path ends in a slash), that could not be opened. It counts as one file.
 struct Unreadable {
-    static constexpr auto type = MessageType::Unreadable;
+    static constexpr auto type = JobMessage::Unreadable;
     std::string path;
     UnscannedReason reason = UnscannedReason::Unreadable;
     void fields(auto& wire) {
@@ -526,14 +572,14 @@ struct Unreadable {
 
 // The scan cannot be done at all; for the owner to read.
 struct WalkFailed {
-    static constexpr auto type = MessageType::WalkFailed;
+    static constexpr auto type = JobMessage::WalkFailed;
     std::string why;
     void fields(auto& wire) { wire.text(why, longest_message); }
 };
 
 // The runner's last word of a scan: what it handed over and what it reported as unreadable make the total.
 struct HandedOver {
-    static constexpr auto type = MessageType::HandedOver;
+    static constexpr auto type = JobMessage::HandedOver;
     std::uint64_t handed_over = 0;
     std::uint64_t unreadable = 0;
     void fields(auto& wire) {
@@ -544,7 +590,7 @@ struct HandedOver {
 
 // Said before the file is handed to the coordinator.
 struct Opened {
-    static constexpr auto type = MessageType::Opened;
+    static constexpr auto type = JobMessage::Opened;
     std::uint64_t token = 0;
     FileMetadata metadata;
     void fields(auto& wire) {
@@ -554,7 +600,7 @@ struct Opened {
 };
 
 struct NotOpened {
-    static constexpr auto type = MessageType::NotOpened;
+    static constexpr auto type = JobMessage::NotOpened;
     std::uint64_t token = 0;
     std::string why;
     void fields(auto& wire) {
@@ -564,7 +610,7 @@ struct NotOpened {
 };
 
 struct Acted {
-    static constexpr auto type = MessageType::Acted;
+    static constexpr auto type = JobMessage::Acted;
     std::uint64_t token = 0;
     RecordState state = RecordState::Error;  // Deleted, Quarantined or Error
     std::string message;
@@ -581,7 +627,7 @@ struct Acted {
 };
 
 struct CopyDone {
-    static constexpr auto type = MessageType::CopyDone;
+    static constexpr auto type = JobMessage::CopyDone;
     bool whole = false;
     std::string problem;
     void fields(auto& wire) {

@@ -16,12 +16,12 @@
 #include "auth/checked.h"
 #include "auth/log.h"
 #include "auth/priority.h"
-#include "auth/service.h"
 #include "auth/socket.h"
 #include "handlers/record_json.h"
 #include "jobs/beneath.h"
 #include "jobs/disposal.h"
 #include "jobs/home_log.h"
+#include "jobs/unprivileged.h"
 #include "jobs/walk.h"
 
 namespace clamscanner {
@@ -56,7 +56,7 @@ class Runner {
  private:
     using Answer = void (Runner::*)(Packet&);
     struct Row {
-        MessageType type;
+        JobMessage type;
         Answer answer;
     };
 

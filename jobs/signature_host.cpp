@@ -14,13 +14,14 @@
 #include "auth/socket.h"
 #include "jobs/clam_engine.h"
 #include "jobs/coordinator.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 namespace {
 
 class SignatureHost {
  public:
-    SignatureHost(const Config& config, UniqueFd engine) : config_(config), socket_(std::move(engine)) {}
+    SignatureHost(const Settings& config, UniqueFd engine) : config_(config), socket_(std::move(engine)) {}
 
     void run() {
         try {
@@ -106,7 +107,7 @@ class SignatureHost {
         if (retiring_ && coordinators_.empty()) loop_.stop();
     }
 
-    const Config& config_;
+    const Settings& config_;
     UniqueFd socket_;
     EventLoop loop_;
     std::optional<ClamEngine> signatures_;
@@ -117,7 +118,7 @@ class SignatureHost {
 
 }  // namespace
 
-void hold_signatures(const Config& config, UniqueFd engine) noexcept {
+void hold_signatures(const Settings& config, UniqueFd engine) noexcept {
     try {
         reset_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");

@@ -2,13 +2,13 @@
 // coordinator for each job. Ends when the engine closes its socket and the last job is over.
 #pragma once
 
-#include "auth/config.h"
 #include "auth/unique_fd.h"
+#include "jobs/settings.h"
 
 namespace clamscanner {
 
 // In a fresh child of the engine. `engine` brings NewJob with two descriptors (jobd's connection, the runner's socket);
 // JobEnded goes back, and NewJob itself where the signatures changed meanwhile.
-[[noreturn]] void hold_signatures(const Config& config, UniqueFd engine) noexcept;
+[[noreturn]] void hold_signatures(const Settings& config, UniqueFd engine) noexcept;
 
 }  // namespace clamscanner

@@ -29,7 +29,7 @@ struct Place {
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     std::string directory;
-    Config config;
+    Settings config;
 };
 
 struct LoadedEngine : Place {

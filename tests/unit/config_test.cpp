@@ -1,4 +1,4 @@
-#include "auth/config.h"
+#include "jobs/settings.h"
 
 #include <sys/stat.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 std::string refusal_of(const std::string& text) {
     try {
-        (void)parse_config(text, "test.toml");
+        (void)parse_settings(text, "test.toml");
     } catch (const ConfigError& error) {
         return error.what();
     }
@@ -50,7 +50,7 @@ std::string another(const std::string& value) {
     return std::to_string(std::stoull(value) + 1);
 }
 
-std::string everything_of(const Config& c) {
+std::string everything_of(const Settings& c) {
     std::ostringstream all;
     const auto& [run, state, programs, signatures, embedded] = c.paths;
     all << run << '\n' << state << '\n' << programs << '\n' << signatures << '\n' << embedded << '\n';
@@ -84,7 +84,7 @@ std::string everything_of(const Config& c) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(an_empty_configuration_is_the_default) {
-    const auto config = parse_config("", "test.toml");
+    const auto config = parse_settings("", "test.toml");
     BOOST_TEST(config.login.uid_floor == 1000U);
     BOOST_TEST(config.login_socket() == "/run/clamscanner/authd/login.sock");
     BOOST_TEST(config.program("x") == config.paths.program_directory + "/x");
@@ -97,13 +97,19 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_file_line_and_name) {
     BOOST_TEST(refusal_of("x = 1\n") == "test.toml, line 1: x: is not known here");
 }
 
+BOOST_AUTO_TEST_CASE(roots_programs_leave_the_sections_of_others_to_them) {
+    BOOST_TEST(parse_config("[engine]\nmax_files = -1\n[login]\nuid_floor = 5", "").login.uid_floor == 5U);
+    BOOST_CHECK_THROW((void)parse_config("[login]\nuid_flor = 5", ""), ConfigError);
+    BOOST_CHECK_THROW((void)parse_config("engine = 1", ""), ConfigError);
+}
+
 BOOST_AUTO_TEST_CASE(a_value_out_of_range_or_of_another_type_is_refused) {
     const std::string wanted = "test.toml, line 2: login.uid_floor: wants a whole number from 1 to 4294967294";
     BOOST_TEST(refusal_of("[login]\nuid_floor = 0") == wanted);
     BOOST_TEST(refusal_of("[login]\nuid_floor = -1") == wanted);
     BOOST_TEST(refusal_of("[login]\nuid_floor = 1000.0") == wanted);
     BOOST_TEST(refusal_of("[login]\nuid_floor = \"1000\"") == wanted);
-    BOOST_TEST(refusal_of("[responder]\nusers = []").ends_with("wants a list of at least one name"));
+    BOOST_TEST(refusal_of("[responder]\nusers = []").ends_with("wants a list of names, one at least"));
     BOOST_TEST(refusal_of("[responder]\nallow_shared_web_user = 1").ends_with("wants true or false"));
     BOOST_TEST(refusal_of("[paths]\nrun_directory = \"run\"").ends_with("wants an absolute path"));
     BOOST_TEST(refusal_of("[jobs]\nuser = \"a\\nb\"").ends_with("wants a text of one line"));
@@ -117,8 +123,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_toml_is_refused_with_its_line) {
 BOOST_AUTO_TEST_CASE(a_scan_directory_stays_below_the_home) {
     for (const auto* value : {"\"/etc\"", "\"../other\"", "\"a/../b\"", "\"./a\"", "\"a//b\"", "\"a/\"", "true", "1"})
         BOOST_TEST(refusal_of(std::string("[scan]\nmail = ") + value).find("below the home") != std::string::npos);
-    BOOST_TEST(!parse_config("[scan]\nmail = false", "").scan[1].allowed);
-    BOOST_TEST(parse_config("[scan]\nmail = \"Maildir/new\"", "").scan[1].directory == "Maildir/new");
+    BOOST_TEST(!parse_settings("[scan]\nmail = false", "").scan[1].allowed);
+    BOOST_TEST(parse_settings("[scan]\nmail = \"Maildir/new\"", "").scan[1].directory == "Maildir/new");
 }
 
 BOOST_AUTO_TEST_CASE(a_configuration_that_others_can_write_is_refused) {
@@ -139,19 +145,19 @@ BOOST_AUTO_TEST_CASE(the_shipped_sample_names_every_key) {
     const auto lines = lines_of(sample());
     std::set<std::string> in_sample;
     for (const auto& line : lines) in_sample.insert(line.first);
-    const auto keys = config_keys();
+    const auto keys = setting_keys();
     BOOST_TEST(in_sample == std::set<std::string>(keys.begin(), keys.end()), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(the_shipped_sample_has_the_defaults) {
-    const auto shipped = parse_config(sample(), "sample");
-    const auto standard = parse_config("", "nothing");
+    const auto shipped = parse_settings(sample(), "sample");
+    const auto standard = parse_settings("", "nothing");
     BOOST_TEST(everything_of(shipped) == everything_of(standard));
 
     // And the comparison sees each key: another value for it makes a difference.
     for (const auto& [name, value] : lines_of(sample())) {
         const auto dot = name.find('.');
         const auto text = "[" + name.substr(0, dot) + "]\n" + name.substr(dot + 1) + " = " + another(value);
-        BOOST_TEST(everything_of(parse_config(text, name)) != everything_of(standard), name);
+        BOOST_TEST(everything_of(parse_settings(text, name)) != everything_of(standard), name);
     }
 }

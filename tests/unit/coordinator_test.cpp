@@ -94,7 +94,7 @@ struct StartedCoordinator {
     }
 
     TemporaryDirectory place;
-    Config config;
+    Settings config;
     ChildProcess process;
     UniqueFd jobd;
     UniqueFd runner;

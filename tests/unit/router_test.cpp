@@ -47,7 +47,7 @@ struct FakeJobs : Jobs {
 };
 
 struct Fixture {
-    Config config;
+    Settings config;
     std::string home = make_home();
     FakeJobs jobs;
 
