@@ -31,7 +31,9 @@ Agents::Launch agent_launcher(const Config& config, const std::string& config_fi
     };
 }
 
-LoginAnswer Agents::admit(const Account& account, Purpose purpose, const RequestPipes& pipes) try {
+LoginAnswer Agents::admit(const Account& account, const Serve& serve, const RequestPipes& pipes) try {
+    // A host user has no files to be scanned.
+    if (serve.purpose == Purpose::Api && account.uid < config_.login.uid_floor) return refusal(LoginVerdict::Forbidden);
     // A second try: the first may find an agent that has just ended.
     for (int tries = 0; tries < 2; ++tries) {
         const auto found = agent_of(account);
@@ -43,7 +45,7 @@ LoginAnswer Agents::admit(const Account& account, Purpose purpose, const Request
         if (agent.in_flight.size() >= most && !listen_to(found->first)) continue;
         if (agent.in_flight.size() >= most) return refusal(LoginVerdict::Busy);
 
-        const auto sent = send_message(agent.control.get(), Serve{purpose}, {pipes.request.get(), pipes.reply.get()});
+        const auto sent = send_message(agent.control.get(), serve, {pipes.request.get(), pipes.reply.get()});
         if (sent == Sent::WouldBlock) return refusal(LoginVerdict::Busy);
         if (sent == Sent::PeerGone) {
             kill(found, "it hung up");

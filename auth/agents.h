@@ -33,7 +33,7 @@ class Agents {
         : loop_(loop), children_(children), config_(config), launch_(std::move(launch)) {}
 
     // For somebody whose login was right: hands the pipes to the agent, if the answer is Welcome.
-    [[nodiscard]] LoginAnswer admit(const Account& account, Purpose purpose, const RequestPipes& pipes);
+    [[nodiscard]] LoginAnswer admit(const Account& account, const Serve& serve, const RequestPipes& pipes);
 
     [[nodiscard]] std::size_t count() const noexcept { return agents_.size(); }
 

@@ -64,6 +64,13 @@ Door responders_door(const Config& config) {
     return door;
 }
 
+// The whole host's statistics are not for an account that may be hacked.
+void refuse_hosting_accounts(const Config& config) {
+    for (const auto& name : config.jobs.host_users)
+        if (account_for("jobs.host_users", name).uid >= config.login.uid_floor)
+            throw ConfigError("jobs.host_users: " + name + " is a hosting account: its uid is not below the floor");
+}
+
 Door jobs_door(const Config& config) {
     const auto account = account_for("jobs.user", config.jobs.user);
     return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, Asker::Jobd};
@@ -73,9 +80,9 @@ Door jobs_door(const Config& config) {
 void make_directory(const std::string& path) {
     std::filesystem::create_directories(path);  // with 0755, by our umask
     struct stat status {};
-    checked(::lstat(path.c_str(), &status), "examine the run directory");
+    checked(::lstat(path.c_str(), &status), "examine a directory");
     if (!S_ISDIR(status.st_mode) || status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        throw ConfigError("paths.run_directory: " + path + " must be a directory that only root can write");
+        throw ConfigError(path + " must be a directory that only root can write");
 }
 
 void require_trusted(const std::string& program) {
@@ -95,11 +102,12 @@ void prepare_process() {
     raise_descriptor_limit();  // one for each responder's thread, two for each agent
 }
 
-// A child for each password.
-LoginDesk::CheckPassword password_checker(Children& children, const Config& config) {
-    return [&](const std::string& user, const Secret& password, const std::string& origin, LoginDesk::Checked done) {
+// A child for each check: of a password, or of whether the account is open.
+LoginDesk::CheckPassword checker(Children& children, const Config& config, bool of_password) {
+    return [&, of_password](const std::string& user, const Secret& password, const std::string& origin,
+                            LoginDesk::Checked done) {
         const auto check = [&](int report) {
-            const auto checked = pam_login(config, user, password, origin);
+            const auto checked = of_password ? pam_login(config, user, password, origin) : pam_account(config, user);
             if (send_message(report, checked) != Sent::Yes) die("authd does not listen");
         };
         const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
@@ -155,16 +163,20 @@ void run(const std::string& config_file) {
     for (const auto* program : {"clamscanner-agent", "clamscanner-runner"}) require_trusted(config.program(program));
     auto responders = responders_door(config);
     auto jobs = jobs_door(config);
+    refuse_hosting_accounts(config);
     make_directory(config.paths.run_directory);
     make_directory(config.paths.run_directory + "/authd");
+    make_directory(std::filesystem::path(config.statistics.nonces).parent_path());
 
     EventLoop loop;
     loop.stop_on_signals();
     Children children(loop);
-    LoginDesk logins(loop, password_checker(children, config), LocalAccounts(), config);
+    LoginDesk logins(loop, checker(children, config, true), LocalAccounts(), config);
+    LoginDesk open_accounts(loop, checker(children, config, false), LocalAccounts(), config);
+    SignatureDesk signatures(open_accounts, config);
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
-    Sessions sessions(loop, logins, agents, runners);
+    Sessions sessions(loop, logins, signatures, agents, runners);
     const Doorkeeper responders_keeper(loop, sessions, std::move(responders));
     const Doorkeeper jobs_keeper(loop, sessions, std::move(jobs));
     notify_supervisor("READY=1");

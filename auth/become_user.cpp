@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "auth/checked.h"
@@ -58,8 +59,14 @@ bool find_account(uid_t uid, Account& account) {
     return find([&](auto... rest) { return ::getpwuid_r(uid, rest...); }, account);
 }
 
-bool is_served(const Account& account, std::uint64_t uid_floor) noexcept {
-    return account.uid != 0 && account.gid != 0 && account.uid >= uid_floor;
+bool is_host_user(const Account& account, const Config& config) noexcept {
+    const auto& users = config.jobs.host_users;
+    return std::find(users.begin(), users.end(), account.name) != users.end();
+}
+
+bool is_served(const Account& account, const Config& config) noexcept {
+    return account.uid != 0 && account.gid != 0 &&
+           (account.uid >= config.login.uid_floor || is_host_user(account, config));
 }
 
 void become_for_good(const Account& account) noexcept {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "auth/config.h"
+
 namespace clamscanner {
 
 struct Account {
@@ -21,8 +23,12 @@ struct Account {
 [[nodiscard]] bool find_account(const std::string& name, Account& account);
 [[nodiscard]] bool find_account(uid_t uid, Account& account);
 
-// Whether this service acts for the account at all: never for root, root's group or a uid below the floor.
-[[nodiscard]] bool is_served(const Account& account, std::uint64_t uid_floor) noexcept;
+// Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
+[[nodiscard]] bool is_host_user(const Account& account, const Config& config) noexcept;
+
+// Whether this service acts for the account at all: never for root or root's group; of those with a uid below the floor
+// for host users only.
+[[nodiscard]] bool is_served(const Account& account, const Config& config) noexcept;
 
 // In a fresh child of root: gives up every capability and the user for good, tries to get root back and dies if that
 // works. Dies on any fault: a half-changed identity must not go on.

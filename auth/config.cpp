@@ -67,6 +67,12 @@ void take_config(ConfigKeys& keys, Config& config) {
     keys.number("jobs.abandon_seconds", jobs.abandon_seconds, 1, day);
     keys.number("jobs.retry_seconds", jobs.retry_seconds, 1, day);
     keys.number("jobs.max_connections_per_account", jobs.max_connections_per_account, 2, 1024);
+    keys.names("jobs.host_users", jobs.host_users, 0);
+
+    auto& statistics = config.statistics;
+    keys.path("statistics.access_keys", statistics.access_keys);
+    keys.path("statistics.nonces", statistics.nonces);
+    keys.number("statistics.max_nonces_per_key", statistics.max_nonces_per_key, 1, 1'000'000);
 }
 
 Config parse_config(const std::string& text, const std::string& file) {
@@ -78,22 +84,21 @@ Config parse_config(const std::string& text, const std::string& file) {
 }
 
 Config read_config(const std::string& file) {
-    return parse_config(config_text(file), file);
+    return parse_config(trusted_text(file), file);
 }
 
-std::string config_text(const std::string& file) {
-    const UniqueFd fd(
-        checked(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), ("open the configuration " + file).c_str()));
+std::string trusted_text(const std::string& file, mode_t forbidden) {
+    const UniqueFd fd(checked(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), ("open " + file).c_str()));
     struct stat status {};
-    checked(::fstat(fd.get(), &status), "examine the configuration");
+    checked(::fstat(fd.get(), &status), "examine a file");
     if (!S_ISREG(status.st_mode)) throw ConfigError(file + " is not a regular file");
-    if ((status.st_uid != 0 && status.st_uid != ::geteuid()) || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        throw ConfigError(file + " must belong to root and be writable by nobody else");
+    if ((status.st_uid != 0 && status.st_uid != ::geteuid()) || (status.st_mode & forbidden) != 0)
+        throw ConfigError(file + " must belong to root, and nobody else may " +
+                          ((forbidden & S_IROTH) != 0 ? "read or write it" : "write it"));
     std::string text;
     char chunk[16 * 1024];
     for (;;) {
-        const auto got =
-            checked(uninterrupted([&] { return ::read(fd.get(), chunk, sizeof chunk); }), "read the configuration");
+        const auto got = checked(uninterrupted([&] { return ::read(fd.get(), chunk, sizeof chunk); }), "read a file");
         if (got == 0) break;
         text.append(chunk, static_cast<std::size_t>(got));
         if (text.size() > 1024 * 1024) throw ConfigError(file + " is larger than 1 MiB");

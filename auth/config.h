@@ -6,6 +6,7 @@
 // must belong to root (or to whom runs the program) and nobody else may be able to write it.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -70,7 +71,14 @@ struct Config {
         std::uint64_t abandon_seconds = 30;
         std::uint64_t retry_seconds = 60;
         std::uint64_t max_connections_per_account = 16;
+        std::vector<std::string> host_users;  // system users who see the whole host's statistics
     } jobs;
+
+    struct {
+        std::string access_keys = "/etc/clamscanner/access_keys";
+        std::string nonces = "/var/lib/clamscanner-authd/nonces";
+        std::uint64_t max_nonces_per_key = 4096;
+    } statistics;
 
     // Where the programs meet.
     [[nodiscard]] std::string login_socket() const { return paths.run_directory + "/authd/login.sock"; }
@@ -86,9 +94,12 @@ struct Config {
 // The same for a text; `file` only names it in errors.
 [[nodiscard]] Config parse_config(const std::string& text, const std::string& file);
 
-// The parts of it, for jobs/settings.h.
+// The text of a file that belongs to root (or to whom runs this) and gives nobody else the `forbidden` rights. Throws
+// as read_config() does.
+[[nodiscard]] std::string trusted_text(const std::string& file, mode_t forbidden = S_IWGRP | S_IWOTH);
+
+// A part of read_config(), for jobs/settings.h.
 class ConfigKeys;
-[[nodiscard]] std::string config_text(const std::string& file);
 void take_config(ConfigKeys& keys, Config& config);
 
 }  // namespace clamscanner

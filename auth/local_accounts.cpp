@@ -34,17 +34,9 @@ void for_each_line(const std::string& file, Take take) {
 
 }  // namespace
 
-LocalAccounts::Stamp LocalAccounts::stamp_of(const std::string& file) {
-    struct stat status {};
-    if (::stat(file.c_str(), &status) != 0) return {};
-    const auto nanoseconds = [](const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; };
-    return {static_cast<std::int64_t>(status.st_ino), status.st_size, nanoseconds(status.st_mtim),
-            nanoseconds(status.st_ctim)};
-}
-
 void LocalAccounts::refresh() {
     closed_ = std::any_of(files_.nologin.begin(), files_.nologin.end(),
-                          [](const std::string& file) { return stamp_of(file) != Stamp{}; });
+                          [](const std::string& file) { return stamp_of(file) != FileStamp{}; });
     // Stamps first: what is written while we read makes another stamp, and is read the next time.
     const auto passwd = stamp_of(files_.passwd);
     const auto shadow = stamp_of(files_.shadow);

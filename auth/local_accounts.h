@@ -3,15 +3,13 @@
 // whether /etc/nologin stands. Reads local files only, never the name service.
 #pragma once
 
-#include <sys/stat.h>
-
-#include <array>
 #include <compare>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include "auth/replace_file.h"
 
 namespace clamscanner {
 
@@ -43,12 +41,9 @@ class LocalAccounts {
     [[nodiscard]] bool logins_are_closed() const noexcept { return closed_; }
 
  private:
-    using Stamp = std::array<std::int64_t, 4>;  // what stat() says of the file's content; zeros: there is none
-    [[nodiscard]] static Stamp stamp_of(const std::string& file);
-
     Files files_;
-    Stamp passwd_;
-    Stamp shadow_;
+    FileStamp passwd_;
+    FileStamp shadow_;
     bool closed_ = false;
     bool read_before_ = false;
     std::unordered_map<std::string, Lines> accounts_;

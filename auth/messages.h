@@ -1,6 +1,7 @@
 // What may be said to authd, and by authd to those it starts. authd answers; the responders and jobd ask.
 //
-//   responder ── Login (+ the agent's ends of two pipes) ──► authd ── LoginAnswer, if it is a refusal ──► responder
+//   responder ── Login or SignedLogin (+ the agent's ends of two pipes) ──► authd
+//   authd ── LoginAnswer, if it is a refusal ──► responder
 //   authd ── Serve (+ those ends, if the login is right) ──► agent ── Served ──► authd
 //   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer, later RunnerEnded ──► jobd
 #pragma once
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "auth/secret.h"
+#include "auth/signature.h"
 
 namespace clamscanner {
 
@@ -23,11 +25,16 @@ enum class MessageType : std::uint16_t {
     RunnerAnswer = 6,
     RunnerEnded = 7,
     LoginChecked = 8,  // auth/pam_login.h: between authd and a child of its own
+    SignedLogin = 9,
 };
 
 inline constexpr std::size_t longest_user_name = 256;  // LOGIN_NAME_MAX
 inline constexpr std::size_t longest_password = 1024;
 inline constexpr std::size_t longest_address = 64;
+inline constexpr std::size_t longest_key_id = 128;
+inline constexpr std::size_t longest_signature = 128;
+inline constexpr std::size_t longest_signed_text = 64 * 1024;
+inline constexpr std::size_t longest_action = 128;
 
 // What the descriptor is for; an agent answers nothing else on it.
 enum class Purpose : std::uint8_t { Api = 0, Statistics = 1 };
@@ -49,6 +56,23 @@ struct Login {
     }
 };
 
+// The same for a request that was signed with an access key.
+struct SignedLogin {
+    static constexpr auto type = MessageType::SignedLogin;
+    std::string key_id;
+    SignatureForm form = SignatureForm::V1;
+    std::string text;  // what the client must have signed
+    std::string signature;
+    std::string address;
+    void fields(auto& wire) {
+        wire.text(key_id, longest_key_id);
+        wire.choice(form, SignatureForm::V3);
+        wire.text(text, longest_signed_text);
+        wire.text(signature, longest_signature);
+        wire.text(address, longest_address);
+    }
+};
+
 enum class LoginVerdict : std::uint8_t {
     Welcome = 0,      // the agent has the pipes, and what comes there is the answer
     Wrong = 1,        // name or password; nobody learns which
@@ -57,7 +81,15 @@ enum class LoginVerdict : std::uint8_t {
     Saturated = 4,    // too many logins are being checked
     Busy = 5,         // this account has too many requests under way
     Unavailable = 6,  // a fault of ours: the agent could not be started
+    NoKey = 7,        // of a SignedLogin only, from here on
+    KeyDisabled = 8,
+    TimeMalformed = 9,
+    TimeExpired = 10,
+    WrongSignature = 11,
+    NonceUsed = 12,
+    Throttled = 13,  // the key has had as many requests as its nonces may be remembered of
 };
+inline constexpr auto last_login_verdict = LoginVerdict::Throttled;
 
 // Welcome is not said: what the agent says on its pipe is answer enough. Anything else is said before authd closes the
 // pipes, so that whoever sees their end finds the reason waiting.
@@ -66,7 +98,7 @@ struct LoginAnswer {
     LoginVerdict verdict = LoginVerdict::Unavailable;
     std::uint32_t retry_seconds = 0;
     void fields(auto& wire) {
-        wire.choice(verdict, LoginVerdict::Unavailable);
+        wire.choice(verdict, last_login_verdict);
         wire.number(retry_seconds);
     }
 };
@@ -75,7 +107,11 @@ struct LoginAnswer {
 struct Serve {
     static constexpr auto type = MessageType::Serve;
     Purpose purpose = Purpose::Api;
-    void fields(auto& wire) { wire.choice(purpose, Purpose::Statistics); }
+    std::string action;  // that was signed, "" without a signature: the agent carries out no other
+    void fields(auto& wire) {
+        wire.choice(purpose, Purpose::Statistics);
+        wire.text(action, longest_action);
+    }
 };
 
 // From an agent, before it writes the reply: `requests` more have been dealt with.

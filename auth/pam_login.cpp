@@ -111,32 +111,39 @@ bool has_home(const Account& account) {
 const char* why_forbidden(const PamTransaction& pam, PamResult open, const Config& config, Account& account) {
     if (open == PamResult::No) return "PAM says that the account is locked, expired or closed";
     if (!find_account(pam.user(), account)) return "the name service does not know the account";
-    if (!is_served(account, config.login.uid_floor)) return "its uid is below the floor";
-    return has_home(account) ? nullptr : "it has no home directory";
+    if (!is_served(account, config)) return "its uid is below the floor";
+    return has_home(account) || is_host_user(account, config) ? nullptr : "it has no home directory";
+}
+
+LoginChecked checked_account(PamTransaction& pam, const Config& config) {
+    LoginChecked checked;
+    const auto open = pam.account_is_open();
+    if (open == PamResult::Fault) return checked;
+    const char* why = why_forbidden(pam, open, config, checked.account);
+    // The client hears no reason; the administrator needs one.
+    if (why != nullptr) log_line(Severity::Info, printable(pam.user()) + " is who they say and is refused: " + why);
+    checked.verdict = why != nullptr ? LoginVerdict::Forbidden : LoginVerdict::Welcome;
+    return checked;
 }
 
 }  // namespace
 
 LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
                        const std::string& origin) {
-    LoginChecked checked;
     PamTransaction pam(config.login.pam_service, user, &password);
     pam.set(PAM_RHOST, origin.c_str());
     const auto right = pam.authenticate();
-    if (right != PamResult::Yes) {
-        checked.verdict = right == PamResult::No ? LoginVerdict::Wrong : LoginVerdict::Unavailable;
-        return checked;
-    }
-    const auto open = pam.account_is_open();
-    if (open == PamResult::Fault) return checked;
-    checked.verdict = LoginVerdict::Forbidden;
-    if (const char* why = why_forbidden(pam, open, config, checked.account)) {
-        // The client hears no reason; the administrator needs one.
-        log_line(Severity::Info, printable(user) + " gave the right password and is refused: " + why);
-        return checked;
-    }
+    if (right != PamResult::Yes)
+        return {right == PamResult::No ? LoginVerdict::Wrong : LoginVerdict::Unavailable, false, {}};
+    auto checked = checked_account(pam, config);
     checked.one_prompt = pam.hidden_prompts() == 1;
-    checked.verdict = LoginVerdict::Welcome;
+    return checked;
+}
+
+LoginChecked pam_account(const Config& config, const std::string& user) {
+    PamTransaction pam(config.login.pam_service, user, nullptr);
+    auto checked = checked_account(pam, config);
+    checked.one_prompt = true;  // no other secret was asked for either
     return checked;
 }
 

@@ -18,7 +18,7 @@ struct LoginChecked {
     bool one_prompt = false;  // exactly one hidden prompt was asked: the password alone decided
     Account account;          // if welcome
     void fields(auto& wire) {
-        wire.choice(verdict, LoginVerdict::Unavailable);
+        wire.choice(verdict, last_login_verdict);
         wire.number(one_prompt);
         wire.text(account.name, longest_user_name);
         wire.number(account.uid);
@@ -30,6 +30,9 @@ struct LoginChecked {
 // Welcome, Wrong, Forbidden (only after the password was right) or Unavailable. `origin` goes into PAM_RHOST.
 [[nodiscard]] LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
                                      const std::string& origin);
+
+// The same without a password, for somebody who has proved otherwise who they are.
+[[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user);
 
 // Started if PAM has nothing against work for this account now, Suspended or Unavailable.
 [[nodiscard]] RunnerVerdict pam_account_is_open(const Config& config, const std::string& user);

@@ -27,6 +27,13 @@ std::string config_file_of(int argc, char** argv) {
     ::exit(64);
 }
 
+std::string take_config_file(std::vector<std::string>& words) {
+    if (words.size() < 2 || words[0] != "--config") return CLAMSCANNER_CONFIG_FILE;
+    const auto file = words[1];
+    words.erase(words.begin(), words.begin() + 2);
+    return file;
+}
+
 const char* installed_config_file() noexcept {
     return CLAMSCANNER_CONFIG_FILE;
 }

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace clamscanner {
 
 // The file that --config names, or the installed default. Any other option: prints usage and exits with status 64.
 [[nodiscard]] std::string config_file_of(int argc, char** argv);
+
+// For a command: the same, and takes "--config FILE" from the start of its words.
+[[nodiscard]] std::string take_config_file(std::vector<std::string>& words);
 
 // The file that is read without --config.
 [[nodiscard]] const char* installed_config_file() noexcept;

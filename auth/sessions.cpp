@@ -12,6 +12,7 @@ namespace clamscanner {
 // Agents have a table of one line, in agents.cpp: Served.
 const Sessions::Permitted Sessions::permitted[] = {
     {Asker::Responder, Stage::MayAsk, MessageType::Login, &Sessions::answer_login},
+    {Asker::Responder, Stage::MayAsk, MessageType::SignedLogin, &Sessions::answer_signed_login},
     {Asker::Jobd, Stage::MayAsk, MessageType::StartRunner, &Sessions::answer_start_runner},
 };
 
@@ -54,17 +55,27 @@ void Sessions::answer_login(Session& session, Packet& packet) {
     auto login = decode<Login>(packet.bytes);
     session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
-    const auto purpose = login.purpose;
+    const Serve serve{login.purpose, ""};
     logins_.answer_login(std::move(login),
-                         [this, id = session.id, purpose](const LoginAnswer& answer, const Account* account) {
-                             end_login(id, purpose, answer, account);
+                         [this, id = session.id, serve](const LoginAnswer& answer, const Account* account) {
+                             end_login(id, serve, answer, account);
                          });
 }
 
-void Sessions::end_login(std::uint64_t id, Purpose purpose, LoginAnswer answer, const Account* account) {
+void Sessions::answer_signed_login(Session& session, Packet& packet) {
+    const auto login = decode<SignedLogin>(packet.bytes);
+    session.pipes = take_pipes(packet);
+    session.stage = Stage::AwaitsAnswer;
+    signatures_.answer_signed_login(
+        login, [this, id = session.id](const LoginAnswer& answer, const Account* account, const std::string& action) {
+            end_login(id, {Purpose::Statistics, action}, answer, account);
+        });
+}
+
+void Sessions::end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
-    if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, purpose, found->second.pipes);
+    if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, serve, found->second.pipes);
     if (answer.verdict == LoginVerdict::Welcome)
         found->second.stage = Stage::MayAsk;
     else

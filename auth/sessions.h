@@ -8,9 +8,9 @@
 
 #include "auth/agents.h"
 #include "auth/event_loop.h"
-#include "auth/login_desk.h"
 #include "auth/messages.h"
 #include "auth/runners.h"
+#include "auth/signature_desk.h"
 #include "auth/socket.h"
 
 namespace clamscanner {
@@ -21,8 +21,8 @@ class Sessions {
  public:
     static constexpr std::size_t most_sessions = 8192;
 
-    Sessions(EventLoop& loop, LoginDesk& logins, Agents& agents, Runners& runners)
-        : loop_(loop), logins_(logins), agents_(agents), runners_(runners) {}
+    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners)
+        : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners) {}
 
     // Takes over a connection whose peer has been looked at.
     void begin(Asker asker, UniqueFd socket);
@@ -49,7 +49,8 @@ class Sessions {
     void listen_to(std::uint64_t id);
     void dispatch(Session& session, Packet& packet);
     void answer_login(Session& session, Packet& packet);
-    void end_login(std::uint64_t id, Purpose purpose, LoginAnswer answer, const Account* account);
+    void answer_signed_login(Session& session, Packet& packet);
+    void end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account);
     void answer_start_runner(Session& session, Packet& packet);
     // Tells a session that may be gone by now.
     template <class Message>
@@ -58,6 +59,7 @@ class Sessions {
 
     EventLoop& loop_;
     LoginDesk& logins_;
+    SignatureDesk& signatures_;
     Agents& agents_;
     Runners& runners_;
     std::uint64_t next_id_ = 1;

@@ -38,7 +38,7 @@ int run_as_named_user(const Config& config, const UapiArguments& arguments) {
     Account account;
     if (!find_account(*arguments.user, account))
         return fail(EX_NOUSER, "there is no user " + printable(*arguments.user));
-    if (!is_served(account, config.login.uid_floor))
+    if (!is_served(account, config))
         return fail(EX_NOPERM, printable(*arguments.user) + " is a system user: not served");
     become_for_good(account);
     exec_clean(account, config.program("clamscanner-uapi"), arguments.passed_on, 3, false);

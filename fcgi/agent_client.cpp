@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "auth/checked.h"
 
@@ -12,7 +11,15 @@ namespace clamscanner {
 namespace {
 
 // What an agent may answer with. A 401 of its making, for one, would have a browser ask for the password again.
-constexpr std::uint16_t agent_statuses[] = {200, 404, 405, 415, 500, 503};
+struct StatusRow {
+    Purpose purpose;
+    std::uint16_t status;
+};
+constexpr StatusRow agent_statuses[] = {
+    {Purpose::Api, 200},        {Purpose::Api, 404},        {Purpose::Api, 405},        {Purpose::Api, 415},
+    {Purpose::Api, 500},        {Purpose::Api, 503},        {Purpose::Statistics, 200}, {Purpose::Statistics, 400},
+    {Purpose::Statistics, 403}, {Purpose::Statistics, 404}, {Purpose::Statistics, 500},
+};
 
 }  // namespace
 
@@ -40,10 +47,11 @@ std::optional<Reply> AgentClient::reply() {
     return decode<Reply>(frame);
 }
 
-bool is_acceptable(const Reply& reply) noexcept {
+bool is_acceptable(const Reply& reply, Purpose purpose) noexcept {
     const auto may_stand_in_allow = [](char c) { return (c >= 'A' && c <= 'Z') || c == ',' || c == ' '; };
-    const auto* const status = std::ranges::find(agent_statuses, reply.status);
-    return status != std::end(agent_statuses) && std::ranges::all_of(reply.allow, may_stand_in_allow);
+    const bool may_be_said = std::ranges::any_of(
+        agent_statuses, [&](const StatusRow& row) { return row.purpose == purpose && row.status == reply.status; });
+    return may_be_said && std::ranges::all_of(reply.allow, may_stand_in_allow);
 }
 
 }  // namespace clamscanner

@@ -34,7 +34,7 @@ class AgentClient {
     FrameWriter unsent_;
 };
 
-// Whether the fields of the reply may be sent on as they are.
-[[nodiscard]] bool is_acceptable(const Reply& reply) noexcept;
+// Whether the fields of the reply to such a request may be sent on as they are.
+[[nodiscard]] bool is_acceptable(const Reply& reply, Purpose purpose) noexcept;
 
 }  // namespace clamscanner

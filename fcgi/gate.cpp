@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <iterator>
 
-#include "fcgi/agent_client.h"
-#include "fcgi/cross_site.h"
+#include "fcgi/client_headers.h"
 #include "handlers/envelope.h"
 #include "handlers/openapi.h"
 #include "handlers/refusal.h"
+#include "handlers/rpc.h"
 #include "jobs/settings.h"
 
 namespace clamscanner {
@@ -61,16 +61,8 @@ void check_limits(const Request& request) {
     if (request.client_address.size() > longest_address) throw Refusal(400, "The client's address is too long.");
 }
 
-// By the web server's word, in either of the forms they have for it.
-std::string_view scheme_of(const WebRequest& web) {
-    const auto scheme = web.parameter("REQUEST_SCHEME");
-    return scheme.empty() && web.parameter("HTTPS") == "on" ? "https" : scheme;
-}
-
 void refuse_cross_site(const WebRequest& web, const Function* function) {
-    if (function != nullptr && function->only_reads) return;
-    if (is_cross_site({web.parameter("HTTP_SEC_FETCH_SITE"), web.parameter("HTTP_ORIGIN"), web.parameter("HTTP_HOST"),
-                       scheme_of(web)}))
+    if ((function == nullptr || !function->only_reads) && is_cross_site(provenance_of(web)))
         throw Refusal(403, "This request was made by a page of another site.");
 }
 
@@ -86,19 +78,14 @@ Response openapi(const Request& request) {
     return {200, std::string(openapi_document()), "", 0};
 }
 
-std::optional<BasicCredentials> take_credentials(WebRequest& web) {
-    auto credentials = basic_credentials_of(web.parameter("HTTP_AUTHORIZATION"));
-    web.wipe_parameter("HTTP_AUTHORIZATION");
-    return credentials;
-}
-
 }  // namespace
 
 Gate::Gate(const Settings& config, LongBodies& long_bodies)
-    : config_(config), long_bodies_(long_bodies), logins_(config.login_socket()) {}
+    : config_(config), long_bodies_(long_bodies), door_(config), statistics_(config, door_) {}
 
 Response Gate::answer(WebRequest& web) {
     auto request = request_of(web);
+    if (request.path == rpc_path) return statistics_.answer(web, request.query);
     const auto address = address_of(request.path);
     try {
         return pass(web, find_function(address.module, address.function), request);
@@ -119,7 +106,7 @@ Response Gate::pass(WebRequest& web, const Function* function, Request& request)
     refuse_cross_site(web, function);
     auto reply = ask(*std::move(credentials), request);
     if (!reply) throw unavailable("an agent gave no reply");
-    if (!is_acceptable(*reply)) throw unavailable("an agent's reply is none of an agent's");
+    if (!is_acceptable(*reply, Purpose::Api)) throw unavailable("an agent's reply is none of an agent's");
     return {reply->status, std::move(reply->body), std::move(reply->allow), 0};
 }
 
@@ -145,25 +132,16 @@ std::optional<LongBodies::Place> Gate::read_body(WebRequest& web, const Function
 }
 
 std::optional<Reply> Gate::ask(BasicCredentials credentials, const Request& request) {
-    const auto deadline = Clock::now() + std::chrono::seconds(config_.responder.reply_seconds);
-    std::optional<LoginAnswer> refusal;
+    AgentDoor::Answer answer;
     try {
-        AgentClient agent(deadline);
-        // The request goes ahead of the verdict: nobody can read it before authd hands that end to the agent.
-        agent.ask(request);
-        logins_.ask_login(
-            {std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api},
-            agent.agents_ends());
-        if (auto reply = agent.reply()) {
-            logins_.was_welcome();
-            return reply;
-        }
-        if (!agent.is_late()) refusal = logins_.refusal();
+        answer = door_.ask(
+            Login{std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api},
+            request);
     } catch (const std::exception& fault) {
         throw unavailable(std::string("authd or an agent: ") + fault.what());
     }
-    if (refusal) refuse_login(*refusal);
-    return std::nullopt;
+    if (answer.refusal) refuse_login(*answer.refusal);
+    return std::move(answer.reply);
 }
 
 }  // namespace clamscanner

@@ -2,9 +2,10 @@
 // of the responder has one. It trusts neither the client nor what an agent replies.
 #pragma once
 
+#include "fcgi/agent_door.h"
 #include "fcgi/basic_credentials.h"
-#include "fcgi/login_client.h"
 #include "fcgi/long_bodies.h"
+#include "fcgi/statistics_gate.h"
 #include "fcgi/web_request.h"
 #include "handlers/functions.h"
 #include "handlers/messages.h"
@@ -29,7 +30,8 @@ class Gate {
 
     const Settings& config_;
     LongBodies& long_bodies_;
-    LoginClient logins_;
+    AgentDoor door_;
+    StatisticsGate statistics_;
 };
 
 }  // namespace clamscanner

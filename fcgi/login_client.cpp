@@ -13,11 +13,11 @@ constexpr timeval patience{5, 0};  // authd takes what it is told at once
 
 }  // namespace
 
-void LoginClient::ask_login(const Login& login, const RequestPipes& agents) {
+void LoginClient::ask(const Encoded& login, const RequestPipes& agents) {
     // A late answer must not be taken for that of the next login.
     if (std::exchange(waits_, true)) connection_.reset();
     const auto send = [&] {
-        return send_message(connection_.get(), login, {agents.request.get(), agents.reply.get()});
+        return send_packet(connection_.get(), login.bytes(), {agents.request.get(), agents.reply.get()});
     };
     auto sent = connection_ ? send() : Sent::PeerGone;
     if (sent == Sent::PeerGone) {

@@ -17,7 +17,10 @@ class LoginClient {
 
     // Sends the question with the agent's ends of the pipes, which authd hands on or closes: until then there is
     // nothing to be heard on ours. Throws std::system_error when authd is not there.
-    void ask_login(const Login& login, const RequestPipes& agents);
+    template <class AnyLogin>
+    void ask_login(const AnyLogin& login, const RequestPipes& agents) {
+        ask(encode(login), agents);
+    }
 
     // The agent has replied, so the login was right.
     void was_welcome() noexcept { waits_ = false; }
@@ -27,6 +30,7 @@ class LoginClient {
     [[nodiscard]] std::optional<LoginAnswer> refusal();
 
  private:
+    void ask(const Encoded& login, const RequestPipes& agents);
     void connect();
 
     std::string socket_path_;

@@ -48,8 +48,8 @@ std::string header_of(const Response& response, const std::string& realm) {
     std::string header;
     header.reserve(384);
     header += "Status: " + std::to_string(response.status) + ' ' + reason_phrase(response.status) + "\r\n";
+    header += std::string("Content-Type: ") + response.content_type + "\r\n";
     header +=
-        "Content-Type: application/json; charset=utf-8\r\n"
         "Cache-Control: no-store\r\n"
         "X-Content-Type-Options: nosniff\r\n";
     header += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";

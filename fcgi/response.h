@@ -8,9 +8,10 @@ namespace clamscanner {
 
 struct Response {
     int status = 500;
-    std::string body;                 // JSON
+    std::string body;
     std::string allow;                // of a 405
     std::uint32_t retry_seconds = 0;  // 0: not said
+    const char* content_type = "application/json; charset=utf-8";
 };
 
 // Of a status that this service answers with; null for any other.

@@ -20,6 +20,7 @@
 #include "handlers/jobs_client.h"
 #include "handlers/router.h"
 #include "handlers/shared_replies.h"
+#include "handlers/statistics_actions.h"
 #include "jobs/frames.h"
 #include "jobs/settings.h"
 #include "jobs/unprivileged.h"
@@ -46,7 +47,7 @@ void refuse_capabilities() {
 }
 
 struct Task {
-    Purpose purpose;
+    Serve serve;
     RequestPipes pipes;
     std::optional<Request> request;  // empty when none came
     Reply reply;
@@ -60,12 +61,12 @@ Tasks take_tasks() {
     Packet packet;
     while (tasks.size() < most_together &&
            receive_packet(control, packet, tasks.empty() ? 0 : MSG_DONTWAIT) == Got::Packet) {
-        const auto purpose = decode<Serve>(packet.bytes).purpose;
+        auto serve = decode<Serve>(packet.bytes);
         auto pipes = take_pipes(packet);
         // Whatever they were made as: a read that waits for ever would hold up everybody behind it.
         for (const auto* pipe : {&pipes.request, &pipes.reply})
             checked(::fcntl(pipe->get(), F_SETFL, O_NONBLOCK), "make a pipe non-blocking");
-        tasks.push_back({purpose, std::move(pipes), std::nullopt, {}});
+        tasks.push_back({std::move(serve), std::move(pipes), std::nullopt, {}});
     }
     return tasks;
 }
@@ -107,18 +108,23 @@ void send_replies(std::span<Task> tasks) {
     }
 }
 
+Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, const Request& request) {
+    if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve.action, request);
+    return shared.answer(caller, request);
+}
+
 // Answers as many of them as have replies that may be held at a time.
 std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::span<Task> tasks) {
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
         auto& task = tasks[count];
-        if (task.request) task.reply = shared.answer(caller, task.purpose, *task.request);
+        if (task.request) task.reply = answer(caller, shared, task.serve, *task.request);
         bytes += task.reply.body.size();
     }
     return count;
 }
 
-void serve_until_closed(const Settings& config, const std::string& home) {
+void serve_until_closed(const Settings& config, const std::string& home, const std::string& user) {
     JobsClient jobs(config.jobs_socket());
     SharedReplies shared;
     for (;;) {
@@ -129,7 +135,7 @@ void serve_until_closed(const Settings& config, const std::string& home) {
             rest = rest.subspan(read.size());
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, jobs}, shared, read);
+                const auto answered = answer_requests({config, home, jobs, user}, shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }
@@ -141,6 +147,12 @@ std::string home_given() {
     const char* home = ::getenv("HOME");
     if (home == nullptr || home[0] != '/') throw ConfigError("HOME names no directory");
     return home;
+}
+
+std::string user_given() {
+    const char* user = ::getenv("USER");
+    if (user == nullptr) throw ConfigError("USER names nobody");
+    return user;
 }
 
 }  // namespace
@@ -158,7 +170,7 @@ int main(int argc, char** argv) {
         const auto home = home_given();
         set_blocking(control, true);
         ::signal(SIGPIPE, SIG_IGN);
-        serve_until_closed(config, home);
+        serve_until_closed(config, home, user_given());
         return 0;
     } catch (const std::exception& fault) {
         die(fault.what());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "handlers/jobs.h"
 #include "jobs/settings.h"
@@ -12,6 +13,7 @@ struct Caller {
     const Settings& config;
     const std::string& home;
     Jobs& jobs;
+    std::string_view user = {};  // by name; only the statistics want to know
 };
 
 }  // namespace clamscanner

@@ -12,13 +12,19 @@ namespace clamscanner {
 class Jobs {
  public:
     virtual ~Jobs() = default;
-    virtual void start_scan(ScanType type) = 0;
+    // `as_system`: how the statistics are to call it.
+    virtual void start_scan(ScanType type, bool as_system) = 0;
     [[nodiscard]] virtual ScanStatus scan_status() = 0;
     // Those after `next` of the piece before; 0: the first.
     [[nodiscard]] virtual InfectedFiles infected_files(std::uint64_t after) = 0;
     [[nodiscard]] virtual DisinfectionQueued disinfect(std::vector<FileAction> actions) = 0;
     // The records with an id above `last_id`; 0: all.
     [[nodiscard]] virtual DisinfectionStatus disinfection(std::uint64_t last_id) = 0;
+    // Of the caller's own scans, or the whole host's for a host user.
+    [[nodiscard]] virtual ScanStatistics statistics() = 0;
+    [[nodiscard]] virtual ScanTasks scan_tasks(const AskScanTasks& which) = 0;
+    [[nodiscard]] virtual ScanEvents scan_events(const AskScanEvents& which) = 0;
+    virtual void start_system_scan(std::vector<uid_t> accounts) = 0;
 };
 
 }  // namespace clamscanner

@@ -58,8 +58,8 @@ bool JobsClient::try_exchange(std::string_view question, Kind kind, std::string&
     return false;
 }
 
-void JobsClient::start_scan(ScanType type) {
-    static_cast<void>(ask<Accepted>(StartScan{type}, Kind::Changes));
+void JobsClient::start_scan(ScanType type, bool as_system) {
+    static_cast<void>(ask<Accepted>(StartScan{type, as_system}, Kind::Changes));
 }
 
 ScanStatus JobsClient::scan_status() {
@@ -76,6 +76,24 @@ DisinfectionQueued JobsClient::disinfect(std::vector<FileAction> actions) {
 
 DisinfectionStatus JobsClient::disinfection(std::uint64_t last_id) {
     return ask<DisinfectionStatus>(AskDisinfection{last_id}, Kind::Reads);
+}
+
+ScanStatistics JobsClient::statistics() {
+    return ask<ScanStatistics>(AskStatistics{}, Kind::Reads);
+}
+
+ScanTasks JobsClient::scan_tasks(const AskScanTasks& which) {
+    return ask<ScanTasks>(which, Kind::Reads);
+}
+
+ScanEvents JobsClient::scan_events(const AskScanEvents& which) {
+    return ask<ScanEvents>(which, Kind::Reads);
+}
+
+void JobsClient::start_system_scan(std::vector<uid_t> accounts) {
+    StartSystemScan question;
+    for (const uid_t uid : accounts) question.accounts.push_back({uid});
+    static_cast<void>(ask<Accepted>(question, Kind::Changes));
 }
 
 }  // namespace clamscanner

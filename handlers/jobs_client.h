@@ -14,11 +14,15 @@ class JobsClient : public Jobs {
  public:
     explicit JobsClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
-    void start_scan(ScanType type) override;
+    void start_scan(ScanType type, bool as_system) override;
     ScanStatus scan_status() override;
     InfectedFiles infected_files(std::uint64_t after) override;
     DisinfectionQueued disinfect(std::vector<FileAction> actions) override;
     DisinfectionStatus disinfection(std::uint64_t last_id) override;
+    ScanStatistics statistics() override;
+    ScanTasks scan_tasks(const AskScanTasks& which) override;
+    ScanEvents scan_events(const AskScanEvents& which) override;
+    void start_system_scan(std::vector<uid_t> accounts) override;
 
  private:
     enum class Kind { Reads, Changes };

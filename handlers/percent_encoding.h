@@ -12,4 +12,7 @@ enum class Plus { IsPlus, IsSpace };  // a blank in forms and queries, itself in
 // Empty when a percent sign is not followed by two hex digits.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, Plus plus);
 
+// Everything but letters, digits and -_.~, with capital hex digits.
+[[nodiscard]] std::string percent_encoded(std::string_view text);
+
 }  // namespace clamscanner

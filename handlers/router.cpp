@@ -54,10 +54,9 @@ Reply reply_with(const Address& address, Answering answering) {
 
 }  // namespace
 
-Reply answer_request(const Caller& caller, Purpose purpose, const Request& request) {
+Reply answer_request(const Caller& caller, const Request& request) {
     const auto address = address_of(request.path);
     return reply_with(address, [&] {
-        if (purpose != Purpose::Api) throw Refusal(404, "There is nothing of this kind here.");
         const auto& function = function_of(address);
         if (!takes_method(function, request.method))
             throw Refusal(405,

@@ -9,7 +9,7 @@
 
 namespace clamscanner {
 
-[[nodiscard]] Reply answer_request(const Caller& caller, Purpose purpose, const Request& request);
+[[nodiscard]] Reply answer_request(const Caller& caller, const Request& request);
 
 // The function alone, for a call that did not come over HTTP. Throws Refusal.
 [[nodiscard]] Answer answer_call(const Caller& caller, const Address& address, const Arguments& arguments);

@@ -72,7 +72,7 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     if (state != DirectoryState::Present)
         throw Refusal(200, "The directory " + path_of(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
-    caller.jobs.start_scan(static_cast<ScanType>(index));
+    caller.jobs.start_scan(static_cast<ScanType>(index), false);
     return {};
 }
 

@@ -15,11 +15,11 @@ class SharedReplies {
     // To be called when a request has come in: replies from before it are of no use to it.
     void forget() { last_.reset(); }
 
-    [[nodiscard]] Reply answer(const Caller& caller, Purpose purpose, const Request& request) {
-        if (last_ && last_->purpose == purpose && last_->request == request) return last_->reply;
+    [[nodiscard]] Reply answer(const Caller& caller, const Request& request) {
+        if (last_ && last_->request == request) return last_->reply;
         forget();
-        auto reply = answer_request(caller, purpose, request);
-        if (only_reads(request) && reply.body.size() <= longest_shared) last_ = {purpose, request, reply};
+        auto reply = answer_request(caller, request);
+        if (only_reads(request) && reply.body.size() <= longest_shared) last_ = {request, reply};
         return reply;
     }
 
@@ -33,11 +33,10 @@ class SharedReplies {
     }
 
     struct Last {
-        Purpose purpose;
         Request request;
         Reply reply;
     };
-    std::optional<Last> last_;
+    std::optional<Last> last_{};
 };
 
 }  // namespace clamscanner

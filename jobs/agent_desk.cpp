@@ -1,5 +1,7 @@
 #include "jobs/agent_desk.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "auth/checked.h"
@@ -41,10 +43,14 @@ constexpr const char* busy_text =
 
 }  // namespace
 
-AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher)
+AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher,
+                     ScanHistory& history, SystemScans& system_scans, std::set<uid_t> host_users)
     : surroundings_(surroundings),
       accounts_(accounts),
       dispatcher_(dispatcher),
+      history_(history),
+      system_scans_(system_scans),
+      host_users_(std::move(host_users)),
       listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)) {
     surroundings_.loop.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); });
 }
@@ -172,6 +178,10 @@ void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const 
         {AskInfectedFiles::type, &AgentDesk::answer_infected_files},
         {Disinfect::type, &AgentDesk::answer_disinfect},
         {AskDisinfection::type, &AgentDesk::answer_disinfection},
+        {AskStatistics::type, &AgentDesk::answer_statistics},
+        {AskScanTasks::type, &AgentDesk::answer_scan_tasks},
+        {AskScanEvents::type, &AgentDesk::answer_scan_events},
+        {StartSystemScan::type, &AgentDesk::answer_start_system_scan},
     };
     const auto type = type_of(question);
     const auto row = std::find_if(std::begin(table), std::end(table),
@@ -222,7 +232,7 @@ Encoded AgentDesk::answer_start_scan(const AccountFacts& facts, std::string_view
     if (!surroundings_.config.scan[type].allowed)
         return encode(Declined{std::string("scan_type: the administrator has switched off scans of ") +
                                scan_type_names[type] + "."});
-    const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type);
+    const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system);
     if (!id) return encode(Declined{busy_text});
     dispatcher_.add({ledger.task(*id), facts});
     return encode(Accepted{});
@@ -338,6 +348,41 @@ Encoded AgentDesk::answer_disinfection(const AccountFacts& facts, std::string_vi
     if (task->state != TaskState::Ended && !task->why.empty())
         status.warnings.push_back(("The disinfection waits: " + task->why + ".").substr(0, longest_message));
     return encode(status);
+}
+
+// ---- Statistics ----------------------------------------------------------------------------------------------------
+
+ScanHistory::Scope AgentDesk::scope_of(const AccountFacts& facts) {
+    if (host_users_.contains(facts.uid)) return {true, 0};
+    return {false, surroundings_.ledger.account_of(facts)};
+}
+
+Encoded AgentDesk::answer_statistics(const AccountFacts& facts, std::string_view question) {
+    static_cast<void>(decode<AskStatistics>(question));
+    return encode(history_.statistics(scope_of(facts)));
+}
+
+Encoded AgentDesk::answer_scan_tasks(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskScanTasks>(question);
+    return encode(history_.tasks(scope_of(facts), asked.filter, asked.offset, std::min(asked.limit, longest_page)));
+}
+
+Encoded AgentDesk::answer_scan_events(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskScanEvents>(question);
+    return encode(
+        history_.events(scope_of(facts), asked.offset, std::min(asked.limit, longest_page), answer_budget / 2));
+}
+
+Encoded AgentDesk::answer_start_system_scan(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<StartSystemScan>(question);
+    // jobd's own user is root's command clamscanner-scan.
+    if (facts.uid != ::geteuid() && !scope_of(facts).host)
+        return encode(Declined{"Only the administrator may have all accounts scanned."});
+    std::vector<uid_t> uids;
+    for (const auto& account : asked.accounts)
+        if (account.uid >= surroundings_.config.login.uid_floor) uids.push_back(account.uid);
+    const auto why = system_scans_.begin(uids);
+    return why.empty() ? encode(Accepted{}) : encode(Declined{why});
 }
 
 }  // namespace clamscanner

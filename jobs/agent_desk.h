@@ -15,12 +15,16 @@
 #include "jobs/dispatcher.h"
 #include "jobs/frames.h"
 #include "jobs/ledger.h"
+#include "jobs/scan_history.h"
+#include "jobs/system_scans.h"
 
 namespace clamscanner {
 
 class AgentDesk {
  public:
-    AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher);
+    // `host_users`: who are shown the whole host's statistics.
+    AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher, ScanHistory& history,
+              SystemScans& system_scans, std::set<uid_t> host_users);
     // Sends the answers of this round; to be called after the commit.
     void flush();
 
@@ -59,6 +63,12 @@ class AgentDesk {
     [[nodiscard]] Encoded answer_infected_files(const AccountFacts& facts, std::string_view question);
     [[nodiscard]] Encoded answer_disinfect(const AccountFacts& facts, std::string_view question);
     [[nodiscard]] Encoded answer_disinfection(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_statistics(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_scan_tasks(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_scan_events(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_start_system_scan(const AccountFacts& facts, std::string_view question);
+
+    [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
 
     [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
     [[nodiscard]] bool only_embedded_signatures();
@@ -66,6 +76,9 @@ class AgentDesk {
     JobSurroundings surroundings_;
     AccountBook& accounts_;
     Dispatcher& dispatcher_;
+    ScanHistory& history_;
+    SystemScans& system_scans_;
+    const std::set<uid_t> host_users_;
     UniqueFd listener_;
     std::map<int, std::unique_ptr<Connection>> connections_;
     std::map<uid_t, Account> by_uid_;

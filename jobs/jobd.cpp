@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "auth/become_user.h"
 #include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/service.h"
@@ -27,13 +28,28 @@ using namespace std::chrono_literals;
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
 
+std::set<uid_t> host_users(const Settings& config) {
+    std::set<uid_t> uids;
+    for (const auto& name : config.jobs.host_users) {
+        Account account;
+        if (!find_account(name, account)) throw ConfigError("jobs.host_users: there is no user " + printable(name));
+        if (account.uid >= config.login.uid_floor)
+            throw ConfigError("jobs.host_users: " + printable(name) +
+                              " is a hosting account: its uid is not below the floor");
+        uids.insert(account.uid);
+    }
+    return uids;
+}
+
 class Jobd {
  public:
     explicit Jobd(const Settings& config)
         : ledger_(config.paths.state_directory + "/jobs.sqlite"),
           accounts_(loop_, facts_stay_fresh),
           dispatcher_({config, loop_, ledger_}, accounts_),
-          desk_({config, loop_, ledger_}, accounts_, dispatcher_) {
+          history_(ledger_, config),
+          system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
+          desk_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config)) {
         loop_.at_end_of_round([this] { end_round(); });
         prune();
     }
@@ -67,6 +83,8 @@ class Jobd {
     Ledger ledger_;
     AccountBook accounts_;
     Dispatcher dispatcher_;
+    ScanHistory history_;
+    SystemScans system_scans_;
     AgentDesk desk_;
 };
 

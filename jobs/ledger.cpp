@@ -52,7 +52,24 @@ CREATE TABLE IF NOT EXISTS quarantine(
     time_ms INTEGER NOT NULL, UNIQUE(account, opaque));
 )";
 
-constexpr int schema_version = 1;
+// What each version of the database added.
+constexpr const char* second_schema = R"(
+ALTER TABLE task ADD COLUMN risk INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN origin INTEGER NOT NULL DEFAULT 0; -- 1: "system" in the statistics
+ALTER TABLE task ADD COLUMN walked INTEGER NOT NULL DEFAULT 0; -- the totals are final
+ALTER TABLE task ADD COLUMN system_scan INTEGER;
+CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
+ALTER TABLE find ADD COLUMN found_ms INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE system_scan(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
+    completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
+CREATE TABLE system_scan_account(
+    scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;
+CREATE TABLE host(uuid BLOB NOT NULL);
+)";
+
+constexpr int schema_version = 2;
 // For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
 constexpr std::int64_t log_copy_patience_ms = 86'400'000;
 constexpr std::size_t most_known_accounts = 20'000;
@@ -110,11 +127,6 @@ std::optional<Task> first_task(Statement& query, const Values&... values) {
     return found;
 }
 
-std::int64_t now_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
 // Metadata lies in the database as it crosses between processes.
 std::string packed(FileMetadata metadata) {
     Writer wire;
@@ -137,6 +149,11 @@ std::string cut_message(const std::string& message) {
 
 }  // namespace
 
+std::int64_t now_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
 Ledger::Ledger(const std::string& file) : database_(file) {
     database_.execute("PRAGMA journal_mode = WAL");
     database_.execute("PRAGMA synchronous = FULL");
@@ -149,7 +166,8 @@ Ledger::Ledger(const std::string& file) : database_(file) {
     if (version > schema_version) throw DatabaseError("the database was written by a newer version of this program");
     write();
     database_.execute(schema);
-    database_.execute("PRAGMA user_version = 1");
+    if (version < 2) database_.execute(second_schema);
+    database_.execute("PRAGMA user_version = 2");
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
     commit();
@@ -218,8 +236,10 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
     return id;
 }
 
-std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type) {
-    return insert_task(account, TaskKind::Scan, type);
+std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type, bool as_system) {
+    const auto id = insert_task(account, TaskKind::Scan, type);
+    if (id && as_system) statement("UPDATE task SET origin = 1 WHERE id = ?").run(*id);
+    return id;
 }
 
 bool Ledger::is_listed(TaskId scan, const std::string& path) {
@@ -348,10 +368,12 @@ void Ledger::end(TaskId id, Outcome outcome, const std::string& why) {
 
 // ---- A scan --------------------------------------------------------------------------------------------------------
 
-void Ledger::save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes) {
+void Ledger::save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked) {
     write(id);
-    statement("UPDATE task SET total_files = max(total_files, ?), total_bytes = max(total_bytes, ?) WHERE id = ?")
-        .run(files, bytes, id);
+    statement(
+        "UPDATE task SET total_files = max(total_files, ?), total_bytes = max(total_bytes, ?), walked = max(walked, ?) "
+        "WHERE id = ?")
+        .run(files, bytes, walked, id);
 }
 
 void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes,
@@ -389,13 +411,13 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             },
             id, path);
     statement(
-        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start) "
-        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = "
-        "excluded.virus, "
-        "device = excluded.device, inode = excluded.inode, size = excluded.size, mtime_ns = excluded.mtime_ns, "
-        "start = excluded.start")
-        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start);
-    if (!known_infected) statement("UPDATE task SET infected_files = infected_files + 1 WHERE id = ?").run(id);
+        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start, found_ms) "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = "
+        "excluded.virus, device = excluded.device, inode = excluded.inode, size = excluded.size, "
+        "mtime_ns = excluded.mtime_ns, start = excluded.start, found_ms = excluded.found_ms")
+        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start, now_ms());
+    statement("UPDATE task SET infected_files = infected_files + ?, risk = max(risk, ?) WHERE id = ?")
+        .run(!known_infected, risk_of(virus), id);
 }
 
 void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason) {
@@ -457,8 +479,7 @@ Ledger::UnscannedCounts Ledger::unscanned_counts(TaskId id) {
     return counts;
 }
 
-// What a text of `size` bytes may take in an answer: a byte outside UTF-8 takes six, and there is some frame around it.
-static std::size_t cost_of(const std::string& text) {
+std::size_t cost_in_json(const std::string& text) {
     std::size_t cost = 64 + text.size();
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -475,7 +496,7 @@ Ledger::Paths Ledger::found_paths(TaskId id, std::size_t budget) {
         .each(
             [&](Row row) {
                 std::string path = row.bytes(0);
-                cost += cost_of(path);
+                cost += cost_in_json(path);
                 found.cut = cost > budget || found.paths.size() >= most_entries;
                 if (!found.cut) found.paths.push_back(std::move(path));
                 return !found.cut;
@@ -492,7 +513,7 @@ Ledger::Listed Ledger::infected_files(TaskId id, std::int64_t after, std::size_t
         .each(
             [&](Row row) {
                 InfectedFile file{row.bytes(1), row.bytes(2)};
-                cost += cost_of(file.path) + cost_of(file.virus);
+                cost += cost_in_json(file.path) + cost_in_json(file.virus);
                 if (cost > budget || listed.files.size() >= most_entries) {
                     listed.next = last;
                     return false;
@@ -603,7 +624,7 @@ Ledger::Records Ledger::records_after(TaskId id, std::uint64_t last_id, std::siz
             [&](Row row) {
                 Record record{row.number<std::uint64_t>(0), row.number<RecordType>(1), row.number<RecordState>(2),
                               row.bytes(3), row.bytes(4)};
-                cost += cost_of(record.file) + cost_of(record.message) + 64;
+                cost += cost_in_json(record.file) + cost_in_json(record.message) + 64;
                 found.cut = cost > budget || found.records.size() >= limit;
                 if (!found.cut) found.records.push_back(std::move(record));
                 return !found.cut;

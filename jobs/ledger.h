@@ -92,7 +92,7 @@ class Ledger {
 
     // ---- Tasks
     // Empty while the account has a task queued or running.
-    [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type);
+    [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type, bool as_system);
     struct Conflict {
         std::string first;
         std::string second;
@@ -115,7 +115,8 @@ class Ledger {
     void end(TaskId id, Outcome outcome, const std::string& why);
 
     // ---- A scan
-    void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes);  // never fall
+    // They never fall; `walked`: nor will they rise any more.
+    void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked);
     void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
     void set_signatures(TaskId id, bool embedded_only);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
@@ -170,6 +171,8 @@ class Ledger {
     bool prune();
 
  private:
+    friend class ScanHistory;  // asks the same database
+
     void write();
     // The same, of a task: what is known of it is asked anew the next time.
     void write(TaskId id);
@@ -191,6 +194,12 @@ class Ledger {
     std::map<TaskId, KnownTask> known_tasks_;
     bool in_transaction_ = false;
 };
+
+// Milliseconds since the epoch.
+[[nodiscard]] std::int64_t now_ms();
+
+// What `text` may take in an answer: a byte outside UTF-8 takes six, and there is some frame around it.
+[[nodiscard]] std::size_t cost_in_json(const std::string& text);
 
 // 8 hex digits, a slash and 14 hex digits.
 [[nodiscard]] std::string task_name(const Task& task);

@@ -34,4 +34,9 @@ const char* text_of(UnscannedReason reason) noexcept {
     return texts[static_cast<int>(reason)];
 }
 
+RiskLevel risk_of(const std::string& virus) noexcept {
+    if (virus.starts_with("PUA.")) return RiskLevel::Low;
+    return virus.starts_with("Heuristics.") ? RiskLevel::Medium : RiskLevel::High;
+}
+
 }  // namespace clamscanner

@@ -25,12 +25,19 @@ enum class JobMessage : std::uint16_t {
     AskInfectedFiles,
     Disinfect,
     AskDisinfection,
+    AskStatistics,
+    AskScanTasks,
+    AskScanEvents,
+    StartSystemScan,
     Accepted = 50,
     Declined,
     ScanStatus,
     InfectedFiles,
     DisinfectionQueued,
     DisinfectionStatus,
+    ScanStatistics,
+    ScanTasks,
+    ScanEvents,
     RunScan = 60,
     LeaveOut,
     RunDisinfection,
@@ -175,7 +182,22 @@ struct Record {
 struct StartScan {
     static constexpr auto type = JobMessage::StartScan;
     ScanType scan_type = ScanType::Home;
-    void fields(auto& wire) { wire.choice(scan_type, ScanType::PublicFtp); }
+    bool as_system = false;  // how the statistics are to call it: "system" instead of "user"
+    void fields(auto& wire) {
+        wire.choice(scan_type, ScanType::PublicFtp);
+        wire.number(as_system);
+    }
+};
+
+// Of all these accounts, one job each. Only for host users (jobs.host_users) and for jobd's own user.
+struct StartSystemScan {
+    static constexpr auto type = JobMessage::StartSystemScan;
+    struct Uid {
+        std::uint32_t uid = 0;
+        void fields(auto& wire) { wire.number(uid); }
+    };
+    std::vector<Uid> accounts;
+    void fields(auto& wire) { wire.list(accounts, most_actions); }
 };
 
 struct AskScanStatus {
@@ -202,6 +224,56 @@ struct Disinfect {
     static constexpr auto type = JobMessage::Disinfect;
     std::vector<FileAction> actions;
     void fields(auto& wire) { wire.list(actions, most_actions); }
+};
+
+// The statistics of the asker's scope: an account's own scans, or those of the whole host for a host user.
+struct AskStatistics {
+    static constexpr auto type = JobMessage::AskStatistics;
+    void fields(auto&) {}
+};
+
+// How a scan is known to clients of the statistics.
+enum class ScanPhase : std::uint8_t { Queued = 0, Running = 1, Completed = 2, EndedEarly = 3 };
+
+struct ScanFilter {
+    std::string task_id;                      // "": any
+    std::uint8_t system = 2;                  // 0: the user's, 1: the system's, 2: any
+    std::uint8_t phases = 15;                 // one bit for each ScanPhase
+    std::int64_t created_from_ms = 0;         // created then or later
+    std::int64_t ended_until_ms = INT64_MAX;  // and not ended later
+    void fields(auto& wire) {
+        wire.text(task_id, 32);
+        wire.number(system);
+        wire.number(phases);
+        wire.number(created_from_ms);
+        wire.number(ended_until_ms);
+    }
+};
+
+inline constexpr std::uint64_t longest_page = 1000;
+
+// One page, the latest scan first.
+struct AskScanTasks {
+    static constexpr auto type = JobMessage::AskScanTasks;
+    ScanFilter filter;
+    std::uint64_t offset = 0;
+    std::uint64_t limit = 0;
+    void fields(auto& wire) {
+        filter.fields(wire);
+        wire.number(offset);
+        wire.number(limit);
+    }
+};
+
+// One page of what the latest scan found, the first found first.
+struct AskScanEvents {
+    static constexpr auto type = JobMessage::AskScanEvents;
+    std::uint64_t offset = 0;
+    std::uint64_t limit = 0;
+    void fields(auto& wire) {
+        wire.number(offset);
+        wire.number(limit);
+    }
 };
 
 struct AskDisinfection {
@@ -296,6 +368,91 @@ struct DisinfectionStatus {
         wire.text(log, longest_path);
         wire.list(records, most_entries);
         wire.texts(warnings, 64, longest_message);
+    }
+};
+
+// By the name of what was found: PUA.… is low, Heuristics.… is medium, anything else high. The order is the database's.
+enum class RiskLevel : std::uint8_t { None = 0, Low = 1, Medium = 2, High = 3 };
+[[nodiscard]] RiskLevel risk_of(const std::string& virus) noexcept;
+
+struct Host {
+    std::string name;
+    std::string uuid;  // as RFC 9562 writes it; made when the database was, so it is this installation's
+    void fields(auto& wire) {
+        wire.text(name, 256);
+        wire.text(uuid, 36);
+    }
+};
+
+struct ScanTask {
+    std::string id;  // 32 lower-case hex digits
+    bool system = false;
+    std::vector<std::string> paths;  // absolute; unless it is the system's
+    std::int64_t created_ms = 0;     // since the epoch
+    std::int64_t ended_ms = 0;       // 0: it has not
+    ScanPhase phase = ScanPhase::Queued;
+    std::uint32_t percent = 0;  // 100 only when it has ended; 0 as long as nobody knows how much there is
+    std::uint64_t infected_files = 0;
+    RiskLevel risk = RiskLevel::None;  // the highest of all that it found
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.number(system);
+        wire.texts(paths, scan_type_count, longest_path);
+        wire.number(created_ms);
+        wire.number(ended_ms);
+        wire.choice(phase, ScanPhase::EndedEarly);
+        wire.number(percent);
+        wire.number(infected_files);
+        wire.choice(risk, RiskLevel::High);
+    }
+};
+
+struct ScanStatistics {
+    static constexpr auto type = JobMessage::ScanStatistics;
+    Host host;
+    bool ever_scanned = false;
+    ScanTask latest;
+    void fields(auto& wire) {
+        host.fields(wire);
+        wire.number(ever_scanned);
+        latest.fields(wire);
+    }
+};
+
+struct ScanTasks {
+    static constexpr auto type = JobMessage::ScanTasks;
+    Host host;
+    std::uint64_t total = 0;
+    std::vector<ScanTask> tasks;
+    void fields(auto& wire) {
+        host.fields(wire);
+        wire.number(total);
+        wire.list(tasks, longest_page);
+    }
+};
+
+struct ScanEvent {
+    std::uint64_t id = 0;
+    std::string path;
+    std::string virus;
+    std::int64_t found_ms = 0;
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.number(found_ms);
+    }
+};
+
+struct ScanEvents {
+    static constexpr auto type = JobMessage::ScanEvents;
+    Host host;
+    std::uint64_t total = 0;
+    std::vector<ScanEvent> events;
+    void fields(auto& wire) {
+        host.fields(wire);
+        wire.number(total);
+        wire.list(events, longest_page);
     }
 };
 

@@ -42,7 +42,7 @@ void ScanJob::hear_runner(Packet& packet) {
     if (is<WalkProgress>(packet.bytes)) {
         const auto walk = decode<WalkProgress>(packet.bytes);
         walked_ = walked_ || walk.walked;
-        ledger.save_totals(task().id, walk.files, walk.bytes);
+        ledger.save_totals(task().id, walk.files, walk.bytes, walked_);
     } else if (is<Unreadable>(packet.bytes)) {
         const auto file = decode<Unreadable>(packet.bytes);
         ++unreadable_;

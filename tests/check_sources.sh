@@ -14,8 +14,8 @@ mapfile -t sources < <(find "${product[@]}" tests -name '*.h' -o -name '*.cpp')
 clang-format --dry-run -Werror "${sources[@]}" || wrong "not formatted: clang-format -i FILE"
 
 # Root's program is read whole by whoever wants to trust it.
-lines=$(cat auth/*.h auth/*.cpp | wc -l)
-[ "$lines" -lt 4000 ] || wrong "auth/ has $lines lines, 4000 are the limit"
+lines=$(cat auth/*.h auth/*.cpp | grep -vcE '^\s*(//.*)?$')
+[ "$lines" -lt 3500 ] || wrong "auth/ has $lines lines of code, 3500 are the limit"
 
 # only_in PATTERN FOLDER…: nothing outside these folders of the product may contain it.
 only_in() {

@@ -30,7 +30,7 @@ struct Fixture {
         agent.emplace(StartedProgram::Start{.program = AGENT_PROGRAM,
                                             .config_file = directory.path("clamscanner.toml"),
                                             .descriptors = {{theirs.get(), 3}},
-                                            .environment = {"HOME=" + directory.path("")},
+                                            .environment = {"HOME=" + directory.path(""), "USER=alice"},
                                             .handed_over_by_systemd = false,
                                             .as_root = false,
                                             .arguments = {}});
@@ -45,7 +45,8 @@ struct Fixture {
     TestPipes serve(Purpose purpose = Purpose::Api) {
         TestPipes pipes;
         const auto& [request, reply] = pipes.agents;
-        BOOST_REQUIRE((send_message(control.get(), Serve{purpose}, {request.get(), reply.get()}) == Sent::Yes));
+        BOOST_REQUIRE((send_message(control.get(), Serve{purpose, "GetVirusScanLatestTaskStatistic"},
+                                    {request.get(), reply.get()}) == Sent::Yes));
         pipes.agents = {};
         return pipes;
     }
@@ -163,7 +164,9 @@ BOOST_AUTO_TEST_CASE(a_request_for_statistics_answers_nothing_of_the_api) {
     const auto request = serve(Purpose::Statistics);
     ask(request, "/ClamScanner/get_scan_status");
     check_served();
-    BOOST_TEST(reply_on(request).status == 404);
+    const auto reply = reply_on(request);
+    BOOST_TEST(reply.status == 404);
+    BOOST_TEST(reply.body.find("InvalidAction.NotFound") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(it_ends_when_authd_does) {

@@ -51,6 +51,7 @@ void sends_a_descriptor() {
 void ends_at_once() {}
 
 struct Fixture {
+    Fixture() { config.login.uid_floor = 1; }
     Agents& agents(void (*behaviour)()) {
         agents_.emplace(loop, children, config, [this, behaviour](const Account&, int control) {
             ++started;
@@ -73,10 +74,10 @@ struct Fixture {
         streams.pop_back();
         return busy;
     }
-    LoginAnswer admit(const Account& whom) {
+    LoginAnswer admit(const Account& whom, Purpose purpose = Purpose::Api) {
         TestPipes pipes;
         streams.push_back(std::move(pipes.reply));
-        return agents_->admit(whom, Purpose::Api, pipes.agents);
+        return agents_->admit(whom, {purpose, ""}, pipes.agents);
     }
     // The agent's ends are closed once its request is served or the agent gone.
     bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
@@ -102,6 +103,13 @@ BOOST_AUTO_TEST_CASE(serves_its_account_again_and_again) {
         run_until(loop, [&] { return has_ended(streams.back()); });
     }
     BOOST_TEST(started == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(of_a_host_user_answers_for_statistics_alone) {
+    agents(serves_each);
+    config.login.uid_floor = 2;
+    BOOST_TEST((admit(account(1)).verdict == LoginVerdict::Forbidden));
+    BOOST_TEST((admit(account(1), Purpose::Statistics).verdict == LoginVerdict::Welcome));
 }
 
 BOOST_AUTO_TEST_CASE(is_another_one_for_another_account_or_a_changed_one) {

@@ -1,11 +1,14 @@
 # Unit tests and fuzz targets of root's own.
+add_unit_test(access_keys clamscanner_auth)
 add_unit_test(agents clamscanner_auth)
 add_unit_test(children clamscanner_auth)
 add_unit_test(credential_cache clamscanner_auth)
 add_unit_test(local_accounts clamscanner_auth)
 add_unit_test(login_desk clamscanner_auth)
+add_unit_test(nonces clamscanner_auth)
 add_unit_test(penalties clamscanner_auth)
 add_unit_test(sessions clamscanner_auth)
+add_unit_test(signature clamscanner_signature clamscanner_base)
 add_unit_test(uapi_arguments clamscanner_base)
 
 # PAM, for real but not the system's: stacks, passwords and accounts of the test's own.

@@ -72,6 +72,9 @@ std::string everything_of(const Settings& c) {
     for (const auto number :
          {j.max_running, j.stall_seconds, j.abandon_seconds, j.retry_seconds, j.max_connections_per_account})
         all << ' ' << number;
+    for (const auto& user : j.host_users) all << ' ' << user;
+    const auto& [access_keys, nonces, max_nonces] = c.statistics;
+    all << '\n' << access_keys << ' ' << nonces << ' ' << max_nonces;
     const auto& e = c.engine;
     all << '\n' << e.user;
     for (const auto number : {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion,

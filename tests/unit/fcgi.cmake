@@ -6,3 +6,8 @@ add_dependencies(responder_test clamscanner.fcgi)
 target_compile_definitions(responder_test PRIVATE RESPONDER_PROGRAM="$<TARGET_FILE:clamscanner.fcgi>")
 
 add_fuzz_target(basic clamscanner_fcgi)
+
+add_unit_test(rpc_request clamscanner_fcgi)
+target_compile_definitions(rpc_request_test PRIVATE
+    SIGNATURE_VECTORS="${PROJECT_SOURCE_DIR}/tests/integration/signature_vectors.json")
+add_fuzz_target(rpc_request clamscanner_fcgi clamscanner_handlers)

@@ -13,7 +13,7 @@ struct OpenLedger {
     // What a SIGKILL leaves: the uncommitted is gone, and the next start recovers.
     Ledger reopened() { return Ledger(place.path + "/jobs.sqlite"); }
     TaskId completed_scan(const std::vector<std::string>& infected) {
-        const TaskId scan = *ledger.queue_scan(account, ScanType::Home);
+        const TaskId scan = *ledger.queue_scan(account, ScanType::Home, false);
         ledger.begin(scan);
         for (const auto& path : infected) ledger.add_infected(scan, 1, path, "Eicar", {1, 2, 3, 4});
         ledger.complete_scan(scan, 1, infected.size(), 0);
@@ -34,12 +34,12 @@ struct OpenLedger {
 BOOST_FIXTURE_TEST_SUITE(ledger, OpenLedger)
 
 BOOST_AUTO_TEST_CASE(an_account_has_one_job_at_a_time) {
-    const auto first = ledger.queue_scan(account, ScanType::Home);
+    const auto first = ledger.queue_scan(account, ScanType::Home, false);
     BOOST_REQUIRE(first.has_value());
-    BOOST_TEST(!ledger.queue_scan(account, ScanType::Mail).has_value());
+    BOOST_TEST(!ledger.queue_scan(account, ScanType::Mail, false).has_value());
     BOOST_TEST(!ledger.queue_disinfection(account, {}).has_value());
     ledger.end(*first, Outcome::Completed, "");
-    BOOST_TEST(ledger.queue_scan(account, ScanType::Mail).has_value());
+    BOOST_TEST(ledger.queue_scan(account, ScanType::Mail, false).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_uid_with_another_home_is_another_account_and_sees_nothing) {
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(a_uid_with_another_home_is_another_account_and_sees_nothing
 }
 
 BOOST_AUTO_TEST_CASE(what_was_committed_survives_and_what_was_not_does_not) {
-    const auto scan = ledger.queue_scan(account, ScanType::Home);
+    const auto scan = ledger.queue_scan(account, ScanType::Home, false);
     ledger.commit();
     ledger.add_infected(*scan, 1, "/home/alice/virus", "Eicar", {});
     const TaskId seen = [&] {
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(what_was_committed_survives_and_what_was_not_does_not) {
 }
 
 BOOST_AUTO_TEST_CASE(what_ran_at_a_crash_is_queued_again) {
-    const auto scan = ledger.queue_scan(account, ScanType::Home);
+    const auto scan = ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(*scan);
     ledger.commit();
     auto restarted = reopened();
@@ -89,9 +89,9 @@ BOOST_AUTO_TEST_CASE(what_ran_at_a_crash_is_queued_again) {
 }
 
 BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home);
-    ledger.save_totals(scan, 100, 1000);
-    ledger.save_totals(scan, 50, 500);
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.save_totals(scan, 100, 1000, true);
+    ledger.save_totals(scan, 50, 500, false);
     ledger.save_progress(scan, 40, 400, 10);
     ledger.save_progress(scan, 5, 50, 1);
     const auto task = ledger.task(scan);
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home);
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
     ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", {});
     ledger.add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable);
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
 }
 
 BOOST_AUTO_TEST_CASE(starts_that_came_to_nothing_are_counted_and_progress_forgives_them) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home);
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     for (std::uint32_t i = 1; i <= 2; ++i) {
         ledger.begin(scan);
         ledger.requeue(scan, true, "it was killed");
@@ -230,14 +230,14 @@ BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
 
 // What polls are told from memory must never be older than the last write.
 BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
-    const auto id = ledger.queue_scan(account, ScanType::Home).value();
+    const auto id = ledger.queue_scan(account, ScanType::Home, false).value();
     const auto last = [&] { return ledger.last_task(account, TaskKind::Scan).value(); };
     BOOST_TEST((last().state == TaskState::Queued));
     ledger.begin(id);
     BOOST_TEST((last().state == TaskState::Running));
     ledger.set_signatures(id, true);
     BOOST_TEST(last().embedded_signatures);
-    ledger.save_totals(id, 7, 700);
+    ledger.save_totals(id, 7, 700, true);
     BOOST_TEST(last().total_files == 7U);
     ledger.save_progress(id, 3, 300, 2);
     BOOST_TEST(last().scanned_files == 3U);
@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
     ledger.begin(id);
     ledger.complete_scan(id, 1, 7, 5);
     BOOST_TEST((last().state == TaskState::Ended));
-    const auto next = ledger.queue_scan(account, ScanType::Home).value();
+    const auto next = ledger.queue_scan(account, ScanType::Home, false).value();
     BOOST_TEST(last().id == next);
     ledger.end(next, Outcome::EndedEarly, "why");
     BOOST_TEST(last().why == "why");

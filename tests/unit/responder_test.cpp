@@ -391,7 +391,7 @@ BOOST_AUTO_TEST_CASE(an_address_that_is_none_is_refused) {
     BOOST_TEST(ask(request_for("")).status == 400);
     BOOST_TEST(ask(request_for("http://localhost/ClamScanner/get_scan_status")).status == 400);
     BOOST_TEST(ask(request_for("/" + std::string(longest_target, 'x'))).status == 414);
-    BOOST_TEST(ask(request_for("/", "METHODS-ARE-SHORTER")).status == 400);
+    BOOST_TEST(ask(request_for("/x", "METHODS-ARE-SHORTER")).status == 400);
     BOOST_TEST(authd->logins() == 0);
 }
 

@@ -9,43 +9,14 @@
 
 #include "handlers/refusal.h"
 
+#include "fake_jobs.h"
+
 using namespace clamscanner;
 using namespace std::string_literals;
 
 namespace {
 
 // jobd as each test wants it; keeps what it was asked.
-struct FakeJobs : Jobs {
-    ScanStatus status;
-    InfectedFiles infected;
-    DisinfectionQueued queued{"00000001/0123456789abcd", "/home/u/.clamavconnector.disinfection.log"};
-    DisinfectionStatus disinfection_status;
-    std::function<void()> before_answering = [] {};
-
-    std::vector<ScanType> started;
-    std::vector<FileAction> actions;
-    std::vector<std::uint64_t> last_ids;
-
-    void start_scan(ScanType type) override {
-        before_answering();
-        started.push_back(type);
-    }
-    ScanStatus scan_status() override {
-        before_answering();
-        return status;
-    }
-    InfectedFiles infected_files(std::uint64_t) override { return infected; }
-    DisinfectionQueued disinfect(std::vector<FileAction> asked) override {
-        before_answering();
-        actions = std::move(asked);
-        return queued;
-    }
-    DisinfectionStatus disinfection(std::uint64_t last_id) override {
-        last_ids.push_back(last_id);
-        return disinfection_status;
-    }
-};
-
 struct Fixture {
     Settings config;
     std::string home = make_home();
@@ -63,7 +34,7 @@ struct Fixture {
     }
 
     Reply ask(const std::string& method, const std::string& target, const std::string& body = "",
-              const std::string& type = "application/json", Purpose purpose = Purpose::Api) {
+              const std::string& type = "application/json") {
         Request request;
         const auto question = target.find('?');
         request.method = method;
@@ -71,7 +42,7 @@ struct Fixture {
         if (question != std::string::npos) request.query = target.substr(question + 1);
         request.content_type = body.empty() ? "" : type;
         request.body = body;
-        return answer_request({config, home, jobs}, purpose, request);
+        return answer_request({config, home, jobs}, request);
     }
     // The data of a successful answer, or the error of one that is none.
     std::string outcome(const std::string& method, const std::string& function, const std::string& body = "") {
@@ -111,12 +82,6 @@ BOOST_AUTO_TEST_CASE(a_method_that_is_not_taken_is_405_with_those_that_are) {
     BOOST_TEST(holds(reply.body, "\"status\":0"));
     BOOST_TEST(ask("HEAD", "/ClamScanner/start_scan").allow == "GET, POST");
     BOOST_TEST(ask("DELETE", "/ClamScanner/get_scan_status").allow == "GET, HEAD, POST");
-}
-
-BOOST_AUTO_TEST_CASE(a_descriptor_for_statistics_gives_nothing_else) {
-    const auto reply = ask("GET", "/ClamScanner/get_scan_status", "", "", Purpose::Statistics);
-    BOOST_TEST(reply.status == 404);
-    BOOST_TEST(jobs.last_ids.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_is_500_with_a_reference_and_nothing_from_inside) {

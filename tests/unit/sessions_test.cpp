@@ -3,11 +3,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <boost/test/unit_test.hpp>
+#include <openssl/hmac.h>
 
+#include <boost/test/unit_test.hpp>
+#include <ctime>
+
+#include "auth/access_keys.h"
 #include "auth/become_user.h"
+#include "auth/random.h"
+#include "auth/signature.h"
 #include "local_account_files.h"
 #include "run_until.h"
+#include "temporary_directory.h"
 #include "test_pipes.h"
 
 using namespace clamscanner;
@@ -16,7 +23,18 @@ namespace {
 
 // The whole of authd but its sockets: PAM is the test, the agents are a child that reads and says nothing.
 struct Fixture {
-    Fixture() { config.login.failure_milliseconds = 20; }
+    static Config config_in(const TemporaryDirectory& directory) {
+        Config config;
+        config.login.failure_milliseconds = 20;
+        config.statistics.access_keys = directory.path + "/access_keys";
+        config.statistics.nonces = directory.path + "/nonces";
+        config.statistics.max_nonces_per_key = 3;
+        std::vector<AccessKey> keys;
+        keys.push_back({"key", Secret("secret"), "bob", true});
+        keys.push_back({"old", Secret("secret"), "bob", false});
+        write_access_keys(config.statistics.access_keys, keys);
+        return config;
+    }
 
     UniqueFd connect(Asker asker) {
         auto [ours, authds] = socket_pair(SOCK_SEQPACKET);
@@ -49,11 +67,13 @@ struct Fixture {
     bool is_ended(const UniqueFd& socket) { return hear(socket).bytes.empty(); }
     static Login login(const std::string& user) { return {user, Secret("password"), "192.0.2.1", Purpose::Api}; }
 
+    TemporaryDirectory directory;
     LocalAccountFiles files;
-    Config config;
+    Config config = config_in(directory);
     EventLoop loop;
     Children children{loop};
     std::vector<LoginDesk::Checked> checks;
+    std::vector<std::string> checked_users;  // whose account alone was to be looked at
     LoginDesk desk{loop,
                    [this](const std::string&, const Secret&, const std::string&, LoginDesk::Checked done) {
                        checks.push_back(std::move(done));
@@ -66,9 +86,38 @@ struct Fixture {
                       });
                   }};
     Runners runners{loop, children, config, "/nowhere/clamscanner.toml"};
-    Sessions sessions{loop, desk, agents, runners};
+    LoginDesk accounts{loop,
+                       [this](const std::string& user, const Secret&, const std::string&, LoginDesk::Checked done) {
+                           checked_users.push_back(user);
+                           checks.push_back(std::move(done));
+                       },
+                       LocalAccounts(files.names()), config};
+    SignatureDesk signatures{accounts, config};
+    Sessions sessions{loop, desk, signatures, agents, runners};
     const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob"}};
 };
+
+// What a client of version 3 signs, as the responder puts it together.
+std::string canonical(const std::string& nonce, std::int64_t seconds_ago = 0, const std::string& time = "") {
+    const std::time_t then = std::time(nullptr) - seconds_ago;
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&then));
+    return "POST\n/\n\nhost:localhost\nx-acs-action:GetVirusScanLatestTaskStatistic\nx-acs-date:" +
+           (time.empty() ? text : time) + "\nx-acs-signature-nonce:" + nonce + "\n\nhost\n" + sha256_hex("");
+}
+
+std::string signature_of(const std::string& text, const std::string& secret) {
+    unsigned char code[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    const auto to_sign = "ACS3-HMAC-SHA256\n" + sha256_hex(text);
+    ::HMAC(::EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+           reinterpret_cast<const unsigned char*>(to_sign.data()), to_sign.size(), code, &size);
+    return hex(code, size);
+}
+
+SignedLogin signed_login(const std::string& key_id, const std::string& text, const std::string& secret = "secret") {
+    return {key_id, SignatureForm::V3, text, signature_of(text, secret), "192.0.2.1"};
+}
 
 }  // namespace
 
@@ -183,6 +232,66 @@ BOOST_AUTO_TEST_CASE(starts_no_runner_for_an_account_that_does_not_fit) {
         say(jobd, request, {runners_end.get()});
         BOOST_TEST(is_ended(jobd));
     }
+}
+
+// ---- Signed requests
+
+struct Signing : Fixture {
+    UniqueFd responder = connect(Asker::Responder);
+    UniqueFd reply;
+
+    void ask(const SignedLogin& login) {
+        TestPipes pipes;
+        say(responder, login, {pipes.agents.request.get(), pipes.agents.reply.get()});
+        reply = std::move(pipes.reply);
+    }
+    LoginVerdict refusal_of(const SignedLogin& login) {
+        ask(login);
+        return decode<LoginAnswer>(hear(responder).bytes).verdict;
+    }
+    // The account is open, as far as PAM goes.
+    void is_let_in(const SignedLogin& login) {
+        ask(login);
+        const auto agents_before = agents.count();
+        run_until(loop, [&] { return !checks.empty() || agents.count() > agents_before; });
+        for (auto& done : std::exchange(checks, {})) done(bob);
+        run_until(loop, [&] { return agents.count() == 1; });
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(a_signed_request_is_let_in_when_the_account_is_open, Signing) {
+    is_let_in(signed_login("key", canonical("n1")));
+    BOOST_TEST(checked_users == std::vector<std::string>{"bob"}, boost::test_tools::per_element());
+    // What PAM said is remembered; the session is ready for the next question.
+    ask(signed_login("key", canonical("n2")));
+    BOOST_TEST((refusal_of(signed_login("nobody", canonical("n3"))) == LoginVerdict::NoKey));
+    BOOST_TEST(checked_users.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_first_thing_that_is_wrong_is_the_answer, Signing) {
+    const auto late = canonical("n", 16 * 60);
+    BOOST_TEST((refusal_of(signed_login("nobody", late, "wrong")) == LoginVerdict::NoKey));
+    BOOST_TEST((refusal_of(signed_login("old", late, "wrong")) == LoginVerdict::KeyDisabled));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n", 0, "today"), "wrong")) == LoginVerdict::TimeMalformed));
+    BOOST_TEST((refusal_of(signed_login("key", late, "wrong")) == LoginVerdict::TimeExpired));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n", -16 * 60))) == LoginVerdict::TimeExpired));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n"), "wrong")) == LoginVerdict::WrongSignature));
+    // A nonce counts as used only once its signature was right.
+    is_let_in(signed_login("key", canonical("n")));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n"))) == LoginVerdict::NonceUsed));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n"), "wrong")) == LoginVerdict::WrongSignature));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_may_ask_so_often_and_no_more, Signing) {
+    is_let_in(signed_login("key", canonical("1")));
+    for (const auto* nonce : {"2", "3"}) ask(signed_login("key", canonical(nonce)));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("4"))) == LoginVerdict::Throttled));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_that_is_taken_away_is_refused_at_once, Signing) {
+    is_let_in(signed_login("key", canonical("1")));
+    write_access_keys(config.statistics.access_keys, {});
+    BOOST_TEST((refusal_of(signed_login("key", canonical("2"))) == LoginVerdict::NoKey));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

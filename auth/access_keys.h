@@ -1,0 +1,42 @@
+// The keys with which programs sign their requests instead of sending a password: /etc/clamscanner/access_keys, which
+// root alone may read. A line for each:
+//
+//     KEY-ID SECRET USER active|disabled
+//
+// The command clamscanner-keys writes it; authd reads it again whenever it has changed. Secrets stay with these two.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "auth/replace_file.h"
+#include "auth/secret.h"
+
+namespace clamscanner {
+
+struct AccessKey {
+    std::string id;
+    Secret secret;
+    std::string user;  // the system user it acts as
+    bool active = true;
+};
+
+// None when there is no such file. Throws ConfigError, naming file and line; std::system_error.
+[[nodiscard]] std::vector<AccessKey> read_access_keys(const std::string& file);
+void write_access_keys(const std::string& file, const std::vector<AccessKey>& keys);
+
+class AccessKeys {
+ public:
+    explicit AccessKeys(std::string file) : file_(std::move(file)) {}
+
+    // As the file is now; null when there is no such key, and when the file cannot be read: the log says why. Valid
+    // until the next call.
+    [[nodiscard]] const AccessKey* find(const std::string& id);
+
+ private:
+    const std::string file_;
+    FileStamp stamp_{};
+    std::vector<AccessKey> keys_;  // sorted by id
+};
+
+}  // namespace clamscanner

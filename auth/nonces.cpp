@@ -1,0 +1,61 @@
+#include "auth/nonces.h"
+
+#include <fcntl.h>
+
+#include <fstream>
+
+#include "auth/checked.h"
+#include "auth/replace_file.h"
+#include "auth/signature.h"
+
+namespace clamscanner {
+
+std::string Nonces::Entry::line() const {
+    return std::to_string(until) + ' ' + key_id + ' ' + digest + '\n';
+}
+
+Nonces::Nonces(std::string file, std::size_t most_of_a_key) : file_(std::move(file)), most_of_a_key_(most_of_a_key) {
+    std::ifstream lines(file_);
+    for (Entry entry; lines >> entry.until >> entry.key_id >> entry.digest;) add(entry);
+    rewrite();
+}
+
+Nonces::Use Nonces::use(const std::string& key_id, const std::string& nonce, std::int64_t now) {
+    forget_old(now);
+    // Neither holds a NUL: one is a word of a file of ours, the other a header's or a parameter's value.
+    Entry entry{now + remembered_seconds, key_id, sha256_hex(key_id + '\0' + nonce)};
+    if (digests_.contains(entry.digest)) return Use::Again;
+    if (of_a_key_[key_id] >= most_of_a_key_) return Use::TooMany;
+    const auto line = entry.line();
+    add(std::move(entry));
+    if (++lines_ > 2 * entries_.size() + 1024) {
+        rewrite();
+    } else if (checked(::write(log_.get(), line.data(), line.size()), "remember a nonce") !=
+               static_cast<ssize_t>(line.size())) {
+        throw_errno("remember a nonce", EIO);
+    }
+    return Use::First;
+}
+
+void Nonces::add(Entry entry) {
+    digests_.insert(entry.digest);
+    ++of_a_key_[entry.key_id];
+    entries_.push_back(std::move(entry));
+}
+
+void Nonces::forget_old(std::int64_t now) {
+    for (; !entries_.empty() && entries_.front().until < now; entries_.pop_front()) {
+        digests_.erase(entries_.front().digest);
+        if (--of_a_key_[entries_.front().key_id] == 0) of_a_key_.erase(entries_.front().key_id);
+    }
+}
+
+void Nonces::rewrite() {
+    std::string text;
+    for (const auto& entry : entries_) text += entry.line();
+    replace_file(file_, text, S_IRUSR | S_IWUSR);
+    lines_ = entries_.size();
+    log_.reset(checked(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC), "open the file of nonces"));
+}
+
+}  // namespace clamscanner

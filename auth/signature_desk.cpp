@@ -1,0 +1,44 @@
+#include "auth/signature_desk.h"
+
+#include <cstdlib>
+#include <ctime>
+
+#include "auth/log.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::int64_t fresh_seconds = 15 * 60;  // before and after now
+
+}  // namespace
+
+LoginVerdict SignatureDesk::verdict_on(const SignedLogin& login, const AccessKey* key, const SignedFields& fields) try {
+    if (key == nullptr) return LoginVerdict::NoKey;
+    if (!key->active) return LoginVerdict::KeyDisabled;
+    const auto time = signed_time(fields.time);
+    if (!time) return LoginVerdict::TimeMalformed;
+    const std::int64_t now = std::time(nullptr);
+    if (std::abs(now - *time) > fresh_seconds) return LoginVerdict::TimeExpired;
+    if (!is_signed(login.form, login.text, key->secret, login.signature) || fields.nonce.empty()) {
+        log_line(Severity::Info, "wrong signature from " + origin_of(login.address) + " for the key " + key->id);
+        return LoginVerdict::WrongSignature;
+    }
+    static constexpr LoginVerdict uses[] = {LoginVerdict::Welcome, LoginVerdict::NonceUsed, LoginVerdict::Throttled};
+    return uses[static_cast<int>(nonces_.use(key->id, fields.nonce, now))];
+} catch (const std::system_error& fault) {
+    log_line(Severity::Error, fault.what());
+    return LoginVerdict::Unavailable;
+}
+
+void SignatureDesk::answer_signed_login(const SignedLogin& login, const Answer& answer) {
+    const auto* key = keys_.find(login.key_id);
+    auto fields = signed_fields(login.form, login.text);
+    const auto verdict = verdict_on(login, key, fields);
+    if (verdict != LoginVerdict::Welcome) return answer({verdict, 0}, nullptr, "");
+    // The key's id stands where others have a password: what the desk remembers is remembered for this key.
+    accounts_.answer_login({key->user, Secret(key->id), login.address, Purpose::Statistics},
+                           [answer, action = std::move(fields.action)](
+                               const LoginAnswer& said, const Account* account) { answer(said, account, action); });
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,37 @@
+// Decides every signed request. In this order, and the first that fails is the answer: the key, the time, the
+// signature, the nonce; then whether PAM has anything against the account, which is asked and remembered as for logins.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "auth/access_keys.h"
+#include "auth/config.h"
+#include "auth/login_desk.h"
+#include "auth/messages.h"
+#include "auth/nonces.h"
+
+namespace clamscanner {
+
+class SignatureDesk {
+ public:
+    // As LoginDesk's, and the action that was signed.
+    using Answer = std::function<void(const LoginAnswer& answer, const Account* account, const std::string& action)>;
+
+    // `accounts` is a desk of its own: its password check asks PAM for the account alone. All times are the clock's.
+    SignatureDesk(LoginDesk& accounts, const Config& config)
+        : accounts_(accounts),
+          keys_(config.statistics.access_keys),
+          nonces_(config.statistics.nonces, config.statistics.max_nonces_per_key) {}
+
+    void answer_signed_login(const SignedLogin& login, const Answer& answer);
+
+ private:
+    [[nodiscard]] LoginVerdict verdict_on(const SignedLogin& login, const AccessKey* key, const SignedFields& fields);
+
+    LoginDesk& accounts_;
+    AccessKeys keys_;
+    Nonces nonces_;
+};
+
+}  // namespace clamscanner

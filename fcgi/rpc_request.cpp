@@ -1,0 +1,218 @@
+#include "fcgi/rpc_request.h"
+
+#include <algorithm>
+#include <set>
+
+#include "auth/signature.h"
+#include "handlers/media_type.h"
+#include "handlers/percent_encoding.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::size_t most_parameters = 1000;
+constexpr std::string_view v3_scheme = "ACS3-HMAC-SHA256";
+
+// These a version 3 signature has to cover; the parameter that each of them stands for.
+constexpr std::pair<const char*, const char*> v3_headers[] = {
+    {"x-acs-action", "Action"},
+    {"x-acs-version", "Version"},
+    {"x-acs-date", "Timestamp"},
+    {"x-acs-signature-nonce", "SignatureNonce"},
+    {"x-acs-content-sha256", "ContentSha256"},
+    {"host", "Host"},
+};
+
+std::string trimmed(std::string_view text) {
+    const auto begin = text.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return {};
+    return std::string(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
+}
+
+// "name=value&…", sorted by the names as they are, percent-encoded once.
+template <class Parameters>
+std::string canonical_query(Parameters parameters) {
+    std::ranges::stable_sort(parameters);
+    std::string query;
+    for (const auto& [name, value] : parameters) {
+        if (!query.empty()) query += '&';
+        query += percent_encoded(name) + '=' + percent_encoded(value);
+    }
+    return query;
+}
+
+struct V3Authorization {
+    std::string key_id;
+    std::vector<std::string> signed_headers;  // in the client's order
+    std::string signed_headers_text;
+    std::string signature;
+};
+
+std::vector<std::string> header_names(const std::string& list) {
+    constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    std::vector<std::string> names;
+    std::string_view rest = list;
+    while (!rest.empty()) {
+        const auto end = std::min(rest.find(';'), rest.size());
+        names.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        if (names.back().empty() || names.back().find_first_not_of(name_characters) != std::string::npos)
+            throw invalid_parameter("SignedHeaders", "holds what is no header's name in lower case",
+                                    "names separated by semicolons");
+    }
+    return names;
+}
+
+// ACS3-HMAC-SHA256 Credential=ID,SignedHeaders=a;b,Signature=HEX
+V3Authorization v3_authorization_of(std::string_view header) {
+    V3Authorization authorization;
+    header.remove_prefix(std::min(v3_scheme.size(), header.size()));
+    while (!header.empty()) {
+        const auto end = std::min(header.find(','), header.size());
+        const auto part = header.substr(0, end);
+        header.remove_prefix(std::min(end + 1, header.size()));
+        const auto equals = std::min(part.find('='), part.size());
+        const auto name = trimmed(part.substr(0, equals));
+        const auto value = trimmed(part.substr(std::min(equals + 1, part.size())));
+        if (name == "Credential") authorization.key_id = value;
+        if (name == "SignedHeaders") authorization.signed_headers_text = value;
+        if (name == "Signature") authorization.signature = value;
+    }
+    return authorization;
+}
+
+void check_lengths(const SignedLogin& login) {
+    if (login.key_id.size() > longest_key_id) throw RpcRefusal(RpcError::KeyNotFound);
+    if (login.text.size() > longest_signed_text) throw RpcRefusal(RpcError::RequestTooLarge);
+    if (login.signature.size() > longest_signature)
+        throw RpcRefusal(RpcError::SignatureDoesNotMatch, RpcRequest::string_to_sign(login));
+}
+
+}  // namespace
+
+RpcRequest::RpcRequest(const RpcMessage& message) {
+    read(message.query, query_);
+    parameters_ = query_;
+    if (media_type_of(message.content_type).name == "application/x-www-form-urlencoded")
+        read(message.body, parameters_);
+    refuse_repetition();
+
+    const auto& authorization = message.authorization;
+    if (authorization.starts_with(v3_scheme))
+        proof_ = RpcProof::V3;
+    else if (lower_case(authorization.substr(0, 6)) == "basic ")
+        proof_ = RpcProof::Basic;
+    else if (find("AccessKeyId") != nullptr || find("Signature") != nullptr || find("SignatureVersion") != nullptr)
+        proof_ = RpcProof::V1;
+
+    const auto wanted = lower_case(value("Format"));
+    const bool of_version_1 = proof_ == RpcProof::V1 || proof_ == RpcProof::None;
+    if (of_version_1 && (wanted == "xml" || (wanted.empty() && find("SignatureVersion") != nullptr)))
+        format_ = RpcFormat::Xml;
+    // Libraries that sign by version 1 send these headers too; what counts is what is signed.
+    action_ = proof_ == RpcProof::V3 ? trimmed(message.header("x-acs-action")) : value("Action");
+    version_ = proof_ == RpcProof::V3 ? trimmed(message.header("x-acs-version")) : value("Version");
+}
+
+void RpcRequest::read(std::string_view encoded, Parameters& parameters) {
+    while (!encoded.empty()) {
+        const auto end = std::min(encoded.find('&'), encoded.size());
+        const auto pair = encoded.substr(0, end);
+        encoded.remove_prefix(std::min(end + 1, encoded.size()));
+        if (pair.empty()) continue;
+        const auto equals = std::min(pair.find('='), pair.size());
+        auto name = percent_decoded(pair.substr(0, equals), Plus::IsSpace);
+        auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), Plus::IsSpace);
+        if (!name || !value)
+            throw RpcRefusal(400, "InvalidParameter", "A parameter is not percent-encoded as it should be.",
+                             "A percent sign needs two hex digits after it.");
+        if (parameters.size() == most_parameters) throw RpcRefusal(RpcError::RequestTooLarge);
+        parameters.emplace_back(*std::move(name), *std::move(value));
+    }
+}
+
+void RpcRequest::refuse_repetition() const {
+    // What one program takes from the first and another from the last is signed, and yet not what was meant.
+    std::set<std::string_view> names;
+    for (const auto& parameter : parameters_)
+        if (!names.insert(parameter.first).second)
+            throw invalid_parameter(parameter.first.substr(0, 100), "is given twice", "each parameter once");
+}
+
+const std::string* RpcRequest::find(std::string_view name) const {
+    const auto found = std::ranges::find(parameters_, name, &std::pair<std::string, std::string>::first);
+    return found == parameters_.end() ? nullptr : &found->second;
+}
+
+std::string RpcRequest::value(std::string_view name) const {
+    const auto* found = find(name);
+    return found == nullptr ? std::string() : *found;
+}
+
+void RpcRequest::require(std::initializer_list<const char*> names) const {
+    for (const char* name : names)
+        if (value(name).empty()) throw missing_parameter(name);
+}
+
+void RpcRequest::require_action() const {
+    if (action_.empty()) throw missing_parameter("Action");
+    if (version_.empty()) throw missing_parameter("Version");
+    if (action_.size() > longest_action) throw RpcRefusal(RpcError::ActionNotFound);
+}
+
+SignedLogin RpcRequest::signed_login(const RpcMessage& message) const {
+    auto login = proof_ == RpcProof::V3 ? login_v3(message) : login_v1(message);
+    check_lengths(login);
+    return login;
+}
+
+SignedLogin RpcRequest::login_v1(const RpcMessage& message) const {
+    require({"AccessKeyId"});
+    require_action();
+    require({"Timestamp", "SignatureNonce", "SignatureMethod", "SignatureVersion", "Signature"});
+    if (value("SignatureMethod") != "HMAC-SHA1")
+        throw invalid_parameter("SignatureMethod", "is not known", "HMAC-SHA1");
+    if (value("SignatureVersion") != "1.0") throw invalid_parameter("SignatureVersion", "is not known", "1.0");
+    Parameters others;
+    for (const auto& parameter : parameters_)
+        if (parameter.first != "Signature") others.push_back(parameter);
+    return {value("AccessKeyId"), SignatureForm::V1,
+            message.method + "&%2F&" + percent_encoded(canonical_query(std::move(others))), value("Signature"), ""};
+}
+
+SignedLogin RpcRequest::login_v3(const RpcMessage& message) const {
+    const auto given = v3_authorization_of(message.authorization);
+    if (given.key_id.empty()) throw missing_parameter("AccessKeyId");
+    for (const auto& [header, parameter] : v3_headers)
+        if (trimmed(message.header(header)).empty()) throw missing_parameter(parameter);
+    if (given.signed_headers_text.empty()) throw missing_parameter("SignedHeaders");
+    if (given.signature.empty()) throw missing_parameter("Signature");
+
+    const auto names = header_names(given.signed_headers_text);
+    auto text = message.method + "\n" + std::string(rpc_path) + "\n" + canonical_query(query_) + "\n";
+    for (const auto& name : names) text += name + ":" + trimmed(message.header(name)) + "\n";
+    // Of the body that came, whatever the client says of it.
+    text += "\n" + given.signed_headers_text + "\n" + sha256_hex(message.body);
+    SignedLogin login{given.key_id, SignatureForm::V3, std::move(text), given.signature, ""};
+    for (const auto& [header, parameter] : v3_headers)
+        if (std::ranges::find(names, header) == names.end())
+            throw RpcRefusal(RpcError::SignatureDoesNotMatch, string_to_sign(login));
+    return login;
+}
+
+std::string RpcRequest::string_to_sign(const SignedLogin& login) {
+    if (login.form == SignatureForm::V1) return login.text;
+    return std::string(v3_scheme) + "\n" + sha256_hex(login.text);
+}
+
+std::string RpcRequest::query_for_agent() const {
+    Parameters all{{"Action", action_}, {"Version", version_}, {"Format", std::string(name_of(format_))}};
+    constexpr std::string_view protocol[] = {"Action",           "Version",         "Format",         "AccessKeyId",
+                                             "Signature",        "SignatureMethod", "SignatureNonce", "SignatureType",
+                                             "SignatureVersion", "Timestamp",       "SecurityToken"};
+    for (const auto& parameter : parameters_)
+        if (std::ranges::find(protocol, parameter.first) == std::end(protocol)) all.push_back(parameter);
+    return canonical_query(std::move(all));
+}
+
+}  // namespace clamscanner

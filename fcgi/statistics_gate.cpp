@@ -1,0 +1,141 @@
+#include "fcgi/statistics_gate.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "fcgi/client_headers.h"
+#include "handlers/refusal.h"
+
+namespace clamscanner {
+namespace {
+
+struct VerdictRow {
+    LoginVerdict verdict;
+    RpcError error;
+};
+
+// Everything but Welcome and WrongSignature, which tells more; what is not here is a fault of ours.
+constexpr VerdictRow verdict_rows[] = {
+    {LoginVerdict::Wrong, RpcError::InvalidCredentials},
+    {LoginVerdict::Forbidden, RpcError::NoPermission},
+    {LoginVerdict::Penalised, RpcError::Throttling},
+    {LoginVerdict::Saturated, RpcError::Throttling},
+    {LoginVerdict::Busy, RpcError::Throttling},
+    {LoginVerdict::NoKey, RpcError::KeyNotFound},
+    {LoginVerdict::KeyDisabled, RpcError::KeyInactive},
+    {LoginVerdict::TimeMalformed, RpcError::TimeStampFormat},
+    {LoginVerdict::TimeExpired, RpcError::TimeStampExpired},
+    {LoginVerdict::NonceUsed, RpcError::NonceUsed},
+    {LoginVerdict::Throttled, RpcError::Throttling},
+};
+
+RpcRefusal server_error(std::string_view inside) {
+    static_cast<void>(with_reference("", inside));
+    return RpcRefusal(RpcError::ServerError);
+}
+
+// "x-acs-date" is HTTP_X_ACS_DATE to a FastCGI program, and two headers have names of their own there.
+std::string header_of_request(const WebRequest& web, const std::string& name) {
+    if (name == "content-type") return std::string(web.parameter("CONTENT_TYPE"));
+    if (name == "content-length") return std::string(web.parameter("CONTENT_LENGTH"));
+    std::string variable = "HTTP_";
+    for (const char c : name) variable += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return std::string(web.parameter(variable.c_str()));
+}
+
+void check_action(const RpcRequest& request) {
+    if (find_action(request.action()) == nullptr) throw RpcRefusal(RpcError::ActionNotFound);
+    if (request.version() != rpc_version) throw RpcRefusal(RpcError::InvalidVersion);
+}
+
+RpcRefusal refusal_of(const LoginAnswer& answer, const RpcRequest& request) {
+    const auto* const row = std::ranges::find(verdict_rows, answer.verdict, &VerdictRow::verdict);
+    if (row == std::end(verdict_rows)) return server_error("authd could not start the agent");
+    // Whether the account may is asked last of all.
+    if (answer.verdict == LoginVerdict::Forbidden) check_action(request);
+    return RpcRefusal(row->error);
+}
+
+}  // namespace
+
+RpcMessage StatisticsGate::read(WebRequest& web, const std::string& query) const {
+    RpcMessage message;
+    message.method = web.parameter("REQUEST_METHOD");
+    message.query = query;
+    message.content_type = web.parameter("CONTENT_TYPE");
+    message.header = [&web](const std::string& name) { return header_of_request(web, name); };
+    const auto state = web.read_body(config_.responder.max_body_bytes, message.body);
+    if (state == BodyState::Late) throw RpcRefusal(RpcError::RequestTimeout);
+    if (state == BodyState::WrongLength)
+        throw RpcRefusal(400, "InvalidParameter", "The body is not as long as it was said to be.", "Send it again.");
+    if (state == BodyState::TooLong || query.size() > longest_target) throw RpcRefusal(RpcError::RequestTooLarge);
+    if (message.method != "GET" && message.method != "POST") throw RpcRefusal(RpcError::ActionNotFound);
+    return message;
+}
+
+Reply StatisticsGate::pass(WebRequest& web, const RpcMessage& message, const RpcRequest& request,
+                           const std::string& host) {
+    const std::string address(web.parameter("REMOTE_ADDR").substr(0, longest_address));
+    Request for_agent{"POST", std::string(rpc_path), request.query_for_agent(), "", "", address, host};
+    if (for_agent.query.size() > longest_target) throw RpcRefusal(RpcError::RequestTooLarge);
+    AgentDoor::Answer answer;
+    try {
+        if (request.proof() == RpcProof::Basic) {
+            auto credentials = take_credentials(web);
+            request.require_action();
+            if (!credentials) throw RpcRefusal(RpcError::InvalidCredentials);
+            const auto* action = find_action(request.action());
+            // Browsers send a password along by themselves; a signature they do not make.
+            if (action != nullptr && !action->only_reads && is_cross_site(provenance_of(web)))
+                throw RpcRefusal(RpcError::NoPermission);
+            answer = door_.ask(
+                Login{std::move(credentials->user), std::move(credentials->password), address, Purpose::Statistics},
+                for_agent);
+        } else if (request.proof() == RpcProof::None) {
+            throw missing_parameter("AccessKeyId");
+        } else {
+            auto login = request.signed_login(message);
+            login.address = address;
+            answer = door_.ask(login, for_agent);
+            if (answer.refusal && answer.refusal->verdict == LoginVerdict::WrongSignature)
+                throw RpcRefusal(RpcError::SignatureDoesNotMatch, RpcRequest::string_to_sign(login));
+        }
+    } catch (const RpcRefusal&) {
+        throw;
+    } catch (const std::exception& fault) {
+        throw server_error(std::string("authd or an agent: ") + fault.what());
+    }
+    if (answer.refusal) throw refusal_of(*answer.refusal, request);
+    if (!answer.reply) throw server_error("an agent gave no reply");
+    if (!is_acceptable(*answer.reply, Purpose::Statistics))
+        throw server_error("an agent's reply is none of an agent's");
+    return *std::move(answer.reply);
+}
+
+Response StatisticsGate::answer(WebRequest& web, const std::string& query) {
+    const std::string host(web.parameter("HTTP_HOST").substr(0, longest_host));
+    auto format = RpcFormat::Json;
+    Response response;
+    try {
+        auto message = read(web, query);
+        // A password stays where libfcgi keeps it, and is wiped there.
+        const auto authorization = web.parameter("HTTP_AUTHORIZATION");
+        message.authorization = authorization.substr(0, authorization.starts_with("ACS3") ? authorization.npos : 6);
+        const RpcRequest request(message);
+        format = request.format();
+        auto reply = pass(web, message, request, host);
+        response.status = reply.status;
+        response.body = std::move(reply.body);
+    } catch (const RpcRefusal& refusal) {
+        response.status = refusal.status();
+        response.body = rpc_failure(format, refusal, host);
+    } catch (const std::exception& fault) {
+        response.status = 500;
+        response.body = rpc_failure(format, server_error(fault.what()), host);
+    }
+    web.wipe_parameter("HTTP_AUTHORIZATION");
+    response.content_type = format == RpcFormat::Xml ? "text/xml;charset=utf-8" : "application/json;charset=utf-8";
+    return response;
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,84 @@
+// The statistics interface: the form that its clients know, product version 2018-12-03. A request is an action with
+// parameters; an answer is an object with a RequestId, in JSON or XML; whatever is wrong is an error with a code that
+// clients go by. Run by the responder for what it refuses itself, and by agents.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace clamscanner {
+
+// Of a server of its own: nothing else is there.
+inline constexpr std::string_view rpc_path = "/";
+inline constexpr std::string_view rpc_version = "2018-12-03";
+
+struct RpcAction {
+    std::string_view name;
+    bool only_reads;
+};
+
+inline constexpr RpcAction rpc_actions[] = {
+    {"CreateVirusScanOnceTask", false}, {"GetVirusScanLatestTaskStatistic", true},
+    {"ListVirusScanMachine", true},     {"ListVirusScanMachineEvent", true},
+    {"ListVirusScanTask", true},
+};
+
+// Null when there is none of that name.
+[[nodiscard]] const RpcAction* find_action(std::string_view name) noexcept;
+
+enum class RpcFormat : std::uint8_t { Json, Xml };
+
+// As the parameter Format names it.
+[[nodiscard]] std::string_view name_of(RpcFormat format) noexcept;
+
+enum class RpcError {
+    NoPermission,
+    ServerError,
+    KeyNotFound,
+    KeyInactive,
+    SignatureDoesNotMatch,
+    TimeStampExpired,
+    TimeStampFormat,
+    NonceUsed,
+    ActionNotFound,
+    InvalidVersion,
+    InvalidCredentials,
+    Throttling,
+    RequestTooLarge,
+    RequestTimeout,
+};
+
+// An error, as a client is to see it: HTTP's status, the code, the message, and what can be done about it.
+class RpcRefusal : public std::runtime_error {
+ public:
+    // `more` is put after the message of the error.
+    explicit RpcRefusal(RpcError error, std::string_view more = "");
+    RpcRefusal(int status, std::string code, const std::string& message, std::string advice)
+        : std::runtime_error(message), status_(status), code_(std::move(code)), advice_(std::move(advice)) {}
+
+    [[nodiscard]] int status() const noexcept { return status_; }
+    [[nodiscard]] const std::string& code() const noexcept { return code_; }
+    [[nodiscard]] const std::string& advice() const noexcept { return advice_; }
+
+ private:
+    int status_ = 500;
+    std::string code_;
+    std::string advice_;
+};
+
+// "Parameter is mandatory for this action."
+[[nodiscard]] RpcRefusal missing_parameter(const std::string& name);
+// Which parameter, what is wrong with it, and what is accepted.
+[[nodiscard]] RpcRefusal invalid_parameter(const std::string& name, const std::string& wrong,
+                                           const std::string& accepted);
+
+// A fresh one: a UUID in capitals.
+[[nodiscard]] std::string request_id();
+
+// The body of an error. `host` is what the client named as the host, foreign bytes and all.
+[[nodiscard]] std::string rpc_failure(RpcFormat format, const RpcRefusal& refusal, std::string_view host);
+
+}  // namespace clamscanner

@@ -1,0 +1,314 @@
+#include "jobs/scan_history.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+#include "auth/checked.h"
+#include "jobs/uuid.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::uint64_t system_mark = 1ULL << 63;
+constexpr std::size_t digits = 16;
+
+// When it was made and its number, which no two scans share.
+std::string task_id(std::int64_t created_ms, std::int64_t number, bool system) {
+    char text[2 * digits + 1];
+    std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(created_ms),
+                  static_cast<unsigned long long>(number) | (system ? system_mark : 0));
+    return text;
+}
+
+// 0, which no scan has, for a text that is none of these ids.
+std::int64_t number_of(const std::string& id, bool system) {
+    std::uint64_t number = 0;
+    const char* const end = id.data() + id.size();
+    if (id.size() != 2 * digits || std::from_chars(id.data() + digits, end, number, 16).ptr != end) return 0;
+    if (((number & system_mark) != 0) != system) return 0;
+    return static_cast<std::int64_t>(number & ~system_mark);
+}
+
+std::uint32_t percent_of(std::uint64_t part, std::uint64_t whole) {
+    // Rounded down, and 100 is for what has ended.
+    return whole == 0 ? 0 : static_cast<std::uint32_t>(std::min<std::uint64_t>(part * 100 / whole, 99));
+}
+
+bool is_wanted(const ScanTask& task, const ScanFilter& filter) {
+    return (filter.task_id.empty() || task.id == filter.task_id) &&
+           (filter.phases >> static_cast<unsigned>(task.phase) & 1) != 0 && task.created_ms >= filter.created_from_ms &&
+           (task.ended_ms == 0 || task.ended_ms <= filter.ended_until_ms);
+}
+
+// As ScanPhase numbers them. What has once begun is running, also while it waits for its next turn.
+#define PHASE "(CASE WHEN state = 2 THEN CASE outcome WHEN 1 THEN 2 ELSE 3 END WHEN starts > 0 THEN 1 ELSE 0 END)"
+#define SCAN_COLUMNS                                     \
+    "task.id, created_ms, coalesce(ended_ms, 0), " PHASE \
+    ", scan_type, origin, walked, scanned_files, "       \
+    "total_files, infected_files, risk, account.home"
+#define SCANS                                                                                         \
+    " FROM task JOIN account ON account.id = account WHERE kind = 0 AND (?1 = 2 OR origin = ?1) AND " \
+    "(?2 >> " PHASE " & 1) = 1 AND created_ms >= ?3 AND coalesce(ended_ms, 0) <= ?4 AND (?5 < 0 OR task.id = ?5)"
+#define OF_ACCOUNT " AND account = ?6"
+#define A_PAGE " ORDER BY task.id DESC LIMIT ?7 OFFSET ?8"
+
+}  // namespace
+
+ScanHistory::ScanHistory(Ledger& ledger, const Settings& settings) : ledger_(ledger), settings_(settings) {
+    const auto read = [&] {
+        ledger_.statement("SELECT uuid FROM host").each([&](Row row) {
+            uuid_ = row.bytes(0);
+            return false;
+        });
+        return !uuid_.empty();
+    };
+    if (read()) return;
+    uuid_ = random_uuid();
+    ledger_.write();
+    ledger_.statement("INSERT INTO host(uuid) VALUES(?)").run(uuid_);
+}
+
+Host ScanHistory::host() {
+    std::array<char, 256> name{};
+    checked(::gethostname(name.data(), name.size() - 1), "ask for the host's name");
+    return {name.data(), uuid_};
+}
+
+bool ScanHistory::host_was_scanned() {
+    return ledger_.statement("SELECT 1 FROM system_scan LIMIT 1").each([](Row) { return false; }) > 0;
+}
+
+// ---- What there was ------------------------------------------------------------------------------------------------
+
+ScanTask ScanHistory::read_scan(const Row& row) const {
+    ScanTask task;
+    task.created_ms = row.number(1);
+    task.id = task_id(task.created_ms, row.number(0), false);
+    task.ended_ms = row.number(2);
+    task.phase = row.number<ScanPhase>(3);
+    task.system = row.number(5) != 0;
+    if (!task.system) {
+        const auto& directory = settings_.scan.at(row.number<std::size_t>(4)).directory;
+        const auto home = row.bytes(11);
+        task.paths = {directory.empty() ? home : (home.ends_with('/') ? home : home + "/") + directory};
+    }
+    if (task.ended_ms != 0)
+        task.percent = 100;
+    else if (row.number(6) != 0)
+        task.percent = percent_of(row.number<std::uint64_t>(7), row.number<std::uint64_t>(8));
+    task.infected_files = row.number<std::uint64_t>(9);
+    task.risk = row.number<RiskLevel>(10);
+    return task;
+}
+
+ScanHistory::Page ScanHistory::scans(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
+    const auto number = filter.task_id.empty() ? -1 : number_of(filter.task_id, false);
+    auto& page = ledger_.statement(scope.host ? "SELECT " SCAN_COLUMNS SCANS A_PAGE
+                                              : "SELECT " SCAN_COLUMNS SCANS OF_ACCOUNT A_PAGE);
+    auto& total = ledger_.statement(scope.host ? "SELECT count(*)" SCANS : "SELECT count(*)" SCANS OF_ACCOUNT);
+    Page found;
+    const auto take = [&](Row row) {
+        auto task = read_scan(row);
+        if (filter.task_id.empty() || task.id == filter.task_id) found.tasks.push_back(std::move(task));
+        return true;
+    };
+    const auto count = [&](Row row) {
+        found.total = row.number<std::uint64_t>(0);
+        return false;
+    };
+    const AccountId account = scope.host ? -1 : scope.account;
+    page.each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number, account, limit,
+              offset);
+    if (scope.host)
+        total.each(count, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number);
+    else
+        total.each(count, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number, account);
+    return found;
+}
+
+ScanTask ScanHistory::read_system_scan(const Row& row) {
+    ScanTask task;
+    task.system = true;
+    task.created_ms = row.number(1);
+    task.id = task_id(task.created_ms, row.number(0), true);
+    task.ended_ms = row.number(2);
+    if (task.ended_ms != 0) {
+        task.phase = row.number(3) != 0 ? ScanPhase::Completed : ScanPhase::EndedEarly;
+        task.percent = 100;
+        task.infected_files = row.number<std::uint64_t>(4);
+        task.risk = row.number<RiskLevel>(5);
+        return task;
+    }
+    // Each account weighs the same, as nobody knows how much there is before all was looked at.
+    std::uint64_t accounts = 0;
+    ledger_.statement("SELECT count(*) FROM system_scan_account WHERE scan = ?")
+        .each(
+            [&](Row count) {
+                accounts = count.number<std::uint64_t>(0);
+                return false;
+            },
+            row.number(0));
+    ledger_
+        .statement(
+            "SELECT coalesce(sum(infected_files), 0), coalesce(max(risk), 0), coalesce(sum(starts > 0), 0), "
+            "coalesce(sum(CASE WHEN state = 2 THEN 1000 WHEN walked AND total_files > 0 THEN "
+            "1000 * scanned_files / total_files ELSE 0 END), 0) FROM task WHERE system_scan = ?")
+        .each(
+            [&](Row jobs) {
+                task.infected_files = jobs.number<std::uint64_t>(0);
+                task.risk = jobs.number<RiskLevel>(1);
+                task.phase = jobs.number(2) > 0 ? ScanPhase::Running : ScanPhase::Queued;
+                task.percent = percent_of(jobs.number<std::uint64_t>(3), accounts * 1000);
+                return false;
+            },
+            row.number(0));
+    return task;
+}
+
+ScanHistory::Page ScanHistory::system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
+    Page found;
+    if (filter.system == 0) return found;
+    // They are few: the administrator starts them.
+    ledger_
+        .statement(
+            "SELECT id, created_ms, coalesce(ended_ms, 0), completed, infected_files, risk FROM system_scan "
+            "WHERE created_ms >= ? ORDER BY id DESC")
+        .each(
+            [&](Row row) {
+                auto task = read_system_scan(row);
+                if (!is_wanted(task, filter)) return true;
+                if (found.total >= offset && found.tasks.size() < limit) found.tasks.push_back(std::move(task));
+                ++found.total;
+                return true;
+            },
+            filter.created_from_ms);
+    return found;
+}
+
+ScanStatistics ScanHistory::statistics(Scope scope) {
+    const bool system = scope.host && host_was_scanned();
+    auto found = system ? system_scans({}, 0, 1) : scans(scope, {}, 0, 1);
+    ScanStatistics statistics;
+    statistics.host = host();
+    statistics.ever_scanned = !found.tasks.empty();
+    if (statistics.ever_scanned) statistics.latest = std::move(found.tasks.front());
+    return statistics;
+}
+
+ScanTasks ScanHistory::tasks(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
+    const bool system = scope.host && host_was_scanned();
+    auto found = system ? system_scans(filter, offset, limit) : scans(scope, filter, offset, limit);
+    return {host(), found.total, std::move(found.tasks)};
+}
+
+ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t limit, std::size_t budget) {
+    ScanEvents events;
+    events.host = host();
+    const auto latest = statistics(scope);
+    if (!latest.ever_scanned) return events;
+    const bool system = scope.host && host_was_scanned();
+    const auto number = number_of(latest.latest.id, system);
+    auto& total = ledger_.statement(
+        system ? "SELECT count(*) FROM find JOIN task ON task.id = task WHERE system_scan = ? AND verdict = 1"
+               : "SELECT count(*) FROM find WHERE task = ? AND verdict = 1");
+    total.each(
+        [&](Row row) {
+            events.total = row.number<std::uint64_t>(0);
+            return false;
+        },
+        number);
+    auto& page = ledger_.statement(
+        system
+            ? "SELECT find.id, path, virus, found_ms FROM find JOIN task ON task.id = task WHERE system_scan = ? AND "
+              "verdict = 1 ORDER BY find.id LIMIT ? OFFSET ?"
+            : "SELECT id, path, virus, found_ms FROM find WHERE task = ? AND verdict = 1 ORDER BY id LIMIT ? "
+              "OFFSET ?");
+    std::size_t cost = 0;
+    page.each(
+        [&](Row row) {
+            ScanEvent event{row.number<std::uint64_t>(0), row.bytes(1), row.bytes(2), row.number(3)};
+            cost += cost_in_json(event.path) + cost_in_json(event.virus);
+            if (cost > budget) return false;
+            events.events.push_back(std::move(event));
+            return true;
+        },
+        number, limit, offset);
+    return events;
+}
+
+// ---- System scans --------------------------------------------------------------------------------------------------
+
+std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const std::vector<uid_t>& accounts) {
+    if (open_system_scan()) return std::nullopt;
+    ledger_.write();
+    ledger_.statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
+    const SystemScanId scan = ledger_.database_.last_row();
+    auto& insert = ledger_.statement("INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)");
+    for (const uid_t uid : accounts) insert.run(scan, uid);
+    return scan;
+}
+
+std::optional<ScanHistory::SystemScanId> ScanHistory::open_system_scan() {
+    std::optional<SystemScanId> open;
+    ledger_.statement("SELECT id FROM system_scan WHERE ended_ms IS NULL").each([&](Row row) {
+        open = row.number(0);
+        return false;
+    });
+    return open;
+}
+
+std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit) {
+    std::vector<uid_t> uids;
+    ledger_.statement("SELECT uid FROM system_scan_account WHERE scan = ? AND dealt_with = 0 AND uid > ? LIMIT ?")
+        .each(
+            [&](Row row) {
+                uids.push_back(row.number<uid_t>(0));
+                return true;
+            },
+            scan, after, limit);
+    return uids;
+}
+
+std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, AccountId account) {
+    const auto id = ledger_.queue_scan(account, ScanType::Home, true);
+    if (!id) return id;
+    ledger_.statement("UPDATE task SET system_scan = ? WHERE id = ?").run(scan, *id);
+    leave_out(scan, uid);
+    return id;
+}
+
+void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
+    ledger_.write();
+    ledger_.statement("UPDATE system_scan_account SET dealt_with = 1 WHERE scan = ? AND uid = ?").run(scan, uid);
+}
+
+std::size_t ScanHistory::unfinished_jobs(SystemScanId scan) {
+    std::size_t jobs = 0;
+    ledger_.statement("SELECT count(*) FROM task WHERE system_scan = ? AND state < 2")
+        .each(
+            [&](Row row) {
+                jobs = row.number<std::size_t>(0);
+                return false;
+            },
+            scan);
+    return jobs;
+}
+
+void ScanHistory::end_system_scan(SystemScanId scan) {
+    ledger_.write();
+    // Its numbers are kept with it: nobody wants to add them up again at every poll.
+    ledger_
+        .statement(
+            "UPDATE system_scan SET ended_ms = ?1, "
+            "completed = NOT EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND outcome <> 1), "
+            "infected_files = (SELECT coalesce(sum(infected_files), 0) FROM task WHERE system_scan = ?2), "
+            "risk = (SELECT coalesce(max(risk), 0) FROM task WHERE system_scan = ?2) WHERE id = ?2")
+        .run(now_ms(), scan);
+    ledger_.statement("DELETE FROM system_scan_account WHERE scan = ?").run(scan);
+}
+
+}  // namespace clamscanner
