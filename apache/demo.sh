@@ -10,13 +10,14 @@ usage() {
 usage: sudo apache/demo.sh [--proxy | --fcgid] [--port N] [--serve]
 
 Installs what is missing, builds, creates a throw-away account with some files, starts the programs and an Apache of its
-own on 127.0.0.1, and does the main job over HTTP: log in, scan, watch, list, decide, disinfect. Exit status 0 only if
-every step was right.
+own on 127.0.0.1, and does the main job over HTTP: log in, scan, watch, list, decide, disinfect; and a signed call of the
+statistics interface. Exit status 0 only if every step was right.
 
   --proxy    by mod_proxy_fcgi, as clamscanner-proxy.conf has it (the default)
   --fcgid    by mod_fcgid, as clamscanner-fcgid.conf has it
   --port N   the port of Apache (default: a free one)
-  --serve    do not walk: print one line of JSON (url, user, password, home) when ready, and serve until a signal comes
+  --serve    do not walk: print one line of JSON when ready (url, user, password, home, statistics_url, access_key_id,
+             access_key_secret), and serve until a signal comes
 END
 }
 

@@ -33,6 +33,10 @@ Listen 127.0.0.1:{port}
 </Directory>
 {more}
 Include {directory}/clamscanner.conf
+Listen 127.0.0.1:{statistics_port}
+<VirtualHost 127.0.0.1:{statistics_port}>
+    Include {directory}/clamscanner-statistics.conf
+</VirtualHost>
 """
 _ADDRESS_HEADER = """
 RemoteIPHeader {site.address_header}
@@ -49,7 +53,8 @@ Listen 127.0.0.1:{site.tls_port}
 
 
 class ApacheFront(WebFront):
-    """A kind says besides: `modules`, `user` and `places()`, what it replaces in the shipped file."""
+    """A kind says besides: `modules`, `user`, and what it replaces in the shipped files: `places()`,
+    `statistics_places()`."""
 
     name = "apache2"
     reload_signal = signal.SIGUSR1  # the graceful one
@@ -57,7 +62,8 @@ class ApacheFront(WebFront):
 
     def prepare(self):
         os.makedirs(self.path("documents"), exist_ok=True)
-        self.write("clamscanner.conf", self.shipped_file(self.places()))
+        self.install(self.snippet, "clamscanner.conf", self.places())
+        self.install(self.statistics_snippet, "clamscanner-statistics.conf", self.statistics_places())
 
     def command(self):
         return ["apache2", "-d", self.directory, "-f", self.path("site.conf"), "-D", "FOREGROUND"]
@@ -73,23 +79,27 @@ class ApacheFront(WebFront):
             more += _TLS
         loaded = "\n".join(f"LoadModule {module}_module {MODULES}/mod_{module}.so" for module in modules)
         return _CONFIGURATION.format(directory=self.directory, responder=self.responder, port=self.port,
-                                     user=self.user, modules=loaded,
+                                     user=self.user, modules=loaded, statistics_port=self.statistics_port,
                                      more=more.format(directory=self.directory, site=self.site))
 
 
 class ApacheProxyFront(ApacheFront):
     snippet = os.path.join(ROOT, "apache", "clamscanner-proxy.conf")
+    statistics_snippet = os.path.join(ROOT, "apache", "clamscanner-statistics-proxy.conf")
     modules = ["proxy", "proxy_fcgi"]
     user = "www-data"
 
     def places(self):
         return {r"unix:[^|]+(?=\|fcgi:)": f"unix:{self.responder.socket}"}
 
+    statistics_places = places
+
 
 class ApacheFcgidFront(ApacheFront):
     """Its Apache is the responder's user, so that the responders that it starts are."""
 
     snippet = os.path.join(ROOT, "apache", "clamscanner-fcgid.conf")
+    statistics_snippet = os.path.join(ROOT, "apache", "clamscanner-statistics-fcgid.conf")
     modules = ["fcgid"]
     spawns_responder = True
     # The process that starts responders ends with a reload. A request that waits for it then, in a worker from before,
@@ -111,6 +121,8 @@ FcgidProcessTableFile {directory}/processes
         return self.responder.user
 
     def places(self):
+        return {**self.statistics_places(), r"(?<=^FcgidCmdOptions )\S+": self.responder.program}
+
+    def statistics_places(self):
         program, config_file = self.responder.program, self.responder.config_file
-        return {r"^ *FcgidWrapper \S+ virtual$": f'FcgidWrapper "{program} --config {config_file}" virtual',
-                r"(?<=^FcgidCmdOptions )\S+": program}
+        return {r"^ *FcgidWrapper \S+ virtual$": f'FcgidWrapper "{program} --config {config_file}" virtual'}

@@ -9,6 +9,7 @@ import sys
 
 from client import check_records, wait_until
 from service import FRONTS, Service
+from statistics_client import StatisticsClient
 from test_files import EICAR, clean_page, eicar_zip
 
 LOG_NAME = ".clamavconnector.disinfection.log"
@@ -198,6 +199,9 @@ def walk(service, account):
                 {path: BECOMES[action] for path, action in infected.items()}, "one step a file, as asked")
     checks.that(disinfection["details"][-1]["state"] == "info", "it ended, and says that a file was left alone")
 
+    step(7, "Ask for the statistics, as a program with an access key")
+    check_statistics(service, account, checks)
+
     step("Afterwards", "the home")
     wait_until(lambda: _log_is_whole(queued["log"]), 30, "the log in the home")
     checks.that(read_log(queued["log"], checks) == disinfection["details"], "the log in the home says the same")
@@ -215,6 +219,24 @@ def walk(service, account):
     return not checks.failed
 
 
+def check_statistics(service, account, checks):
+    signer = StatisticsClient(service.statistics_url, *service.add_access_key(account.name))
+    request = signer.prepare_v3("GetVirusScanLatestTaskStatistic")
+    say(f"> {request.method} {service.statistics_url}{request.target}")
+    for name, value in request.headers.items():
+        say(f"> {name}: {value}")
+    answer = signer.send(request)
+    say(f"< {answer.status} {answer.headers.get('content-type', '')}")
+    say(f"< {json.dumps(answer.json, indent=2).replace(chr(10), chr(10) + '< ')}")
+    say()
+    data = answer.json.get("Data", {})
+    checks.that(answer.status == 200, "the signed request is answered")
+    checks.that(data.get("SuspiciousCount") == len(INFECTED), "every infected file is counted")
+    checks.that((data.get("Status"), data.get("Progress")) == (100, "100"), "the scan has ended")
+    checks.that((data.get("CompleteMachine"), data.get("SafeMachine")) == (1, 0), "complete, and not safe")
+    checks.that(signer.send(request).code == "SignatureNonceUsed", "the same request is refused when it comes again")
+
+
 def _log_is_whole(path):
     try:
         with open(path, "rb") as file:
@@ -224,8 +246,10 @@ def _log_is_whole(path):
 
 
 def serve(service, account):
+    key_id, secret = service.add_access_key(account.name)
     say(json.dumps({"url": f"http://127.0.0.1:{service.front.port}", "user": account.name,
-                    "password": account.password, "home": account.home}, separators=(", ", ": ")).replace(
+                    "password": account.password, "home": account.home, "statistics_url": service.statistics_url,
+                    "access_key_id": key_id, "access_key_secret": secret}, separators=(", ", ": ")).replace(
                         '{"url": ', '{"url":', 1))
     while True:
         signal.pause()

@@ -37,6 +37,7 @@ add_integration_test_behind_all(web_server 120)
 add_integration_test_behind_all(reload 300)
 add_integration_test_behind_all(model 300)
 add_integration_test_behind_all(clients 300)
+add_integration_test_behind_all(statistics 300)
 
 _add_integration_test(soak.model soak model 3600 "CLAMSCANNER_SOAK=1")
 add_integration_test(privileges 120)

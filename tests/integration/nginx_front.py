@@ -5,7 +5,7 @@ import signal
 
 from web_front import ROOT, WebFront
 
-SNIPPET = os.path.join(ROOT, "nginx", "clamscanner.conf")
+SNIPPETS = os.path.join(ROOT, "nginx")
 
 _CONFIGURATION = """
 daemon off;
@@ -29,6 +29,12 @@ http {{
         {more}
         location / {{ return 404; }}
     }}
+    server {{
+        listen 127.0.0.1:{statistics_port};
+        server_name localhost;
+        {statistics_more}
+        include {directory}/clamscanner-statistics.conf;
+    }}
 }}
 """
 _ADDRESS_HEADER = "set_real_ip_from 127.0.0.0/8; real_ip_header {site.address_header};"
@@ -43,7 +49,8 @@ class NginxFront(WebFront):
     """`more` goes into the server block."""
 
     name = "nginx"
-    snippet = SNIPPET
+    snippet = os.path.join(SNIPPETS, "clamscanner.conf")
+    statistics_snippet = os.path.join(SNIPPETS, "clamscanner-statistics.conf")
     reload_signal = signal.SIGHUP
 
     def __init__(self, *arguments, more="", **options):
@@ -52,15 +59,19 @@ class NginxFront(WebFront):
 
     def prepare(self):
         place = f"fastcgi_pass unix:{self.responder.socket};"
-        self.write("clamscanner.conf", self.shipped_file({r"fastcgi_pass unix:[^;]+;": place}))
+        self.install(self.snippet, "clamscanner.conf", {r"fastcgi_pass unix:[^;]+;": place})
+        self.install(self.statistics_snippet, "clamscanner-statistics.conf", {r"fastcgi_pass unix:[^;]+;": place})
 
     def command(self):
         return ["nginx", "-e", self.error_log, "-p", self.directory, "-c", self.path("site.conf")]
 
     def configuration(self):
         more = self.more
+        statistics_more = ""
         if self.site.address_header:
-            more += _ADDRESS_HEADER.format(site=self.site)
+            statistics_more = _ADDRESS_HEADER.format(site=self.site)
+            more += statistics_more
         if self.site.tls_port:
             more += _TLS.format(site=self.site)
-        return _CONFIGURATION.format(directory=self.directory, responder=self.responder, port=self.port, more=more)
+        return _CONFIGURATION.format(directory=self.directory, responder=self.responder, port=self.port, more=more,
+                                     statistics_port=self.statistics_port, statistics_more=statistics_more)

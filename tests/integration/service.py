@@ -5,6 +5,7 @@ Everything it makes lies in one directory below /var/tmp, beside the users, whic
 and a PAM service file. All of it goes away at the end; what a killed predecessor left goes away at the next start.
 """
 
+import copy
 import fcntl
 import json
 import os
@@ -56,16 +57,18 @@ class Process:
 
 class Service:
     def __init__(self, *, build=None, front=None, port=0, config=None, site=lambda service: Site(), nginx_more=None,
-                 tell=lambda text: None):
+                 with_host_user=False, tell=lambda text: None):
         """`site` says what the web server's site has beside the service; `nginx_more`, what stands in nginx's alone."""
         self.build = build or os.environ.get("CLAMSCANNER_BUILD_DIR") or os.path.join(ROOT, "build")
         self.tell = tell
         self.suffix = accounts.random_letters(6)
-        self.extra_config = config or {}
+        self.extra_config = copy.deepcopy(config or {})
         self.front_name = front or os.environ.get("CLAMSCANNER_FRONT") or "nginx"
         self.wanted_port = port
         self.site = site
         self.nginx_more = nginx_more
+        self.with_host_user = with_host_user
+        self.host_user = None  # who sees the whole host's statistics
         self.directory = None
         self.front = None
         self.running = {}
@@ -101,6 +104,9 @@ class Service:
         for name, daemon in DAEMONS.items():
             if daemon.has_own_user:
                 self.users[name] = self._add_user(f"cs-{self.suffix}-{name}", accounts.add_system_user)
+        if self.with_host_user:
+            self.host_user = self._add_user(f"cs-{self.suffix}-host", accounts.add_system_user)
+            self.extra_config.setdefault("jobs", {})["host_users"] = [self.host_user.pw_name]
         self._make_places()
         self._write_config()
         front = self._make_front()
@@ -227,6 +233,23 @@ class Service:
     def client(self, account=None, **how):
         return Client(self.front.port, account, **how)
 
+    def keys(self, *words):
+        """What the administrator's command for access keys says."""
+        done = subprocess.run([self.installed_program("clamscanner-keys"), "--config", self.config_file, *words],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"clamscanner-keys {' '.join(words)}: status {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def add_access_key(self, user):
+        """Its id and its secret."""
+        lines = self.keys("add", user).splitlines()
+        return tuple(line.partition(": ")[2] for line in lines)
+
+    @property
+    def statistics_url(self):
+        return f"http://127.0.0.1:{self.front.statistics_port}"
+
     def wait_until_it_serves(self, account, seconds=60):
         """A first login and a first answer, so that what comes next is measured or killed warm."""
         client = self.client(account)
@@ -303,6 +326,7 @@ class Service:
             "responder": {"users": [self._user_name("fcgi")], "socket": self.path("run/fcgi/fcgi.sock")},
             "login": {"pam_service": pam_service},
             "jobs": {"user": self._user_name("jobd")},
+            "statistics": {"access_keys": self.path("access_keys"), "nonces": self.path("authd-state/nonces")},
             "engine": {"user": self._user_name("engine")},
         }
         for section, keys in self.extra_config.items():

@@ -20,6 +20,7 @@ Client.checks.append(openapi_check.check)
 
 class ServiceCase(unittest.TestCase):
     config = {}
+    with_host_user = False
 
     @staticmethod
     def site(service):
@@ -28,7 +29,7 @@ class ServiceCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.service = cls.enterClassContext(Service(config=cls.config, site=cls.site))
+        cls.service = cls.enterClassContext(Service(config=cls.config, site=cls.site, with_host_user=cls.with_host_user))
         cls.addClassCleanup(cls.check_that_no_program_broke)
 
     @classmethod

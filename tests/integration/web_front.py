@@ -36,14 +36,15 @@ class Site:
 
 
 class WebFront:
-    """A kind of web server says: `name`, `snippet` (the shipped file), `spawns_responder`, `reload_signal`, `command()`
-    and `configuration()`."""
+    """A kind of web server says: `name`, `snippet` and `statistics_snippet` (the shipped files), `spawns_responder`,
+    `reload_signal`, `command()` and `configuration()`."""
 
     spawns_responder = False
     # The one difference that lies in a web server itself; all else is expected of each alike.
     may_leave_requests_unanswered = False  # when it is reloaded
 
     def __init__(self, directory, responder, launch, *, port=0, site=Site()):
+        self.statistics_port = 0
         self.directory = directory
         self.responder = responder
         self.launch = launch
@@ -58,6 +59,7 @@ class WebFront:
         # Between our choice of a port and the web server's bind another process may take it.
         for attempt in range(5):
             self.port = self.wanted_port or free_port()
+            self.statistics_port = free_port()
             if self._start_once():
                 return
             if self.wanted_port:
@@ -111,14 +113,14 @@ class WebFront:
         with open(self.path(name), "w", encoding="utf-8") as file:
             file.write(text)
 
-    def shipped_file(self, replacements):
-        """The text of the shipped file with this service's own places: each pattern stands in it exactly once."""
-        with open(os.path.join(ROOT, self.snippet), encoding="utf-8") as file:
+    def install(self, shipped, name, replacements):
+        """A shipped file, with this service's own places: each pattern stands in it exactly once."""
+        with open(os.path.join(ROOT, shipped), encoding="utf-8") as file:
             text = file.read()
         for pattern, place in replacements.items():
             text, replaced = re.subn(pattern, lambda match, place=place: place, text, flags=re.MULTILINE)
-            assert replaced == 1, f"{self.snippet} has {replaced} times {pattern}"
-        return text
+            assert replaced == 1, f"{shipped} has {replaced} times {pattern}"
+        self.write(name, text)
 
     def _errors(self):
         try:
