@@ -48,6 +48,11 @@ std::size_t worker_count(const Settings& config) {
     return std::max(1U, std::thread::hardware_concurrency());
 }
 
+// The library writes no file larger than what it may look at; the rest is for what it puts around it.
+RoomLimits room_limits(const Settings& config) {
+    return {config.engine.max_worker_memory_bytes, config.engine.max_scan_bytes + 64 * 1024 * 1024};
+}
+
 }  // namespace
 
 Coordinator::Worker::~Worker() {
@@ -115,7 +120,7 @@ void Coordinator::start_worker(std::size_t slot) {
     checked(::mkdir(worker->directory.c_str(), 0700), "make a worker's temporary directory");
     auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
     const pid_t pid = checked(::fork(), "fork a worker");
-    if (pid == 0) work(engine_, std::move(theirs), worker->directory);
+    if (pid == 0) work(engine_, std::move(theirs), worker->directory, room_limits(config_));
     worker->process = ChildProcess(pid);
     worker->socket = std::move(ours);
     worker->confirmed_at = Clock::now();

@@ -33,6 +33,7 @@ struct Settings : Config {
         std::uint64_t max_scan_seconds = 120;
         std::uint64_t pcre_match_limit = 10000;
         std::uint64_t pcre_recursion_limit = 5000;
+        std::uint64_t max_worker_memory_bytes = 2048ULL * 1024 * 1024;
     } engine;
 
     std::array<ScanDirectory, scan_type_count> scan = {

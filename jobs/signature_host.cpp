@@ -14,6 +14,7 @@
 #include "auth/socket.h"
 #include "jobs/clam_engine.h"
 #include "jobs/coordinator.h"
+#include "jobs/locked_room.h"
 #include "jobs/settings.h"
 
 namespace clamscanner {
@@ -26,6 +27,9 @@ class SignatureHost {
     void run() {
         try {
             signatures_.emplace(config_);
+            if (landlock_version() == 0)
+                log_line(Severity::Warning,
+                         "this kernel has no Landlock: workers are confined by seccomp and limits alone");
             log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
                                          (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
         } catch (const SignatureError& error) {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,27 +17,25 @@ namespace {
 
 constexpr int socket_number = 3;
 
-// What a worker gives up before its first foreign byte.
-UniqueFd enter_room(const UniqueFd& coordinator) {
+// Nothing of the coordinator's stays but the socket.
+UniqueFd leave_coordinator(const UniqueFd& coordinator) {
     reset_signals();
     checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the coordinator");
     checked(::dup2(coordinator.get(), socket_number), "place the socket");
     checked(::syscall(SYS_close_range, socket_number + 1, ~0U, 0), "close what a worker must not have");
-    checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "renounce new privileges");
-    checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
-    const rlimit none{0, 0};
-    checked(::setrlimit(RLIMIT_CORE, &none), "forbid core files");
     ::tzset();  // reads a file, which must be done before the room is closed
     return UniqueFd(socket_number);
 }
 
 }  // namespace
 
-void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary_directory) noexcept {
+void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary_directory,
+          const RoomLimits& limits) noexcept {
     try {
-        const UniqueFd socket = enter_room(coordinator);
+        const UniqueFd socket = leave_coordinator(coordinator);
         static_cast<void>(coordinator.release());  // its number is closed already
         engine.use_temporary_directory(temporary_directory);
+        lock_room(temporary_directory, limits);
         Packet packet;
         while (receive_packet(socket.get(), packet) == Got::Packet) {
             const auto question = decode<ScanThis>(packet.bytes);

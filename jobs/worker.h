@@ -5,10 +5,12 @@
 
 #include "auth/unique_fd.h"
 #include "jobs/clam_engine.h"
+#include "jobs/locked_room.h"
 
 namespace clamscanner {
 
 // In a fresh child. Never returns; ends when the coordinator closes the socket or dies.
-[[noreturn]] void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary_directory) noexcept;
+[[noreturn]] void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary_directory,
+                       const RoomLimits& limits) noexcept;
 
 }  // namespace clamscanner

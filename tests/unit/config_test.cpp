@@ -77,8 +77,9 @@ std::string everything_of(const Settings& c) {
     all << '\n' << access_keys << ' ' << nonces << ' ' << max_nonces;
     const auto& e = c.engine;
     all << '\n' << e.user;
-    for (const auto number : {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion,
-                              e.max_files, e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit})
+    for (const auto number :
+         {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion, e.max_files,
+          e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit, e.max_worker_memory_bytes})
         all << ' ' << number;
     for (const auto& scan : c.scan) all << '\n' << scan.allowed << scan.directory;
     return all.str();
