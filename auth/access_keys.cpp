@@ -50,16 +50,20 @@ void write_access_keys(const std::string& file, const std::vector<AccessKey>& ke
     std::string text = "# KEY-ID SECRET USER active|disabled. Written by clamscanner-keys.\n";
     for (const auto& key : keys)
         text += key.id + ' ' + key.secret.reveal() + ' ' + key.user + ' ' + states[key.active] + '\n';
+    if (text.size() > longest_trusted_text)
+        throw ConfigError(file + " would be too long: remove keys that nobody uses");
     replace_file(file, text, S_IRUSR | S_IWUSR);
 }
 
 const AccessKey* AccessKeys::find(const std::string& id) {
     if (const auto stamp = stamp_of(file_); stamp != stamp_) try {
             keys_.clear();
-            stamp_ = stamp;
+            stamp_ = {};  // so that a fault of the moment is not taken for the file's content
             keys_ = read_access_keys(file_);
-        } catch (const std::exception& fault) {
-            log_line(Severity::Error, std::string("no access key is valid: ") + fault.what());
+            stamp_ = stamp;
+        } catch (const ConfigError& wrong) {
+            stamp_ = stamp;
+            log_line(Severity::Error, std::string("no access key is valid: ") + wrong.what());
         }
     const auto found = std::ranges::lower_bound(keys_, id, {}, &AccessKey::id);
     return found != keys_.end() && found->id == id ? &*found : nullptr;

@@ -29,8 +29,8 @@ class AccessKeys {
  public:
     explicit AccessKeys(std::string file) : file_(std::move(file)) {}
 
-    // As the file is now; null when there is no such key, and when the file cannot be read: the log says why. Valid
-    // until the next call.
+    // As the file is now. Null when there is no such key, or the file is not of the form: the log says why. Valid until
+    // the next call. Throws std::system_error when the file cannot be read now.
     [[nodiscard]] const AccessKey* find(const std::string& id);
 
  private:

@@ -55,7 +55,7 @@ LoginAnswer Agents::admit(const Account& account, const Serve& serve, const Requ
         return {LoginVerdict::Welcome, 0};
     }
     return refusal(LoginVerdict::Unavailable);
-} catch (const std::system_error& fault) {
+} catch (const std::exception& fault) {
     log_line(Severity::Error, "no agent for " + printable(account.name) + ": " + fault.what());
     return refusal(LoginVerdict::Unavailable);
 }

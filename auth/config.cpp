@@ -101,7 +101,7 @@ std::string trusted_text(const std::string& file, mode_t forbidden) {
         const auto got = checked(uninterrupted([&] { return ::read(fd.get(), chunk, sizeof chunk); }), "read a file");
         if (got == 0) break;
         text.append(chunk, static_cast<std::size_t>(got));
-        if (text.size() > 1024 * 1024) throw ConfigError(file + " is larger than 1 MiB");
+        if (text.size() > longest_trusted_text) throw ConfigError(file + " is larger than 1 MiB");
     }
     return text;
 }

@@ -96,6 +96,7 @@ struct Config {
 
 // The text of a file that belongs to root (or to whom runs this) and gives nobody else the `forbidden` rights. Throws
 // as read_config() does.
+inline constexpr std::size_t longest_trusted_text = 1024 * 1024;
 [[nodiscard]] std::string trusted_text(const std::string& file, mode_t forbidden = S_IWGRP | S_IWOTH);
 
 // A part of read_config(), for jobs/settings.h.

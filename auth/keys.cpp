@@ -36,7 +36,6 @@ int add(const Config& config, std::vector<AccessKey>& keys, const std::string& u
     if (!find_account(user, account)) return fail(EX_NOUSER, "there is no user " + printable(user));
     if (!is_served(account, config)) return fail(EX_NOPERM, printable(user) + " is a system user: not served");
     keys.push_back({"cs" + random_hex(11), Secret(random_hex(20)), account.name, true});
-    std::printf("AccessKeyId: %s\nAccessKeySecret: %s\n", keys.back().id.c_str(), keys.back().secret.reveal().c_str());
     return EX_OK;
 }
 
@@ -68,6 +67,9 @@ int run(const Config& config, const std::vector<std::string>& words) {
     auto keys = read_access_keys(file);
     const int status = words[0] == "add" ? add(config, keys, words[1]) : change(keys, words[0], words[1]);
     if (status == EX_OK) write_access_keys(file, keys);
+    if (status == EX_OK && words[0] == "add")
+        std::printf("AccessKeyId: %s\nAccessKeySecret: %s\n", keys.back().id.c_str(),
+                    keys.back().secret.reveal().c_str());
     return status;
 }
 

@@ -88,8 +88,9 @@ enum class LoginVerdict : std::uint8_t {
     WrongSignature = 11,
     NonceUsed = 12,
     Throttled = 13,  // the key has had as many requests as its nonces may be remembered of
+    NoAction = 14,   // the signed text names none, or none that could be
 };
-inline constexpr auto last_login_verdict = LoginVerdict::Throttled;
+inline constexpr auto last_login_verdict = LoginVerdict::NoAction;
 
 // Welcome is not said: what the agent says on its pipe is answer enough. Anything else is said before authd closes the
 // pipes, so that whoever sees their end finds the reason waiting.
@@ -107,10 +108,13 @@ struct LoginAnswer {
 struct Serve {
     static constexpr auto type = MessageType::Serve;
     Purpose purpose = Purpose::Api;
-    std::string action;  // that was signed, "" without a signature: the agent carries out no other
+    // As they were signed, "" without a signature: the agent carries out nothing else.
+    std::string action;
+    std::string version;
     void fields(auto& wire) {
         wire.choice(purpose, Purpose::Statistics);
         wire.text(action, longest_action);
+        wire.text(version, longest_action);
     }
 };
 

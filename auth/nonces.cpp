@@ -2,21 +2,35 @@
 
 #include <fcntl.h>
 
+#include <ctime>
 #include <fstream>
+#include <sstream>
 
 #include "auth/checked.h"
 #include "auth/replace_file.h"
 #include "auth/signature.h"
 
 namespace clamscanner {
+namespace {
+
+constexpr std::size_t digest_size = 64;  // hex digits
+
+}  // namespace
 
 std::string Nonces::Entry::line() const {
     return std::to_string(until) + ' ' + key_id + ' ' + digest + '\n';
 }
 
 Nonces::Nonces(std::string file, std::size_t most_of_a_key) : file_(std::move(file)), most_of_a_key_(most_of_a_key) {
+    // An interrupted write may have left a line that is none.
+    const std::int64_t latest = std::time(nullptr) + remembered_seconds;
     std::ifstream lines(file_);
-    for (Entry entry; lines >> entry.until >> entry.key_id >> entry.digest;) add(entry);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        Entry entry;
+        words >> entry.until >> entry.key_id >> entry.digest;
+        if (words && entry.until <= latest && entry.digest.size() == digest_size) add(std::move(entry));
+    }
     rewrite();
 }
 
@@ -28,13 +42,21 @@ Nonces::Use Nonces::use(const std::string& key_id, const std::string& nonce, std
     if (of_a_key_[key_id] >= most_of_a_key_) return Use::TooMany;
     const auto line = entry.line();
     add(std::move(entry));
-    if (++lines_ > 2 * entries_.size() + 1024) {
+    if (++lines_ > 2 * entries_.size() + 1024)
         rewrite();
-    } else if (checked(::write(log_.get(), line.data(), line.size()), "remember a nonce") !=
-               static_cast<ssize_t>(line.size())) {
-        throw_errno("remember a nonce", EIO);
-    }
+    else
+        append(line);
     return Use::First;
+}
+
+void Nonces::append(const std::string& line) {
+    const auto before = checked(::lseek(log_.get(), 0, SEEK_END), "remember a nonce");
+    const auto written = ::write(log_.get(), line.data(), line.size());
+    if (written == static_cast<ssize_t>(line.size())) return;
+    const int error = written < 0 ? errno : ENOSPC;
+    // A part of a line would spoil the next one.
+    checked(::ftruncate(log_.get(), before), "take back a nonce");
+    throw_errno("remember a nonce", error);
 }
 
 void Nonces::add(Entry entry) {

@@ -33,6 +33,7 @@ class Nonces {
         [[nodiscard]] std::string line() const;
     };
     void add(Entry entry);
+    void append(const std::string& line);
     void forget_old(std::int64_t now);
     void rewrite();
 

@@ -55,7 +55,7 @@ void Sessions::answer_login(Session& session, Packet& packet) {
     auto login = decode<Login>(packet.bytes);
     session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
-    const Serve serve{login.purpose, ""};
+    const Serve serve{login.purpose, "", ""};
     logins_.answer_login(std::move(login),
                          [this, id = session.id, serve](const LoginAnswer& answer, const Account* account) {
                              end_login(id, serve, answer, account);
@@ -67,8 +67,8 @@ void Sessions::answer_signed_login(Session& session, Packet& packet) {
     session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     signatures_.answer_signed_login(
-        login, [this, id = session.id](const LoginAnswer& answer, const Account* account, const std::string& action) {
-            end_login(id, {Purpose::Statistics, action}, answer, account);
+        login, [this, id = session.id](const LoginAnswer& answer, const Account* account, const Serve& serve) {
+            end_login(id, serve, answer, account);
         });
 }
 

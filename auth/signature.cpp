@@ -61,22 +61,25 @@ std::string percent_decoded(std::string_view text) {
 SignedFields signed_fields(SignatureForm form, std::string_view text) {
     if (form == SignatureForm::V3) {
         const auto header = [&](std::string_view name) { return between(text, "\n" + std::string(name) + ":", "\n"); };
-        return {header("x-acs-date"), header("x-acs-signature-nonce"), header("x-acs-action")};
+        return {header("x-acs-date"), header("x-acs-signature-nonce"), header("x-acs-action"), header("x-acs-version")};
     }
     // Decoded once it is name=value&…; a value's own & and = are still encoded then.
     const auto pairs = "&" + percent_decoded(text.substr(std::min(text.rfind('&'), text.size() - 1) + 1));
     const auto value = [&](std::string_view name) {
         return percent_decoded(between(pairs, "&" + std::string(name) + "=", "&"));
     };
-    return {value("Timestamp"), value("SignatureNonce"), value("Action")};
+    return {value("Timestamp"), value("SignatureNonce"), value("Action"), value("Version")};
 }
 
 std::optional<std::int64_t> signed_time(const std::string& text) {
     tm parts{};
     const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    if (text.size() != std::string_view("2024-02-20T08:30:00Z").size() || end != text.data() + text.size())
-        return std::nullopt;
-    return ::timegm(&parts);
+    if (end != text.data() + text.size()) return std::nullopt;
+    const time_t time = ::timegm(&parts);
+    // strptime() takes blanks for digits, and timegm() a 31st of February for a day in March.
+    char again[32];
+    if (::strftime(again, sizeof again, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0 || text != again) return std::nullopt;
+    return time;
 }
 
 bool is_signed(SignatureForm form, std::string_view text, const Secret& secret, std::string_view signature) {

@@ -21,6 +21,7 @@ struct SignedFields {
     std::string time;
     std::string nonce;
     std::string action;
+    std::string version;
 };
 [[nodiscard]] SignedFields signed_fields(SignatureForm form, std::string_view text);
 

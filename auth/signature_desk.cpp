@@ -10,9 +10,15 @@ namespace {
 
 constexpr std::int64_t fresh_seconds = 15 * 60;  // before and after now
 
+bool may_be_named(const std::string& text) {
+    return !text.empty() && text.size() <= longest_action;
+}
+
 }  // namespace
 
-LoginVerdict SignatureDesk::verdict_on(const SignedLogin& login, const AccessKey* key, const SignedFields& fields) try {
+LoginVerdict SignatureDesk::verdict_on(const SignedLogin& login, const SignedFields& fields,
+                                       const AccessKey*& key) try {
+    key = keys_.find(login.key_id);
     if (key == nullptr) return LoginVerdict::NoKey;
     if (!key->active) return LoginVerdict::KeyDisabled;
     const auto time = signed_time(fields.time);
@@ -23,22 +29,24 @@ LoginVerdict SignatureDesk::verdict_on(const SignedLogin& login, const AccessKey
         log_line(Severity::Info, "wrong signature from " + origin_of(login.address) + " for the key " + key->id);
         return LoginVerdict::WrongSignature;
     }
-    static constexpr LoginVerdict uses[] = {LoginVerdict::Welcome, LoginVerdict::NonceUsed, LoginVerdict::Throttled};
-    return uses[static_cast<int>(nonces_.use(key->id, fields.nonce, now))];
+    const auto use = nonces_.use(key->id, fields.nonce, now);
+    if (use != Nonces::Use::First) return use == Nonces::Use::Again ? LoginVerdict::NonceUsed : LoginVerdict::Throttled;
+    return may_be_named(fields.action) && may_be_named(fields.version) ? LoginVerdict::Welcome : LoginVerdict::NoAction;
 } catch (const std::system_error& fault) {
     log_line(Severity::Error, fault.what());
     return LoginVerdict::Unavailable;
 }
 
 void SignatureDesk::answer_signed_login(const SignedLogin& login, const Answer& answer) {
-    const auto* key = keys_.find(login.key_id);
+    const AccessKey* key = nullptr;
     auto fields = signed_fields(login.form, login.text);
-    const auto verdict = verdict_on(login, key, fields);
-    if (verdict != LoginVerdict::Welcome) return answer({verdict, 0}, nullptr, "");
+    const auto verdict = verdict_on(login, fields, key);
+    if (verdict != LoginVerdict::Welcome) return answer({verdict, 0}, nullptr, {});
     // The key's id stands where others have a password: what the desk remembers is remembered for this key.
-    accounts_.answer_login({key->user, Secret(key->id), login.address, Purpose::Statistics},
-                           [answer, action = std::move(fields.action)](
-                               const LoginAnswer& said, const Account* account) { answer(said, account, action); });
+    accounts_.answer_login(
+        {key->user, Secret(key->id), login.address, Purpose::Statistics},
+        [answer, serve = Serve{Purpose::Statistics, std::move(fields.action), std::move(fields.version)}](
+            const LoginAnswer& said, const Account* account) { answer(said, account, serve); });
 }
 
 }  // namespace clamscanner

@@ -1,5 +1,6 @@
 // Decides every signed request. In this order, and the first that fails is the answer: the key, the time, the
-// signature, the nonce; then whether PAM has anything against the account, which is asked and remembered as for logins.
+// signature, the nonce, whether an action is named; then whether PAM has anything against the account, which is asked
+// and remembered as for logins.
 #pragma once
 
 #include <functional>
@@ -15,8 +16,8 @@ namespace clamscanner {
 
 class SignatureDesk {
  public:
-    // As LoginDesk's, and the action that was signed.
-    using Answer = std::function<void(const LoginAnswer& answer, const Account* account, const std::string& action)>;
+    // As LoginDesk's, and what the agent is to be told.
+    using Answer = std::function<void(const LoginAnswer& answer, const Account* account, const Serve& serve)>;
 
     // `accounts` is a desk of its own: its password check asks PAM for the account alone. All times are the clock's.
     SignatureDesk(LoginDesk& accounts, const Config& config)
@@ -27,7 +28,7 @@ class SignatureDesk {
     void answer_signed_login(const SignedLogin& login, const Answer& answer);
 
  private:
-    [[nodiscard]] LoginVerdict verdict_on(const SignedLogin& login, const AccessKey* key, const SignedFields& fields);
+    [[nodiscard]] LoginVerdict verdict_on(const SignedLogin& login, const SignedFields& fields, const AccessKey*& key);
 
     LoginDesk& accounts_;
     AccessKeys keys_;

@@ -33,8 +33,10 @@ class RpcRequest {
     // Throws RpcRefusal when something is not encoded as it should be. Nothing is missing yet.
     explicit RpcRequest(const RpcMessage& message);
 
+    // Of a request that may be broken. XML is a choice that only those of version 1 have.
+    [[nodiscard]] static RpcFormat format_of(const RpcMessage& message);
+
     [[nodiscard]] RpcProof proof() const noexcept { return proof_; }
-    // XML is a choice that only requests of version 1 have.
     [[nodiscard]] RpcFormat format() const noexcept { return format_; }
     // "" when it was not sent.
     [[nodiscard]] const std::string& action() const noexcept { return action_; }
@@ -63,10 +65,10 @@ class RpcRequest {
     [[nodiscard]] SignedLogin login_v1(const RpcMessage& message) const;
     [[nodiscard]] SignedLogin login_v3(const RpcMessage& message) const;
 
+    RpcFormat format_;
     Parameters query_;       // of the address alone
     Parameters parameters_;  // and of a form
     RpcProof proof_ = RpcProof::None;
-    RpcFormat format_ = RpcFormat::Json;
     std::string action_;
     std::string version_;
 };

@@ -27,6 +27,7 @@ constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::TimeExpired, RpcError::TimeStampExpired},
     {LoginVerdict::NonceUsed, RpcError::NonceUsed},
     {LoginVerdict::Throttled, RpcError::Throttling},
+    {LoginVerdict::NoAction, RpcError::ActionNotFound},
 };
 
 RpcRefusal server_error(std::string_view inside) {
@@ -58,19 +59,20 @@ RpcRefusal refusal_of(const LoginAnswer& answer, const RpcRequest& request) {
 
 }  // namespace
 
-RpcMessage StatisticsGate::read(WebRequest& web, const std::string& query) const {
-    RpcMessage message;
+void StatisticsGate::read(WebRequest& web, RpcMessage& message) const {
     message.method = web.parameter("REQUEST_METHOD");
-    message.query = query;
     message.content_type = web.parameter("CONTENT_TYPE");
     message.header = [&web](const std::string& name) { return header_of_request(web, name); };
+    // A password stays where libfcgi keeps it, and is wiped there.
+    const auto authorization = web.parameter("HTTP_AUTHORIZATION");
+    message.authorization = authorization.substr(0, authorization.starts_with("ACS3") ? authorization.npos : 6);
     const auto state = web.read_body(config_.responder.max_body_bytes, message.body);
     if (state == BodyState::Late) throw RpcRefusal(RpcError::RequestTimeout);
     if (state == BodyState::WrongLength)
         throw RpcRefusal(400, "InvalidParameter", "The body is not as long as it was said to be.", "Send it again.");
-    if (state == BodyState::TooLong || query.size() > longest_target) throw RpcRefusal(RpcError::RequestTooLarge);
+    if (state == BodyState::TooLong || message.query.size() > longest_target)
+        throw RpcRefusal(RpcError::RequestTooLarge);
     if (message.method != "GET" && message.method != "POST") throw RpcRefusal(RpcError::ActionNotFound);
-    return message;
 }
 
 Reply StatisticsGate::pass(WebRequest& web, const RpcMessage& message, const RpcRequest& request,
@@ -114,27 +116,24 @@ Reply StatisticsGate::pass(WebRequest& web, const RpcMessage& message, const Rpc
 
 Response StatisticsGate::answer(WebRequest& web, const std::string& query) {
     const std::string host(web.parameter("HTTP_HOST").substr(0, longest_host));
-    auto format = RpcFormat::Json;
+    RpcMessage message;
+    message.query = query;
     Response response;
     try {
-        auto message = read(web, query);
-        // A password stays where libfcgi keeps it, and is wiped there.
-        const auto authorization = web.parameter("HTTP_AUTHORIZATION");
-        message.authorization = authorization.substr(0, authorization.starts_with("ACS3") ? authorization.npos : 6);
-        const RpcRequest request(message);
-        format = request.format();
-        auto reply = pass(web, message, request, host);
+        read(web, message);
+        auto reply = pass(web, message, RpcRequest(message), host);
         response.status = reply.status;
         response.body = std::move(reply.body);
     } catch (const RpcRefusal& refusal) {
         response.status = refusal.status();
-        response.body = rpc_failure(format, refusal, host);
+        response.body = rpc_failure(RpcRequest::format_of(message), refusal, host);
     } catch (const std::exception& fault) {
         response.status = 500;
-        response.body = rpc_failure(format, server_error(fault.what()), host);
+        response.body = rpc_failure(RpcRequest::format_of(message), server_error(fault.what()), host);
     }
     web.wipe_parameter("HTTP_AUTHORIZATION");
-    response.content_type = format == RpcFormat::Xml ? "text/xml;charset=utf-8" : "application/json;charset=utf-8";
+    response.content_type =
+        RpcRequest::format_of(message) == RpcFormat::Xml ? "text/xml;charset=utf-8" : "application/json;charset=utf-8";
     return response;
 }
 

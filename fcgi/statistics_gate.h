@@ -18,7 +18,7 @@ class StatisticsGate {
     [[nodiscard]] Response answer(WebRequest& web, const std::string& query);
 
  private:
-    [[nodiscard]] RpcMessage read(WebRequest& web, const std::string& query) const;
+    void read(WebRequest& web, RpcMessage& message) const;
     [[nodiscard]] Reply pass(WebRequest& web, const RpcMessage& message, const RpcRequest& request,
                              const std::string& host);
 

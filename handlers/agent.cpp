@@ -109,7 +109,7 @@ void send_replies(std::span<Task> tasks) {
 }
 
 Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, const Request& request) {
-    if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve.action, request);
+    if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve, request);
     return shared.answer(caller, request);
 }
 

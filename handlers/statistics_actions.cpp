@@ -341,14 +341,15 @@ constexpr Route routes[] = {
 static_assert(std::ranges::equal(routes, rpc_actions, {}, &Route::action, &RpcAction::name),
               "every action has a route, and in the same order");
 
-std::string answer_of(const Caller& caller, const std::string& signed_action, RpcFormat format,
-                      const Arguments& parameters) {
+std::string answer_of(const Caller& caller, const Serve& serve, RpcFormat format, const Arguments& parameters) {
     const auto name = text_of(parameters, "Action");
     // The responder may have been taken over: what was signed as one action is never carried out as another.
-    if (!signed_action.empty() && name != signed_action) throw RpcRefusal(RpcError::ActionNotFound);
+    const bool is_signed = !serve.action.empty();
+    if (is_signed && name != serve.action) throw RpcRefusal(RpcError::ActionNotFound);
     const auto* action = find_action(name);
     if (action == nullptr) throw RpcRefusal(RpcError::ActionNotFound);
-    if (text_of(parameters, "Version") != rpc_version) throw RpcRefusal(RpcError::InvalidVersion);
+    if ((is_signed ? serve.version : text_of(parameters, "Version")) != rpc_version)
+        throw RpcRefusal(RpcError::InvalidVersion);
     rapidjson::Document document(rapidjson::kObjectType);
     const auto id = request_id();
     document.AddMember(
@@ -360,7 +361,7 @@ std::string answer_of(const Caller& caller, const std::string& signed_action, Rp
 
 }  // namespace
 
-Reply answer_statistics(const Caller& caller, const std::string& signed_action, const Request& request) {
+Reply answer_statistics(const Caller& caller, const Serve& serve, const Request& request) {
     auto format = RpcFormat::Json;
     const auto refused = [&](const RpcRefusal& refusal) {
         return Reply{static_cast<std::uint16_t>(refusal.status()), "", rpc_failure(format, refusal, request.host)};
@@ -369,7 +370,7 @@ Reply answer_statistics(const Caller& caller, const std::string& signed_action, 
         Arguments parameters;
         read_form(request.query, parameters);
         if (text_of(parameters, "Format") == name_of(RpcFormat::Xml)) format = RpcFormat::Xml;
-        return {200, "", answer_of(caller, signed_action, format, parameters)};
+        return {200, "", answer_of(caller, serve, format, parameters)};
     } catch (const RpcRefusal& refusal) {
         return refused(refusal);
     } catch (const Refusal& refusal) {

@@ -7,7 +7,8 @@
 
 namespace clamscanner {
 
-// `signed_action`: the one that the client signed; "" when it logged in with its password.
-[[nodiscard]] Reply answer_statistics(const Caller& caller, const std::string& signed_action, const Request& request);
+// `serve`: what authd says of it; action and version are those that the client signed, or "" when it logged in with its
+// password.
+[[nodiscard]] Reply answer_statistics(const Caller& caller, const Serve& serve, const Request& request);
 
 }  // namespace clamscanner

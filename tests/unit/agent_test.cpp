@@ -45,7 +45,7 @@ struct Fixture {
     TestPipes serve(Purpose purpose = Purpose::Api) {
         TestPipes pipes;
         const auto& [request, reply] = pipes.agents;
-        BOOST_REQUIRE((send_message(control.get(), Serve{purpose, "GetVirusScanLatestTaskStatistic"},
+        BOOST_REQUIRE((send_message(control.get(), Serve{purpose, "GetVirusScanLatestTaskStatistic", "2018-12-03"},
                                     {request.get(), reply.get()}) == Sent::Yes));
         pipes.agents = {};
         return pipes;

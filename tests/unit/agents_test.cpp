@@ -77,7 +77,7 @@ struct Fixture {
     LoginAnswer admit(const Account& whom, Purpose purpose = Purpose::Api) {
         TestPipes pipes;
         streams.push_back(std::move(pipes.reply));
-        return agents_->admit(whom, {purpose, ""}, pipes.agents);
+        return agents_->admit(whom, {purpose, "", ""}, pipes.agents);
     }
     // The agent's ends are closed once its request is served or the agent gone.
     bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }

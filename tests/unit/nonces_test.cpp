@@ -41,7 +41,12 @@ BOOST_AUTO_TEST_CASE(a_restart_forgets_none) {
     Nonces used(file, 100);
     BOOST_TEST((used.use("key", "n", now + 60) == Nonces::Use::Again));
     BOOST_TEST((used.use("key", "m", now + 60) == Nonces::Use::First));
+    // Nor does one that others follow, or one from a future that never comes.
+    directory.write("nonces", "17000" + directory.read("nonces") + "1700 key\n99999999999999 key " +
+                                  std::string(64, 'a') + "\n" + directory.read("nonces"));
     Nonces again(file, 100);
+    BOOST_TEST((again.use("key", "n", now + 60) == Nonces::Use::Again));
+    BOOST_TEST(directory.read("nonces").find(std::string(64, 'a')) == std::string::npos);
     BOOST_TEST((again.use("key", "m", now + 60) == Nonces::Use::Again));
 }
 

@@ -98,12 +98,13 @@ struct Fixture {
 };
 
 // What a client of version 3 signs, as the responder puts it together.
-std::string canonical(const std::string& nonce, std::int64_t seconds_ago = 0, const std::string& time = "") {
+std::string canonical(const std::string& nonce, std::int64_t seconds_ago = 0, const std::string& time = "",
+                      const std::string& action = "GetVirusScanLatestTaskStatistic") {
     const std::time_t then = std::time(nullptr) - seconds_ago;
     char text[32];
     std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&then));
-    return "POST\n/\n\nhost:localhost\nx-acs-action:GetVirusScanLatestTaskStatistic\nx-acs-date:" +
-           (time.empty() ? text : time) + "\nx-acs-signature-nonce:" + nonce + "\n\nhost\n" + sha256_hex("");
+    return "POST\n/\n\nhost:localhost\nx-acs-action:" + action + "\nx-acs-date:" + (time.empty() ? text : time) +
+           "\nx-acs-signature-nonce:" + nonce + "\nx-acs-version:2018-12-03\n\nhost\n" + sha256_hex("");
 }
 
 std::string signature_of(const std::string& text, const std::string& secret) {
@@ -280,6 +281,13 @@ BOOST_FIXTURE_TEST_CASE(the_first_thing_that_is_wrong_is_the_answer, Signing) {
     is_let_in(signed_login("key", canonical("n")));
     BOOST_TEST((refusal_of(signed_login("key", canonical("n"))) == LoginVerdict::NonceUsed));
     BOOST_TEST((refusal_of(signed_login("key", canonical("n"), "wrong")) == LoginVerdict::WrongSignature));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_action_that_can_be_none_costs_nobody_else_anything, Signing) {
+    BOOST_TEST((refusal_of(signed_login("key", canonical("1", 0, "", ""))) == LoginVerdict::NoAction));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("2", 0, "", std::string(longest_action + 1, 'A')))) ==
+                LoginVerdict::NoAction));
+    is_let_in(signed_login("key", canonical("3", 0, "", std::string(longest_action, 'A'))));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_key_may_ask_so_often_and_no_more, Signing) {

@@ -50,6 +50,7 @@ BOOST_AUTO_TEST_CASE(the_signed_text_says_when_and_what) {
         BOOST_TEST(fields.time == "2024-02-20T08:30:00Z");
         BOOST_TEST(fields.nonce == "5f3c1e9a7b2d4c60a1b2c3d4e5f60718");
         BOOST_TEST(fields.action == "GetVirusScanLatestTaskStatistic");
+        BOOST_TEST(fields.version == "2018-12-03");
     }
 }
 
@@ -70,6 +71,7 @@ BOOST_AUTO_TEST_CASE(texts_of_no_form_say_nothing) {
 BOOST_AUTO_TEST_CASE(a_time_is_in_one_form_only) {
     BOOST_TEST((signed_time("2024-02-20T08:30:00Z") == 1708417800));
     for (const auto* text : {"", "2024-02-20T08:30:00", "2024-02-20 08:30:00Z", "2024-2-20T08:30:00Z ", "20.2.2024",
-                             "2024-02-20T08:30:00+0", "2024-02-20T08:30:00ZZ", "2024-13-20T08:30:00Z"})
+                             "2024-02-20T08:30:00+0", "2024-02-20T08:30:00ZZ", "2024-13-20T08:30:00Z",
+                             "2024-02-31T08:30:00Z", "2024- 2-20T08:30:00Z"})
         BOOST_TEST(!signed_time(text).has_value(), text);
 }

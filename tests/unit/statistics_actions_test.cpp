@@ -26,7 +26,9 @@ struct Fixture {
         request.path = "/";
         request.query = query + "&Version=2018-12-03&Format=" + form;
         request.host = "statistics.example";
-        return answer_statistics({config, home, jobs, user}, signed_action, request);
+        return answer_statistics({config, home, jobs, user},
+                                 {Purpose::Statistics, signed_action, signed_action.empty() ? "" : "2018-12-03"},
+                                 request);
     }
     // The answer after its RequestId, or the error's code.
     std::string outcome(const std::string& query) {
@@ -120,7 +122,7 @@ BOOST_AUTO_TEST_CASE(an_action_that_is_none_comes_before_a_version_that_is_none)
     BOOST_TEST(outcome("Action=DescribeEverything") == "InvalidAction.NotFound");
     Request request;
     request.query = get + "&Version=2019-01-01";
-    const auto reply = answer_statistics({config, home, jobs, user}, "", request);
+    const auto reply = answer_statistics({config, home, jobs, user}, {Purpose::Statistics, "", ""}, request);
     BOOST_TEST(reply.status == 400);
     BOOST_TEST(between(reply.body, "\"Code\":\"", "\"") == "InvalidVersion");
 }

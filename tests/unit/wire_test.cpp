@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(another_version_and_another_type_are_malformed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_choice_beyond_the_last_is_malformed) {
-    auto bytes = bytes_of(Serve{Purpose::Statistics, "Action"});
+    auto bytes = bytes_of(Serve{Purpose::Statistics, "Action", "1"});
     bytes[3] = 2;
     BOOST_CHECK_THROW((void)decode<Serve>(bytes), Malformed);
 }
