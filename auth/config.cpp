@@ -66,6 +66,7 @@ void take_config(ConfigKeys& keys, Config& config) {
     keys.number("jobs.stall_seconds", jobs.stall_seconds, 1, 3600);
     keys.number("jobs.abandon_seconds", jobs.abandon_seconds, 1, day);
     keys.number("jobs.retry_seconds", jobs.retry_seconds, 1, day);
+    keys.number("jobs.max_job_hours", jobs.max_job_hours, 1, 8760);
     keys.number("jobs.max_connections_per_account", jobs.max_connections_per_account, 2, 1024);
     keys.names("jobs.host_users", jobs.host_users, 0);
 

@@ -70,6 +70,7 @@ struct Config {
         std::uint64_t stall_seconds = 2;
         std::uint64_t abandon_seconds = 30;
         std::uint64_t retry_seconds = 60;
+        std::uint64_t max_job_hours = 24;
         std::uint64_t max_connections_per_account = 16;
         std::vector<std::string> host_users;  // system users who see the whole host's statistics
     } jobs;

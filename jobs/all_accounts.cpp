@@ -1,6 +1,7 @@
 #include "jobs/all_accounts.h"
 
 #include <pwd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,6 +14,13 @@ namespace {
 
 constexpr uid_t nobody = 65534;
 
+// One that cannot be looked at may well be there.
+bool has_home(const char* path) {
+    struct stat status {};
+    if (path[0] != '/') return false;
+    return ::stat(path, &status) == 0 ? S_ISDIR(status.st_mode) : errno != ENOENT && errno != ENOTDIR;
+}
+
 }  // namespace
 
 std::vector<uid_t> all_accounts(std::uint64_t uid_floor) {
@@ -23,7 +31,8 @@ std::vector<uid_t> all_accounts(std::uint64_t uid_floor) {
         const auto* entry = ::getpwent();
         if (entry == nullptr && errno != 0 && errno != ENOENT) throw_errno("list the accounts");
         if (entry == nullptr) break;
-        if (entry->pw_uid >= uid_floor && entry->pw_uid != nobody) uids.push_back(entry->pw_uid);
+        if (entry->pw_uid >= uid_floor && entry->pw_uid != nobody && entry->pw_gid != 0 && has_home(entry->pw_dir))
+            uids.push_back(entry->pw_uid);
     }
     ::endpwent();
     std::ranges::sort(uids);

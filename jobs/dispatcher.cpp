@@ -16,6 +16,12 @@ constexpr std::uint32_t most_attempts = 3;
 constexpr auto delay_after_failure = 2s;
 constexpr auto delay_after_postponement = 1s;
 constexpr std::size_t log_copies_at_once = 2;
+constexpr std::int64_t hour_ms = 3'600'000;
+
+// Whose turn it is when this task starts. No account has the number of the system scans.
+AccountId customer_of(const Task& task) {
+    return task.of_system_scan ? 0 : task.account;
+}
 
 }  // namespace
 
@@ -43,6 +49,11 @@ bool Dispatcher::is_busy(AccountId account) const {
            std::any_of(log_copies_.begin(), log_copies_.end(), of_account);
 }
 
+bool Dispatcher::is_overdue(std::int64_t begun_ms) const {
+    const auto most = static_cast<std::int64_t>(surroundings_.config.jobs.max_job_hours);
+    return begun_ms != 0 && now_ms() - begun_ms > most * hour_ms;
+}
+
 std::size_t Dispatcher::active() const {
     const auto patience = std::chrono::seconds(surroundings_.config.jobs.stall_seconds);
     return static_cast<std::size_t>(std::count_if(
@@ -56,13 +67,17 @@ void Dispatcher::dispatch() {
             Job& job = *entry->second;
             if (job.end() == Job::End::Not && job.kept_waiting() > patience)
                 job.fail("the process that works in the home stood still");
+            if (job.end() == Job::End::Not && is_overdue(job.begun_ms()))
+                job.fail("it took longer than the administrator allows");
             if (job.end() == Job::End::Not) {
                 ++entry;
                 continue;
             }
             if (jobs == &running_) settle(job);
+            const uid_t uid = job.account().uid;
             entry = jobs->erase(entry);
             may_start_ = true;
+            when_free_(uid);
         }
     }
     if (std::exchange(may_start_, false)) start_some();
@@ -78,7 +93,7 @@ std::map<TaskId, Dispatcher::Waiting>::iterator Dispatcher::next_in_turn() {
     for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
         const auto& [task, not_before, asked] = entry->second;
         if (asked || not_before > now || is_busy(task.task.account)) continue;
-        const auto served = served_.find(task.task.account);
+        const auto served = served_.find(customer_of(task.task));
         const std::uint64_t turn = served == served_.end() ? 0 : served->second;
         if (best == waiting_.end() || turn < best_turn) {
             best = entry;
@@ -127,9 +142,9 @@ void Dispatcher::start_if_account_fits(TaskId id) {
 
 void Dispatcher::start(AccountTask task) {
     const TaskId id = task.task.id;
-    served_[task.task.account] = ++turn_;
     // What the ledger says now, not when it was queued: attempts and starts count.
     task.task = surroundings_.ledger.task(id);
+    served_[customer_of(task.task)] = ++turn_;
     std::unique_ptr<Job> job;
     if (task.task.kind == TaskKind::Scan)
         job = std::make_unique<ScanJob>(surroundings_, std::move(task));
@@ -152,7 +167,9 @@ void Dispatcher::settle(Job& job) {
     ledger.requeue(task.id, failed, job.why());
     ledger.set_why(task.id, job.why());
     task = ledger.task(task.id);
-    if (task.attempts >= most_attempts) {
+    // Nobody waits for the owner's return but the owner's own tasks.
+    const bool is_given_up = is_overdue(task.begun_ms) || (job.suspended() && task.of_system_scan);
+    if (task.attempts >= most_attempts || is_given_up) {
         end_failed(job);
         return;
     }

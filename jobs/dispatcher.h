@@ -1,7 +1,7 @@
 // Which task runs next: the account that was served least lately, as many as jobs.max_running at once. A job whose own
 // user stopped it holds no place: after jobs.stall_seconds the next one starts beside it, after jobs.abandon_seconds it
 // is given up and queued again. A task whose starts came to nothing three times ends, and says so, so that no client
-// polls for ever.
+// polls for ever; so does one that has been at work for jobs.max_job_hours.
 #pragma once
 
 #include <functional>
@@ -28,6 +28,9 @@ class Dispatcher {
 
     [[nodiscard]] std::string current_file(TaskId task) const;
 
+    // Called in dispatch() with the uid of an account whose job is over.
+    void when_free(std::function<void(uid_t)> call) { when_free_ = std::move(call); }
+
  private:
     struct Waiting {
         AccountTask task;
@@ -43,6 +46,7 @@ class Dispatcher {
     void copy_pending_logs();
     [[nodiscard]] std::map<TaskId, Waiting>::iterator next_in_turn();
     [[nodiscard]] bool is_busy(AccountId account) const;
+    [[nodiscard]] bool is_overdue(std::int64_t begun_ms) const;
     [[nodiscard]] std::size_t active() const;
 
     JobSurroundings surroundings_;
@@ -50,7 +54,9 @@ class Dispatcher {
     std::map<TaskId, Waiting> waiting_;
     std::map<TaskId, std::unique_ptr<Job>> running_;
     std::map<TaskId, std::unique_ptr<Job>> log_copies_;
-    std::map<AccountId, std::uint64_t> served_;  // a turn number: the higher, the later
+    // A turn number for each customer: the higher, the later. An account is one, and a system scan with all its jobs.
+    std::map<AccountId, std::uint64_t> served_;
+    std::function<void(uid_t)> when_free_ = [](uid_t) {};
     std::uint64_t turn_ = 0;
     bool may_start_ = true;  // something changed since start_some() last found nothing to do
     Deadline logs_due_;

@@ -8,7 +8,11 @@
 namespace clamscanner {
 
 Job::Job(const JobSurroundings& surroundings, AccountTask task)
-    : surroundings_(surroundings), task_(std::move(task)), moved_at_(Clock::now()) {}
+    : surroundings_(surroundings),
+      task_(std::move(task)),
+      // Of a task that has ended, only its log is copied.
+      begun_ms_(task_.task.begun_ms == 0 || task_.task.state == TaskState::Ended ? now_ms() : task_.task.begun_ms),
+      moved_at_(Clock::now()) {}
 
 Job::~Job() {
     for (auto* socket : {&runner_, &coordinator_, &authd_}) forget(*socket);

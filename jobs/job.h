@@ -42,6 +42,8 @@ class Job {
 
     [[nodiscard]] const Task& task() const noexcept { return task_.task; }
     [[nodiscard]] const AccountFacts& account() const noexcept { return task_.account; }
+    // When the task was begun, this start or an earlier one.
+    [[nodiscard]] std::int64_t begun_ms() const noexcept { return begun_ms_; }
     [[nodiscard]] End end() const noexcept { return end_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     [[nodiscard]] bool suspended() const noexcept { return suspended_; }
@@ -71,6 +73,7 @@ class Job {
 
     JobSurroundings surroundings_;
     AccountTask task_;
+    std::int64_t begun_ms_;
     PacketQueue to_runner_;
 
  private:

@@ -58,6 +58,7 @@ ALTER TABLE task ADD COLUMN risk INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN origin INTEGER NOT NULL DEFAULT 0; -- 1: "system" in the statistics
 ALTER TABLE task ADD COLUMN walked INTEGER NOT NULL DEFAULT 0; -- the totals are final
 ALTER TABLE task ADD COLUMN system_scan INTEGER;
+ALTER TABLE task ADD COLUMN begun_ms INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
 ALTER TABLE find ADD COLUMN found_ms INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE system_scan(
@@ -67,6 +68,12 @@ CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended
 CREATE TABLE system_scan_account(
     scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;
 CREATE TABLE host(uuid BLOB NOT NULL);
+UPDATE task SET walked = 1 WHERE state = 2;
+UPDATE find SET found_ms = (SELECT created_ms FROM task WHERE task.id = find.task);
+-- As risk_of() has it; of what was found in scans whose finds are gone, the worst is assumed.
+UPDATE task SET risk = coalesce((SELECT max(CASE WHEN CAST(virus AS TEXT) GLOB 'PUA.*' THEN 1
+    WHEN CAST(virus AS TEXT) GLOB 'Heuristics.*' THEN 2 ELSE 3 END) FROM find WHERE find.task = task.id AND verdict = 1), 3)
+    WHERE infected_files > 0;
 )";
 
 constexpr int schema_version = 2;
@@ -79,8 +86,8 @@ constexpr std::size_t most_known_tasks = 4096;
 #define TASK_COLUMNS                                                                                                   \
     "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "           \
     "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, " \
-    "why"
-constexpr int task_column_count = 20;
+    "why, begun_ms, system_scan IS NOT NULL"
+constexpr int task_column_count = 22;
 
 Task read_task(const Row& row) {
     Task task;
@@ -100,6 +107,8 @@ Task read_task(const Row& row) {
     task.embedded_signatures = row.number(column++) != 0;
     task.log_pending = row.number(column++) != 0;
     task.why = row.bytes(column++);
+    task.begun_ms = row.number(column++);
+    task.of_system_scan = row.number(column++) != 0;
     return task;
 }
 
@@ -231,7 +240,10 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
     if (database_.changed_rows() == 0) return std::nullopt;
     const TaskId id = database_.last_row();
     last_tasks_.erase({account, kind});
-    statement("UPDATE task SET pruned = 1 WHERE account = ? AND kind = ? AND id < ? AND pruned = 0")
+    // What the host's latest scan found stays, whatever its accounts do meanwhile.
+    statement(
+        "UPDATE task SET pruned = 1 WHERE account = ? AND kind = ? AND id < ? AND pruned = 0 AND "
+        "(system_scan IS NULL OR system_scan < (SELECT max(id) FROM system_scan))")
         .run(account, kind, id);
     return id;
 }
@@ -337,9 +349,9 @@ void Ledger::begin(TaskId id) {
     write(id);
     // `mark` is how far it had come: a start that gets no further came to nothing.
     statement(
-        "UPDATE task SET state = 1, why = x'', starts = starts + 1, mark = max(scanned_files, last_record) WHERE id = "
-        "?")
-        .run(id);
+        "UPDATE task SET state = 1, why = x'', starts = starts + 1, mark = max(scanned_files, last_record), "
+        "begun_ms = CASE begun_ms WHEN 0 THEN ? ELSE begun_ms END WHERE id = ?")
+        .run(now_ms(), id);
 }
 
 void Ledger::requeue(TaskId id, bool came_to_nothing, const std::string& why) {

@@ -105,29 +105,39 @@ ScanTask ScanHistory::read_scan(const Row& row) const {
     return task;
 }
 
-ScanHistory::Page ScanHistory::scans(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
+std::vector<ScanTask> ScanHistory::scans(Scope scope, const ScanFilter& filter, std::uint64_t offset,
+                                         std::uint64_t limit) {
     const auto number = filter.task_id.empty() ? -1 : number_of(filter.task_id, false);
     auto& page = ledger_.statement(scope.host ? "SELECT " SCAN_COLUMNS SCANS A_PAGE
                                               : "SELECT " SCAN_COLUMNS SCANS OF_ACCOUNT A_PAGE);
-    auto& total = ledger_.statement(scope.host ? "SELECT count(*)" SCANS : "SELECT count(*)" SCANS OF_ACCOUNT);
-    Page found;
+    std::vector<ScanTask> found;
     const auto take = [&](Row row) {
         auto task = read_scan(row);
-        if (filter.task_id.empty() || task.id == filter.task_id) found.tasks.push_back(std::move(task));
+        if (filter.task_id.empty() || task.id == filter.task_id) found.push_back(std::move(task));
         return true;
     };
-    const auto count = [&](Row row) {
-        found.total = row.number<std::uint64_t>(0);
+    page.each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number,
+              scope.host ? -1 : scope.account, limit, offset);
+    return found;
+}
+
+std::uint64_t ScanHistory::count_scans(Scope scope, const ScanFilter& filter) {
+    // Of one that is asked for by its id there is one, or none.
+    if (!filter.task_id.empty()) return scans(scope, filter, 0, 1).size();
+    std::uint64_t total = 0;
+    const auto take = [&](Row row) {
+        total = row.number<std::uint64_t>(0);
         return false;
     };
-    const AccountId account = scope.host ? -1 : scope.account;
-    page.each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number, account, limit,
-              offset);
+    constexpr std::int64_t any = -1;
     if (scope.host)
-        total.each(count, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number);
+        ledger_.statement("SELECT count(*)" SCANS)
+            .each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, any);
     else
-        total.each(count, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number, account);
-    return found;
+        ledger_.statement("SELECT count(*)" SCANS OF_ACCOUNT)
+            .each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, any,
+                  scope.account);
+    return total;
 }
 
 ScanTask ScanHistory::read_system_scan(const Row& row) {
@@ -169,8 +179,9 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
     return task;
 }
 
-ScanHistory::Page ScanHistory::system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
-    Page found;
+ScanHistory::SystemScanPage ScanHistory::system_scans(const ScanFilter& filter, std::uint64_t offset,
+                                                      std::uint64_t limit) {
+    SystemScanPage found;
     if (filter.system == 0) return found;
     // They are few: the administrator starts them.
     ledger_
@@ -191,36 +202,29 @@ ScanHistory::Page ScanHistory::system_scans(const ScanFilter& filter, std::uint6
 
 ScanStatistics ScanHistory::statistics(Scope scope) {
     const bool system = scope.host && host_was_scanned();
-    auto found = system ? system_scans({}, 0, 1) : scans(scope, {}, 0, 1);
+    auto found = system ? system_scans({}, 0, 1).tasks : scans(scope, {}, 0, 1);
     ScanStatistics statistics;
     statistics.host = host();
-    statistics.ever_scanned = !found.tasks.empty();
-    if (statistics.ever_scanned) statistics.latest = std::move(found.tasks.front());
+    statistics.ever_scanned = !found.empty();
+    if (statistics.ever_scanned) statistics.latest = std::move(found.front());
     return statistics;
 }
 
 ScanTasks ScanHistory::tasks(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
-    const bool system = scope.host && host_was_scanned();
-    auto found = system ? system_scans(filter, offset, limit) : scans(scope, filter, offset, limit);
-    return {host(), found.total, std::move(found.tasks)};
+    if (scope.host && host_was_scanned()) {
+        auto found = system_scans(filter, offset, limit);
+        return {host(), found.total, std::move(found.tasks)};
+    }
+    return {host(), count_scans(scope, filter), scans(scope, filter, offset, limit)};
 }
 
 ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t limit, std::size_t budget) {
-    ScanEvents events;
-    events.host = host();
     const auto latest = statistics(scope);
+    ScanEvents events;
+    events.host = latest.host;
     if (!latest.ever_scanned) return events;
+    events.total = latest.latest.infected_files;
     const bool system = scope.host && host_was_scanned();
-    const auto number = number_of(latest.latest.id, system);
-    auto& total = ledger_.statement(
-        system ? "SELECT count(*) FROM find JOIN task ON task.id = task WHERE system_scan = ? AND verdict = 1"
-               : "SELECT count(*) FROM find WHERE task = ? AND verdict = 1");
-    total.each(
-        [&](Row row) {
-            events.total = row.number<std::uint64_t>(0);
-            return false;
-        },
-        number);
     auto& page = ledger_.statement(
         system
             ? "SELECT find.id, path, virus, found_ms FROM find JOIN task ON task.id = task WHERE system_scan = ? AND "
@@ -236,7 +240,7 @@ ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t 
             events.events.push_back(std::move(event));
             return true;
         },
-        number, limit, offset);
+        number_of(latest.latest.id, system), limit, offset);
     return events;
 }
 
@@ -247,6 +251,13 @@ std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const st
     ledger_.write();
     ledger_.statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
     const SystemScanId scan = ledger_.database_.last_row();
+    // What was kept for the scan before this one, unless it is still its account's last.
+    ledger_
+        .statement(
+            "UPDATE task SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT max(newer.id) FROM task "
+            "AS "
+            "newer WHERE newer.account = task.account AND newer.kind = 0)")
+        .run(scan);
     auto& insert = ledger_.statement("INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)");
     for (const uid_t uid : accounts) insert.run(scan, uid);
     return scan;
@@ -273,28 +284,50 @@ std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after,
     return uids;
 }
 
+bool ScanHistory::is_waiting(SystemScanId scan, uid_t uid) {
+    return ledger_.statement("SELECT 1 FROM system_scan_account WHERE scan = ? AND uid = ? AND dealt_with = 0")
+               .each([](Row) { return false; }, scan, uid) > 0;
+}
+
+std::int64_t ScanHistory::begun_ms(SystemScanId scan) {
+    std::int64_t begun = 0;
+    ledger_.statement("SELECT created_ms FROM system_scan WHERE id = ?")
+        .each(
+            [&](Row row) {
+                begun = row.number(0);
+                return false;
+            },
+            scan);
+    return begun;
+}
+
+void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
+    ledger_.write();
+    ledger_.statement("UPDATE system_scan_account SET dealt_with = ? WHERE scan = ? AND uid = ?").run(how, scan, uid);
+}
+
 std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, AccountId account) {
     const auto id = ledger_.queue_scan(account, ScanType::Home, true);
     if (!id) return id;
     ledger_.statement("UPDATE task SET system_scan = ? WHERE id = ?").run(scan, *id);
-    leave_out(scan, uid);
+    settle_account(scan, uid, Settled::HasJob);
     return id;
 }
 
 void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
-    ledger_.write();
-    ledger_.statement("UPDATE system_scan_account SET dealt_with = 1 WHERE scan = ? AND uid = ?").run(scan, uid);
+    settle_account(scan, uid, Settled::LeftOut);
 }
 
-std::size_t ScanHistory::unfinished_jobs(SystemScanId scan) {
+std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms) {
     std::size_t jobs = 0;
-    ledger_.statement("SELECT count(*) FROM task WHERE system_scan = ? AND state < 2")
+    ledger_
+        .statement("SELECT count(*) FROM task WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR begun_ms >= ?)")
         .each(
             [&](Row row) {
                 jobs = row.number<std::size_t>(0);
                 return false;
             },
-            scan);
+            scan, begun_since_ms);
     return jobs;
 }
 
@@ -304,7 +337,9 @@ void ScanHistory::end_system_scan(SystemScanId scan) {
     ledger_
         .statement(
             "UPDATE system_scan SET ended_ms = ?1, "
-            "completed = NOT EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND outcome <> 1), "
+            "completed = EXISTS (SELECT 1 FROM task WHERE system_scan = ?2) AND "
+            "NOT EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND outcome <> 1) AND "
+            "NOT EXISTS (SELECT 1 FROM system_scan_account WHERE scan = ?2 AND dealt_with <> 1), "
             "infected_files = (SELECT coalesce(sum(infected_files), 0) FROM task WHERE system_scan = ?2), "
             "risk = (SELECT coalesce(max(risk), 0) FROM task WHERE system_scan = ?2) WHERE id = ?2")
         .run(now_ms(), scan);

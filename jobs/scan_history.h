@@ -36,21 +36,29 @@ class ScanHistory {
     [[nodiscard]] std::vector<uid_t> waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit);
     // The account's job, queued; empty while the account is busy.
     [[nodiscard]] std::optional<TaskId> queue_job(SystemScanId scan, uid_t uid, AccountId account);
-    // There is no such account any more.
+    // It gets no job: there is no such account any more, or no end to what it does itself. Then the host's scan is not
+    // complete.
     void leave_out(SystemScanId scan, uid_t uid);
-    [[nodiscard]] std::size_t unfinished_jobs(SystemScanId scan);
+    // Those that wait for their first start, and those begun since then.
+    [[nodiscard]] std::size_t unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms = 0);
+    [[nodiscard]] bool is_waiting(SystemScanId scan, uid_t uid);
+    [[nodiscard]] std::int64_t begun_ms(SystemScanId scan);
     void end_system_scan(SystemScanId scan);
 
  private:
-    struct Page {
+    struct SystemScanPage {
         std::vector<ScanTask> tasks;
         std::uint64_t total = 0;
     };
+    enum class Settled : std::uint8_t { HasJob = 1, LeftOut = 2 };
     [[nodiscard]] bool host_was_scanned();
     [[nodiscard]] ScanTask read_scan(const Row& row) const;
     [[nodiscard]] ScanTask read_system_scan(const Row& row);
-    [[nodiscard]] Page scans(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
-    [[nodiscard]] Page system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
+    [[nodiscard]] std::vector<ScanTask> scans(Scope scope, const ScanFilter& filter, std::uint64_t offset,
+                                              std::uint64_t limit);
+    [[nodiscard]] std::uint64_t count_scans(Scope scope, const ScanFilter& filter);
+    void settle_account(SystemScanId scan, uid_t uid, Settled how);
+    [[nodiscard]] SystemScanPage system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
     [[nodiscard]] Host host();
 
     Ledger& ledger_;

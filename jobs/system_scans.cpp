@@ -8,12 +8,20 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto tick_interval = 500ms;
+// A job that takes longer makes room for others beside it: its account may be doing that on purpose.
+constexpr std::int64_t slow_ms = 600'000;
+constexpr std::int64_t hour_ms = 3'600'000;
 
 }  // namespace
 
 SystemScans::SystemScans(const JobSurroundings& surroundings, ScanHistory& history, AccountBook& accounts,
                          Dispatcher& dispatcher)
     : surroundings_(surroundings), history_(history), accounts_(accounts), dispatcher_(dispatcher) {
+    // An account that keeps itself busy gets its job the moment its own is over.
+    dispatcher_.when_free([this](uid_t uid) {
+        const auto scan = history_.open_system_scan();
+        if (scan && history_.is_waiting(*scan, uid)) ask_for(*scan, uid);
+    });
     tick();
 }
 
@@ -33,29 +41,38 @@ void SystemScans::tick() {
 }
 
 void SystemScans::go_on(ScanHistory::SystemScanId scan) {
-    const auto unfinished = history_.unfinished_jobs(scan) + asked_.size();
+    const auto now = now_ms();
+    const auto most_hours = static_cast<std::int64_t>(surroundings_.config.jobs.max_job_hours);
+    const bool patience_is_over = now - history_.begun_ms(scan) > most_hours * hour_ms;
+    const auto under_way = history_.unfinished_jobs(scan, now - slow_ms) + asked_.size();
     const auto most = static_cast<std::size_t>(2 * surroundings_.config.jobs.max_running);
-    const auto room = most > unfinished ? most - unfinished : 0;
+    const auto room = most > under_way ? most - under_way : 0;
     const auto uids = history_.waiting_accounts(scan, last_, std::max<std::size_t>(room, 1));
     if (uids.empty()) {
         const bool nobody_waits = std::exchange(last_, 0) == 0;
-        if (nobody_waits && unfinished == 0) {
+        if (nobody_waits && asked_.empty() && history_.unfinished_jobs(scan) == 0) {
             history_.end_system_scan(scan);
             log_line(Severity::Info, "the scan of all accounts has ended");
         }
         return;
     }
-    if (room == 0) return;
+    if (patience_is_over)
+        for (const uid_t uid : uids) history_.leave_out(scan, uid);
+    if (room == 0 || patience_is_over) return;
     for (const uid_t uid : uids) {
         last_ = uid;
-        if (!asked_.insert(uid).second) continue;
-        accounts_.ask(uid, [this, scan, uid](const AccountBook::Entry& entry) { queue(scan, uid, entry); });
+        ask_for(scan, uid);
     }
+}
+
+void SystemScans::ask_for(ScanHistory::SystemScanId scan, uid_t uid) {
+    if (!asked_.insert(uid).second) return;
+    accounts_.ask(uid, [this, scan, uid](const AccountBook::Entry& entry) { queue(scan, uid, entry); });
 }
 
 void SystemScans::queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountBook::Entry& entry) {
     asked_.erase(uid);
-    if (entry.failed) return;  // it comes again
+    if (entry.failed || !history_.is_waiting(scan, uid)) return;  // it comes again, or has come
     if (!entry.facts) return history_.leave_out(scan, uid);
     auto& ledger = surroundings_.ledger;
     if (const auto id = history_.queue_job(scan, uid, ledger.account_of(*entry.facts)))

@@ -23,6 +23,7 @@ class SystemScans {
  private:
     void tick();
     void go_on(ScanHistory::SystemScanId scan);
+    void ask_for(ScanHistory::SystemScanId scan, uid_t uid);
     void queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountBook::Entry& entry);
 
     JobSurroundings surroundings_;

@@ -69,8 +69,8 @@ std::string everything_of(const Settings& c) {
     all << '\n' << max_agents << ' ' << idle_seconds << ' ' << request_seconds << ' ' << max_requests << '\n';
     const auto& j = c.jobs;
     all << j.user;
-    for (const auto number :
-         {j.max_running, j.stall_seconds, j.abandon_seconds, j.retry_seconds, j.max_connections_per_account})
+    for (const auto number : {j.max_running, j.stall_seconds, j.abandon_seconds, j.retry_seconds, j.max_job_hours,
+                              j.max_connections_per_account})
         all << ' ' << number;
     for (const auto& user : j.host_users) all << ' ' << user;
     const auto& [access_keys, nonces, max_nonces] = c.statistics;

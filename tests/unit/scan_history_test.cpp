@@ -15,6 +15,7 @@ struct Fixture {
     ScanHistory history{ledger, settings};
     const AccountId alice = ledger.account_of({2001, "alice", "/home/alice", 1, 1, 1});
     const AccountId bob = ledger.account_of({2002, "bob", "/home/bob", 1, 2, 1});
+    const AccountId carol = ledger.account_of({2003, "carol", "/home/carol", 1, 3, 1});
     static constexpr ScanHistory::Scope host{true, 0};
 
     static ScanHistory::Scope of(AccountId account) { return {false, account}; }
@@ -190,11 +191,14 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(history.waiting_accounts(scan, 0, 10).size() == 2U);
     complete(own_of_bob);
     const auto of_bob = history.queue_job(scan, 2002, bob).value();
-    history.leave_out(scan, 2003);
+    BOOST_TEST(history.is_waiting(scan, 2003));
+    static_cast<void>(history.queue_job(scan, 2003, carol));
+    BOOST_TEST(!history.is_waiting(scan, 2003));
     BOOST_TEST(history.waiting_accounts(scan, 0, 10).empty());
-    BOOST_TEST(history.unfinished_jobs(scan) == 2U);
+    BOOST_TEST(history.unfinished_jobs(scan) == 3U);
 
     ledger.begin(of_alice);
+    BOOST_TEST(history.unfinished_jobs(scan, now_ms() + 1000) == 2U);  // all but the one that is slow
     find_virus(of_alice, "/home/alice/x", "PUA.X");
     complete(of_alice);
     seen = latest(host);
@@ -208,6 +212,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
 
     ledger.begin(of_bob);
     complete(of_bob);
+    complete(ledger.active_task(carol)->id);
     BOOST_TEST(history.unfinished_jobs(scan) == 0U);
     history.end_system_scan(scan);
     seen = latest(host);
@@ -217,10 +222,20 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(seen.id == id);
     BOOST_TEST(!history.open_system_scan().has_value());
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.at(0).path == "/home/alice/x");
-    // A later scan of an account is not the host's latest any more.
-    begin(alice);
+    // A later scan of an account is not the host's latest, and takes nothing away from it.
+    complete(begin(alice));
+    complete(begin(alice));
+    while (ledger.prune()) {
+    }
     BOOST_TEST(latest(host).id == id);
     BOOST_TEST(history.tasks(host, {}, 0, 10).total == 1U);
+    BOOST_TEST(history.events(host, 0, 10, 1'000'000).total == 1U);
+    BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.size() == 1U);
+    // The next one of the host does.
+    static_cast<void>(history.begin_system_scan({2001}));
+    while (ledger.prune()) {
+    }
+    BOOST_TEST(ledger.finds_after(of_alice, 0, 10).empty());
 }
 
 BOOST_AUTO_TEST_CASE(one_job_that_ended_early_leaves_the_host_incomplete) {
@@ -228,6 +243,58 @@ BOOST_AUTO_TEST_CASE(one_job_that_ended_early_leaves_the_host_incomplete) {
     ledger.end(history.queue_job(scan, 2001, alice).value(), Outcome::EndedEarly, "no");
     history.end_system_scan(scan);
     BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_left_out_leaves_the_host_incomplete) {
+    const auto scan = history.begin_system_scan({2001, 2002}).value();
+    const auto of_alice = history.queue_job(scan, 2001, alice).value();
+    complete(of_alice);
+    history.leave_out(scan, 2002);
+    history.end_system_scan(scan);
+    BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
+    // And a scan of nobody has shown nothing.
+    const auto empty = history.begin_system_scan({2001}).value();
+    history.leave_out(empty, 2001);
+    history.end_system_scan(empty);
+    BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_taken_over) {
+    const auto file = directory.path + "/old.sqlite";
+    {
+        Database old(file);
+        old.execute(
+            "CREATE TABLE account(id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, "
+            "inode INTEGER, born_ns INTEGER, UNIQUE(uid, name, home, file_system, inode, born_ns));"
+            "CREATE TABLE task(id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, "
+            "state INTEGER NOT NULL, outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, "
+            "created_ms INTEGER NOT NULL, ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0, "
+            "starts INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0, "
+            "total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0, "
+            "scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0, "
+            "clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, "
+            "unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0, "
+            "embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, "
+            "why BLOB NOT NULL DEFAULT x'', pruned INTEGER NOT NULL DEFAULT 0);"
+            "CREATE TABLE find(id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, "
+            "verdict INTEGER NOT NULL, virus BLOB NOT NULL, reason INTEGER NOT NULL, device INTEGER, inode INTEGER, "
+            "size INTEGER, mtime_ns INTEGER, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0, "
+            "UNIQUE(task, path));"
+            "INSERT INTO account VALUES(1, 2001, CAST('alice' AS BLOB), CAST('/home/alice' AS BLOB), 1, 1, 1);"
+            "INSERT INTO task(account, kind, state, outcome, created_ms, ended_ms, infected_files) "
+            "VALUES(1, 0, 2, 1, 1000, 2000, 1);"
+            "INSERT INTO find(task, path, verdict, virus, reason, start) "
+            "VALUES(1, CAST('/home/alice/x' AS BLOB), 1, CAST('Heuristics.Y' AS BLOB), 0, 1);"
+            "PRAGMA user_version = 1");
+    }
+    Ledger taken_over(file);
+    ScanHistory its(taken_over, settings);
+    const auto account = taken_over.account_of({2001, "alice", "/home/alice", 1, 1, 1});
+    const auto scan = its.statistics({false, account}).latest;
+    BOOST_TEST((scan.risk == RiskLevel::Medium));
+    BOOST_TEST(scan.infected_files == 1U);
+    BOOST_TEST((scan.phase == ScanPhase::Completed));
+    BOOST_TEST(its.events({false, account}, 0, 10, 1'000'000).events.at(0).found_ms == 1000);
 }
 
 BOOST_AUTO_TEST_CASE(a_restart_goes_on_with_the_system_scan) {
