@@ -133,9 +133,9 @@ void confine_calls() {
     rule(filter, SCMP_ACT_ERRNO(ENOSYS), "clone3", {});
     // Nothing that was written becomes code.
     for (const char* call : {"mmap", "mprotect"})
-        rule(filter, SCMP_ACT_ALLOW, call, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+        rule(filter, SCMP_ACT_ALLOW, call, {scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}});
     for (const int command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL})
-        rule(filter, SCMP_ACT_ALLOW, "fcntl", {SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command))});
+        rule(filter, SCMP_ACT_ALLOW, "fcntl", {scmp_arg_cmp{1, SCMP_CMP_EQ, static_cast<scmp_datum_t>(command), 0}});
     if (const int error = ::seccomp_load(filter.get()); error != 0) throw_errno("close the room", -error);
 }
 

@@ -20,7 +20,9 @@ SystemScans::SystemScans(const JobSurroundings& surroundings, ScanHistory& histo
     // An account that keeps itself busy gets its job the moment its own is over.
     dispatcher_.when_free([this](uid_t uid) {
         const auto scan = history_.open_system_scan();
-        if (scan && history_.is_waiting(*scan, uid)) ask_for(*scan, uid);
+        if (!scan) return;
+        if (history_.is_waiting(*scan, uid)) ask_for(*scan, uid);
+        go_on(*scan);
     });
     tick();
 }
