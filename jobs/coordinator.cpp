@@ -61,9 +61,10 @@ Coordinator::Worker::~Worker() {
     if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
 }
 
-Coordinator::Coordinator(const Settings& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner)
+Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, UniqueFd jobd, UniqueFd runner)
     : config_(config),
       engine_(engine),
+      jobs_(jobs),
       jobd_(std::move(jobd)),
       runner_(std::move(runner)),
       plain_test_(sealed_file(test_virus())),
@@ -120,7 +121,10 @@ void Coordinator::start_worker(std::size_t slot) {
     checked(::mkdir(worker->directory.c_str(), 0700), "make a worker's temporary directory");
     auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
     const pid_t pid = checked(::fork(), "fork a worker");
-    if (pid == 0) work(engine_, std::move(theirs), worker->directory, room_limits(config_));
+    if (pid == 0) {
+        jobs_.leave();
+        work(engine_, std::move(theirs), worker->directory, room_limits(config_));
+    }
     worker->process = ChildProcess(pid);
     worker->socket = std::move(ours);
     worker->confirmed_at = Clock::now();
@@ -178,11 +182,15 @@ bool Coordinator::wants_test(const Worker& worker, bool nothing_to_scan) const {
 }
 
 void Coordinator::give_work() {
+    // The machine is for all jobs: beside others, the last of ours wait.
+    auto share = jobs_.share_of(workers_.size());
     for (auto& worker : workers_) {
+        const bool may_scan = share > 0;
+        if (may_scan) --share;
         if (worker->scanning || worker->testing != Test::None) continue;
         if (wants_test(*worker, waiting_.empty())) {
             test(*worker, Test::Plain);
-        } else if (!waiting_.empty()) {
+        } else if (may_scan && !waiting_.empty()) {
             FilePtr next = std::move(waiting_.front());
             waiting_.pop_front();
             give(*worker, std::move(next));

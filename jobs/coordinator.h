@@ -16,13 +16,15 @@
 #include "auth/child_process.h"
 #include "auth/socket.h"
 #include "jobs/clam_engine.h"
+#include "jobs/job_count.h"
 #include "jobs/settings.h"
 
 namespace clamscanner {
 
 class Coordinator {
  public:
-    Coordinator(const Settings& config, ClamEngine& engine, UniqueFd jobd, UniqueFd runner);
+    // `jobs`: of the engine, which must outlive this.
+    Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, UniqueFd jobd, UniqueFd runner);
     ~Coordinator();
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
@@ -88,6 +90,7 @@ class Coordinator {
 
     const Settings& config_;
     ClamEngine& engine_;
+    JobCount& jobs_;
     UniqueFd jobd_;
     UniqueFd runner_;
     UniqueFd plain_test_;

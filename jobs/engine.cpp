@@ -100,6 +100,7 @@ class Engine {
     void pass_on(const UniqueFd& connection, const UniqueFd& runner) {
         if (!host_) start_host();
         ++host_->jobs;
+        count_jobs();
         loop_.cancel(std::exchange(host_->idle_timer, 0));
         if (send_message(host_->socket.get(), NewJob{}, {connection.get(), runner.get()}) != Sent::Yes)
             log_line(Severity::Error, "a job could not be passed on; jobd will try again");
@@ -113,7 +114,7 @@ class Engine {
             const int kept = 3;
             if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
                 die("close what the signature host must not have");
-            hold_signatures(config_, UniqueFd(kept));
+            hold_signatures(config_, jobs_, UniqueFd(kept));
         }
         host_ = std::make_unique<Host>();
         host_->process = ChildProcess(pid);
@@ -136,6 +137,7 @@ class Engine {
             if (packet.descriptors.size() != 2) throw Malformed("a job came back without its descriptors");
             log_line(Severity::Info, "the signatures changed: loading them anew");
             --host.jobs;
+            count_jobs();
             if (host_.get() == &host) retire();
             pass_on(packet.descriptors[0], packet.descriptors[1]);
         }
@@ -143,6 +145,7 @@ class Engine {
 
     void end_job(Host& host) {
         if (host.jobs > 0) --host.jobs;
+        count_jobs();
         if (host.jobs > 0 || config_.engine.idle_minutes == 0 || host_.get() != &host) return;
         host.idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
             log_line(Severity::Info, "no scan for a while: the signatures are let go");
@@ -157,6 +160,12 @@ class Engine {
         retired_.push_back(std::move(host_));
     }
 
+    void count_jobs() {
+        auto jobs = host_ ? host_->jobs : 0;
+        for (const auto& retired : retired_) jobs += retired->jobs;
+        jobs_.set(jobs);
+    }
+
     void remove(Host& host) {
         loop_.forget(host.socket.get());
         loop_.cancel(std::exchange(host.idle_timer, 0));
@@ -165,10 +174,12 @@ class Engine {
         } else {
             std::erase_if(retired_, [&](const auto& retired) { return retired.get() == &host; });
         }
+        count_jobs();
     }
 
     const Settings& config_;
     const uid_t jobd_;
+    JobCount jobs_;
     EventLoop loop_;
     UniqueFd listener_;
     std::map<int, Unasked> unasked_;

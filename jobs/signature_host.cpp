@@ -22,7 +22,8 @@ namespace {
 
 class SignatureHost {
  public:
-    SignatureHost(const Settings& config, UniqueFd engine) : config_(config), socket_(std::move(engine)) {}
+    SignatureHost(const Settings& config, JobCount& jobs, UniqueFd engine)
+        : config_(config), jobs_(jobs), socket_(std::move(engine)) {}
 
     void run() {
         try {
@@ -84,7 +85,7 @@ class SignatureHost {
             ::close(socket_.get());
             const int told = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
             try {
-                Coordinator(config_, *signatures_, std::move(jobd), std::move(runner)).run();
+                Coordinator(config_, *signatures_, jobs_, std::move(jobd), std::move(runner)).run();
             } catch (const SignatureError& error) {
                 log_line(Severity::Error, error.what());
                 static_cast<void>(send_message(told, ScannerFailed{error.what()}));
@@ -112,6 +113,7 @@ class SignatureHost {
     }
 
     const Settings& config_;
+    JobCount& jobs_;
     UniqueFd socket_;
     EventLoop loop_;
     std::optional<ClamEngine> signatures_;
@@ -122,11 +124,12 @@ class SignatureHost {
 
 }  // namespace
 
-void hold_signatures(const Settings& config, UniqueFd engine) noexcept {
+void hold_signatures(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept {
     try {
         reset_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");
-        SignatureHost(config, std::move(engine)).run();
+        jobs.only_read();
+        SignatureHost(config, jobs, std::move(engine)).run();
         ::_exit(0);
     } catch (const std::exception& fault) {
         die(std::string("signature host: ") + fault.what());

@@ -3,12 +3,13 @@
 #pragma once
 
 #include "auth/unique_fd.h"
+#include "jobs/job_count.h"
 #include "jobs/settings.h"
 
 namespace clamscanner {
 
 // In a fresh child of the engine. `engine` brings NewJob with two descriptors (jobd's connection, the runner's socket);
 // JobEnded goes back, and NewJob itself where the signatures changed meanwhile.
-[[noreturn]] void hold_signatures(const Settings& config, UniqueFd engine) noexcept;
+[[noreturn]] void hold_signatures(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept;
 
 }  // namespace clamscanner

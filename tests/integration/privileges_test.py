@@ -38,6 +38,9 @@ worked("pidfd_getfd", libc.syscall(438, pidfd, 0, 0))
 """
 
 
+_STOP = "import os, signal, sys; os.kill(int(sys.argv[1]), signal.SIGSTOP)"
+
+
 def attempts_that_work(account, pid):
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
         address = maps.readline().split("-")[0]
@@ -162,6 +165,38 @@ class Privileges(ServiceCase):
                 with self.subTest(process.program, target=target):
                     ours = target.startswith((self.account.home, "socket:", "anon_inode:", "pipe:", "/dev/null", "/memfd:"))
                     self.assertTrue(ours or target.endswith("programs.log") or target.endswith("(deleted)"))
+
+    def as_account(self, *command):
+        return subprocess.run(["setpriv", f"--reuid={self.account.uid}", f"--regid={self.account.gid}",
+                               "--clear-groups", *command], capture_output=True, text=True, check=False, cwd="/")
+
+    def test_a_user_cannot_limit_or_signal_who_judges_their_files(self):
+        limit = ("prlimit", "--nofile=16", "--pid")
+        own = subprocess.Popen(["setpriv", f"--reuid={self.account.uid}", f"--regid={self.account.gid}",
+                                "--clear-groups", "sleep", "600"])
+        self.addCleanup(own.wait)
+        self.addCleanup(own.kill)
+        wait_until(lambda: status_of(own.pid)["Name"] == "sleep", 10, "a process of the account's own")
+        self.assertEqual(self.as_account(*limit, str(own.pid)).returncode, 0)
+        self.assertEqual(self.as_account(PYTHON, "-c", _STOP, str(own.pid)).returncode, 0)
+        for process in self.engine_processes():
+            with self.subTest(depth=process.depth):
+                self.assertNotEqual(self.as_account(*limit, str(process.pid)).returncode, 0)
+                self.assertNotEqual(self.as_account(PYTHON, "-c", _STOP, str(process.pid)).returncode, 0)
+
+    def test_a_user_cannot_fill_the_room_of_who_judges_their_files(self):
+        rooms = [os.path.join(directory, name) for directory, names, _ in os.walk(self.service.path("run/engine/tmp"))
+                 for name in names]
+        self.assertTrue(rooms, "there is a job, so there are rooms")
+        for room in (self.service.path("run/engine/tmp"), *rooms):
+            self.assertNotEqual(self.as_account("touch", os.path.join(room, "x")).returncode, 0, room)
+            self.assertNotEqual(self.as_account("ls", room).returncode, 0, room)
+
+    def test_workers_are_in_their_locked_rooms(self):
+        workers = [process for process in self.engine_processes() if process.depth == 3]
+        self.assertTrue(workers)
+        for process in workers:
+            self.assertEqual(status_of(process.pid)["Seccomp"], "2", "a filter")
 
     def test_the_programs_cannot_be_read(self):
         for name in os.listdir(self.service.program_directory):

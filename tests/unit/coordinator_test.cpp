@@ -3,6 +3,7 @@
 #include "jobs/coordinator.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +37,8 @@ struct StartedCoordinator {
                 ClamEngine engine(config);
                 const UniqueFd told(::dup(coordinators_jobd.get()));
                 try {
-                    Coordinator(config, engine, std::move(coordinators_jobd), std::move(coordinators_runner)).run();
+                    Coordinator(config, engine, jobs, std::move(coordinators_jobd), std::move(coordinators_runner))
+                        .run();
                 } catch (const SignatureError& error) {
                     static_cast<void>(send_message(told.get(), ScannerFailed{error.what()}));
                 }
@@ -95,6 +97,7 @@ struct StartedCoordinator {
 
     TemporaryDirectory place;
     Settings config;
+    JobCount jobs;
     ChildProcess process;
     UniqueFd jobd;
     UniqueFd runner;
@@ -194,6 +197,36 @@ BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
     // Either the scanner says that it does not work, or the files are told as unscanned; clean is none.
     BOOST_TEST(!infected.contains("/home/clean"));
     BOOST_TEST((!all.has_value() || all->clean_files == 0U));
+}
+
+BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_its_share_of_the_workers) {
+    jobs.set(2);
+    start();
+    wait_until_ready();
+    // Its one worker is held; the other may do nothing as long as there is another job.
+    const auto both = workers();
+    BOOST_REQUIRE(both.size() == 2U);
+    ::kill(both[0], SIGSTOP);
+    hand_over("first", test_virus(), true);
+    hand_over("second", test_virus(), true);
+    pollfd heard{jobd.get(), POLLIN, 0};
+    Packet packet;
+    while (::poll(&heard, 1, 1500) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    BOOST_TEST(!judged.has_value());
+    jobs.set(1);
+    while (!judged && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    BOOST_REQUIRE(judged.has_value());
+    BOOST_TEST((judged->verdict == Verdict::Infected));
+    ::kill(both[0], SIGCONT);
+}
+
+BOOST_AUTO_TEST_CASE(a_share_is_one_worker_at_least) {
+    BOOST_TEST(jobs.share_of(4) == 4U);
+    jobs.set(2);
+    BOOST_TEST(jobs.share_of(4) == 2U);
+    BOOST_TEST(jobs.share_of(3) == 1U);
+    jobs.set(100);
+    BOOST_TEST(jobs.share_of(4) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_judgement_tells_which_bytes_were_judged) {
