@@ -12,7 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 
 from client import wait_until  # noqa: E402
-from nginx_front import SNIPPET  # noqa: E402
+from nginx_front import NginxFront  # noqa: E402
 from service import Service  # noqa: E402
 
 import long_disinfection  # noqa: E402
@@ -26,7 +26,7 @@ LONG, SHORT = 1_000_000, 1_000
 
 def trivial_site(service):
     """The shipped snippet once more, for the trivial responder: it is passed the very same parameters."""
-    with open(SNIPPET, encoding="utf-8") as file:
+    with open(NginxFront.snippet, encoding="utf-8") as file:
         snippet = file.read()
     snippet = re.sub(r"location ~ \S+ {", "location = /trivial {", snippet)
     snippet = re.sub(r"fastcgi_pass unix:[^;]+;", f"fastcgi_pass unix:{service.path('run/fcgi/trivial.sock')};", snippet)
