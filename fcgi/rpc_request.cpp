@@ -98,11 +98,9 @@ RpcFormat RpcRequest::format_of(const RpcMessage& message) {
     std::string wanted;
     bool of_version_1 = false;
     const auto all = message.query + "&" + message.body;
-    for (std::string_view rest = all; !rest.empty();) {
-        const auto pair = rest.substr(0, rest.find('&'));
-        rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-        if (pair.starts_with("Format=")) wanted = lower_case(pair.substr(7));
-        of_version_1 = of_version_1 || pair.starts_with("SignatureVersion=");
+    for (std::string_view rest = all; const auto pair = take_pair(rest);) {
+        if (pair->name == "Format") wanted = lower_case(pair->value);
+        of_version_1 = of_version_1 || pair->name == "SignatureVersion";
     }
     return wanted == "xml" || (wanted.empty() && of_version_1) ? RpcFormat::Xml : RpcFormat::Json;
 }
@@ -128,14 +126,9 @@ RpcRequest::RpcRequest(const RpcMessage& message) : format_(format_of(message)) 
 }
 
 void RpcRequest::read(std::string_view encoded, Parameters& parameters) {
-    while (!encoded.empty()) {
-        const auto end = std::min(encoded.find('&'), encoded.size());
-        const auto pair = encoded.substr(0, end);
-        encoded.remove_prefix(std::min(end + 1, encoded.size()));
-        if (pair.empty()) continue;
-        const auto equals = std::min(pair.find('='), pair.size());
-        auto name = percent_decoded(pair.substr(0, equals), Plus::IsSpace);
-        auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), Plus::IsSpace);
+    while (const auto pair = take_pair(encoded)) {
+        auto name = percent_decoded(pair->name, Plus::IsSpace);
+        auto value = percent_decoded(pair->value, Plus::IsSpace);
         if (!name || !value)
             throw RpcRefusal(400, "InvalidParameter", "A parameter is not percent-encoded as it should be.",
                              "A percent sign needs two hex digits after it.");

@@ -65,15 +65,10 @@ const std::string& Arguments::text(std::string_view name, std::string_view accep
 }
 
 void read_form(std::string_view encoded, Arguments& arguments) {
-    while (!encoded.empty()) {
-        const auto end = std::min(encoded.find('&'), encoded.size());
-        const auto pair = encoded.substr(0, end);
-        encoded.remove_prefix(std::min(end + 1, encoded.size()));
-        if (pair.empty()) continue;
-        const auto equals = std::min(pair.find('='), pair.size());
-        auto name = percent_decoded(pair.substr(0, equals), Plus::IsSpace);
-        if (!name) refuse_encoding("The argument name " + quoted(pair.substr(0, equals)));
-        auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), Plus::IsSpace);
+    while (const auto pair = take_pair(encoded)) {
+        auto name = percent_decoded(pair->name, Plus::IsSpace);
+        if (!name) refuse_encoding("The argument name " + quoted(pair->name));
+        auto value = percent_decoded(pair->value, Plus::IsSpace);
         if (!value) refuse_encoding("The value of the argument " + quoted(*name));
         arguments.add(*std::move(name), {ArgumentForm::Text, *std::move(value)});
     }

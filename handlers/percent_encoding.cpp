@@ -1,5 +1,7 @@
 #include "handlers/percent_encoding.h"
 
+#include <algorithm>
+
 namespace clamscanner {
 namespace {
 
@@ -30,6 +32,17 @@ std::optional<std::string> percent_decoded(std::string_view text, Plus plus) {
         }
     }
     return decoded;
+}
+
+std::optional<EncodedPair> take_pair(std::string_view& encoded) {
+    while (!encoded.empty()) {
+        const auto pair = encoded.substr(0, encoded.find('&'));
+        encoded.remove_prefix(std::min(pair.size() + 1, encoded.size()));
+        if (pair.empty()) continue;
+        const auto equals = std::min(pair.find('='), pair.size());
+        return EncodedPair{pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))};
+    }
+    return std::nullopt;
 }
 
 std::string percent_encoded(std::string_view text) {
