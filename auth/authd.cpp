@@ -40,12 +40,6 @@ struct Door {
     Asker asker;
 };
 
-Account account_for(const char* key, const std::string& name) {
-    Account account;
-    if (!find_account(name, account)) throw ConfigError(std::string(key) + ": there is no user " + printable(name));
-    return account;
-}
-
 // A uid that runs anybody's code beside a responder could guess passwords and name any client's address.
 void refuse_shared_web_user(const Config& config, const std::string& name) {
     static constexpr std::array shared = {"www-data", "apache", "nginx", "http", "nobody"};
@@ -57,7 +51,7 @@ Door responders_door(const Config& config) {
     Door door{config.login_socket(), 0660, 0, 0, {}, Asker::Responder};
     for (const auto& name : config.responder.users) {
         refuse_shared_web_user(config, name);
-        const auto account = account_for("responder.users", name);
+        const auto account = configured_user("responder.users", name);
         if (door.welcome.empty()) door.group = account.gid;
         door.welcome.insert(account.uid);
     }
@@ -67,12 +61,12 @@ Door responders_door(const Config& config) {
 // The whole host's statistics are not for an account that may be hacked.
 void refuse_hosting_accounts(const Config& config) {
     for (const auto& name : config.jobs.host_users)
-        if (account_for("jobs.host_users", name).uid >= config.login.uid_floor)
+        if (configured_user("jobs.host_users", name).uid >= config.login.uid_floor)
             throw ConfigError("jobs.host_users: " + name + " is a hosting account: its uid is not below the floor");
 }
 
 Door jobs_door(const Config& config) {
-    const auto account = account_for("jobs.user", config.jobs.user);
+    const auto account = configured_user("jobs.user", config.jobs.user);
     return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, Asker::Jobd};
 }
 

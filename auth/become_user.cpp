@@ -59,6 +59,12 @@ bool find_account(uid_t uid, Account& account) {
     return find([&](auto... rest) { return ::getpwuid_r(uid, rest...); }, account);
 }
 
+Account configured_user(const char* key, const std::string& name) {
+    Account account;
+    if (!find_account(name, account)) throw ConfigError(std::string(key) + ": there is no user " + printable(name));
+    return account;
+}
+
 bool is_host_user(const Account& account, const Config& config) noexcept {
     const auto& users = config.jobs.host_users;
     return std::find(users.begin(), users.end(), account.name) != users.end();

@@ -23,6 +23,9 @@ struct Account {
 [[nodiscard]] bool find_account(const std::string& name, Account& account);
 [[nodiscard]] bool find_account(uid_t uid, Account& account);
 
+// A user that the configuration names under `key`. Throws ConfigError when there is none.
+[[nodiscard]] Account configured_user(const char* key, const std::string& name);
+
 // Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
 [[nodiscard]] bool is_host_user(const Account& account, const Config& config) noexcept;
 

@@ -21,8 +21,7 @@ int main(int argc, char** argv) {
         if (::getuid() != 0 || ::geteuid() != 0) throw ConfigError("only root can use it");
         const auto absolute = std::filesystem::canonical(config_file).string();
         const auto config = read_config(absolute);
-        Account jobd;
-        if (!find_account(config.jobs.user, jobd)) throw ConfigError("jobs.user: there is no user " + config.jobs.user);
+        const auto jobd = configured_user("jobs.user", config.jobs.user);
         words.insert(words.begin(), absolute);
         become_for_good(jobd);
         exec_clean(jobd, config.program("clamscanner-scan-command"), words, 3, false);

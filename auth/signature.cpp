@@ -6,8 +6,6 @@
 #include <openssl/sha.h>
 #include <time.h>
 
-#include <algorithm>
-
 #include "auth/checked.h"
 #include "auth/random.h"
 
@@ -64,7 +62,7 @@ SignedFields signed_fields(SignatureForm form, std::string_view text) {
         return {header("x-acs-date"), header("x-acs-signature-nonce"), header("x-acs-action"), header("x-acs-version")};
     }
     // Decoded once it is name=value&…; a value's own & and = are still encoded then.
-    const auto pairs = "&" + percent_decoded(text.substr(std::min(text.rfind('&'), text.size() - 1) + 1));
+    const auto pairs = "&" + percent_decoded(text.substr(text.rfind('&') + 1));
     const auto value = [&](std::string_view name) {
         return percent_decoded(between(pairs, "&" + std::string(name) + "=", "&"));
     };

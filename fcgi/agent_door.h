@@ -1,5 +1,5 @@
 // The way from a request to the reply of its account's agent: authd is asked with whatever proves who the client is,
-// and the agent finds the request waiting. Each gate has one.
+// and the agent finds the request waiting. Those of a thread share one.
 #pragma once
 
 #include <optional>

@@ -44,16 +44,11 @@ std::string header_of_request(const WebRequest& web, const std::string& name) {
     return std::string(web.parameter(variable.c_str()));
 }
 
-void check_action(const RpcRequest& request) {
-    if (find_action(request.action()) == nullptr) throw RpcRefusal(RpcError::ActionNotFound);
-    if (request.version() != rpc_version) throw RpcRefusal(RpcError::InvalidVersion);
-}
-
 RpcRefusal refusal_of(const LoginAnswer& answer, const RpcRequest& request) {
     const auto* const row = std::ranges::find(verdict_rows, answer.verdict, &VerdictRow::verdict);
     if (row == std::end(verdict_rows)) return server_error("authd could not start the agent");
     // Whether the account may is asked last of all.
-    if (answer.verdict == LoginVerdict::Forbidden) check_action(request);
+    if (answer.verdict == LoginVerdict::Forbidden) static_cast<void>(action_of(request.action(), request.version()));
     return RpcRefusal(row->error);
 }
 

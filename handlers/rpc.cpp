@@ -131,6 +131,13 @@ RpcRefusal::RpcRefusal(RpcError error, std::string_view more)
     : RpcRefusal(row_of(error).status, row_of(error).code, row_of(error).message + std::string(more),
                  row_of(error).advice) {}
 
+const RpcAction& action_of(std::string_view name, std::string_view version) {
+    const auto* action = find_action(name);
+    if (action == nullptr) throw RpcRefusal(RpcError::ActionNotFound);
+    if (version != rpc_version) throw RpcRefusal(RpcError::InvalidVersion);
+    return *action;
+}
+
 RpcRefusal missing_parameter(const std::string& name) {
     return {400, "Missing" + name, name + " is mandatory for this action.", "Send the parameter " + name + "."};
 }

@@ -69,6 +69,9 @@ class RpcRefusal : public std::runtime_error {
     std::string advice_;
 };
 
+// Throws RpcRefusal when there is no such action, or not in this version.
+[[nodiscard]] const RpcAction& action_of(std::string_view name, std::string_view version);
+
 // "Parameter is mandatory for this action."
 [[nodiscard]] RpcRefusal missing_parameter(const std::string& name);
 // Which parameter, what is wrong with it, and what is accepted.

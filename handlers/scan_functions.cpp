@@ -8,6 +8,7 @@
 #include "handlers/json_writer.h"
 #include "handlers/refusal.h"
 #include "handlers/row_shaping.h"
+#include "jobs/paths.h"
 #include "jobs/settings.h"
 
 namespace clamscanner {
@@ -30,10 +31,6 @@ constexpr const char* directory_problems[] = {
     "is not a directory",
     "may not be entered by its owner",
 };
-
-std::string path_of(const std::string& home, const std::string& directory) {
-    return directory.empty() ? home : home + "/" + directory;
-}
 
 std::uint64_t mebibytes(std::uint64_t bytes) {
     constexpr std::uint64_t mebibyte = 1024 * 1024;
@@ -70,7 +67,7 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
     const auto state = look_at_directory(caller.home, scan.directory);
     if (state != DirectoryState::Present)
-        throw Refusal(200, "The directory " + path_of(caller.home, scan.directory) + ", which is what \"" + name +
+        throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
     caller.jobs.start_scan(static_cast<ScanType>(index), false);
     return {};

@@ -15,6 +15,7 @@
 #include "handlers/rpc.h"
 #include "handlers/rpc_body.h"
 #include "jobs/all_accounts.h"
+#include "jobs/paths.h"
 
 namespace clamscanner {
 namespace {
@@ -144,11 +145,6 @@ void latest_statistic(const Call& call) {
     call.add("Data", data.take());
 }
 
-std::string directory_of(const std::string& home, const ScanDirectory& scan) {
-    if (scan.directory.empty()) return home;
-    return (home.ends_with('/') ? home : home + "/") + scan.directory;
-}
-
 std::string without_slashes_at_the_end(std::string path) {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     return path;
@@ -159,7 +155,7 @@ ScanType type_at(const Caller& caller, const std::string& path) {
     for (std::size_t i = 0; i < scan_type_count; ++i) {
         const auto& scan = caller.config.scan.at(i);
         if (!scan.allowed) continue;
-        const auto directory = without_slashes_at_the_end(directory_of(caller.home, scan));
+        const auto directory = without_slashes_at_the_end(path_in(caller.home, scan.directory));
         if (without_slashes_at_the_end(path) == directory) return static_cast<ScanType>(i);
         accepted += (accepted.empty() ? "" : ", ") + directory;
     }
@@ -171,9 +167,12 @@ ScanType type_for(const Caller& caller, const std::vector<std::string>& paths) {
     if (paths.empty()) throw missing_parameter("ScanPath");
     std::vector<ScanType> types;
     for (const auto& path : paths) types.push_back(type_at(caller, path));
+    const auto directory_of = [&](ScanType type) {
+        return path_in(caller.home, caller.config.scan.at(static_cast<std::size_t>(type)).directory);
+    };
     const auto holds = [&](ScanType outer, ScanType inner) {
-        const auto out = directory_of(caller.home, caller.config.scan.at(static_cast<std::size_t>(outer)));
-        const auto in = directory_of(caller.home, caller.config.scan.at(static_cast<std::size_t>(inner)));
+        const auto out = directory_of(outer);
+        const auto in = directory_of(inner);
         return in == out || in.starts_with(out.ends_with('/') ? out : out + "/");
     };
     const auto outermost = std::ranges::find_if(types, [&](ScanType outer) {
@@ -346,16 +345,13 @@ std::string answer_of(const Caller& caller, const Serve& serve, RpcFormat format
     // The responder may have been taken over: what was signed as one action is never carried out as another.
     const bool is_signed = !serve.action.empty();
     if (is_signed && name != serve.action) throw RpcRefusal(RpcError::ActionNotFound);
-    const auto* action = find_action(name);
-    if (action == nullptr) throw RpcRefusal(RpcError::ActionNotFound);
-    if ((is_signed ? serve.version : text_of(parameters, "Version")) != rpc_version)
-        throw RpcRefusal(RpcError::InvalidVersion);
+    const auto& action = action_of(name, is_signed ? serve.version : text_of(parameters, "Version"));
     rapidjson::Document document(rapidjson::kObjectType);
     const auto id = request_id();
     document.AddMember(
         "RequestId", rapidjson::Value(id.data(), static_cast<rapidjson::SizeType>(id.size()), document.GetAllocator()),
         document.GetAllocator());
-    routes[action - rpc_actions].answer({caller, parameters, document});
+    routes[&action - rpc_actions].answer({caller, parameters, document});
     return rpc_body(format, name + "Response", document);
 }
 

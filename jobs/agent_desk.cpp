@@ -6,6 +6,7 @@
 
 #include "auth/checked.h"
 #include "auth/log.h"
+#include "jobs/paths.h"
 #include "jobs/signature_directory.h"
 
 namespace clamscanner {
@@ -35,7 +36,7 @@ std::string files(std::uint64_t count) {
 }
 
 std::string log_path(const AccountFacts& facts) {
-    return (facts.home.ends_with('/') ? facts.home : facts.home + "/") + ".clamavconnector.disinfection.log";
+    return path_in(facts.home, ".clamavconnector.disinfection.log");
 }
 
 constexpr const char* busy_text =

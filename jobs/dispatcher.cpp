@@ -16,7 +16,6 @@ constexpr std::uint32_t most_attempts = 3;
 constexpr auto delay_after_failure = 2s;
 constexpr auto delay_after_postponement = 1s;
 constexpr std::size_t log_copies_at_once = 2;
-constexpr std::int64_t hour_ms = 3'600'000;
 
 // Whose turn it is when this task starts. No account has the number of the system scans.
 AccountId customer_of(const Task& task) {
@@ -49,11 +48,6 @@ bool Dispatcher::is_busy(AccountId account) const {
            std::any_of(log_copies_.begin(), log_copies_.end(), of_account);
 }
 
-bool Dispatcher::is_overdue(std::int64_t begun_ms) const {
-    const auto most = static_cast<std::int64_t>(surroundings_.config.jobs.max_job_hours);
-    return begun_ms != 0 && now_ms() - begun_ms > most * hour_ms;
-}
-
 std::size_t Dispatcher::active() const {
     const auto patience = std::chrono::seconds(surroundings_.config.jobs.stall_seconds);
     return static_cast<std::size_t>(std::count_if(
@@ -67,7 +61,7 @@ void Dispatcher::dispatch() {
             Job& job = *entry->second;
             if (job.end() == Job::End::Not && job.kept_waiting() > patience)
                 job.fail("the process that works in the home stood still");
-            if (job.end() == Job::End::Not && is_overdue(job.begun_ms()))
+            if (job.end() == Job::End::Not && is_overdue(surroundings_.config, job.begun_ms()))
                 job.fail("it took longer than the administrator allows");
             if (job.end() == Job::End::Not) {
                 ++entry;
@@ -168,7 +162,8 @@ void Dispatcher::settle(Job& job) {
     ledger.set_why(task.id, job.why());
     task = ledger.task(task.id);
     // Nobody waits for the owner's return but the owner's own tasks.
-    const bool is_given_up = is_overdue(task.begun_ms) || (job.suspended() && task.of_system_scan);
+    const bool is_given_up =
+        is_overdue(surroundings_.config, job.begun_ms()) || (job.suspended() && task.of_system_scan);
     if (task.attempts >= most_attempts || is_given_up) {
         end_failed(job);
         return;

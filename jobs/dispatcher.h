@@ -46,7 +46,6 @@ class Dispatcher {
     void copy_pending_logs();
     [[nodiscard]] std::map<TaskId, Waiting>::iterator next_in_turn();
     [[nodiscard]] bool is_busy(AccountId account) const;
-    [[nodiscard]] bool is_overdue(std::int64_t begun_ms) const;
     [[nodiscard]] std::size_t active() const;
 
     JobSurroundings surroundings_;

@@ -194,9 +194,7 @@ int run_engine(int argc, char** argv) {
     occupy_standard_descriptors();
     raise_descriptor_limit();
     use_idle_priority();
-    Account jobd;
-    if (!find_account(config.jobs.user, jobd)) throw ConfigError("jobs.user: there is no user " + config.jobs.user);
-    Engine(config, jobd.uid).run();
+    Engine(config, configured_user("jobs.user", config.jobs.user).uid).run();
     return 0;
 }
 

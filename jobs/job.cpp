@@ -7,6 +7,11 @@
 
 namespace clamscanner {
 
+bool is_overdue(const Settings& config, std::int64_t begun_ms) {
+    constexpr std::int64_t hour_ms = 3'600'000;
+    return now_ms() - begun_ms > static_cast<std::int64_t>(config.jobs.max_job_hours) * hour_ms;
+}
+
 Job::Job(const JobSurroundings& surroundings, AccountTask task)
     : surroundings_(surroundings),
       task_(std::move(task)),

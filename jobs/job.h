@@ -21,6 +21,9 @@ struct JobSurroundings {
     Ledger& ledger;
 };
 
+// Whether what began then has taken as long as the administrator allows a job.
+[[nodiscard]] bool is_overdue(const Settings& config, std::int64_t begun_ms);
+
 class Job {
  public:
     enum class End {

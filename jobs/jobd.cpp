@@ -31,8 +31,7 @@ constexpr auto prune_interval = 1s;
 std::set<uid_t> host_users(const Settings& config) {
     std::set<uid_t> uids;
     for (const auto& name : config.jobs.host_users) {
-        Account account;
-        if (!find_account(name, account)) throw ConfigError("jobs.host_users: there is no user " + printable(name));
+        const auto account = configured_user("jobs.host_users", name);
         if (account.uid >= config.login.uid_floor)
             throw ConfigError("jobs.host_users: " + printable(name) +
                               " is a hosting account: its uid is not below the floor");

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "auth/wire.h"
+#include "jobs/paths.h"
 #include "jobs/settings.h"
 
 namespace clamscanner {
@@ -167,11 +168,7 @@ Ledger::Ledger(const std::string& file) : database_(file) {
     database_.execute("PRAGMA journal_mode = WAL");
     database_.execute("PRAGMA synchronous = FULL");
     database_.execute("PRAGMA cache_size = -16384");
-    int version = 0;
-    Statement(database_.handle(), "PRAGMA user_version").each([&](Row row) {
-        version = row.number<int>(0);
-        return false;
-    });
+    const auto version = Statement(database_.handle(), "PRAGMA user_version").number().value_or(0);
     if (version > schema_version) throw DatabaseError("the database was written by a newer version of this program");
     write();
     database_.execute(schema);
@@ -256,7 +253,8 @@ std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type, bool 
 
 bool Ledger::is_listed(TaskId scan, const std::string& path) {
     return statement("SELECT 1 FROM find WHERE task = ? AND path = ? AND verdict = 1 AND gone = 0")
-               .each([](Row) { return false; }, scan, path) > 0;
+        .number(scan, path)
+        .has_value();
 }
 
 std::optional<Ledger::Conflict> Ledger::resolve(AccountId account, const std::string& home,
@@ -268,7 +266,7 @@ std::optional<Ledger::Conflict> Ledger::resolve(AccountId account, const std::st
         plan.action = action;
         plan.path = path;
         std::vector<std::string> candidates = {path};
-        if (!path.starts_with('/')) candidates = {"/" + path, (home.ends_with('/') ? home : home + "/") + path};
+        if (!path.starts_with('/')) candidates = {"/" + path, path_in(home, path)};
         for (auto& candidate : candidates) {
             if (!scan || !is_listed(scan->id, candidate)) continue;
             plan.path = std::move(candidate);
@@ -679,11 +677,7 @@ void Ledger::leave_list(AccountId account, const std::string& path) {
 }
 
 bool Ledger::prune() {
-    TaskId old = 0;
-    statement("SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1").each([&](Row row) {
-        old = row.number(0);
-        return false;
-    });
+    const TaskId old = statement("SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1").number().value_or(0);
     if (old == 0) return false;
     write(old);
     // In small pieces: a list of a million finds must not hold up everybody's polls.

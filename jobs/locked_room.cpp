@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 
 #include "auth/checked.h"
 #include "auth/unique_fd.h"
+#include "jobs/unprivileged.h"
 
 namespace clamscanner {
 namespace {
@@ -147,9 +147,7 @@ int landlock_version() noexcept {
 }
 
 void lock_room(const std::string& directory, const RoomLimits& limits) {
-    checked(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "renounce new privileges");
-    checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
-    limit(RLIMIT_CORE, 0);
+    give_up_privileges();
     limit(RLIMIT_NPROC, 0);
     if (limits.file_bytes != 0) limit(RLIMIT_FSIZE, limits.file_bytes);
 #ifndef CLAMSCANNER_SANITIZED  // a sanitizer maps more than any limit

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "auth/checked.h"
+#include "jobs/paths.h"
 #include "jobs/uuid.h"
 
 namespace clamscanner {
@@ -79,7 +80,7 @@ Host ScanHistory::host() {
 }
 
 bool ScanHistory::host_was_scanned() {
-    return ledger_.statement("SELECT 1 FROM system_scan LIMIT 1").each([](Row) { return false; }) > 0;
+    return ledger_.statement("SELECT 1 FROM system_scan LIMIT 1").number().has_value();
 }
 
 // ---- What there was ------------------------------------------------------------------------------------------------
@@ -93,8 +94,7 @@ ScanTask ScanHistory::read_scan(const Row& row) const {
     task.system = row.number(5) != 0;
     if (!task.system) {
         const auto& directory = settings_.scan.at(row.number<std::size_t>(4)).directory;
-        const auto home = row.bytes(11);
-        task.paths = {directory.empty() ? home : (home.ends_with('/') ? home : home + "/") + directory};
+        task.paths = {path_in(row.bytes(11), directory)};
     }
     if (task.ended_ms != 0)
         task.percent = 100;
@@ -124,20 +124,14 @@ std::vector<ScanTask> ScanHistory::scans(Scope scope, const ScanFilter& filter, 
 std::uint64_t ScanHistory::count_scans(Scope scope, const ScanFilter& filter) {
     // Of one that is asked for by its id there is one, or none.
     if (!filter.task_id.empty()) return scans(scope, filter, 0, 1).size();
-    std::uint64_t total = 0;
-    const auto take = [&](Row row) {
-        total = row.number<std::uint64_t>(0);
-        return false;
-    };
     constexpr std::int64_t any = -1;
-    if (scope.host)
-        ledger_.statement("SELECT count(*)" SCANS)
-            .each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, any);
-    else
-        ledger_.statement("SELECT count(*)" SCANS OF_ACCOUNT)
-            .each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, any,
-                  scope.account);
-    return total;
+    const auto count = [&](const char* sql, const auto&... account) {
+        return ledger_.statement(sql).number(filter.system, filter.phases, filter.created_from_ms,
+                                             filter.ended_until_ms, any, account...);
+    };
+    const auto total =
+        scope.host ? count("SELECT count(*)" SCANS) : count("SELECT count(*)" SCANS OF_ACCOUNT, scope.account);
+    return static_cast<std::uint64_t>(total.value_or(0));
 }
 
 ScanTask ScanHistory::read_system_scan(const Row& row) {
@@ -154,14 +148,8 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
         return task;
     }
     // Each account weighs the same, as nobody knows how much there is before all was looked at.
-    std::uint64_t accounts = 0;
-    ledger_.statement("SELECT count(*) FROM system_scan_account WHERE scan = ?")
-        .each(
-            [&](Row count) {
-                accounts = count.number<std::uint64_t>(0);
-                return false;
-            },
-            row.number(0));
+    const auto accounts = static_cast<std::uint64_t>(
+        ledger_.statement("SELECT count(*) FROM system_scan_account WHERE scan = ?").number(row.number(0)).value_or(0));
     ledger_
         .statement(
             "SELECT coalesce(sum(infected_files), 0), coalesce(max(risk), 0), coalesce(sum(starts > 0), 0), "
@@ -179,30 +167,35 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
     return task;
 }
 
-ScanHistory::SystemScanPage ScanHistory::system_scans(const ScanFilter& filter, std::uint64_t offset,
-                                                      std::uint64_t limit) {
-    SystemScanPage found;
-    if (filter.system == 0) return found;
-    // They are few: the administrator starts them.
+void ScanHistory::each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take) {
     ledger_
         .statement(
             "SELECT id, created_ms, coalesce(ended_ms, 0), completed, infected_files, risk FROM system_scan "
             "WHERE created_ms >= ? ORDER BY id DESC")
-        .each(
-            [&](Row row) {
-                auto task = read_system_scan(row);
-                if (!is_wanted(task, filter)) return true;
-                if (found.total >= offset && found.tasks.size() < limit) found.tasks.push_back(std::move(task));
-                ++found.total;
-                return true;
-            },
-            filter.created_from_ms);
+        .each([&](Row row) { return take(read_system_scan(row)); }, created_from_ms);
+}
+
+ScanTasks ScanHistory::system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
+    ScanTasks found{host(), 0, {}};
+    if (filter.system == 0) return found;
+    // They are few: the administrator starts them.
+    each_system_scan(filter.created_from_ms, [&](ScanTask task) {
+        if (!is_wanted(task, filter)) return true;
+        if (found.total >= offset && found.tasks.size() < limit) found.tasks.push_back(std::move(task));
+        ++found.total;
+        return true;
+    });
     return found;
 }
 
 ScanStatistics ScanHistory::statistics(Scope scope) {
-    const bool system = scope.host && host_was_scanned();
-    auto found = system ? system_scans({}, 0, 1).tasks : scans(scope, {}, 0, 1);
+    std::vector<ScanTask> found;
+    const auto take_first = [&](ScanTask task) {
+        found.push_back(std::move(task));
+        return false;
+    };
+    if (scope.host) each_system_scan(0, take_first);
+    if (found.empty()) found = scans(scope, {}, 0, 1);
     ScanStatistics statistics;
     statistics.host = host();
     statistics.ever_scanned = !found.empty();
@@ -211,10 +204,7 @@ ScanStatistics ScanHistory::statistics(Scope scope) {
 }
 
 ScanTasks ScanHistory::tasks(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
-    if (scope.host && host_was_scanned()) {
-        auto found = system_scans(filter, offset, limit);
-        return {host(), found.total, std::move(found.tasks)};
-    }
+    if (scope.host && host_was_scanned()) return system_scans(filter, offset, limit);
     return {host(), count_scans(scope, filter), scans(scope, filter, offset, limit)};
 }
 
@@ -264,12 +254,7 @@ std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const st
 }
 
 std::optional<ScanHistory::SystemScanId> ScanHistory::open_system_scan() {
-    std::optional<SystemScanId> open;
-    ledger_.statement("SELECT id FROM system_scan WHERE ended_ms IS NULL").each([&](Row row) {
-        open = row.number(0);
-        return false;
-    });
-    return open;
+    return ledger_.statement("SELECT id FROM system_scan WHERE ended_ms IS NULL").number();
 }
 
 std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit) {
@@ -286,19 +271,12 @@ std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after,
 
 bool ScanHistory::is_waiting(SystemScanId scan, uid_t uid) {
     return ledger_.statement("SELECT 1 FROM system_scan_account WHERE scan = ? AND uid = ? AND dealt_with = 0")
-               .each([](Row) { return false; }, scan, uid) > 0;
+        .number(scan, uid)
+        .has_value();
 }
 
 std::int64_t ScanHistory::begun_ms(SystemScanId scan) {
-    std::int64_t begun = 0;
-    ledger_.statement("SELECT created_ms FROM system_scan WHERE id = ?")
-        .each(
-            [&](Row row) {
-                begun = row.number(0);
-                return false;
-            },
-            scan);
-    return begun;
+    return ledger_.statement("SELECT created_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
 }
 
 void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
@@ -319,16 +297,9 @@ void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
 }
 
 std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms) {
-    std::size_t jobs = 0;
-    ledger_
-        .statement("SELECT count(*) FROM task WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR begun_ms >= ?)")
-        .each(
-            [&](Row row) {
-                jobs = row.number<std::size_t>(0);
-                return false;
-            },
-            scan, begun_since_ms);
-    return jobs;
+    auto& count = ledger_.statement(
+        "SELECT count(*) FROM task WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR begun_ms >= ?)");
+    return static_cast<std::size_t>(count.number(scan, begun_since_ms).value_or(0));
 }
 
 void ScanHistory::end_system_scan(SystemScanId scan) {

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,10 +47,6 @@ class ScanHistory {
     void end_system_scan(SystemScanId scan);
 
  private:
-    struct SystemScanPage {
-        std::vector<ScanTask> tasks;
-        std::uint64_t total = 0;
-    };
     enum class Settled : std::uint8_t { HasJob = 1, LeftOut = 2 };
     [[nodiscard]] bool host_was_scanned();
     [[nodiscard]] ScanTask read_scan(const Row& row) const;
@@ -58,7 +55,9 @@ class ScanHistory {
                                               std::uint64_t limit);
     [[nodiscard]] std::uint64_t count_scans(Scope scope, const ScanFilter& filter);
     void settle_account(SystemScanId scan, uid_t uid, Settled how);
-    [[nodiscard]] SystemScanPage system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
+    // The latest first, until `take` returns false.
+    void each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take);
+    [[nodiscard]] ScanTasks system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
     [[nodiscard]] Host host();
 
     Ledger& ledger_;

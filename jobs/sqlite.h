@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -54,6 +55,18 @@ class Statement {
             if (!take(Row(statement_.get()))) break;
         }
         return rows;
+    }
+    // The first column of the first row; nothing when there is no row.
+    template <class... Values>
+    [[nodiscard]] std::optional<std::int64_t> number(const Values&... values) {
+        std::optional<std::int64_t> found;
+        each(
+            [&](Row row) {
+                found = row.number(0);
+                return false;
+            },
+            values...);
+        return found;
     }
 
  private:

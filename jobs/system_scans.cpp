@@ -10,7 +10,6 @@ using namespace std::chrono_literals;
 constexpr auto tick_interval = 500ms;
 // A job that takes longer makes room for others beside it: its account may be doing that on purpose.
 constexpr std::int64_t slow_ms = 600'000;
-constexpr std::int64_t hour_ms = 3'600'000;
 
 }  // namespace
 
@@ -43,10 +42,8 @@ void SystemScans::tick() {
 }
 
 void SystemScans::go_on(ScanHistory::SystemScanId scan) {
-    const auto now = now_ms();
-    const auto most_hours = static_cast<std::int64_t>(surroundings_.config.jobs.max_job_hours);
-    const bool patience_is_over = now - history_.begun_ms(scan) > most_hours * hour_ms;
-    const auto under_way = history_.unfinished_jobs(scan, now - slow_ms) + asked_.size();
+    const bool patience_is_over = is_overdue(surroundings_.config, history_.begun_ms(scan));
+    const auto under_way = history_.unfinished_jobs(scan, now_ms() - slow_ms) + asked_.size();
     const auto most = static_cast<std::size_t>(2 * surroundings_.config.jobs.max_running);
     const auto room = most > under_way ? most - under_way : 0;
     const auto uids = history_.waiting_accounts(scan, last_, std::max<std::size_t>(room, 1));

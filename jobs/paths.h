@@ -1,0 +1,14 @@
+// Paths below a home, which may itself end with a slash.
+#pragma once
+
+#include <string>
+
+namespace clamscanner {
+
+// "" is the home itself.
+[[nodiscard]] inline std::string path_in(const std::string& home, const std::string& relative) {
+    if (relative.empty()) return home;
+    return (home.ends_with('/') ? home : home + "/") + relative;
+}
+
+}  // namespace clamscanner
