@@ -63,6 +63,7 @@ void take_config(ConfigKeys& keys, Config& config) {
     auto& jobs = config.jobs;
     keys.text("jobs.user", jobs.user);
     keys.number("jobs.max_running", jobs.max_running, 1, 1024);
+    keys.number("jobs.turn_minutes", jobs.turn_minutes, 1, 1440);
     keys.number("jobs.stall_seconds", jobs.stall_seconds, 1, 3600);
     keys.number("jobs.abandon_seconds", jobs.abandon_seconds, 1, day);
     keys.number("jobs.retry_seconds", jobs.retry_seconds, 1, day);

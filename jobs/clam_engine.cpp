@@ -11,8 +11,13 @@
 namespace clamscanner {
 namespace {
 
+// Set by the library's own words, since its answers leave out what it could not do: a temporary file that could not be
+// made, or written for want of room, ends as "clean".
+bool library_failed = false;
+
 void log_from_library(enum cl_msg severity, const char* full, const char* message, void* /*context*/) noexcept {
     if (severity == CL_MSG_INFO_VERBOSE) return;
+    if (severity == CL_MSG_ERROR) library_failed = true;
     // Words of a library that reads hostile bytes: shown, but never as they are.
     log_line(severity == CL_MSG_ERROR ? Severity::Error : Severity::Warning,
              "libclamav: " + printable(message != nullptr ? message : full));
@@ -137,9 +142,12 @@ ScanAnswer ClamEngine::scan(int fd) const {
     cl_scan_options options = scan_options();
     const char* name = nullptr;
     unsigned long scanned = 0;
+    library_failed = false;
     const cl_error_t result = ::cl_scandesc(fd, nullptr, &name, &scanned, engine_.get(), &options);
     ScanAnswer answer;
-    if (result == CL_CLEAN) {
+    if (result == CL_CLEAN && library_failed) {
+        answer.reason = UnscannedReason::ScannerFailed;
+    } else if (result == CL_CLEAN) {
         answer.verdict = Verdict::Clean;
     } else if (result != CL_VIRUS) {
         answer.reason = reason_of(result);

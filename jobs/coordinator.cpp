@@ -50,7 +50,8 @@ std::size_t worker_count(const Settings& config) {
 
 // The library writes no file larger than what it may look at; the rest is for what it puts around it.
 RoomLimits room_limits(const Settings& config) {
-    return {config.engine.max_worker_memory_bytes, config.engine.max_scan_bytes + 64 * 1024 * 1024};
+    return {config.engine.max_worker_memory_bytes, config.engine.max_scan_bytes + 64 * 1024 * 1024,
+            config.engine.max_temporary_bytes};
 }
 
 }  // namespace
@@ -100,17 +101,32 @@ void Coordinator::run() {
         tell_progress(false);
     }
     tell_progress(true);
-    tell(ScannedAll{taken_, progress_.clean_files});
+    if (turn_ends_)
+        tell(TurnEnded{});
+    else
+        tell(ScannedAll{taken_, progress_.clean_files});
     // jobd closes when it has written down what it was told.
     Packet packet;
     static_cast<void>(receive_packet(jobd_.get(), packet));
 }
 
 bool Coordinator::all_done() const {
-    return announced_ && ready_told_ && waiting_.empty() &&
-           std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-               return !worker->scanning && worker->testing == Test::None && worker->unconfirmed.empty();
-           });
+    if (!turn_ends_ && !(announced_ && ready_told_ && waiting_.empty())) return false;
+    return is_idle() && std::all_of(workers_.begin(), workers_.end(),
+                                    [](const auto& worker) { return worker->unconfirmed.empty(); });
+}
+
+bool Coordinator::is_idle() const {
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const auto& worker) { return !worker->scanning && worker->testing == Test::None; });
+}
+
+std::uint64_t Coordinator::worked_ms() const {
+    const auto now = Clock::now();
+    auto worked = worked_;
+    for (const auto& worker : workers_)
+        if (worker->scanning) worked += now - worker->asked_at;
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(worked).count());
 }
 
 // ---- Workers -------------------------------------------------------------------------------------------------------
@@ -168,8 +184,9 @@ void Coordinator::test(Worker& worker, Test test) {
 }
 
 void Coordinator::give(Worker& worker, FilePtr file) {
-    worker.deadline = Clock::now() + std::chrono::seconds(config_.engine.max_scan_seconds) + grace_beyond_scan_time;
-    progress_.current_file = file->names.front();
+    worker.asked_at = Clock::now();
+    worker.deadline = worker.asked_at + std::chrono::seconds(config_.engine.max_scan_seconds) + grace_beyond_scan_time;
+    progress_.current_file = file->names.front().path;
     question(worker, file->fd.get());
     worker.scanning = std::move(file);
 }
@@ -178,15 +195,15 @@ bool Coordinator::wants_test(const Worker& worker, bool nothing_to_scan) const {
     if (worker.unconfirmed.empty()) return false;
     if (worker.unconfirmed.size() >= test_every_files_ || Clock::now() - worker.confirmed_at > test_every) return true;
     // Somebody waits for these: the end of the job, or the answer about one file.
-    return nothing_to_scan && (announced_ || worker.unconfirmed.back()->judge);
+    return nothing_to_scan && (announced_ || turn_ends_ || worker.unconfirmed.back()->judge);
 }
 
 void Coordinator::give_work() {
     // The machine is for all jobs: beside others, the last of ours wait.
     auto share = jobs_.share_of(workers_.size());
     for (auto& worker : workers_) {
-        const bool may_scan = share > 0;
-        if (may_scan) --share;
+        const bool may_scan = share > 0 && !turn_ends_;
+        if (share > 0) --share;
         if (worker->scanning || worker->testing != Test::None) continue;
         if (wants_test(*worker, waiting_.empty())) {
             test(*worker, Test::Plain);
@@ -224,11 +241,8 @@ void Coordinator::take_answer(std::size_t slot) {
     }
     FilePtr file = std::move(worker.scanning);
     worker.scanning.reset();
-    if (!file->counted) {
-        file->counted = true;
-        progress_.scanned_files += file->names.size();
-        progress_.scanned_bytes += file->identity.size * file->names.size();
-    }
+    worked_ += Clock::now() - worker.asked_at;
+    if (!std::exchange(file->counted, true)) count(file->names.size(), file->identity.size);
     if (answer.verdict == Verdict::Clean) {
         file->answer = answer;
         worker.unconfirmed.push_back(std::move(file));
@@ -265,33 +279,46 @@ void Coordinator::tell_ready_once() {
 void Coordinator::believe(File& file, const ScanAnswer& answer) {
     file.answer = answer;
     file.final = true;
-    if (file.judge) {
+    if (file.judge)
         tell_judgement(file);
-    } else if (answer.verdict == Verdict::Clean) {
-        progress_.clean_files += file.names.size();
-    } else {
-        for (const auto& name : file.names) tell_found(file, name);
-    }
+    else
+        for (const auto& name : file.names) tell_verdict(file, name);
     // It may stay known for its further links: without its descriptor and the names that are told.
     file.names.clear();
     file.fd.reset();
 }
 
 void Coordinator::give_up(File& file, UnscannedReason reason) {
-    if (!std::exchange(file.counted, true)) {
-        progress_.scanned_files += file.names.size();
-        progress_.scanned_bytes += file.identity.size * file.names.size();
-    }
+    if (!std::exchange(file.counted, true)) count(file.names.size(), file.identity.size);
     ScanAnswer answer;
     answer.reason = reason;
     believe(file, answer);
 }
 
-void Coordinator::tell_found(const File& file, const std::string& name) {
-    if (file.answer->verdict == Verdict::Infected)
-        tell(FoundInfected{name, file.answer->virus, file.identity});
-    else
-        tell(FoundUnscanned{name, file.answer->reason});
+void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
+    progress_.scanned_files += files;
+    progress_.scanned_bytes += files * bytes;
+}
+
+void Coordinator::tell_verdict(const File& file, const Name& name) {
+    const bool clean = file.answer->verdict == Verdict::Clean;
+    if (file.answer->verdict == Verdict::Infected) tell(FoundInfected{name.path, file.answer->virus, file.identity});
+    if (file.answer->verdict == Verdict::Unscanned) tell(FoundUnscanned{name.path, file.answer->reason, name.place});
+    if (clean) ++progress_.clean_files;
+    settle(name.place, clean, file.identity.size);
+}
+
+// Called after jobd was told: in its database the place and what was found before it go together.
+void Coordinator::settle(std::uint64_t place, bool clean, std::uint64_t bytes) {
+    auto& settled = progress_.settled;
+    const auto at = place - settled.files;
+    if (beyond_.size() <= at) beyond_.resize(at + 1);
+    beyond_[at] = {true, clean, bytes};
+    for (; !beyond_.empty() && beyond_.front().settled; beyond_.pop_front()) {
+        ++settled.files;
+        settled.bytes += beyond_.front().bytes;
+        settled.clean_files += beyond_.front().clean ? 1 : 0;
+    }
 }
 
 void Coordinator::tell_judgement(const File& file) {
@@ -333,15 +360,31 @@ void Coordinator::take_file() {
         return;
     }
     if (announced_) throw Malformed("the runner hands over after the end");
+    if (is<NotHandedOver>(packet.bytes)) {
+        auto message = decode<NotHandedOver>(packet.bytes);
+        File missing;
+        missing.names.push_back({std::move(message.path), taken_++});
+        give_up(missing, message.reason);
+        return;
+    }
     accept_file(decode<HandOver>(packet.bytes), packet.only_descriptor());
 }
 
+// Its one word, and its end, which is the job's.
+void Coordinator::hear_jobd() {
+    Packet packet;
+    if (receive_packet(jobd_.get(), packet) != Got::Packet) throw std::runtime_error("jobd ended the job");
+    static_cast<void>(decode<EndTurn>(packet.bytes));
+    turn_ends_ = true;
+    // Not begun, so not settled: the next turn begins with them.
+    waiting_.clear();
+}
+
 void Coordinator::accept_file(HandOver message, UniqueFd fd) {
-    ++taken_;
     auto file = std::make_shared<File>();
     file->token = message.token;
     file->judge = message.judge;
-    file->names.push_back(std::move(message.path));
+    file->names.push_back({std::move(message.path), taken_++});
     file->fd = std::move(fd);
     struct stat status {};
     const int flags = ::fcntl(file->fd.get(), F_GETFL);
@@ -362,16 +405,11 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
         const auto known = linked_.find(key);
         if (known != linked_.end() && known->second->identity == file->identity) {
             File& same = *known->second;
-            if (same.counted) {
-                ++progress_.scanned_files;
-                progress_.scanned_bytes += same.identity.size;
-            }
-            if (!same.final)
-                same.names.push_back(std::move(file->names.front()));
-            else if (same.answer->verdict == Verdict::Clean)
-                ++progress_.clean_files;
+            if (same.counted) count(1, same.identity.size);
+            if (same.final)
+                tell_verdict(same, file->names.front());
             else
-                tell_found(same, file->names.front());
+                same.names.push_back(std::move(file->names.front()));
             return;
         }
         if (linked_.size() < most_linked) linked_[key] = file;
@@ -383,15 +421,14 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
 
 void Coordinator::tell_progress(bool even_if_recent) {
     const auto now = Clock::now();
-    const bool idle = waiting_.empty() && std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-                          return !worker->scanning && worker->testing == Test::None;
-                      });
+    const bool idle = waiting_.empty() && is_idle();
     if (!idle) idle_since_ = now;
     progress_.waits_for_runner = ready_told_ && idle && !announced_ && now - idle_since_ > progress_interval;
     if (!even_if_recent && now - progress_told_at_ < progress_interval) return;
+    progress_.worker_ms = worked_ms();
     const bool changed = progress_.scanned_files != told_.scanned_files || progress_.clean_files != told_.clean_files ||
-                         progress_.waits_for_runner != told_.waits_for_runner ||
-                         progress_.current_file != told_.current_file;
+                         progress_.settled != told_.settled || progress_.waits_for_runner != told_.waits_for_runner ||
+                         progress_.current_file != told_.current_file || progress_.worker_ms >= told_.worker_ms + 1000;
     if (!changed || !ready_told_) return;
     tell(progress_);
     told_ = progress_;
@@ -400,9 +437,8 @@ void Coordinator::tell_progress(bool even_if_recent) {
 
 void Coordinator::wait() {
     std::vector<pollfd> watched;
-    // jobd says nothing: what comes from it is the end.
     watched.push_back({jobd_.get(), POLLIN, 0});
-    const bool room_for_more = waiting_.size() < 2 * workers_.size() && !runner_gone_;
+    const bool room_for_more = waiting_.size() < 2 * workers_.size() && !runner_gone_ && !turn_ends_;
     watched.push_back({runner_.get(), static_cast<short>(room_for_more ? POLLIN : 0), 0});
     if (runner_gone_) watched.back().fd = -1;
     for (const auto& worker : workers_) watched.push_back({worker->socket.get(), POLLIN, 0});
@@ -410,10 +446,10 @@ void Coordinator::wait() {
         if (errno == EINTR) return;
         throw_errno("wait for verdicts");
     }
-    if (watched[0].revents != 0) throw std::runtime_error("jobd ended the job");
+    if (watched[0].revents != 0) hear_jobd();
     for (std::size_t slot = 0; slot < workers_.size(); ++slot)
         if (watched[2 + slot].revents != 0) take_answer(slot);
-    if (watched[1].revents != 0) take_file();
+    if (watched[1].revents != 0 && !turn_ends_) take_file();
 }
 
 void Coordinator::check_deadlines() {

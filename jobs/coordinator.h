@@ -32,11 +32,15 @@ class Coordinator {
     void run();
 
  private:
+    struct Name {
+        std::string path;
+        std::uint64_t place = 0;  // among all that the runner told of, from 0
+    };
     // A file on its way to a verdict, with every name it was handed over under.
     struct File {
         std::uint64_t token = 0;
         bool judge = false;
-        std::vector<std::string> names;
+        std::vector<Name> names;
         UniqueFd fd;
         FileIdentity identity;
         std::uint32_t links = 1;
@@ -55,6 +59,7 @@ class Coordinator {
         FilePtr scanning;
         Test testing = Test::None;
         std::uint64_t token = 0;  // of the question it owes an answer to
+        Deadline asked_at;
         Deadline deadline;
         std::vector<FilePtr> unconfirmed;
         Deadline confirmed_at;
@@ -78,8 +83,13 @@ class Coordinator {
     void give_up(File& file, UnscannedReason reason);
     void take_file();
     void accept_file(HandOver message, UniqueFd fd);
+    void hear_jobd();
+    void count(std::uint64_t files, std::uint64_t bytes);
+    void settle(std::uint64_t place, bool clean, std::uint64_t bytes);
     void tell_judgement(const File& file);
-    void tell_found(const File& file, const std::string& name);
+    void tell_verdict(const File& file, const Name& name);
+    [[nodiscard]] bool is_idle() const;
+    [[nodiscard]] std::uint64_t worked_ms() const;
     void tell_progress(bool even_if_recent);
     void tell_ready_once();
     void wait();
@@ -102,6 +112,14 @@ class Coordinator {
     std::map<std::pair<std::uint64_t, std::uint64_t>, FilePtr> linked_;
     ScanProgress progress_;
     ScanProgress told_;
+    // What is settled out of order: the places after progress_.settled, as far as they have their verdict.
+    struct Place {
+        bool settled = false;
+        bool clean = false;
+        std::uint64_t bytes = 0;
+    };
+    std::deque<Place> beyond_;
+    Clock::duration worked_{};  // by workers, on questions that are answered
     Deadline progress_told_at_;
     Deadline idle_since_;
     std::uint64_t taken_ = 0;
@@ -111,6 +129,7 @@ class Coordinator {
     int failed_starts_ = 0;
     bool ready_told_ = false;
     bool runner_gone_ = false;
+    bool turn_ends_ = false;
 };
 
 }  // namespace clamscanner

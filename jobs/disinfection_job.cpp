@@ -54,6 +54,7 @@ void DisinfectionJob::begin() {
 // ---- The actions ---------------------------------------------------------------------------------------------------
 
 void DisinfectionJob::go_on() {
+    if (turn_ends_) return finish(End::TurnOver, "others have their turn");
     for (int i = 0; i < settled_at_once; ++i) {
         current_ = surroundings_.ledger.next_action(task().id);
         opened_ = false;

@@ -23,6 +23,8 @@ class DisinfectionJob : public Job {
         return stage_ != Stage::Starting && (stage_ != Stage::Judging || !opened_);
     }
     void runner_ended() override;
+    // Between two actions; whatever was begun is carried out.
+    void end_turn() override { turn_ends_ = true; }
 
  private:
     enum class Stage { Starting, Judging, Acting, CheckingLog, ClosingLog };
@@ -43,6 +45,7 @@ class DisinfectionJob : public Job {
     bool opened_ = false;
     std::optional<Judged> judged_;
     bool log_tried_anew_ = false;
+    bool turn_ends_ = false;
     // Expires with the job: a continuation that the loop still holds then does nothing.
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
@@ -59,6 +62,7 @@ class LogCopyJob : public Job {
     void feed_runner() override { log_.feed(to_runner_); }
     [[nodiscard]] bool needs_engine() const override { return false; }
     [[nodiscard]] bool waits_for_runner() const override { return true; }
+    void end_turn() override {}
 
  private:
     LogCopy log_;

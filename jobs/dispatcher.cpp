@@ -16,6 +16,7 @@ constexpr std::uint32_t most_attempts = 3;
 constexpr auto delay_after_failure = 2s;
 constexpr auto delay_after_postponement = 1s;
 constexpr std::size_t log_copies_at_once = 2;
+constexpr auto longest_wait = 1h;
 
 // Whose turn it is when this task starts. No account has the number of the system scans.
 AccountId customer_of(const Task& task) {
@@ -67,14 +68,21 @@ void Dispatcher::dispatch() {
                 ++entry;
                 continue;
             }
-            if (jobs == &running_) settle(job);
+            if (jobs == &running_) {
+                use_.add(customer_of(job.task()), job.used(), Clock::now());
+                settle(job);
+                if (surroundings_.ledger.task(entry->first).state == TaskState::Ended) job.clear_away();
+            }
             const uid_t uid = job.account().uid;
             entry = jobs->erase(entry);
             may_start_ = true;
             when_free_(uid);
         }
     }
-    if (std::exchange(may_start_, false)) start_some();
+    if (std::exchange(may_start_, false)) {
+        start_some();
+        end_turns();
+    }
     if (Clock::now() >= logs_due_) copy_pending_logs();
 }
 
@@ -83,18 +91,34 @@ void Dispatcher::dispatch() {
 std::map<TaskId, Dispatcher::Waiting>::iterator Dispatcher::next_in_turn() {
     const auto now = Clock::now();
     auto best = waiting_.end();
-    std::uint64_t best_turn = 0;
+    UseBook::Rank best_rank;
     for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
-        const auto& [task, not_before, asked] = entry->second;
-        if (asked || not_before > now || is_busy(task.task.account)) continue;
-        const auto served = served_.find(customer_of(task.task));
-        const std::uint64_t turn = served == served_.end() ? 0 : served->second;
-        if (best == waiting_.end() || turn < best_turn) {
+        const auto& task = entry->second.task.task;
+        if (!entry->second.may_start(now) || is_busy(task.account)) continue;
+        // Whoever has waited for very long has waited long enough, however much was used before.
+        const auto rank =
+            now - entry->second.not_before > longest_wait ? UseBook::Rank{} : use_.rank(customer_of(task), now);
+        if (best == waiting_.end() || rank < best_rank) {
             best = entry;
-            best_turn = turn;
+            best_rank = rank;
         }
     }
     return best;
+}
+
+// Whoever has had a turn, while somebody else could start but for the place.
+void Dispatcher::end_turns() {
+    const auto now = Clock::now();
+    const auto turn = std::chrono::minutes(surroundings_.config.jobs.turn_minutes);
+    for (const auto& [id, job] : running_) {
+        if (job->end() != Job::End::Not || job->used() < turn) continue;
+        const auto customer = customer_of(job->task());
+        const bool somebody_waits = std::any_of(waiting_.begin(), waiting_.end(), [&](const auto& entry) {
+            const auto& task = entry.second.task.task;
+            return entry.second.may_start(now) && customer_of(task) != customer && !is_busy(task.account);
+        });
+        if (somebody_waits) job->ask_to_end_turn();
+    }
 }
 
 void Dispatcher::start_some() {
@@ -138,7 +162,7 @@ void Dispatcher::start(AccountTask task) {
     const TaskId id = task.task.id;
     // What the ledger says now, not when it was queued: attempts and starts count.
     task.task = surroundings_.ledger.task(id);
-    served_[customer_of(task.task)] = ++turn_;
+    use_.start(customer_of(task.task));
     std::unique_ptr<Job> job;
     if (task.task.kind == TaskKind::Scan)
         job = std::make_unique<ScanJob>(surroundings_, std::move(task));
@@ -156,8 +180,10 @@ void Dispatcher::settle(Job& job) {
     Task task = ledger.task(job.task().id);
     if (job.end() == Job::End::Over || task.state == TaskState::Ended) return;
     const bool failed = job.end() == Job::End::Failed;
-    log_line(Severity::Info,
-             "a job of " + printable(job.account().name) + " did not end well: " + printable(job.why()));
+    const bool had_its_turn = job.end() == Job::End::TurnOver;
+    if (!had_its_turn)
+        log_line(Severity::Info,
+                 "a job of " + printable(job.account().name) + " did not end well: " + printable(job.why()));
     ledger.requeue(task.id, failed, job.why());
     ledger.set_why(task.id, job.why());
     task = ledger.task(task.id);
@@ -171,6 +197,7 @@ void Dispatcher::settle(Job& job) {
     auto delay = failed ? std::chrono::milliseconds(delay_after_failure) * task.attempts
                         : std::chrono::milliseconds(delay_after_postponement);
     if (job.suspended()) delay = std::chrono::seconds(surroundings_.config.jobs.retry_seconds);
+    if (had_its_turn) delay = 0ms;
     waiting_.emplace(task.id, Waiting{{task, job.account()}, Clock::now() + delay});
 }
 

@@ -1,7 +1,8 @@
-// Which task runs next: the account that was served least lately, as many as jobs.max_running at once. A job whose own
-// user stopped it holds no place: after jobs.stall_seconds the next one starts beside it, after jobs.abandon_seconds it
-// is given up and queued again. A task whose starts came to nothing three times ends, and says so, so that no client
-// polls for ever; so does one that has been at work for jobs.max_job_hours.
+// Which task runs next: that of the account which used least lately, as many as jobs.max_running at once. A job that
+// has had its turn (jobs.turn_minutes) while others wait for a place is queued again, and goes on later where it was. A
+// job whose own user stopped it holds no place: after jobs.stall_seconds the next one starts beside it, after
+// jobs.abandon_seconds it is given up and queued again. A task whose starts came to nothing three times ends, and says
+// so, so that no client polls for ever; so does one that has been at work for jobs.max_job_hours.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "jobs/account_book.h"
 #include "jobs/job.h"
+#include "jobs/use_book.h"
 
 namespace clamscanner {
 
@@ -36,11 +38,13 @@ class Dispatcher {
         AccountTask task;
         Deadline not_before;
         bool asked = false;  // whether the account still fits
+        [[nodiscard]] bool may_start(Deadline now) const { return !asked && not_before <= now; }
     };
     void tick();
     void start_some();
     void start_if_account_fits(TaskId id);
     void start(AccountTask task);
+    void end_turns();
     void settle(Job& job);
     void end_failed(const Job& job);
     void copy_pending_logs();
@@ -53,10 +57,8 @@ class Dispatcher {
     std::map<TaskId, Waiting> waiting_;
     std::map<TaskId, std::unique_ptr<Job>> running_;
     std::map<TaskId, std::unique_ptr<Job>> log_copies_;
-    // A turn number for each customer: the higher, the later. An account is one, and a system scan with all its jobs.
-    std::map<AccountId, std::uint64_t> served_;
+    UseBook use_;
     std::function<void(uid_t)> when_free_ = [](uid_t) {};
-    std::uint64_t turn_ = 0;
     bool may_start_ = true;  // something changed since start_some() last found nothing to do
     Deadline logs_due_;
 };

@@ -7,6 +7,12 @@
 
 namespace clamscanner {
 
+namespace {
+
+constexpr auto grace_for_turns = std::chrono::seconds(30);
+
+}  // namespace
+
 bool is_overdue(const Settings& config, std::int64_t begun_ms) {
     constexpr std::int64_t hour_ms = 3'600'000;
     return now_ms() - begun_ms > static_cast<std::int64_t>(config.jobs.max_job_hours) * hour_ms;
@@ -17,7 +23,8 @@ Job::Job(const JobSurroundings& surroundings, AccountTask task)
       task_(std::move(task)),
       // Of a task that has ended, only its log is copied.
       begun_ms_(task_.task.begun_ms == 0 || task_.task.state == TaskState::Ended ? now_ms() : task_.task.begun_ms),
-      moved_at_(Clock::now()) {}
+      started_at_(Clock::now()),
+      moved_at_(started_at_) {}
 
 Job::~Job() {
     for (auto* socket : {&runner_, &coordinator_, &authd_}) forget(*socket);
@@ -152,6 +159,21 @@ void Job::dismiss_coordinator() {
 
 Clock::duration Job::kept_waiting() const {
     return waits_for_runner() || !to_runner_.empty() ? Clock::now() - moved_at_ : Clock::duration::zero();
+}
+
+Clock::duration Job::used() const {
+    return std::max(worked(), Clock::now() - started_at_);
+}
+
+void Job::ask_to_end_turn() {
+    const auto now = Clock::now();
+    if (!turn_ends_at_) {
+        // As long as the file takes that it is at, and the test after it.
+        turn_ends_at_ = now + std::chrono::seconds(surroundings_.config.engine.max_scan_seconds) + grace_for_turns;
+        end_turn();
+    } else if (now > *turn_ends_at_) {
+        finish(End::TurnOver, "others have their turn");
+    }
 }
 
 void Job::flush() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "auth/event_loop.h"
@@ -29,6 +30,7 @@ class Job {
     enum class End {
         Not,        // it runs
         Over,       // the task has ended
+        TurnOver,   // it goes on when it has its turn again
         Failed,     // this start came to nothing through a fault of this job
         Postponed,  // something that every job needs is not there now; nobody's fault
     };
@@ -53,7 +55,16 @@ class Job {
 
     // How long the account's own process has kept the job waiting.
     [[nodiscard]] Clock::duration kept_waiting() const;
+    // What this start has taken of what all share: how long it held its place, or how long workers worked for it,
+    // whichever is more.
+    [[nodiscard]] Clock::duration used() const;
     [[nodiscard]] virtual std::string current_file() const { return {}; }
+
+    // Others wait: what is begun may be finished, for as long as a file may take; then end() is TurnOver.
+    void ask_to_end_turn();
+
+    // The task has ended: what was kept for a next start is not needed any more.
+    virtual void clear_away() {}
 
     void fail(const std::string& why) { finish(End::Failed, why); }
 
@@ -62,6 +73,8 @@ class Job {
     virtual void begin() = 0;
     virtual void hear_runner(Packet& packet) = 0;
     virtual void hear_coordinator(Packet& packet) = 0;
+    [[nodiscard]] virtual Clock::duration worked() const { return {}; }
+    virtual void end_turn() = 0;
     // Called in each flush when the runner has taken everything so far.
     virtual void feed_runner() {}
     [[nodiscard]] virtual bool needs_engine() const { return true; }
@@ -70,6 +83,11 @@ class Job {
     virtual void runner_ended();
 
     void finish(End end, std::string why);
+    // False when it is gone, or takes nothing.
+    template <class Message>
+    [[nodiscard]] bool tell_coordinator(Message&& message) {
+        return coordinator_ && send_message(coordinator_.get(), std::forward<Message>(message)) == Sent::Yes;
+    }
     // Both closed or ended: nothing more is awaited of the coordinator.
     void dismiss_coordinator();
     [[nodiscard]] UniqueFd take_coordinator_for_runner() { return std::move(coordinator_for_runner_); }
@@ -96,7 +114,9 @@ class Job {
     bool runner_writable_ = true;
     bool runner_started_ = false;
     bool suspended_ = false;
+    Deadline started_at_;
     Deadline moved_at_;
+    std::optional<Deadline> turn_ends_at_;  // it was asked to end its turn, and has until then
     End end_ = End::Not;
     std::string why_;
 };

@@ -17,6 +17,7 @@
 #include "jobs/agent_desk.h"
 #include "jobs/dispatcher.h"
 #include "jobs/ledger.h"
+#include "jobs/scan_job.h"
 #include "jobs/settings.h"
 #include "jobs/unprivileged.h"
 
@@ -50,6 +51,7 @@ class Jobd {
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
           desk_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config)) {
         loop_.at_end_of_round([this] { end_round(); });
+        remove_old_lists(config, ledger_);
         prune();
     }
 

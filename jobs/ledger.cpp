@@ -77,7 +77,17 @@ UPDATE task SET risk = coalesce((SELECT max(CASE WHEN CAST(virus AS TEXT) GLOB '
     WHERE infected_files > 0;
 )";
 
-constexpr int schema_version = 2;
+constexpr const char* third_schema = R"(
+ALTER TABLE task ADD COLUMN settled_files INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN settled_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN settled_clean INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN list_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN walk_unreadable INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN walk_start INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE find ADD COLUMN place INTEGER; -- in the list of files, of what was not scanned
+)";
+
+constexpr int schema_version = 3;
 // For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
 constexpr std::int64_t log_copy_patience_ms = 86'400'000;
 constexpr std::size_t most_known_accounts = 20'000;
@@ -87,8 +97,9 @@ constexpr std::size_t most_known_tasks = 4096;
 #define TASK_COLUMNS                                                                                                   \
     "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "           \
     "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, " \
-    "why, begun_ms, system_scan IS NOT NULL"
-constexpr int task_column_count = 22;
+    "why, begun_ms, system_scan IS NOT NULL, settled_files, settled_bytes, settled_clean, list_bytes, "                \
+    "walk_unreadable, walk_start"
+constexpr int task_column_count = 28;
 
 Task read_task(const Row& row) {
     Task task;
@@ -110,6 +121,10 @@ Task read_task(const Row& row) {
     task.why = row.bytes(column++);
     task.begun_ms = row.number(column++);
     task.of_system_scan = row.number(column++) != 0;
+    for (auto* count :
+         {&task.settled.files, &task.settled.bytes, &task.settled.clean_files, &task.list_bytes, &task.walk_unreadable})
+        *count = row.number<std::uint64_t>(column++);
+    task.walk_start = row.number<std::uint32_t>(column++);
     return task;
 }
 
@@ -173,7 +188,8 @@ Ledger::Ledger(const std::string& file) : database_(file) {
     write();
     database_.execute(schema);
     if (version < 2) database_.execute(second_schema);
-    database_.execute("PRAGMA user_version = 2");
+    if (version < 3) database_.execute(third_schema);
+    database_.execute("PRAGMA user_version = 3");
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
     commit();
@@ -395,6 +411,47 @@ void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t
         .run(scanned_files, scanned_bytes, clean_files, scanned_files, id);
 }
 
+void Ledger::begin_list(TaskId id, std::uint32_t start) {
+    write(id);
+    statement(
+        "UPDATE task SET settled_files = 0, settled_bytes = 0, settled_clean = 0, list_bytes = 0, walk_unreadable = 0, "
+        "walk_start = ? WHERE id = ?")
+        .run(start, id);
+}
+
+void Ledger::keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable) {
+    write(id);
+    statement("UPDATE task SET list_bytes = ?, walk_unreadable = ? WHERE id = ?").run(bytes, unreadable, id);
+}
+
+void Ledger::settle(TaskId id, const Settled& settled) {
+    write(id);
+    statement("UPDATE task SET settled_files = ?, settled_bytes = ?, settled_clean = ? WHERE id = ?")
+        .run(settled.files, settled.bytes, settled.clean_files, id);
+}
+
+void Ledger::forget_unsettled(TaskId id) {
+    forget_unscanned(id, 0, task(id).settled.files);
+}
+
+void Ledger::forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64_t from_place) {
+    write(id);
+    std::map<UnscannedReason, int> forgotten;
+    statement(
+        "SELECT reason, count(*) FROM find WHERE task = ? AND verdict = 2 AND (start < ? OR place >= ?) GROUP BY "
+        "reason")
+        .each(
+            [&](Row row) {
+                forgotten[row.number<UnscannedReason>(0)] = row.number<int>(1);
+                return true;
+            },
+            id, before_start, from_place);
+    if (forgotten.empty()) return;
+    for (const auto& [reason, files] : forgotten) count_unscanned(id, reason, -files);
+    statement("DELETE FROM find WHERE task = ? AND verdict = 2 AND (start < ? OR place >= ?)")
+        .run(id, before_start, from_place);
+}
+
 void Ledger::set_signatures(TaskId id, bool embedded_only) {
     write(id);
     statement("UPDATE task SET embedded = ? WHERE id = ?").run(embedded_only, id);
@@ -430,7 +487,8 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
         .run(!known_infected, risk_of(virus), id);
 }
 
-void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason) {
+void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
+                           std::optional<std::uint64_t> place) {
     write(id);
     bool infected_before = false;
     bool unscanned_before = false;
@@ -449,23 +507,15 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
     if (unscanned_before) count_unscanned(id, reason_before, -1);
     count_unscanned(id, reason, 1);
     statement(
-        "INSERT INTO find(task, path, verdict, virus, reason, start) VALUES(?, ?, 2, x'', ?, ?) "
-        "ON CONFLICT(task, path) DO UPDATE SET reason = excluded.reason, start = excluded.start")
-        .run(id, path, reason, start);
+        "INSERT INTO find(task, path, verdict, virus, reason, start, place) VALUES(?, ?, 2, x'', ?, ?, nullif(?, -1)) "
+        "ON CONFLICT(task, path) DO UPDATE SET reason = excluded.reason, start = excluded.start, place = "
+        "excluded.place")
+        .run(id, path, reason, start, place ? static_cast<std::int64_t>(*place) : -1);
 }
 
-void Ledger::complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_files, std::uint64_t clean_files) {
+void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files) {
+    forget_unscanned(id, walk_start, INT64_MAX);
     write(id);
-    std::map<UnscannedReason, int> stale;
-    statement("SELECT reason, count(*) FROM find WHERE task = ? AND verdict = 2 AND start < ? GROUP BY reason")
-        .each(
-            [&](Row row) {
-                stale[row.number<UnscannedReason>(0)] = row.number<int>(1);
-                return true;
-            },
-            id, start);
-    for (const auto& [reason, files] : stale) count_unscanned(id, reason, -files);
-    if (!stale.empty()) statement("DELETE FROM find WHERE task = ? AND verdict = 2 AND start < ?").run(id, start);
     statement(
         "UPDATE task SET clean_files = ?, total_files = max(total_files, ?, ? + infected_files + unscanned_files), "
         "total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?")

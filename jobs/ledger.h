@@ -57,6 +57,10 @@ struct Task {
     std::uint64_t clean_files = 0;
     std::uint64_t infected_files = 0;
     std::uint64_t unscanned_files = 0;
+    Settled settled;                    // of the files listed
+    std::uint64_t list_bytes = 0;       // the length of the list of files; 0: there is none to go on with
+    std::uint64_t walk_unreadable = 0;  // what the walk that made it could not look at
+    std::uint32_t walk_start = 0;       // the number of the start that made it
     std::uint64_t last_record = 0;
     bool embedded_signatures = false;
     bool log_pending = false;
@@ -120,12 +124,21 @@ class Ledger {
     // They never fall; `walked`: nor will they rise any more.
     void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked);
     void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
+    // This start lists the files anew; whatever an earlier one had settled counts no more.
+    void begin_list(TaskId id, std::uint32_t start);
+    // The list is whole: from now on an interrupted scan goes on with it.
+    void keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable);
+    void settle(TaskId id, const Settled& settled);
+    // Goes on behind the files settled: what was said of those after them is forgotten, except an infection.
+    void forget_unsettled(TaskId id);
     void set_signatures(TaskId id, bool embedded_only);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                       const FileIdentity& identity);
-    void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason);
-    // Every file has its verdict. What only an earlier, interrupted start could not scan is forgotten.
-    void complete_scan(TaskId id, std::uint32_t start, std::uint64_t total_files, std::uint64_t clean_files);
+    // `place`: in the list; none for what did not get into it.
+    void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
+                       std::optional<std::uint64_t> place);
+    // Every file has its verdict. What could not be scanned by starts before the one that made the list is forgotten.
+    void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files);
     using UnscannedCounts = std::map<UnscannedReason, std::uint64_t>;
     [[nodiscard]] UnscannedCounts unscanned_counts(TaskId id);
 
@@ -182,6 +195,7 @@ class Ledger {
     [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
     void add_record(TaskId id, Record record);
+    void forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64_t from_place);
     void count_unscanned(TaskId id, UnscannedReason reason, int change);
 
     Database database_;

@@ -15,6 +15,7 @@
 
 #include "auth/checked.h"
 #include "auth/unique_fd.h"
+#include "jobs/own_tmpfs.h"
 #include "jobs/unprivileged.h"
 
 namespace clamscanner {
@@ -147,6 +148,7 @@ int landlock_version() noexcept {
 }
 
 void lock_room(const std::string& directory, const RoomLimits& limits) {
+    if (limits.directory_bytes != 0) static_cast<void>(mount_own_tmpfs(directory, limits.directory_bytes));
     give_up_privileges();
     limit(RLIMIT_NPROC, 0);
     if (limits.file_bytes != 0) limit(RLIMIT_FSIZE, limits.file_bytes);

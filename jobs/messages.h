@@ -3,9 +3,9 @@
 //
 //   agent ── StartScan, Ask…, Disinfect ──► jobd ── Accepted, Declined, ScanStatus … ──► agent       (stream, frames)
 //   jobd ── NewJob (+ the coordinator's end of a socket to the runner) ──► engine                    (packets)
-//   coordinator ── ScannerReady, ScanProgress, Found…, Judged, ScannedAll ──► jobd                   (same socket)
+//   coordinator ── ScannerReady, ScanProgress, Found…, Judged, ScannedAll ──► jobd ── EndTurn ──►    (same socket)
 //   jobd ── Run…, Judge, Act, Copy…, Finish ──► runner ── WalkProgress … CopyDone ──► jobd           (packets)
-//   runner ── HandOver (+ the file, opened for reading) ──► coordinator                              (packets)
+//   runner ── HandOver (+ the file, opened for reading), NotHandedOver ──► coordinator               (packets)
 //   coordinator ── ScanThis (+ the file) ──► worker ── ScanAnswer ──► coordinator                    (packets)
 #pragma once
 
@@ -65,8 +65,11 @@ enum class JobMessage : std::uint16_t {
     Judged,
     ScannedAll,
     JobEnded,
+    EndTurn = 90,
+    TurnEnded,
     HandOver = 95,
     HandOverEnd,
+    NotHandedOver,
     ScanThis = 100,
     ScanAnswer,
 };
@@ -490,21 +493,49 @@ struct ScannerFailed {
     void fields(auto& wire) { wire.text(why, longest_message); }
 };
 
-// Totals of this job so far. `clean` counts only what a later self-test confirmed.
+// How far down its list a scan has come: the first so many files have their verdict for good, and were told. (Some
+// after them may have one, too.) From there an interrupted scan goes on.
+struct Settled {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t clean_files = 0;
+    void fields(auto& wire) {
+        wire.number(files);
+        wire.number(bytes);
+        wire.number(clean_files);
+    }
+    bool operator==(const Settled&) const = default;
+};
+
+// Totals of this start so far. `clean` counts only what a later self-test confirmed.
 struct ScanProgress {
     static constexpr auto type = JobMessage::ScanProgress;
     std::uint64_t scanned_files = 0;  // with any verdict, unconfirmed clean ones included
     std::uint64_t scanned_bytes = 0;
     std::uint64_t clean_files = 0;
+    Settled settled;
+    std::uint64_t worker_ms = 0;    // how long workers worked, all of them together
     bool waits_for_runner = false;  // nothing to scan at the moment
     std::string current_file;
     void fields(auto& wire) {
         wire.number(scanned_files);
         wire.number(scanned_bytes);
         wire.number(clean_files);
+        settled.fields(wire);
+        wire.number(worker_ms);
         wire.number(waits_for_runner);
         wire.text(current_file, longest_path);
     }
+};
+
+// jobd to the coordinator: begin no further file. What comes back when those begun are done is TurnEnded.
+struct EndTurn {
+    static constexpr auto type = JobMessage::EndTurn;
+    void fields(auto&) {}
+};
+struct TurnEnded {
+    static constexpr auto type = JobMessage::TurnEnded;
+    void fields(auto&) {}
 };
 
 struct FoundInfected {
@@ -523,9 +554,11 @@ struct FoundUnscanned {
     static constexpr auto type = JobMessage::FoundUnscanned;
     std::string path;
     UnscannedReason reason = UnscannedReason::ScannerFailed;
+    std::uint64_t place = 0;  // among the files of this start, from 0
     void fields(auto& wire) {
         wire.text(path, longest_path);
         wire.choice(reason, last_unscanned_reason);
+        wire.number(place);
     }
 };
 
@@ -569,9 +602,9 @@ struct ScannedAll {
 
 struct HandOver {
     static constexpr auto type = JobMessage::HandOver;
-    std::uint64_t token = 0;
-    bool judge = false;  // for a disinfection: answer with Judged
-    std::string path;    // absolute, for the records; never opened by the engine
+    std::uint64_t token = 0;  // of Judge; a scan counts by itself
+    bool judge = false;       // for a disinfection: answer with Judged
+    std::string path;         // absolute, for the records; never opened by the engine
     void fields(auto& wire) {
         wire.number(token);
         wire.number(judge);
@@ -579,9 +612,20 @@ struct HandOver {
     }
 };
 
+// In the place of a file that could not be opened.
+struct NotHandedOver {
+    static constexpr auto type = JobMessage::NotHandedOver;
+    std::string path;
+    UnscannedReason reason = UnscannedReason::Unreadable;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(reason, last_unscanned_reason);
+    }
+};
+
 struct HandOverEnd {
     static constexpr auto type = JobMessage::HandOverEnd;
-    std::uint64_t files = 0;  // how many were handed over
+    std::uint64_t files = 0;  // how many were handed over, or could not be
     void fields(auto& wire) { wire.number(files); }
 };
 
@@ -622,12 +666,18 @@ struct LeaveOut {
     }
 };
 
-// With two descriptors: the socket to the coordinator, and an empty file for the list of what the walk found (jobd's,
-// so that neither the account's quota nor the runner's memory limits how many files a home may have).
+// With two descriptors: the socket to the coordinator, and the file for the list of what the walk finds (jobd's, so
+// that neither the account's quota nor the runner's memory limits how many files a home may have).
 struct RunScan {
     static constexpr auto type = JobMessage::RunScan;
-    std::string directory;  // below the home
-    void fields(auto& wire) { wire.text(directory, longest_path); }
+    std::string directory;    // below the home
+    bool listed = false;      // the list is there, of an earlier start: hand over what stands in it
+    std::uint64_t after = 0;  // so many files of it
+    void fields(auto& wire) {
+        wire.text(directory, longest_path);
+        wire.number(listed);
+        wire.number(after);
+    }
 };
 
 // With one descriptor: the socket to the coordinator.
@@ -708,15 +758,17 @@ struct WalkProgress {
     static constexpr auto type = JobMessage::WalkProgress;
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
-    bool walked = false;  // the walk is over: these are the totals
+    bool walked = false;           // the walk is over: these are the totals, and the list is on the disk
+    std::uint64_t list_bytes = 0;  // then
     void fields(auto& wire) {
         wire.number(files);
         wire.number(bytes);
         wire.number(walked);
+        wire.number(list_bytes);
     }
 };
 
-// A file, or a directory (its path ends in a slash), that could not be opened. It counts as one file.
+// A file, or a directory (its path ends in a slash), that the walk could not look at. It counts as one file.
 struct Unreadable {
     static constexpr auto type = JobMessage::Unreadable;
     std::string path;
@@ -734,15 +786,11 @@ struct WalkFailed {
     void fields(auto& wire) { wire.text(why, longest_message); }
 };
 
-// The runner's last word of a scan: what it handed over and what it reported as unreadable make the total.
+// The runner's last word of a scan: so many files it told the coordinator of.
 struct HandedOver {
     static constexpr auto type = JobMessage::HandedOver;
-    std::uint64_t handed_over = 0;
-    std::uint64_t unreadable = 0;
-    void fields(auto& wire) {
-        wire.number(handed_over);
-        wire.number(unreadable);
-    }
+    std::uint64_t files = 0;
+    void fields(auto& wire) { wire.number(files); }
 };
 
 // Said before the file is handed to the coordinator.

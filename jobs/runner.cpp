@@ -31,8 +31,9 @@ constexpr int jobd_socket = 3;
 constexpr const char* disinfection_log = ".clamavconnector.disinfection.log";
 constexpr const char* scan_log = ".clamavconnector.scan.log";
 
-struct JobdIsGone : std::runtime_error {
-    JobdIsGone() : std::runtime_error("jobd ended the job") {}
+// jobd or the coordinator closed its end: whatever was asked for is not wanted any more, or wanted of another runner.
+struct JobIsOver : std::runtime_error {
+    JobIsOver() : std::runtime_error("the job is over") {}
 };
 
 class Runner {
@@ -48,7 +49,7 @@ class Runner {
     void run() {
         Packet packet;
         while (!finished_) {
-            if (receive_packet(jobd_.get(), packet) != Got::Packet) throw JobdIsGone();
+            if (receive_packet(jobd_.get(), packet) != Got::Packet) throw JobIsOver();
             answer(packet);
         }
     }
@@ -81,7 +82,7 @@ class Runner {
 
     template <class Message>
     void tell_jobd(Message&& message) {
-        if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes) throw JobdIsGone();
+        if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes) throw JobIsOver();
     }
 
     [[nodiscard]] std::string absolute(const std::string& relative) const {
@@ -97,33 +98,38 @@ class Runner {
         if (packet.descriptors.size() != 2) throw Malformed("a scan comes without its descriptors");
         coordinator_ = std::move(packet.descriptors[0]);
         PathList list(std::move(packet.descriptors[1]));
-        std::uint64_t unreadable = 0;
-        const auto tell_unreadable = [&](const std::string& relative, UnscannedReason reason) {
-            ++unreadable;
-            tell_jobd(Unreadable{absolute(relative), reason});
-        };
-        Walk walk(home_.get(), std::move(left_out_),
-                  {[this](const WalkProgress& progress) { tell_jobd(progress); }, tell_unreadable});
-        try {
-            walk.list(order.directory, list);
-        } catch (const std::system_error& fault) {
-            const std::string why = absolute(order.directory) + ": " + fault.what();
-            tell_jobd(WalkFailed{why.substr(0, longest_message)});
-            return;
+        if (!order.listed) {
+            try {
+                walk(order.directory, list);
+            } catch (const std::system_error& fault) {
+                const std::string why = absolute(order.directory) + ": " + fault.what();
+                tell_jobd(WalkFailed{why.substr(0, longest_message)});
+                return;
+            }
         }
-        std::uint64_t handed_over = 0;
+        std::uint64_t files = 0;
         std::string relative;
         while (list.next(relative)) {
-            if (const auto reason = hand_over(relative, handed_over))
-                tell_unreadable(relative, *reason);
-            else
-                ++handed_over;
+            if (files++ < order.after) continue;
+            // To the coordinator too: in the place where the file would come, so that none is left out between the two.
+            if (const auto reason = hand_over(relative))
+                send_to_coordinator(NotHandedOver{absolute(relative), *reason}, {});
         }
-        send_to_coordinator(HandOverEnd{handed_over}, {});
-        tell_jobd(HandedOver{handed_over, unreadable});
+        if (files < order.after) throw Malformed("the list of files is shorter than it was");
+        send_to_coordinator(HandOverEnd{files - order.after}, {});
+        tell_jobd(HandedOver{files - order.after});
     }
 
-    [[nodiscard]] std::optional<UnscannedReason> hand_over(const std::string& relative, std::uint64_t token) {
+    void walk(const std::string& directory, PathList& list) {
+        Walk walk(home_.get(), std::move(left_out_),
+                  {[this](const WalkProgress& progress) { tell_jobd(progress); },
+                   [this](const std::string& relative, UnscannedReason reason) {
+                       tell_jobd(Unreadable{absolute(relative), reason});
+                   }});
+        walk.list(directory, list);
+    }
+
+    [[nodiscard]] std::optional<UnscannedReason> hand_over(const std::string& relative) {
         const UniqueFd file =
             open_beneath(home_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
         if (!file)
@@ -132,7 +138,7 @@ class Runner {
         struct stat status {};
         if (::fstat(file.get(), &status) < 0) return UnscannedReason::Unreadable;
         if (!S_ISREG(status.st_mode)) return UnscannedReason::Vanished;  // replaced by something else since the walk
-        send_to_coordinator(HandOver{token, false, absolute(relative)}, {file.get()});
+        send_to_coordinator(HandOver{0, false, absolute(relative)}, {file.get()});
         return std::nullopt;
     }
 
@@ -140,7 +146,7 @@ class Runner {
     void send_to_coordinator(Message&& message, std::initializer_list<int> descriptors) {
         // It blocks while the coordinator has enough to do: that is how a runner stays only a little ahead.
         if (send_message(coordinator_.get(), std::forward<Message>(message), descriptors) != Sent::Yes)
-            throw std::runtime_error("the scanner ended the job");
+            throw JobIsOver();
     }
 
     // ---- A disinfection
@@ -239,7 +245,7 @@ int main() {
     clamscanner::name_this_program("clamscanner-runner");
     try {
         return clamscanner::run_runner();
-    } catch (const clamscanner::JobdIsGone&) {
+    } catch (const clamscanner::JobIsOver&) {
         return 0;
     } catch (const std::exception& fault) {
         clamscanner::log_line(clamscanner::Severity::Error, fault.what());

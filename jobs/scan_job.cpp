@@ -1,11 +1,35 @@
 #include "jobs/scan_job.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
 
 #include "auth/checked.h"
 #include "auth/log.h"
 
 namespace clamscanner {
+
+namespace {
+
+std::string list_directory(const Settings& config) {
+    return config.paths.state_directory + "/lists";
+}
+std::string list_name(const Settings& config, TaskId task) {
+    return list_directory(config) + "/" + std::to_string(task);
+}
+
+}  // namespace
+
+void remove_old_lists(const Settings& config, Ledger& ledger) {
+    std::set<std::string> needed;
+    for (const auto& task : ledger.queued_tasks()) needed.insert(std::to_string(task.task.id));
+    std::error_code none;
+    for (const auto& list : std::filesystem::directory_iterator(list_directory(config), none))
+        if (!needed.contains(list.path().filename())) std::filesystem::remove(list.path());
+}
 
 ScanJob::ScanJob(const JobSurroundings& surroundings, AccountTask task)
     : Job(surroundings, std::move(task)),
@@ -15,15 +39,39 @@ void ScanJob::begin() {
     auto& ledger = surroundings_.ledger;
     ledger.begin(task().id);
     start_ = task().starts + 1;
-    UniqueFd list(
-        checked(::open(surroundings_.config.paths.state_directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
-                "make the list of files"));
-    for (auto& file : ledger.quarantined(task().account)) to_runner_.add(std::move(file));
     std::vector<UniqueFd> descriptors;
     descriptors.push_back(take_coordinator_for_runner());
-    descriptors.push_back(std::move(list));
+    descriptors.push_back(open_list());
+    for (auto& file : ledger.quarantined(task().account)) to_runner_.add(std::move(file));
     const auto& directory = surroundings_.config.scan[static_cast<std::size_t>(task().scan_type)].directory;
-    to_runner_.add(RunScan{directory}, std::move(descriptors));
+    to_runner_.add(RunScan{directory, walked_, before_.files}, std::move(descriptors));
+}
+
+// The list of an earlier start, if it is whole; else an empty file.
+UniqueFd ScanJob::open_list() {
+    auto& ledger = surroundings_.ledger;
+    const auto directory = list_directory(surroundings_.config);
+    std::filesystem::create_directory(directory);
+    const auto name = list_name(surroundings_.config, task().id);
+    UniqueFd list(
+        checked(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "open a list of files"));
+    struct stat status {};
+    checked(::fstat(list.get(), &status), "measure a list of files");
+    // After a start that came to nothing the list is not trusted again.
+    const Task known = ledger.task(task().id);
+    if (known.list_bytes > 0 && known.attempts == 0 && static_cast<std::uint64_t>(status.st_size) == known.list_bytes) {
+        before_ = known.settled;
+        walk_unreadable_ = known.walk_unreadable;
+        walk_start_ = known.walk_start;
+        walked_ = true;
+        ledger.forget_unsettled(task().id);
+        return list;
+    }
+    // Not shortened: a runner of before, not yet dead, may still write into that one.
+    checked(::unlink(name.c_str()), "remove a list of files");
+    walk_start_ = start_;
+    ledger.begin_list(task().id, start_);
+    return UniqueFd(checked(::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "make a list of files"));
 }
 
 bool ScanJob::waits_for_runner() const {
@@ -33,24 +81,30 @@ bool ScanJob::waits_for_runner() const {
 }
 
 void ScanJob::save_progress() {
-    surroundings_.ledger.save_progress(task().id, progress_.scanned_files + unreadable_, progress_.scanned_bytes,
-                                       progress_.clean_files);
+    auto& ledger = surroundings_.ledger;
+    ledger.save_progress(task().id, walk_unreadable_ + before_.files + progress_.scanned_files,
+                         before_.bytes + progress_.scanned_bytes, before_.clean_files + progress_.clean_files);
+    const auto& now = progress_.settled;
+    ledger.settle(task().id,
+                  {before_.files + now.files, before_.bytes + now.bytes, before_.clean_files + now.clean_files});
 }
 
 void ScanJob::hear_runner(Packet& packet) {
     auto& ledger = surroundings_.ledger;
     if (is<WalkProgress>(packet.bytes)) {
         const auto walk = decode<WalkProgress>(packet.bytes);
-        walked_ = walked_ || walk.walked;
+        if (walked_) throw Malformed("the runner walks on after its walk");
+        walked_ = walk.walked;
         ledger.save_totals(task().id, walk.files, walk.bytes, walked_);
+        if (walked_) ledger.keep_list(task().id, walk.list_bytes, walk_unreadable_);
     } else if (is<Unreadable>(packet.bytes)) {
         const auto file = decode<Unreadable>(packet.bytes);
-        ++unreadable_;
-        ledger.add_unscanned(task().id, start_, file.path, file.reason);
+        if (walked_) throw Malformed("the runner walks on after its walk");
+        ++walk_unreadable_;
+        ledger.add_unscanned(task().id, start_, file.path, file.reason, std::nullopt);
         save_progress();
     } else if (is<HandedOver>(packet.bytes)) {
         handed_over_ = decode<HandedOver>(packet.bytes);
-        if (handed_over_->unreadable != unreadable_) throw Malformed("the runner miscounted what it could not read");
         complete_if_agreed();
     } else if (is<WalkFailed>(packet.bytes)) {
         ledger.end(task().id, Outcome::EndedEarly, decode<WalkFailed>(packet.bytes).why);
@@ -77,7 +131,9 @@ void ScanJob::hear_coordinator(Packet& packet) {
         ledger.add_infected(task().id, start_, found.path, found.virus, found.identity);
     } else if (is<FoundUnscanned>(packet.bytes)) {
         const auto found = decode<FoundUnscanned>(packet.bytes);
-        ledger.add_unscanned(task().id, start_, found.path, found.reason);
+        ledger.add_unscanned(task().id, start_, found.path, found.reason, before_.files + found.place);
+    } else if (is<TurnEnded>(packet.bytes)) {
+        finish(End::TurnOver, "others have their turn");
     } else if (is<ScannerFailed>(packet.bytes)) {
         finish(End::Failed, decode<ScannerFailed>(packet.bytes).why);
     } else {
@@ -88,15 +144,25 @@ void ScanJob::hear_coordinator(Packet& packet) {
 
 void ScanJob::complete_if_agreed() {
     if (!handed_over_ || !scanned_all_) return;
-    if (handed_over_->handed_over != scanned_all_->files)
+    if (handed_over_->files != scanned_all_->files)
         throw Malformed("the runner and the coordinator count different files");
-    surroundings_.ledger.complete_scan(task().id, start_, handed_over_->handed_over + handed_over_->unreadable,
-                                       scanned_all_->clean_files);
+    surroundings_.ledger.complete_scan(task().id, walk_start_, walk_unreadable_ + before_.files + scanned_all_->files,
+                                       before_.clean_files + scanned_all_->clean_files);
     current_file_.clear();
     completed_ = true;
     dismiss_coordinator();
     log_.begin(to_runner_);
     log_.ask_whether_whole();
+}
+
+void ScanJob::clear_away() {
+    ::unlink(list_name(surroundings_.config, task().id).c_str());
+}
+
+void ScanJob::end_turn() {
+    // All is scanned and recorded; the log in the home is only a copy.
+    if (completed_) return finish(End::Over, "");
+    if (!scanner_ready_ || !tell_coordinator(EndTurn{})) finish(End::TurnOver, "others have their turn");
 }
 
 void ScanJob::runner_ended() {

@@ -1,5 +1,8 @@
 // A scan while it runs: totals from the runner's walk, verdicts from the coordinator. Complete when both have said
 // their last word and their counts agree; only then is it called so.
+//
+// The list of files that the walk makes is a file of jobd's own, kept until the scan ends: a start that was
+// interrupted, or whose turn was over, is followed by one that goes on in that list behind the last file settled.
 #pragma once
 
 #include <optional>
@@ -13,6 +16,9 @@ class ScanJob : public Job {
  public:
     ScanJob(const JobSurroundings& surroundings, AccountTask task);
     [[nodiscard]] std::string current_file() const override { return current_file_; }
+    [[nodiscard]] Clock::duration worked() const override { return std::chrono::milliseconds(progress_.worker_ms); }
+    void end_turn() override;
+    void clear_away() override;
 
  protected:
     void begin() override;
@@ -23,6 +29,7 @@ class ScanJob : public Job {
     void runner_ended() override;
 
  private:
+    [[nodiscard]] UniqueFd open_list();
     void complete_if_agreed();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);
     void save_progress();
@@ -30,8 +37,10 @@ class ScanJob : public Job {
     LogCopy log_;
     ScanProgress progress_;
     std::string current_file_;
-    std::uint64_t unreadable_ = 0;
+    std::uint64_t walk_unreadable_ = 0;
+    Settled before_;  // by earlier starts
     std::uint32_t start_ = 0;
+    std::uint32_t walk_start_ = 0;
     bool scanner_ready_ = false;
     bool walked_ = false;
     bool coordinator_waits_ = false;
@@ -39,5 +48,8 @@ class ScanJob : public Job {
     std::optional<ScannedAll> scanned_all_;
     bool completed_ = false;
 };
+
+// Removes lists of files that no task needs any more. At the start of jobd.
+void remove_old_lists(const Settings& config, Ledger& ledger);
 
 }  // namespace clamscanner

@@ -42,6 +42,7 @@ void take_settings(ConfigKeys& keys, Settings& settings) {
     keys.number("engine.pcre_match_limit", engine.pcre_match_limit, 1, UINT32_MAX);
     keys.number("engine.pcre_recursion_limit", engine.pcre_recursion_limit, 1, UINT32_MAX);
     keys.number("engine.max_worker_memory_bytes", engine.max_worker_memory_bytes, gibibyte / 4, 1024 * gibibyte);
+    keys.number("engine.max_temporary_bytes", engine.max_temporary_bytes, gibibyte / 16, 1024 * gibibyte);
 
     static constexpr const char* scan_keys[scan_type_count] = {"scan.home", "scan.mail", "scan.public_html",
                                                                "scan.public_ftp"};

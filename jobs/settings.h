@@ -34,6 +34,7 @@ struct Settings : Config {
         std::uint64_t pcre_match_limit = 10000;
         std::uint64_t pcre_recursion_limit = 5000;
         std::uint64_t max_worker_memory_bytes = 2048ULL * 1024 * 1024;
+        std::uint64_t max_temporary_bytes = 512ULL * 1024 * 1024;
     } engine;
 
     std::array<ScanDirectory, scan_type_count> scan = {

@@ -15,6 +15,7 @@
 #include "jobs/clam_engine.h"
 #include "jobs/coordinator.h"
 #include "jobs/locked_room.h"
+#include "jobs/own_tmpfs.h"
 #include "jobs/settings.h"
 
 namespace clamscanner {
@@ -31,6 +32,9 @@ class SignatureHost {
             if (landlock_version() == 0)
                 log_line(Severity::Warning,
                          "this kernel has no Landlock: workers are confined by seccomp and limits alone");
+            if (!own_tmpfs_works(config_.paths.run_directory + "/engine/tmp"))
+                log_line(Severity::Warning,
+                         "no user namespaces here: a worker's temporary files have no limit of their own");
             log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
                                          (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
         } catch (const SignatureError& error) {

@@ -59,6 +59,12 @@ void PathList::flush() {
     out_.clear();
 }
 
+std::uint64_t PathList::finish() {
+    flush();
+    checked(::fdatasync(file_.get()), "write the list of files");
+    return static_cast<std::uint64_t>(checked(::lseek(file_.get(), 0, SEEK_END), "measure the list of files"));
+}
+
 void PathList::refill() {
     in_.erase(0, at_);
     at_ = 0;
@@ -102,7 +108,7 @@ void Walk::list(const std::string& directory, PathList& list) {
         pending_.pop_back();
         list_one(next, list);
     }
-    list.flush();
+    progress_.list_bytes = list.finish();
     tell_progress(true);
 }
 

@@ -18,11 +18,13 @@ class PathList {
  public:
     explicit PathList(UniqueFd file);
     void append(std::string_view path);  // throws std::system_error (no room)
-    void flush();
+    // All of it onto the disk. Returns its length.
+    [[nodiscard]] std::uint64_t finish();
     // False at the end.
     [[nodiscard]] bool next(std::string& path);
 
  private:
+    void flush();
     void refill();
     UniqueFd file_;
     std::string out_;

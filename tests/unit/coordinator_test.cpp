@@ -61,6 +61,10 @@ struct StartedCoordinator {
         if (send_message(runner.get(), HandOver{next_token++, judge, "/home/" + name}, {fd}) == Sent::Yes && !judge)
             ++handed_over;
     }
+    void miss(const std::string& name) {
+        if (send_message(runner.get(), NotHandedOver{"/home/" + name, UnscannedReason::Vanished}) == Sent::Yes)
+            ++handed_over;
+    }
     // Everything that jobd hears until the last word.
     void hear_all() {
         static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
@@ -74,6 +78,7 @@ struct StartedCoordinator {
         } else if (is<FoundUnscanned>(packet.bytes)) {
             const auto found = decode<FoundUnscanned>(packet.bytes);
             unscanned.emplace(found.path, found.reason);
+            place_of[found.path] = found.place;
         } else if (is<ScannerFailed>(packet.bytes)) {
             failure = decode<ScannerFailed>(packet.bytes).why;
         } else if (is<ScannedAll>(packet.bytes)) {
@@ -82,7 +87,16 @@ struct StartedCoordinator {
             judged = decode<Judged>(packet.bytes);
         } else if (is<ScannerReady>(packet.bytes)) {
             ready = true;
+        } else if (is<ScanProgress>(packet.bytes)) {
+            progress = decode<ScanProgress>(packet.bytes);
+        } else if (is<TurnEnded>(packet.bytes)) {
+            turn_ended = true;
         }
+    }
+    template <class Condition>
+    void hear_until(Condition condition) {
+        Packet packet;
+        while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
     }
     void wait_until_ready() {
         Packet packet;
@@ -106,6 +120,9 @@ struct StartedCoordinator {
     bool ready = false;
     std::map<std::string, std::string> infected;
     std::map<std::string, UnscannedReason> unscanned;
+    std::map<std::string, std::uint64_t> place_of;
+    ScanProgress progress;
+    bool turn_ended = false;
     std::string failure;
     std::optional<ScannedAll> all;
     std::optional<Judged> judged;
@@ -170,6 +187,53 @@ BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_told_under_both) {
     BOOST_TEST(all->files == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_could_not_be_opened_has_its_place_among_the_others) {
+    start();
+    hand_over("first", "harmless text");
+    miss("second");
+    hand_over("third", test_virus());
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 3U);
+    BOOST_TEST(all->clean_files == 1U);
+    BOOST_TEST(place_of.at("/home/second") == 1U);
+    BOOST_TEST((progress.settled == Settled{3, 13 + 68, 1}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_settled_waits_for_the_file_before_it) {
+    config.engine.scan_workers = 2;
+    start();
+    wait_until_ready();
+    hear_until([&] { return workers().size() == 2; });
+    ::kill(workers()[0], SIGSTOP);
+    for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    hear_until([&] { return infected.size() == 19 && progress.scanned_files == 19; });
+    // One of the first two is held: behind it nothing counts as settled.
+    BOOST_TEST(progress.settled.files <= 1U);
+    ::kill(workers()[0], SIGCONT);
+    hear_all();
+    BOOST_TEST(infected.size() == 20U);
+    BOOST_TEST(progress.settled.files == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_what_is_begun_is_finished_and_nothing_more_begun) {
+    start();
+    wait_until_ready();
+    ::kill(workers()[0], SIGSTOP);
+    for (int i = 0; i < 5; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    hear_until([&] { return infected.size() >= 2; });
+    const auto held = workers()[0];
+    BOOST_REQUIRE(send_message(jobd.get(), EndTurn{}) == Sent::Yes);
+    BOOST_TEST(!turn_ended);
+    ::kill(held, SIGCONT);
+    hear_until([&] { return turn_ended; });
+    BOOST_TEST(turn_ended);
+    // Every file settled was told, and the others will be handed over again.
+    BOOST_TEST(progress.settled.files <= infected.size());
+    BOOST_TEST(progress.settled.files >= 1U);
+    BOOST_TEST(!all.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(killed_workers_cost_no_verdict) {
     start();
     wait_until_ready();
@@ -211,7 +275,9 @@ BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_its_share_of_the_workers) {
     hand_over("second", test_virus(), true);
     pollfd heard{jobd.get(), POLLIN, 0};
     Packet packet;
-    while (::poll(&heard, 1, 1500) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    const auto until = Clock::now() + std::chrono::milliseconds(1500);
+    while (Clock::now() < until)
+        if (::poll(&heard, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
     BOOST_TEST(!judged.has_value());
     jobs.set(1);
     while (!judged && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);

@@ -104,12 +104,12 @@ BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
     ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", {});
-    ledger.add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable);
-    ledger.add_unscanned(scan, 1, "/home/alice/still", UnscannedReason::Unreadable);
+    ledger.add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable, std::nullopt);
+    ledger.add_unscanned(scan, 1, "/home/alice/still", UnscannedReason::Unreadable, std::nullopt);
     ledger.requeue(scan, false, "");
     ledger.begin(scan);
     ledger.add_infected(scan, 2, "/home/alice/virus", "Eicar", {});
-    ledger.add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit);
+    ledger.add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit, std::nullopt);
     ledger.complete_scan(scan, 2, 5, 3);
     const auto task = ledger.task(scan);
     BOOST_TEST(task.infected_files == 1U);
@@ -119,6 +119,48 @@ BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
     const auto counts = ledger.unscanned_counts(scan);
     BOOST_TEST(counts.size() == 1U);
     BOOST_TEST(counts.at(UnscannedReason::TimeLimit) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin(scan);
+    ledger.begin_list(scan, 1);
+    ledger.add_unscanned(scan, 1, "/home/alice/closed/", UnscannedReason::Unreadable, std::nullopt);
+    ledger.keep_list(scan, 4000, 1);
+    ledger.add_unscanned(scan, 1, "/home/alice/third", UnscannedReason::TimeLimit, 2);
+    ledger.add_unscanned(scan, 1, "/home/alice/ninth", UnscannedReason::TimeLimit, 8);
+    ledger.save_progress(scan, 10, 100, 7);
+    ledger.settle(scan, {5, 50, 4});
+    ledger.requeue(scan, false, "others have their turn");
+    ledger.commit();
+    auto later = reopened();
+    later.begin(scan);
+    const auto task = later.task(scan);
+    BOOST_TEST((task.settled == Settled{5, 50, 4}));
+    BOOST_TEST(task.list_bytes == 4000U);
+    BOOST_TEST(task.walk_unreadable == 1U);
+    BOOST_TEST(task.walk_start == 1U);
+    BOOST_TEST(task.attempts == 0U);
+    later.forget_unsettled(scan);
+    BOOST_TEST(later.task(scan).unscanned_files == 2U);
+    // What the walk could not look at is not walked again, and stays.
+    later.complete_scan(scan, 1, 11, 9);
+    const auto done = later.task(scan);
+    BOOST_TEST(done.total_files == 11U);
+    BOOST_TEST(done.clean_files + done.infected_files + done.unscanned_files == done.total_files);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_made_anew_settles_nothing) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin_list(scan, 1);
+    ledger.keep_list(scan, 4000, 1);
+    ledger.settle(scan, {5, 50, 4});
+    ledger.begin_list(scan, 2);
+    const auto task = ledger.task(scan);
+    BOOST_TEST((task.settled == Settled{}));
+    BOOST_TEST(task.list_bytes == 0U);
+    BOOST_TEST(task.walk_unreadable == 0U);
+    BOOST_TEST(task.walk_start == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(starts_that_came_to_nothing_are_counted_and_progress_forgives_them) {
@@ -242,7 +284,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
     ledger.save_progress(id, 3, 300, 2);
     BOOST_TEST(last().scanned_files == 3U);
     BOOST_TEST(ledger.unscanned_counts(id).empty());
-    ledger.add_unscanned(id, 1, "/home/alice/u", UnscannedReason::Unreadable);
+    ledger.add_unscanned(id, 1, "/home/alice/u", UnscannedReason::Unreadable, std::nullopt);
     BOOST_TEST(ledger.unscanned_counts(id).size() == 1U);
     BOOST_TEST(last().unscanned_files == 1U);
     ledger.add_infected(id, 1, "/home/alice/v", "Virus", {});

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include <boost/test/unit_test.hpp>
 #include <functional>
 
+#include "jobs/own_tmpfs.h"
 #include "temporary_directory.h"
 
 using namespace clamscanner;
@@ -33,7 +35,7 @@ std::ostream& operator<<(std::ostream& out, Fate fate) {
 struct Room {
     TemporaryDirectory inside;
     TemporaryDirectory outside;
-    RoomLimits limits{256 * 1024 * 1024, 1024 * 1024};
+    RoomLimits limits{256 * 1024 * 1024, 1024 * 1024, 4 * 1024 * 1024};
 
     // `attempt` says whether it got what it wanted.
     Fate fate_of(const std::function<bool()>& attempt, bool locked) const {
@@ -80,6 +82,11 @@ class Sibling {
 boost::test_tools::assertion_result with_landlock(boost::unit_test::test_unit_id) {
     boost::test_tools::assertion_result there(landlock_version() > 0);
     there.message() << "this kernel has no Landlock";
+    return there;
+}
+boost::test_tools::assertion_result with_user_namespaces(boost::unit_test::test_unit_id) {
+    boost::test_tools::assertion_result there(own_tmpfs_works("/tmp"));
+    there.message() << "user namespaces are not allowed here";
     return there;
 }
 boost::test_tools::assertion_result as_root(boost::unit_test::test_unit_id) {
@@ -185,6 +192,29 @@ BOOST_AUTO_TEST_CASE(fills_the_disk) {
             if (::write(fd, chunk.data(), chunk.size()) < 0) return false;
         return true;
     });
+}
+
+BOOST_AUTO_TEST_CASE(fills_the_disk_with_many_files, *boost::unit_test::precondition(with_user_namespaces)) {
+    is_stopped(Fate::Refused, [this] {
+        const std::string chunk(512 * 1024, 'x');
+        for (int i = 0; i < 12; ++i) {
+            const auto name = inside.path + "/" + std::to_string(i);
+            const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+            if (::write(fd, chunk.data(), chunk.size()) != static_cast<ssize_t>(chunk.size())) return false;
+        }
+        return true;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(leaves_files_for_others_to_find, *boost::unit_test::precondition(with_user_namespaces)) {
+    const auto file = inside.path + "/left";
+    BOOST_TEST(fate_of([&] { return opens(file, O_WRONLY | O_CREAT); }, true) == Fate::Did);
+    BOOST_TEST(!std::filesystem::exists(file));
+}
+
+BOOST_AUTO_TEST_CASE(mounts_something, *boost::unit_test::precondition(with_user_namespaces)) {
+    BOOST_TEST(fate_of([this] { return ::mount("none", inside.path.c_str(), "tmpfs", 0, nullptr) == 0; }, true) ==
+               Fate::Killed);
 }
 
 #ifndef CLAMSCANNER_SANITIZED
