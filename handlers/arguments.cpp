@@ -64,6 +64,18 @@ const std::string& Arguments::text(std::string_view name, std::string_view accep
     return argument->text;
 }
 
+bool Arguments::flag(std::string_view name) const {
+    const auto* argument = find(name);
+    if (argument == nullptr) return false;
+    const auto& text = argument->text;
+    const bool literal = argument->form == ArgumentForm::Literal;
+    if (argument->form != ArgumentForm::Compound) {
+        if (text == "1" || (literal && text == "true")) return true;
+        if (text == "0" || (literal && text == "false")) return false;
+    }
+    throw wrong_argument(name, "is " + quoted(text), "0 or 1");
+}
+
 void read_form(std::string_view encoded, Arguments& arguments) {
     while (const auto pair = take_pair(encoded)) {
         auto name = percent_decoded(pair->name, Plus::IsSpace);

@@ -38,6 +38,9 @@ class Arguments {
     // One that must be a text: refuses anything else, and its absence, saying what is `accepted`.
     [[nodiscard]] const std::string& text(std::string_view name, std::string_view accepted) const;
 
+    // 0 or 1, in any form; absent: false. Refuses anything else.
+    [[nodiscard]] bool flag(std::string_view name) const;
+
     [[nodiscard]] std::vector<std::string> names_beginning_with(std::string_view start) const;
 
     [[nodiscard]] bool empty() const noexcept { return arguments_.empty(); }

@@ -12,8 +12,7 @@ namespace clamscanner {
 class Jobs {
  public:
     virtual ~Jobs() = default;
-    // `as_system`: how the statistics are to call it.
-    virtual void start_scan(ScanType type, bool as_system) = 0;
+    virtual void start_scan(const StartScan& scan) = 0;
     [[nodiscard]] virtual ScanStatus scan_status() = 0;
     // Those after `next` of the piece before; 0: the first.
     [[nodiscard]] virtual InfectedFiles infected_files(std::uint64_t after) = 0;

@@ -58,8 +58,8 @@ bool JobsClient::try_exchange(std::string_view question, Kind kind, std::string&
     return false;
 }
 
-void JobsClient::start_scan(ScanType type, bool as_system) {
-    static_cast<void>(ask<Accepted>(StartScan{type, as_system}, Kind::Changes));
+void JobsClient::start_scan(const StartScan& scan) {
+    static_cast<void>(ask<Accepted>(StartScan{scan}, Kind::Changes));
 }
 
 ScanStatus JobsClient::scan_status() {

@@ -14,7 +14,7 @@ class JobsClient : public Jobs {
  public:
     explicit JobsClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
-    void start_scan(ScanType type, bool as_system) override;
+    void start_scan(const StartScan& scan) override;
     ScanStatus scan_status() override;
     InfectedFiles infected_files(std::uint64_t after) override;
     DisinfectionQueued disinfect(std::vector<FileAction> actions) override;

@@ -62,6 +62,7 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     const auto known = std::ranges::find(scan_type_names, name);
     if (known == scan_type_names.end())
         throw wrong_argument("scan_type", "is " + quoted(name) + ", which is no scan type", accepted_scan_types);
+    const bool full = arguments.flag("full");
     const auto index = static_cast<std::size_t>(known - scan_type_names.begin());
     const auto& scan = caller.config.scan[index];
     if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
@@ -69,7 +70,7 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     if (state != DirectoryState::Present)
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
-    caller.jobs.start_scan(static_cast<ScanType>(index), false);
+    caller.jobs.start_scan({static_cast<ScanType>(index), false, full});
     return {};
 }
 

@@ -201,7 +201,7 @@ void create_scan(const Call& call) {
     if (!scan.allowed || look_at_directory(caller.home, scan.directory) != DirectoryState::Present)
         throw invalid_parameter(type == "user" ? "ScanPath" : "ScanType", "asks for a directory that cannot be scanned",
                                 "a directory that exists");
-    caller.jobs.start_scan(scan_type, type == "system");
+    caller.jobs.start_scan({scan_type, type == "system", false});
 }
 
 std::uint8_t phases_of(const std::string& status) {

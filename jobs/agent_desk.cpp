@@ -233,7 +233,7 @@ Encoded AgentDesk::answer_start_scan(const AccountFacts& facts, std::string_view
     if (!surroundings_.config.scan[type].allowed)
         return encode(Declined{std::string("scan_type: the administrator has switched off scans of ") +
                                scan_type_names[type] + "."});
-    const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system);
+    const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system, asked.full);
     if (!id) return encode(Declined{busy_text});
     dispatcher_.add({ledger.task(*id), facts});
     return encode(Accepted{});
@@ -256,6 +256,9 @@ std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& tas
             "are "
             "not found. Ask your administrator to install ClamAV's database.");
     if (!task) return warnings;
+    if (!task->signature_problem.empty())
+        warnings.push_back("The newest signature database could not be loaded, so the one from before was used (" +
+                           printable(task->signature_problem) + ").");
     if (task->state == TaskState::Ended && task->outcome != Outcome::Completed) {
         const auto verdicts = task->clean_files + task->infected_files + task->unscanned_files;
         const auto missing = task->total_files > verdicts ? task->total_files - verdicts : 0;
@@ -287,6 +290,10 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
     // An early end leaves nothing to wait for: what was not reached is told in the warnings.
     status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
     status.scanned_bytes = task->scanned_bytes;
+    if (task->outcome == Outcome::Completed)
+        status.messages.push_back(std::to_string(task->total_files - task->known_files) + " scanned, " +
+                                  std::to_string(task->known_files) +
+                                  " known clean (unchanged since they were last scanned, and not read again).");
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
     if (task->infected_files > 0) {
         auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);

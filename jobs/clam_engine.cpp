@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "auth/log.h"
+#include "jobs/content_hash.h"
 #include "jobs/settings.h"
 #include "jobs/signature_directory.h"
 
@@ -68,6 +69,19 @@ cl_scan_options scan_options() noexcept {
     return options;
 }
 
+// Everything but the signatures that decides about a verdict.
+std::string options_text(const Settings& config) {
+    const auto& limits = config.engine;
+    const auto options = scan_options();
+    std::string text = std::string("libclamav ") + ::cl_retver();
+    for (const std::uint64_t number :
+         {limits.max_scan_bytes, limits.max_file_bytes, limits.max_recursion, limits.max_files, limits.max_scan_seconds,
+          limits.pcre_match_limit, limits.pcre_recursion_limit, std::uint64_t{options.general},
+          std::uint64_t{options.parse}, std::uint64_t{options.heuristic}})
+        text += " " + std::to_string(number);
+    return text;
+}
+
 }  // namespace
 
 std::optional<UnscannedReason> reason_in(const char* name) noexcept {
@@ -103,6 +117,7 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     set_number(CL_ENGINE_PCRE_MATCH_LIMIT, limits.pcre_match_limit, "pcre_match_limit");
     set_number(CL_ENGINE_PCRE_RECMATCH_LIMIT, limits.pcre_recursion_limit, "pcre_recursion_limit");
 
+    listing_ = listing_of(signature_directory_);
     const auto load = [&](const std::string& directory) {
         unsigned count = 0;
         const cl_error_t result = ::cl_load(directory.c_str(), engine_.get(), &count, CL_DB_STDOPT);
@@ -117,6 +132,10 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     signatures_ += load(config.paths.embedded_signature_directory);
     if (const cl_error_t result = ::cl_engine_compile(engine_.get()); result != CL_SUCCESS)
         throw SignatureError(std::string("the signatures do not compile: ") + ::cl_strerror(result));
+    // An empty listing is that of a directory that is not there: nothing was loaded from it.
+    if (listing_of(signature_directory_) == listing_)
+        fingerprint_ =
+            hash_of_text(listing_ + listing_of(config.paths.embedded_signature_directory) + options_text(config));
 }
 
 ClamEngine::~ClamEngine() = default;
@@ -128,6 +147,8 @@ void ClamEngine::set_number(int field, std::uint64_t value, const char* what) {
 }
 
 bool ClamEngine::outdated() const {
+    // The library notices no file that went away.
+    if (fingerprint_.empty() || listing_of(signature_directory_) != listing_) return true;
     // A directory that could not be examined at the start is examined again: it may hold a database by now.
     if (!stat_) return holds_signatures(signature_directory_);
     return ::cl_statchkdir(stat_.get()) == 1;

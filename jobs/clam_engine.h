@@ -34,6 +34,10 @@ class ClamEngine {
     // Whether the signature directory holds something else than what was loaded.
     [[nodiscard]] bool outdated() const;
 
+    // Hex digits that tell signatures, options and library from all others. Empty when the directory changed while it
+    // was read, so that nobody knows what was loaded.
+    [[nodiscard]] const std::string& fingerprint() const noexcept { return fingerprint_; }
+
     // May be set after the fork, and must be: workers that share a temporary directory miss viruses in silence.
     void use_temporary_directory(const std::string& directory);
 
@@ -52,6 +56,8 @@ class ClamEngine {
     std::unique_ptr<cl_engine, FreeEngine> engine_;
     std::unique_ptr<cl_stat, FreeStat> stat_;
     std::string signature_directory_;
+    std::string listing_;
+    std::string fingerprint_;
     unsigned signatures_ = 0;
     bool embedded_only_ = false;
 };

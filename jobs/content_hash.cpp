@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <stdexcept>
 
 #include "auth/checked.h"
 #include "auth/random.h"
@@ -24,6 +25,14 @@ std::optional<std::string> content_hash(int fd) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
     if (::EVP_DigestFinal_ex(context.get(), digest, &size) != 1) return std::nullopt;
+    return hex(digest, size);
+}
+
+std::string hash_of_text(std::string_view text) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (::EVP_Digest(text.data(), text.size(), digest, &size, ::EVP_sha256(), nullptr) != 1)
+        throw std::runtime_error("libcrypto has no SHA-256");
     return hex(digest, size);
 }
 

@@ -16,6 +16,7 @@
 #include "auth/log.h"
 #include "auth/random.h"
 #include "jobs/content_hash.h"
+#include "jobs/locked_room.h"
 #include "jobs/mailbox.h"
 #include "jobs/settings.h"
 #include "jobs/test_virus.h"
@@ -43,6 +44,11 @@ std::size_t untested_limit(std::size_t workers) {
     return std::clamp<std::size_t>(files.rlim_cur / 2 / workers, 1, most_untested);
 }
 
+std::int64_t now_ns() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
 std::size_t worker_count(const Settings& config) {
     if (config.engine.scan_workers != 0) return config.engine.scan_workers;
     return std::max(1U, std::thread::hardware_concurrency());
@@ -62,10 +68,13 @@ Coordinator::Worker::~Worker() {
     if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
 }
 
-Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, UniqueFd jobd, UniqueFd runner)
+Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job,
+                         std::string problem, UniqueFd jobd, UniqueFd runner)
     : config_(config),
       engine_(engine),
       jobs_(jobs),
+      problem_(std::move(problem)),
+      full_(job.full),
       jobd_(std::move(jobd)),
       runner_(std::move(runner)),
       plain_test_(sealed_file(test_virus())),
@@ -76,6 +85,7 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
     set_blocking(runner_.get(), false);
     workers_.resize(worker_count(config));
     test_every_files_ = untested_limit(workers_.size());
+    open_memory(job);
 }
 
 Coordinator::~Coordinator() {
@@ -104,7 +114,7 @@ void Coordinator::run() {
     if (turn_ends_)
         tell(TurnEnded{});
     else
-        tell(ScannedAll{taken_, progress_.clean_files});
+        tell(ScannedAll{taken_, progress_.clean_files, known_});
     // jobd closes when it has written down what it was told.
     Packet packet;
     static_cast<void>(receive_packet(jobd_.get(), packet));
@@ -171,23 +181,23 @@ void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
     start_worker(slot);
 }
 
-void Coordinator::question(Worker& worker, int fd) {
+void Coordinator::question(Worker& worker, int fd, bool write_out) {
     worker.token = next_token_++;
-    if (send_message(worker.socket.get(), ScanThis{worker.token}, {fd}) == Sent::Yes) return;
+    if (send_message(worker.socket.get(), ScanThis{worker.token, write_out}, {fd}) == Sent::Yes) return;
     // It died before; its socket tells wait() so.
 }
 
 void Coordinator::test(Worker& worker, Test test) {
     worker.testing = test;
     worker.deadline = Clock::now() + test_time_limit;
-    question(worker, test == Test::Plain ? plain_test_.get() : zipped_test_.get());
+    question(worker, test == Test::Plain ? plain_test_.get() : zipped_test_.get(), false);
 }
 
 void Coordinator::give(Worker& worker, FilePtr file) {
     worker.asked_at = Clock::now();
     worker.deadline = worker.asked_at + std::chrono::seconds(config_.engine.max_scan_seconds) + grace_beyond_scan_time;
     progress_.current_file = file->names.front().path;
-    question(worker, file->fd.get());
+    question(worker, file->fd.get(), file->stamp.has_value());
     worker.scanning = std::move(file);
 }
 
@@ -245,6 +255,7 @@ void Coordinator::take_answer(std::size_t slot) {
     if (!std::exchange(file->counted, true)) count(file->names.size(), file->identity.size);
     if (answer.verdict == Verdict::Clean) {
         file->answer = answer;
+        if (!answer.written_out || !is_still(*file)) file->stamp.reset();
         worker.unconfirmed.push_back(std::move(file));
     } else {
         believe(*file, answer);
@@ -265,13 +276,19 @@ void Coordinator::settle_test(std::size_t slot, bool found) {
     worker.testing = Test::None;
     worker.proven = true;
     worker.confirmed_at = Clock::now();
-    for (const auto& file : std::exchange(worker.unconfirmed, {})) believe(*file, *file->answer);
+    const auto confirmed = std::exchange(worker.unconfirmed, {});
+    for (const auto& file : confirmed) {
+        remember(*file);
+        believe(*file, *file->answer);
+    }
     tell_ready_once();
+    // What jobd knows as settled need not be scanned again, whatever happens to us.
+    if (!confirmed.empty()) tell_progress(true);
 }
 
 void Coordinator::tell_ready_once() {
     if (std::exchange(ready_told_, true)) return;
-    tell(ScannerReady{engine_.signatures(), engine_.embedded_only()});
+    tell(ScannerReady{engine_.signatures(), engine_.embedded_only(), problem_});
 }
 
 // ---- Verdicts ------------------------------------------------------------------------------------------------------
@@ -305,19 +322,21 @@ void Coordinator::tell_verdict(const File& file, const Name& name) {
     if (file.answer->verdict == Verdict::Infected) tell(FoundInfected{name.path, file.answer->virus, file.identity});
     if (file.answer->verdict == Verdict::Unscanned) tell(FoundUnscanned{name.path, file.answer->reason, name.place});
     if (clean) ++progress_.clean_files;
-    settle(name.place, clean, file.identity.size);
+    if (file.known) ++known_;
+    settle(name.place, file);
 }
 
 // Called after jobd was told: in its database the place and what was found before it go together.
-void Coordinator::settle(std::uint64_t place, bool clean, std::uint64_t bytes) {
+void Coordinator::settle(std::uint64_t place, const File& file) {
     auto& settled = progress_.settled;
     const auto at = place - settled.files;
     if (beyond_.size() <= at) beyond_.resize(at + 1);
-    beyond_[at] = {true, clean, bytes};
+    beyond_[at] = {true, file.answer->verdict == Verdict::Clean, file.known, file.identity.size};
     for (; !beyond_.empty() && beyond_.front().settled; beyond_.pop_front()) {
         ++settled.files;
         settled.bytes += beyond_.front().bytes;
         settled.clean_files += beyond_.front().clean ? 1 : 0;
+        settled.known_files += beyond_.front().known ? 1 : 0;
     }
 }
 
@@ -414,7 +433,62 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
         }
         if (linked_.size() < most_linked) linked_[key] = file;
     }
+    if (memory_ && !file->judge) {
+        file->taken_ns = now_ns();
+        file->stamp = stamp_of(file->fd.get(), status);
+    }
+    if (file->stamp && !full_ && is_known(*file->stamp)) {
+        file->known = true;
+        ScanAnswer clean;
+        clean.verdict = Verdict::Clean;
+        file->counted = true;
+        count(1, file->identity.size);
+        believe(*file, clean);
+        return;
+    }
     waiting_.push_back(std::move(file));
+}
+
+// ---- Files known to be clean ---------------------------------------------------------------------------------------
+
+void Coordinator::open_memory(const NewJob& job) {
+    // Without Landlock a worker that was taken over could write into any account's memory.
+    if (job.account.empty() || config_.engine.rescan_days == 0 || engine_.fingerprint().empty() ||
+        landlock_version() == 0)
+        return;
+    try {
+        memory_.emplace(config_, job.account, engine_.fingerprint());
+    } catch (const std::exception& problem) {
+        log_line(Severity::Warning, std::string("no clean file is known or remembered: ") + problem.what());
+    }
+}
+
+bool Coordinator::is_known(const FileStamp& stamp) {
+    try {
+        return memory_->knows(stamp);
+    } catch (const DatabaseError& damaged) {
+        log_line(Severity::Warning, std::string("clean files are known no more: ") + damaged.what());
+        memory_.reset();
+        return false;
+    }
+}
+
+// Whether it is what it was when it was handed over, after what was changed in memory was written out and scanned, and
+// so long after its last change that another one would show.
+bool Coordinator::is_still(const File& file) const {
+    struct stat status {};
+    if (!file.stamp || ::fstat(file.fd.get(), &status) < 0) return false;
+    return stamp_of(file.fd.get(), status) == file.stamp && is_settled(*file.stamp, file.taken_ns);
+}
+
+void Coordinator::remember(const File& file) {
+    if (!memory_ || !file.stamp) return;
+    try {
+        memory_->remember(*file.stamp);
+    } catch (const DatabaseError& problem) {
+        log_line(Severity::Warning, std::string("clean files are not remembered: ") + problem.what());
+        memory_.reset();
+    }
 }
 
 // ---- Time ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 #include "auth/child_process.h"
 #include "auth/socket.h"
 #include "jobs/clam_engine.h"
+#include "jobs/clean_memory.h"
 #include "jobs/job_count.h"
 #include "jobs/settings.h"
 
@@ -23,8 +24,9 @@ namespace clamscanner {
 
 class Coordinator {
  public:
-    // `jobs`: of the engine, which must outlive this.
-    Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, UniqueFd jobd, UniqueFd runner);
+    // `jobs`: of the engine, which must outlive this. `problem`: why `engine` has not the newest signatures, if so.
+    Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job, std::string problem,
+                UniqueFd jobd, UniqueFd runner);
     ~Coordinator();
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
@@ -43,7 +45,10 @@ class Coordinator {
         std::vector<Name> names;
         UniqueFd fd;
         FileIdentity identity;
+        std::optional<FileStamp> stamp;  // of a file that may be remembered, at taken_ns
+        std::int64_t taken_ns = 0;
         std::uint32_t links = 1;
+        bool known = false;    // it was not read
         bool counted = false;  // in the progress told
         bool tried = false;    // a worker failed on it once
         std::optional<ScanAnswer> answer;
@@ -75,7 +80,7 @@ class Coordinator {
     void give_work();
     void give(Worker& worker, FilePtr file);
     void test(Worker& worker, Test test);
-    void question(Worker& worker, int fd);
+    void question(Worker& worker, int fd, bool write_out);
     [[nodiscard]] bool wants_test(const Worker& worker, bool nothing_to_scan) const;
     void take_answer(std::size_t slot);
     void settle_test(std::size_t slot, bool found);
@@ -84,8 +89,12 @@ class Coordinator {
     void take_file();
     void accept_file(HandOver message, UniqueFd fd);
     void hear_jobd();
+    void open_memory(const NewJob& job);
+    [[nodiscard]] bool is_known(const FileStamp& stamp);
+    [[nodiscard]] bool is_still(const File& file) const;
+    void remember(const File& file);
     void count(std::uint64_t files, std::uint64_t bytes);
-    void settle(std::uint64_t place, bool clean, std::uint64_t bytes);
+    void settle(std::uint64_t place, const File& file);
     void tell_judgement(const File& file);
     void tell_verdict(const File& file, const Name& name);
     [[nodiscard]] bool is_idle() const;
@@ -101,6 +110,9 @@ class Coordinator {
     const Settings& config_;
     ClamEngine& engine_;
     JobCount& jobs_;
+    const std::string problem_;
+    const bool full_;
+    std::optional<CleanMemory> memory_;
     UniqueFd jobd_;
     UniqueFd runner_;
     UniqueFd plain_test_;
@@ -116,6 +128,7 @@ class Coordinator {
     struct Place {
         bool settled = false;
         bool clean = false;
+        bool known = false;
         std::uint64_t bytes = 0;
     };
     std::deque<Place> beyond_;
@@ -123,6 +136,7 @@ class Coordinator {
     Deadline progress_told_at_;
     Deadline idle_since_;
     std::uint64_t taken_ = 0;
+    std::uint64_t known_ = 0;
     std::uint64_t next_token_ = 1;
     std::optional<std::uint64_t> announced_;  // by HandOverEnd
     std::size_t test_every_files_ = 1;

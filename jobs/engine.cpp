@@ -2,8 +2,9 @@
 // file.
 //
 // This process stays small. At the first job it forks the one that loads the signatures (signature_host.h), passes
-// every job on to it, and lets it go when no job came for engine.idle_minutes, or when the signatures changed: then a
-// new one takes the next jobs while the old one finishes its own. SECURITY: only jobd's user may ask, which the kernel
+// every job on to it, and lets it go when no job came for engine.idle_minutes. When the signatures changed, a new one
+// loads them beside it; once that has them it takes the next jobs, while the old one finishes its own. If they do not
+// load, the old one stays. SECURITY: only jobd's user may ask, which the kernel
 // attests; the hostile bytes are read two processes further down (worker.h).
 #include <pwd.h>
 #include <sys/stat.h>
@@ -35,6 +36,7 @@ using namespace std::chrono_literals;
 
 constexpr auto patience_for_the_question = 5s;
 constexpr std::size_t most_unasked = 64;
+constexpr auto between_failed_loads = 10s;
 
 class Engine {
  public:
@@ -89,24 +91,24 @@ class Engine {
             if (got == Got::WouldBlock) return;
             const UniqueFd connection = drop(fd);
             if (got == Got::PeerGone) return;
-            static_cast<void>(decode<NewJob>(packet.bytes));
-            pass_on(connection, packet.only_descriptor());
+            const auto job = decode<NewJob>(packet.bytes);
+            pass_on(job, connection, packet.only_descriptor());
         } catch (const Malformed& wrong) {
             log_line(Severity::Warning, std::string("jobd said what is no question: ") + wrong.what());
             if (unasked_.contains(fd)) drop(fd);
         }
     }
 
-    void pass_on(const UniqueFd& connection, const UniqueFd& runner) {
-        if (!host_) start_host();
+    void pass_on(NewJob job, const UniqueFd& connection, const UniqueFd& runner) {
+        if (!host_) host_ = start_host();
         ++host_->jobs;
         count_jobs();
         loop_.cancel(std::exchange(host_->idle_timer, 0));
-        if (send_message(host_->socket.get(), NewJob{}, {connection.get(), runner.get()}) != Sent::Yes)
+        if (send_message(host_->socket.get(), std::move(job), {connection.get(), runner.get()}) != Sent::Yes)
             log_line(Severity::Error, "a job could not be passed on; jobd will try again");
     }
 
-    void start_host() {
+    [[nodiscard]] std::unique_ptr<Host> start_host() {
         auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
         const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
         if (pid == 0) {
@@ -116,11 +118,12 @@ class Engine {
                 die("close what the signature host must not have");
             hold_signatures(config_, jobs_, UniqueFd(kept));
         }
-        host_ = std::make_unique<Host>();
-        host_->process = ChildProcess(pid);
-        host_->socket = std::move(ours);
-        set_blocking(host_->socket.get(), false);
-        loop_.watch(host_->socket.get(), EPOLLIN, [this, host = host_.get()](std::uint32_t) { hear(*host); });
+        auto host = std::make_unique<Host>();
+        host->process = ChildProcess(pid);
+        host->socket = std::move(ours);
+        set_blocking(host->socket.get(), false);
+        loop_.watch(host->socket.get(), EPOLLIN, [this, known = host.get()](std::uint32_t) { hear(*known); });
+        return host;
     }
 
     void hear(Host& host) {
@@ -129,25 +132,53 @@ class Engine {
         if (got == Got::WouldBlock) return;
         if (got == Got::PeerGone) {
             log_line(Severity::Info, "the process that held the signatures ended");
+            if (next_.get() == &host) tell_broken("the process that loaded them ended");
             remove(host);
         } else if (is<JobEnded>(packet.bytes)) {
             end_job(host);
+        } else if (is<SignaturesLoaded>(packet.bytes)) {
+            settle_loaded(host, decode<SignaturesLoaded>(packet.bytes).problem);
         } else {
-            static_cast<void>(decode<NewJob>(packet.bytes));
-            if (packet.descriptors.size() != 2) throw Malformed("a job came back without its descriptors");
-            log_line(Severity::Info, "the signatures changed: loading them anew");
-            --host.jobs;
-            count_jobs();
-            if (host_.get() == &host) retire();
-            pass_on(packet.descriptors[0], packet.descriptors[1]);
+            static_cast<void>(decode<SignaturesChanged>(packet.bytes));
+            load_beside(host);
         }
+    }
+
+    void load_beside(const Host& host) {
+        if (host_.get() != &host || next_ || Clock::now() < load_not_before_) return;
+        log_line(Severity::Info, "the signatures changed: loading the new ones beside the old");
+        next_ = start_host();
+    }
+
+    void settle_loaded(Host& host, const std::string& problem) {
+        if (next_.get() != &host) return;  // the first one tells its jobs itself
+        if (!problem.empty()) {
+            tell_broken(problem);
+            remove(host);
+            return;
+        }
+        if (host_) retire();
+        host_ = std::move(next_);
+        end_when_idle();
+    }
+
+    void tell_broken(const std::string& problem) {
+        log_line(Severity::Error, "the old signatures stay in use: " + problem);
+        load_not_before_ = Clock::now() + between_failed_loads;
+        // Kept short: it goes on to where there is a text around it.
+        if (host_) static_cast<void>(send_message(host_->socket.get(), SignaturesBroken{problem.substr(0, 500)}));
     }
 
     void end_job(Host& host) {
         if (host.jobs > 0) --host.jobs;
         count_jobs();
-        if (host.jobs > 0 || config_.engine.idle_minutes == 0 || host_.get() != &host) return;
-        host.idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
+        if (host_.get() == &host) end_when_idle();
+    }
+
+    void end_when_idle() {
+        if (host_->jobs > 0 || config_.engine.idle_minutes == 0) return;
+        loop_.cancel(host_->idle_timer);
+        host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
             log_line(Severity::Info, "no scan for a while: the signatures are let go");
             retire();
         });
@@ -171,6 +202,8 @@ class Engine {
         loop_.cancel(std::exchange(host.idle_timer, 0));
         if (host_.get() == &host) {
             host_.reset();
+        } else if (next_.get() == &host) {
+            next_.reset();
         } else {
             std::erase_if(retired_, [&](const auto& retired) { return retired.get() == &host; });
         }
@@ -184,6 +217,8 @@ class Engine {
     UniqueFd listener_;
     std::map<int, Unasked> unasked_;
     std::unique_ptr<Host> host_;
+    std::unique_ptr<Host> next_;  // loads the signatures that are to take the place of host_'s
+    Deadline load_not_before_;
     std::vector<std::unique_ptr<Host>> retired_;
 };
 

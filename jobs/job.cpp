@@ -57,7 +57,7 @@ void Job::connect_engine() {
     coordinator_ = connect_to(surroundings_.config.engine_socket(), SOCK_SEQPACKET);
     set_blocking(coordinator_.get(), false);
     auto [for_coordinator, for_runner] = socket_pair(SOCK_SEQPACKET);
-    if (send_message(coordinator_.get(), NewJob{}, {for_coordinator.get()}) != Sent::Yes)
+    if (send_message(coordinator_.get(), new_job(), {for_coordinator.get()}) != Sent::Yes)
         throw_errno("hand a job to the engine", ECONNREFUSED);
     coordinator_for_runner_ = std::move(for_runner);
     surroundings_.loop.watch(coordinator_.get(), EPOLLIN, [this](std::uint32_t) {

@@ -78,6 +78,7 @@ class Job {
     // Called in each flush when the runner has taken everything so far.
     virtual void feed_runner() {}
     [[nodiscard]] virtual bool needs_engine() const { return true; }
+    [[nodiscard]] virtual NewJob new_job() const { return {}; }
     // Whether it is the runner that must do something now.
     [[nodiscard]] virtual bool waits_for_runner() const = 0;
     virtual void runner_ended();

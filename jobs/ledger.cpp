@@ -81,6 +81,10 @@ constexpr const char* third_schema = R"(
 ALTER TABLE task ADD COLUMN settled_files INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN settled_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN settled_clean INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN settled_known INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN known_files INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN full_scan INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN signature_problem BLOB NOT NULL DEFAULT x'';
 ALTER TABLE task ADD COLUMN list_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN walk_unreadable INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN walk_start INTEGER NOT NULL DEFAULT 0;
@@ -98,8 +102,8 @@ constexpr std::size_t most_known_tasks = 4096;
     "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "           \
     "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, " \
     "why, begun_ms, system_scan IS NOT NULL, settled_files, settled_bytes, settled_clean, list_bytes, "                \
-    "walk_unreadable, walk_start"
-constexpr int task_column_count = 28;
+    "walk_unreadable, walk_start, settled_known, known_files, full_scan, signature_problem"
+constexpr int task_column_count = 32;
 
 Task read_task(const Row& row) {
     Task task;
@@ -125,6 +129,10 @@ Task read_task(const Row& row) {
          {&task.settled.files, &task.settled.bytes, &task.settled.clean_files, &task.list_bytes, &task.walk_unreadable})
         *count = row.number<std::uint64_t>(column++);
     task.walk_start = row.number<std::uint32_t>(column++);
+    task.settled.known_files = row.number<std::uint64_t>(column++);
+    task.known_files = row.number<std::uint64_t>(column++);
+    task.full = row.number(column++) != 0;
+    task.signature_problem = row.bytes(column++);
     return task;
 }
 
@@ -261,9 +269,10 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
     return id;
 }
 
-std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type, bool as_system) {
+std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type, bool as_system, bool full) {
     const auto id = insert_task(account, TaskKind::Scan, type);
     if (id && as_system) statement("UPDATE task SET origin = 1 WHERE id = ?").run(*id);
+    if (id && full) statement("UPDATE task SET full_scan = 1 WHERE id = ?").run(*id);
     return id;
 }
 
@@ -414,7 +423,8 @@ void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t
 void Ledger::begin_list(TaskId id, std::uint32_t start) {
     write(id);
     statement(
-        "UPDATE task SET settled_files = 0, settled_bytes = 0, settled_clean = 0, list_bytes = 0, walk_unreadable = 0, "
+        "UPDATE task SET settled_files = 0, settled_bytes = 0, settled_clean = 0, settled_known = 0, list_bytes = 0, "
+        "walk_unreadable = 0, "
         "walk_start = ? WHERE id = ?")
         .run(start, id);
 }
@@ -426,8 +436,8 @@ void Ledger::keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable)
 
 void Ledger::settle(TaskId id, const Settled& settled) {
     write(id);
-    statement("UPDATE task SET settled_files = ?, settled_bytes = ?, settled_clean = ? WHERE id = ?")
-        .run(settled.files, settled.bytes, settled.clean_files, id);
+    statement("UPDATE task SET settled_files = ?, settled_bytes = ?, settled_clean = ?, settled_known = ? WHERE id = ?")
+        .run(settled.files, settled.bytes, settled.clean_files, settled.known_files, id);
 }
 
 void Ledger::forget_unsettled(TaskId id) {
@@ -452,9 +462,9 @@ void Ledger::forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64
         .run(id, before_start, from_place);
 }
 
-void Ledger::set_signatures(TaskId id, bool embedded_only) {
+void Ledger::set_signatures(TaskId id, bool embedded_only, const std::string& problem) {
     write(id);
-    statement("UPDATE task SET embedded = ? WHERE id = ?").run(embedded_only, id);
+    statement("UPDATE task SET embedded = ?, signature_problem = ? WHERE id = ?").run(embedded_only, problem, id);
 }
 
 void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
@@ -513,13 +523,14 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
         .run(id, path, reason, start, place ? static_cast<std::int64_t>(*place) : -1);
 }
 
-void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files) {
+void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
+                           std::uint64_t known_files) {
     forget_unscanned(id, walk_start, INT64_MAX);
     write(id);
     statement(
-        "UPDATE task SET clean_files = ?, total_files = max(total_files, ?, ? + infected_files + unscanned_files), "
-        "total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?")
-        .run(clean_files, total_files, clean_files, id);
+        "UPDATE task SET clean_files = ?, known_files = ?, total_files = max(total_files, ?, ? + infected_files + "
+        "unscanned_files), total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?")
+        .run(clean_files, known_files, total_files, clean_files, id);
     statement("UPDATE task SET scanned_files = total_files WHERE id = ?").run(id);
     end(id, Outcome::Completed, "");
 }

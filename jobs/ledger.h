@@ -57,6 +57,9 @@ struct Task {
     std::uint64_t clean_files = 0;
     std::uint64_t infected_files = 0;
     std::uint64_t unscanned_files = 0;
+    std::uint64_t known_files = 0;      // of a completed scan: clean ones that were not read
+    bool full = false;                  // it reads every file
+    std::string signature_problem;      // why it had not the newest signatures
     Settled settled;                    // of the files listed
     std::uint64_t list_bytes = 0;       // the length of the list of files; 0: there is none to go on with
     std::uint64_t walk_unreadable = 0;  // what the walk that made it could not look at
@@ -98,7 +101,7 @@ class Ledger {
 
     // ---- Tasks
     // Empty while the account has a task queued or running.
-    [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type, bool as_system);
+    [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type, bool as_system, bool full = false);
     struct Conflict {
         std::string first;
         std::string second;
@@ -131,14 +134,15 @@ class Ledger {
     void settle(TaskId id, const Settled& settled);
     // Goes on behind the files settled: what was said of those after them is forgotten, except an infection.
     void forget_unsettled(TaskId id);
-    void set_signatures(TaskId id, bool embedded_only);
+    void set_signatures(TaskId id, bool embedded_only, const std::string& problem);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                       const FileIdentity& identity);
     // `place`: in the list; none for what did not get into it.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);
     // Every file has its verdict. What could not be scanned by starts before the one that made the list is forgotten.
-    void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files);
+    void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
+                       std::uint64_t known_files);
     using UnscannedCounts = std::map<UnscannedReason, std::uint64_t>;
     [[nodiscard]] UnscannedCounts unscanned_counts(TaskId id);
 

@@ -96,7 +96,7 @@ void limit(decltype(RLIMIT_AS) resource, std::uint64_t most) {
 constexpr std::array allowed_calls = {
     // the descriptors it has
     "read", "pread64", "readv", "write", "pwrite64", "writev", "lseek", "close", "fstat", "newfstatat", "statx",
-    "fstatfs", "ftruncate", "fsync", "fdatasync", "fallocate", "fadvise64", "copy_file_range", "dup",
+    "fstatfs", "ftruncate", "fsync", "fdatasync", "sync_file_range", "fallocate", "fadvise64", "copy_file_range", "dup",
     // files: which ones is Landlock's to say
     "openat", "open", "stat", "lstat", "access", "faccessat", "faccessat2", "getdents64", "mkdir", "mkdirat", "rmdir",
     "unlink", "unlinkat", "rename", "renameat", "renameat2", "chmod", "fchmod", "fchmodat", "umask", "getcwd",

@@ -67,6 +67,9 @@ enum class JobMessage : std::uint16_t {
     JobEnded,
     EndTurn = 90,
     TurnEnded,
+    SignaturesLoaded,
+    SignaturesChanged,
+    SignaturesBroken,
     HandOver = 95,
     HandOverEnd,
     NotHandedOver,
@@ -186,9 +189,11 @@ struct StartScan {
     static constexpr auto type = JobMessage::StartScan;
     ScanType scan_type = ScanType::Home;
     bool as_system = false;  // how the statistics are to call it: "system" instead of "user"
+    bool full = false;       // reads also the files that are known to be clean
     void fields(auto& wire) {
         wire.choice(scan_type, ScanType::PublicFtp);
         wire.number(as_system);
+        wire.number(full);
     }
 };
 
@@ -465,14 +470,35 @@ struct ScanEvents {
 // conversation with the coordinator; the job ends when either closes it.
 struct NewJob {
     static constexpr auto type = JobMessage::NewJob;
-    void fields(auto&) {}
+    std::string account;  // hex digits: whose memory of clean files it is to use and to fill; empty: none
+    bool full = false;    // fills it without using it
+    void fields(auto& wire) {
+        wire.text(account, 64);
+        wire.number(full);
+    }
 };
 
-// Inside the engine, from the process that holds the signatures: a job of its is over. (A NewJob that it sends back,
-// with its descriptors, is one that wants newer signatures than it has.)
+// Inside the engine, from the process that holds the signatures. A job of its is over:
 struct JobEnded {
     static constexpr auto type = JobMessage::JobEnded;
     void fields(auto&) {}
+};
+// It is done with loading.
+struct SignaturesLoaded {
+    static constexpr auto type = JobMessage::SignaturesLoaded;
+    std::string problem;  // empty: they are there
+    void fields(auto& wire) { wire.text(problem, longest_message); }
+};
+// The signature directory holds something else by now.
+struct SignaturesChanged {
+    static constexpr auto type = JobMessage::SignaturesChanged;
+    void fields(auto&) {}
+};
+// And to it: what is in the signature directory now does not load, so go on with what you have.
+struct SignaturesBroken {
+    static constexpr auto type = JobMessage::SignaturesBroken;
+    std::string problem;
+    void fields(auto& wire) { wire.text(problem, longest_message); }
 };
 
 // The coordinator's first word, once signatures are loaded and every worker found its test virus.
@@ -480,9 +506,11 @@ struct ScannerReady {
     static constexpr auto type = JobMessage::ScannerReady;
     std::uint32_t signatures = 0;
     bool embedded_only = false;  // no signature database was found; only the few test signatures we ship
+    std::string problem;         // why these are not the newest signatures; empty when they are
     void fields(auto& wire) {
         wire.number(signatures);
         wire.number(embedded_only);
+        wire.text(problem, longest_message);
     }
 };
 
@@ -499,10 +527,12 @@ struct Settled {
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
     std::uint64_t clean_files = 0;
+    std::uint64_t known_files = 0;  // of the clean ones, those that were not read: an earlier scan had
     void fields(auto& wire) {
         wire.number(files);
         wire.number(bytes);
         wire.number(clean_files);
+        wire.number(known_files);
     }
     bool operator==(const Settled&) const = default;
 };
@@ -592,9 +622,11 @@ struct ScannedAll {
     static constexpr auto type = JobMessage::ScannedAll;
     std::uint64_t files = 0;
     std::uint64_t clean_files = 0;
+    std::uint64_t known_files = 0;
     void fields(auto& wire) {
         wire.number(files);
         wire.number(clean_files);
+        wire.number(known_files);
     }
 };
 
@@ -634,7 +666,11 @@ struct HandOverEnd {
 struct ScanThis {
     static constexpr auto type = JobMessage::ScanThis;
     std::uint64_t token = 0;
-    void fields(auto& wire) { wire.number(token); }
+    bool write_out = false;  // first whatever is changed in memory: a later store through a mapping is then noticed
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.number(write_out);
+    }
 };
 
 struct ScanAnswer {
@@ -643,11 +679,13 @@ struct ScanAnswer {
     Verdict verdict = Verdict::Unscanned;
     UnscannedReason reason = UnscannedReason::ScannerFailed;
     std::string virus;
+    bool written_out = false;
     void fields(auto& wire) {
         wire.number(token);
         wire.choice(verdict, Verdict::Unscanned);
         wire.choice(reason, last_unscanned_reason);
         wire.text(virus, longest_virus_name);
+        wire.number(written_out);
     }
 };
 

@@ -9,6 +9,7 @@
 
 #include "auth/checked.h"
 #include "auth/log.h"
+#include "jobs/content_hash.h"
 
 namespace clamscanner {
 
@@ -45,6 +46,15 @@ void ScanJob::begin() {
     for (auto& file : ledger.quarantined(task().account)) to_runner_.add(std::move(file));
     const auto& directory = surroundings_.config.scan[static_cast<std::size_t>(task().scan_type)].directory;
     to_runner_.add(RunScan{directory, walked_, before_.files}, std::move(descriptors));
+}
+
+// The memory is that of the account as it is now: whoever gets its uid one day has none.
+NewJob ScanJob::new_job() const {
+    const auto& facts = account();
+    return {hash_of_text(facts.name + '\0' + facts.home + '\0' + std::to_string(facts.uid) + ' ' +
+                         std::to_string(facts.file_system) + ' ' + std::to_string(facts.inode) + ' ' +
+                         std::to_string(facts.born_ns)),
+            task().full};
 }
 
 // The list of an earlier start, if it is whole; else an empty file.
@@ -85,8 +95,8 @@ void ScanJob::save_progress() {
     ledger.save_progress(task().id, walk_unreadable_ + before_.files + progress_.scanned_files,
                          before_.bytes + progress_.scanned_bytes, before_.clean_files + progress_.clean_files);
     const auto& now = progress_.settled;
-    ledger.settle(task().id,
-                  {before_.files + now.files, before_.bytes + now.bytes, before_.clean_files + now.clean_files});
+    ledger.settle(task().id, {before_.files + now.files, before_.bytes + now.bytes,
+                              before_.clean_files + now.clean_files, before_.known_files + now.known_files});
 }
 
 void ScanJob::hear_runner(Packet& packet) {
@@ -120,7 +130,8 @@ void ScanJob::hear_coordinator(Packet& packet) {
     auto& ledger = surroundings_.ledger;
     if (is<ScannerReady>(packet.bytes)) {
         scanner_ready_ = true;
-        ledger.set_signatures(task().id, decode<ScannerReady>(packet.bytes).embedded_only);
+        const auto ready = decode<ScannerReady>(packet.bytes);
+        ledger.set_signatures(task().id, ready.embedded_only, ready.problem);
     } else if (is<ScanProgress>(packet.bytes)) {
         progress_ = decode<ScanProgress>(packet.bytes);
         current_file_ = progress_.current_file;
@@ -147,7 +158,8 @@ void ScanJob::complete_if_agreed() {
     if (handed_over_->files != scanned_all_->files)
         throw Malformed("the runner and the coordinator count different files");
     surroundings_.ledger.complete_scan(task().id, walk_start_, walk_unreadable_ + before_.files + scanned_all_->files,
-                                       before_.clean_files + scanned_all_->clean_files);
+                                       before_.clean_files + scanned_all_->clean_files,
+                                       before_.known_files + scanned_all_->known_files);
     current_file_.clear();
     completed_ = true;
     dismiss_coordinator();

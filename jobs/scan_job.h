@@ -22,6 +22,7 @@ class ScanJob : public Job {
 
  protected:
     void begin() override;
+    [[nodiscard]] NewJob new_job() const override;
     void hear_runner(Packet& packet) override;
     void hear_coordinator(Packet& packet) override;
     void feed_runner() override { log_.feed(to_runner_); }

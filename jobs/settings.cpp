@@ -34,6 +34,8 @@ void take_settings(ConfigKeys& keys, Settings& settings) {
     keys.text("engine.user", engine.user);
     keys.number("engine.scan_workers", engine.scan_workers, 0, 256);
     keys.number("engine.idle_minutes", engine.idle_minutes, 0, 525'600);
+    keys.text("engine.memory_directory", engine.memory_directory);
+    keys.number("engine.rescan_days", engine.rescan_days, 0, 365);
     keys.number("engine.max_scan_bytes", engine.max_scan_bytes, 1024, 4 * gibibyte - 1);
     keys.number("engine.max_file_bytes", engine.max_file_bytes, 1024, 2 * gibibyte - 1);
     keys.number("engine.max_recursion", engine.max_recursion, 1, 100);

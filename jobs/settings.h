@@ -26,6 +26,8 @@ struct Settings : Config {
         std::string user = "clamscanner-engine";
         std::uint64_t scan_workers = 0;  // 0: one for each core
         std::uint64_t idle_minutes = 15;
+        std::string memory_directory = "/var/lib/clamscanner-engine";
+        std::uint64_t rescan_days = 7;
         std::uint64_t max_scan_bytes = 100 * 1024 * 1024;
         std::uint64_t max_file_bytes = 25 * 1024 * 1024;
         std::uint64_t max_recursion = 16;

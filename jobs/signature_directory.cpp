@@ -1,10 +1,29 @@
 #include "jobs/signature_directory.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string_view>
 
 namespace clamscanner {
+
+std::string listing_of(const std::string& directory) {
+    std::set<std::string> lines;
+    std::error_code unreadable;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable)) {
+        struct stat status {};
+        if (::stat(entry.path().c_str(), &status) != 0) return {};
+        lines.insert(entry.path().filename().string() + " " + std::to_string(status.st_ino) + " " +
+                     std::to_string(status.st_size) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
+                     std::to_string(status.st_mtim.tv_nsec) + "\n");
+    }
+    if (unreadable) return {};
+    std::string listing = "signatures\n";
+    for (const auto& line : lines) listing += line;
+    return listing;
+}
 
 bool holds_signatures(const std::string& directory) {
     // The forms that libclamav loads and finds something with (its documentation, "Creating signatures").

@@ -13,6 +13,7 @@
 #include "auth/log.h"
 #include "auth/socket.h"
 #include "jobs/clam_engine.h"
+#include "jobs/clean_memory.h"
 #include "jobs/coordinator.h"
 #include "jobs/locked_room.h"
 #include "jobs/own_tmpfs.h"
@@ -37,10 +38,12 @@ class SignatureHost {
                          "no user namespaces here: a worker's temporary files have no limit of their own");
             log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
                                          (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
+            remove_expired_memories(config_);
         } catch (const SignatureError& error) {
             log_line(Severity::Error, error.what());
             broken_ = error.what();
         }
+        if (send_message(socket_.get(), SignaturesLoaded{broken_.substr(0, longest_message)}) != Sent::Yes) return;
         loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_job(); });
         loop_.run();
     }
@@ -59,7 +62,11 @@ class SignatureHost {
             case Got::Packet:
                 break;
         }
-        static_cast<void>(decode<NewJob>(packet.bytes));
+        if (is<SignaturesBroken>(packet.bytes)) {
+            problem_ = decode<SignaturesBroken>(packet.bytes).problem;
+            return;
+        }
+        const auto job = decode<NewJob>(packet.bytes);
         if (packet.descriptors.size() != 2) throw Malformed("a job comes without its descriptors");
         UniqueFd jobd = std::move(packet.descriptors[0]);
         UniqueFd runner = std::move(packet.descriptors[1]);
@@ -70,26 +77,27 @@ class SignatureHost {
             loop_.stop();
             return;
         }
-        if (signatures_->outdated()) {
-            if (send_message(socket_.get(), NewJob{}, {jobd.get(), runner.get()}) != Sent::Yes) loop_.stop();
-            return;
-        }
+        // The job need not wait for them: it is done with what is here.
+        if (!signatures_->outdated())
+            problem_.clear();
+        else if (send_message(socket_.get(), SignaturesChanged{}) != Sent::Yes)
+            return loop_.stop();
         const pid_t pid = checked(::fork(), "fork a coordinator");
-        if (pid == 0) coordinate(std::move(jobd), std::move(runner));
+        if (pid == 0) coordinate(job, std::move(jobd), std::move(runner));
         ChildProcess coordinator(pid);
         const int pidfd = coordinator.pidfd();
         coordinators_.emplace(pidfd, std::move(coordinator));
         loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
     }
 
-    [[noreturn]] void coordinate(UniqueFd jobd, UniqueFd runner) noexcept {
+    [[noreturn]] void coordinate(const NewJob& job, UniqueFd jobd, UniqueFd runner) noexcept {
         // Our copies of the host's descriptors and children must not act: this process never unwinds through them.
         try {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::close(socket_.get());
             const int told = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
             try {
-                Coordinator(config_, *signatures_, jobs_, std::move(jobd), std::move(runner)).run();
+                Coordinator(config_, *signatures_, jobs_, job, problem_, std::move(jobd), std::move(runner)).run();
             } catch (const SignatureError& error) {
                 log_line(Severity::Error, error.what());
                 static_cast<void>(send_message(told, ScannerFailed{error.what()}));
@@ -121,7 +129,8 @@ class SignatureHost {
     UniqueFd socket_;
     EventLoop loop_;
     std::optional<ClamEngine> signatures_;
-    std::string broken_;
+    std::string broken_;   // there are no signatures here
+    std::string problem_;  // there are newer ones, but they do not load
     std::map<int, ChildProcess> coordinators_;
     bool retiring_ = false;
 };

@@ -8,8 +8,8 @@
 
 namespace clamscanner {
 
-// In a fresh child of the engine. `engine` brings NewJob with two descriptors (jobd's connection, the runner's socket);
-// JobEnded goes back, and NewJob itself where the signatures changed meanwhile.
+// In a fresh child of the engine. `engine` brings NewJob with two descriptors (jobd's connection, the runner's socket),
+// and SignaturesBroken; back go SignaturesLoaded, first, then JobEnded and SignaturesChanged.
 [[noreturn]] void hold_signatures(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept;
 
 }  // namespace clamscanner

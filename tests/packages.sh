@@ -11,10 +11,11 @@ declare -A packages=(
     # Not apache2 itself, which is Debian's service: the program and its modules are all that is wanted here.
     [apache]="apache2-bin libapache2-mod-fcgid"
     [clients]="nodejs npm"
-    [test]="python3-jsonschema libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper clamav-testfiles openssl"
+    [test]="python3-jsonschema libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper openssl clamav
+            clamav-testfiles e2fsprogs xfsprogs btrfs-progs"
     [lint]="clang clang-tidy clang-format"
     [fuzz]="clang libclang-rt-dev"
-    [bench]="wrk"
+    [bench]="wrk clamav clamav-daemon clamdscan clamav-testfiles p7zip-full zip bzip2"
 )
 
 [ $# -gt 0 ] || { echo "usage: $0 ${!packages[*]}" >&2; exit 64; }

@@ -63,6 +63,7 @@ build=$root/build${sanitize:+-${sanitize%%,*}}
 if [ $mode = bench ]; then
     "$root/tests/packages.sh" bench
     CLAMSCANNER_BUILD_DIR=$build python3 "$root/tests/bench/api.py"
+    python3 "$root/tests/bench/scan/run.py" --small --build "$build"
     exit
 fi
 

@@ -309,6 +309,7 @@ class Service:
         for name, mode in (("engine", 0o755), ("jobd", 0o755), ("fcgi", 0o755)):
             self._make_owned(f"run/{name}", name, mode)
         self._make_owned("state", "jobd", 0o700)
+        self._make_owned("engine-state", "engine", 0o700)
         open(self.path("programs.log"), "a", encoding="utf-8").close()
 
     def _make_owned(self, relative, daemon, mode):
@@ -327,7 +328,7 @@ class Service:
             "login": {"pam_service": pam_service},
             "jobs": {"user": self._user_name("jobd")},
             "statistics": {"access_keys": self.path("access_keys"), "nonces": self.path("authd-state/nonces")},
-            "engine": {"user": self._user_name("engine")},
+            "engine": {"user": self._user_name("engine"), "memory_directory": self.path("engine-state")},
         }
         for section, keys in self.extra_config.items():
             config.setdefault(section, {}).update(keys)

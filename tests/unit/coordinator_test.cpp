@@ -37,7 +37,8 @@ struct StartedCoordinator {
                 ClamEngine engine(config);
                 const UniqueFd told(::dup(coordinators_jobd.get()));
                 try {
-                    Coordinator(config, engine, jobs, std::move(coordinators_jobd), std::move(coordinators_runner))
+                    Coordinator(config, engine, jobs, job, "", std::move(coordinators_jobd),
+                                std::move(coordinators_runner))
                         .run();
                 } catch (const SignatureError& error) {
                     static_cast<void>(send_message(told.get(), ScannerFailed{error.what()}));
@@ -112,6 +113,7 @@ struct StartedCoordinator {
     TemporaryDirectory place;
     Settings config;
     JobCount jobs;
+    NewJob job;
     ChildProcess process;
     UniqueFd jobd;
     UniqueFd runner;
@@ -197,7 +199,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_could_not_be_opened_has_its_place_among_the_oth
     BOOST_TEST(all->files == 3U);
     BOOST_TEST(all->clean_files == 1U);
     BOOST_TEST(place_of.at("/home/second") == 1U);
-    BOOST_TEST((progress.settled == Settled{3, 13 + 68, 1}));
+    BOOST_TEST((progress.settled == Settled{3, 13 + 68, 1, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_settled_waits_for_the_file_before_it) {

@@ -21,16 +21,18 @@ struct FakeJobs : Jobs {
 
     std::vector<ScanType> started;
     bool started_as_system = false;
+    bool started_full = false;
     std::vector<uid_t> system_scan_of;
     AskScanTasks asked_tasks;
     AskScanEvents asked_events;
     std::vector<FileAction> actions;
     std::vector<std::uint64_t> last_ids;
 
-    void start_scan(ScanType type, bool as_system) override {
+    void start_scan(const StartScan& scan) override {
         before_answering();
-        started.push_back(type);
-        started_as_system = as_system;
+        started.push_back(scan.scan_type);
+        started_as_system = scan.as_system;
+        started_full = scan.full;
     }
     ScanStatus scan_status() override {
         before_answering();

@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(questions_and_answers_arrive_as_they_are) {
         const auto actions = decode<Disinfect>(question).actions;
         return said(DisinfectionQueued{std::to_string(actions.size()), actions.back().path});
     });
-    jobs.start_scan(ScanType::Mail, false);
+    jobs.start_scan({ScanType::Mail});
     BOOST_TEST(jobs.disinfection(41).records.at(0).id == 42U);
     const auto queued = jobs.disinfect({{"/a", Action::Ignore}, {"/b", Action::Delete}});
     BOOST_TEST(queued.task_id == "2");
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(questions_and_answers_arrive_as_they_are) {
 
 BOOST_AUTO_TEST_CASE(what_jobd_declines_is_a_refusal_with_its_sentence) {
     start([](std::string_view) { return said(Declined{"A scan is running."}); });
-    BOOST_CHECK_EXCEPTION(jobs.start_scan(ScanType::Home, false), Refusal, [](const Refusal& refusal) {
+    BOOST_CHECK_EXCEPTION(jobs.start_scan({ScanType::Home}), Refusal, [](const Refusal& refusal) {
         return refusal.status() == 200 && std::string(refusal.what()) == "A scan is running.";
     });
 }
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_jobd_that_was_started_again_is_found_again) {
     }
     start(answer_all);
     // A question that changes something, too: what could not be written whole had no effect.
-    jobs.start_scan(ScanType::Home, false);
+    jobs.start_scan({ScanType::Home});
 }
 
 BOOST_AUTO_TEST_CASE(only_a_question_that_reads_is_asked_twice) {
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(only_a_question_that_reads_is_asked_twice) {
     static_cast<void>(jobs.scan_status());
     static_cast<void>(jobs.scan_status());  // not answered, asked again
     BOOST_TEST(asked == 3);
-    check_gone([&] { jobs.start_scan(ScanType::Home, false); });
+    check_gone([&] { jobs.start_scan({ScanType::Home}); });
     BOOST_TEST(asked == 4);
 }
 

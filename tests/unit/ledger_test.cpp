@@ -16,7 +16,7 @@ struct OpenLedger {
         const TaskId scan = *ledger.queue_scan(account, ScanType::Home, false);
         ledger.begin(scan);
         for (const auto& path : infected) ledger.add_infected(scan, 1, path, "Eicar", {1, 2, 3, 4});
-        ledger.complete_scan(scan, 1, infected.size(), 0);
+        ledger.complete_scan(scan, 1, infected.size(), 0, 0);
         return scan;
     }
     std::vector<PlannedAction> resolve(std::vector<FileAction> asked) {
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
     ledger.begin(scan);
     ledger.add_infected(scan, 2, "/home/alice/virus", "Eicar", {});
     ledger.add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit, std::nullopt);
-    ledger.complete_scan(scan, 2, 5, 3);
+    ledger.complete_scan(scan, 2, 5, 3, 0);
     const auto task = ledger.task(scan);
     BOOST_TEST(task.infected_files == 1U);
     BOOST_TEST(task.unscanned_files == 1U);
@@ -130,13 +130,13 @@ BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
     ledger.add_unscanned(scan, 1, "/home/alice/third", UnscannedReason::TimeLimit, 2);
     ledger.add_unscanned(scan, 1, "/home/alice/ninth", UnscannedReason::TimeLimit, 8);
     ledger.save_progress(scan, 10, 100, 7);
-    ledger.settle(scan, {5, 50, 4});
+    ledger.settle(scan, {5, 50, 4, 3});
     ledger.requeue(scan, false, "others have their turn");
     ledger.commit();
     auto later = reopened();
     later.begin(scan);
     const auto task = later.task(scan);
-    BOOST_TEST((task.settled == Settled{5, 50, 4}));
+    BOOST_TEST((task.settled == Settled{5, 50, 4, 3}));
     BOOST_TEST(task.list_bytes == 4000U);
     BOOST_TEST(task.walk_unreadable == 1U);
     BOOST_TEST(task.walk_start == 1U);
@@ -144,7 +144,8 @@ BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
     later.forget_unsettled(scan);
     BOOST_TEST(later.task(scan).unscanned_files == 2U);
     // What the walk could not look at is not walked again, and stays.
-    later.complete_scan(scan, 1, 11, 9);
+    later.complete_scan(scan, 1, 11, 9, 3);
+    BOOST_TEST(later.task(scan).known_files == 3U);
     const auto done = later.task(scan);
     BOOST_TEST(done.total_files == 11U);
     BOOST_TEST(done.clean_files + done.infected_files + done.unscanned_files == done.total_files);
@@ -154,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_list_made_anew_settles_nothing) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin_list(scan, 1);
     ledger.keep_list(scan, 4000, 1);
-    ledger.settle(scan, {5, 50, 4});
+    ledger.settle(scan, {5, 50, 4, 3});
     ledger.begin_list(scan, 2);
     const auto task = ledger.task(scan);
     BOOST_TEST((task.settled == Settled{}));
@@ -277,7 +278,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
     BOOST_TEST((last().state == TaskState::Queued));
     ledger.begin(id);
     BOOST_TEST((last().state == TaskState::Running));
-    ledger.set_signatures(id, true);
+    ledger.set_signatures(id, true, "");
     BOOST_TEST(last().embedded_signatures);
     ledger.save_totals(id, 7, 700, true);
     BOOST_TEST(last().total_files == 7U);
@@ -294,7 +295,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
     ledger.requeue(id, false, "again");
     BOOST_TEST((last().state == TaskState::Queued));
     ledger.begin(id);
-    ledger.complete_scan(id, 1, 7, 5);
+    ledger.complete_scan(id, 1, 7, 5, 0);
     BOOST_TEST((last().state == TaskState::Ended));
     const auto next = ledger.queue_scan(account, ScanType::Home, false).value();
     BOOST_TEST(last().id == next);

@@ -32,7 +32,7 @@ struct Fixture {
     void find_virus(TaskId scan, const std::string& path, const std::string& virus) {
         ledger.add_infected(scan, 1, path, virus, {1, 2, 3, 4});
     }
-    void complete(TaskId scan) { ledger.complete_scan(scan, 1, 10, 10); }
+    void complete(TaskId scan) { ledger.complete_scan(scan, 1, 10, 10, 0); }
 };
 
 }  // namespace
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(tells_a_scan_from_its_begin_to_its_end) {
     ledger.requeue(id, false, "the scanner is starting");
     BOOST_TEST((latest(of(alice)).phase == ScanPhase::Running));
 
-    ledger.complete_scan(id, 1, 300, 300);
+    ledger.complete_scan(id, 1, 300, 300, 0);
     scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::Completed));
     BOOST_TEST(scan.percent == 100U);

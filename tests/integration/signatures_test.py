@@ -1,0 +1,167 @@
+"""The signatures change while the service runs: nobody waits for the new ones to be loaded, whoever scans later has
+them, and a database that cannot be loaded costs nobody anything but a warning."""
+
+import os
+import random
+import re
+import threading
+import time
+
+from client import wait_until
+from service_case import ServiceCase, main
+from test_files import EICAR
+
+SIGNATURES = "no-signatures"  # the service's signature directory, empty until a test fills it
+MANY = 500_000  # so many that loading them is not done at once
+AT_ONCE_SECONDS = 5  # a scan of a few files, on a busy machine
+PATIENCE_SECONDS = 60
+NOT_LOADED = "could not be loaded"
+GARBAGE = "this is no signature\n"
+
+
+class Polling:
+    """Somebody who asks for the status all the while, and is answered well and soon."""
+
+    def __init__(self, client):
+        self._client = client
+        self.longest = 0
+        self.answers = 0
+        self._fault = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, fault, trace):
+        self._over.set()
+        self._thread.join(90)
+        if fault is None and self._fault:
+            raise self._fault
+
+    def _work(self):
+        try:
+            while not self._over.wait(0.02):
+                start = time.monotonic()
+                self._client.call("get_scan_status")
+                self.longest = max(self.longest, time.monotonic() - start)
+                self.answers += 1
+        except Exception as fault:  # raised where the polling ends
+            self._fault = fault
+
+
+class Signatures(ServiceCase):
+    def setUp(self):
+        self.account, self.client = self.new_account()
+        self.eicar = self.account.write("eicar", EICAR)
+        self.account.write("clean", "clean")
+        # One service for all tests: whatever the one before had done to the signatures is over first.
+        self.put("before.ndb", self.ndb("before", self.id()))
+        before = self.account.write("before", self.id())
+        self.scan_until(lambda found, _: before in found, "the signatures of this test", PATIENCE_SECONDS)
+        os.unlink(before)
+        self.assertEqual(self.scan()[0], {self.eicar})
+
+    @staticmethod
+    def ndb(name, text):
+        return f"Test-{name}:0:0:{text.encode().hex()}\n"
+
+    def put(self, name, lines):
+        """As freshclam does: made beside, and renamed in."""
+        fresh = self.service.path("fresh-signatures")
+        with open(fresh, "w", encoding="ascii") as file:
+            file.writelines(lines)
+        path = self.service.path(SIGNATURES, name)
+        os.rename(fresh, path)
+        self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
+
+    def file_for(self, text):
+        return self.account.write(re.sub(r"\W", "-", text), text)
+
+    def scan(self, seconds=AT_ONCE_SECONDS):
+        """Of one scan from its start to its end: what was infected, its warnings, how long it took."""
+        start = time.monotonic()
+        self.client.call("start_scan", {"scan_type": "home"})
+        status = self.client.finish_scan()
+        took = time.monotonic() - start
+        self.assertEqual(status["scanned_file_count"], status["total_file_count"])
+        self.assertLess(took, seconds, "the scan waited")
+        return set(status["infected_files"]), self.client.result("get_scan_status")["warnings"] or [], took
+
+    def scan_until(self, holds, what, seconds=AT_ONCE_SECONDS):
+        """Scans one after another until one is as expected. Them all; each found what is always known."""
+        scans = []
+
+        def scanned():
+            found, warnings, took = self.scan(seconds)
+            self.assertIn(self.eicar, found)
+            scans.append((found, warnings, took))
+            return holds(found, warnings)
+
+        wait_until(scanned, PATIENCE_SECONDS, what)
+        return scans
+
+    @staticmethod
+    def is_warned(warnings):
+        return any(NOT_LOADED in warning for warning in warnings)
+
+    def log_since(self, offset):
+        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as log:
+            log.seek(offset)
+            return log.read()
+
+    def test_nobody_waits_for_new_signatures_and_later_scans_have_them(self):
+        new = self.file_for("found by the new signatures alone")
+        other, others = self.new_account("other")
+        with Polling(others) as polling:
+            self.put("many.hdb", (f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(MANY)))
+            self.put("new.ndb", self.ndb("new", "found by the new signatures alone"))
+            changed = time.monotonic()
+            found, warnings, first = self.scan()
+            self.assertEqual(found, {self.eicar}, "the first scan after a change is made with the old signatures")
+            self.assertFalse(self.is_warned(warnings), warnings)
+            scans = self.scan_until(lambda found, _: new in found, "a scan with the new signatures")
+            took = time.monotonic() - changed
+        self.assertEqual(self.scan()[0], {self.eicar, new}, "and every later one has them")
+        self.assertFalse(any(self.is_warned(warnings) for _, warnings, _ in scans), scans)
+        self.assertGreater(polling.answers, 10)
+        self.assertLess(polling.longest, 2, "a poll waited")
+        print(f"new signatures were in use after {took:.1f} s and {len(scans)} further scans; the first took "
+              f"{first:.1f} s; {polling.answers} polls, the longest of {polling.longest:.2f} s", flush=True)
+
+    def test_a_broken_database_leaves_the_old_signatures_in_use(self):
+        old = self.file_for("known before the database broke")
+        self.put("old.ndb", self.ndb("old", "known before the database broke"))
+        self.scan_until(lambda found, _: old in found, "the old signatures")
+        logged = os.path.getsize(self.service.path("programs.log"))
+
+        with Polling(self.client):
+            self.put("broken.ndb", GARBAGE)
+            scans = self.scan_until(lambda _, warnings: self.is_warned(warnings), "a warning of the broken database")
+        self.assertEqual({frozenset(found) for found, _, _ in scans}, {frozenset({self.eicar, old})})
+        self.assertTrue(self.is_warned(self.scan()[1]), "and no scan forgets it while it is broken")
+        said = [line for line in self.log_since(logged).splitlines() if re.search(f"{NOT_LOADED}|do not load", line)]
+        self.assertTrue(said, self.log_since(logged))
+
+        # Mended by a good file of the same name.
+        mended = self.file_for("known since the database was mended")
+        self.put("broken.ndb", self.ndb("mended", "known since the database was mended"))
+        scans = self.scan_until(lambda found, _: mended in found, "a scan with the mended signatures")
+        self.assertFalse(self.is_warned(scans[-1][1]), scans[-1])
+        found, warnings, _ = self.scan()
+        self.assertEqual(found, {self.eicar, old, mended})
+        self.assertFalse(self.is_warned(warnings), warnings)
+
+    def test_a_broken_database_that_is_taken_away_is_warned_of_no_more(self):
+        self.put("broken.hdb", GARBAGE)
+        self.scan_until(lambda _, warnings: self.is_warned(warnings), "a warning of the broken database")
+        os.unlink(self.service.path(SIGNATURES, "broken.hdb"))
+        self.scan_until(lambda _, warnings: not self.is_warned(warnings), "a scan without the warning")
+        found, warnings, _ = self.scan()
+        self.assertEqual(found, {self.eicar})
+        self.assertFalse(self.is_warned(warnings), warnings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""No account keeps another waiting for longer than a turn, however much it has to scan and whatever it does to its own
+processes; and a machine on which nobody scans has its memory back."""
+
+import contextlib
+import http.client
+import os
+import random
+import signal
+import struct
+import threading
+import time
+import unittest
+import zlib
+
+from client import wait_until
+from service_case import SOAK, ServiceCase, main
+from test_files import EICAR
+
+SIGNATURES = "no-signatures"  # the service's signature directory, empty until a test fills it
+MEBIBYTE = 1024 * 1024
+WORKERS = 2
+TURN_SECONDS = 60
+FILE_SECONDS = 8  # of the configuration
+GRACE_SECONDS = 15  # for a worker beyond that, before it is killed
+OWN_SECONDS = 10  # what the ten files themselves may take on a busy machine
+SLOW_FILES = 200
+IDLE_SECONDS = 60
+IDLE_BYTES = 30 * MEBIBYTE
+
+
+class SlowFiles:
+    """Archives of 100 KB, each of which keeps the scanner busy for seconds: a page of 23 MiB that is no other's."""
+
+    def __init__(self):
+        line = b"<p><a href='http://x.example/z'>lorem</a><script>var a='b'+unescape('%41%42');</script></p>\n"
+        self._rest = line * (23 * MEBIBYTE // len(line))
+        packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._packed_rest = packer.compress(self._rest) + packer.flush()
+
+    def archive(self, number):
+        """gzip (RFC 1952): the blocks of the page's own beginning, then those of what all have in common."""
+        head = f"<!doctype html><title>{number}</title>".encode()
+        packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+        blocks = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + self._packed_rest
+        end = struct.pack("<II", zlib.crc32(self._rest, zlib.crc32(head)), len(head) + len(self._rest))
+        return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + blocks + end
+
+    def fill(self, account, count=SLOW_FILES):
+        for number in range(count):
+            account.write(f"slow/{number}.gz", self.archive(number))
+
+
+class Watch:
+    """Asks for an account's scan all the while: it stays one scan that is not complete, and its counts never fall. An
+    account whose agent is tormented may be told 5xx."""
+
+    def __init__(self, client):
+        self._client = client
+        self.seen = []  # (moment, files scanned)
+        self._fault = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, fault, trace):
+        self._over.set()
+        self._thread.join(90)
+        if fault is None and self._fault:
+            raise self._fault
+
+    @property
+    def scanned(self):
+        if self._fault:
+            raise self._fault
+        return self.seen[-1][1] if self.seen else 0
+
+    def _work(self):
+        last = {"scanned_file_count": 0, "scanned_file_size": 0, "total_file_count": 0}
+        task = None
+        try:
+            while not self._over.wait(0.1):
+                status = self._status()
+                if status is None:
+                    continue
+                task = task or status["time_started"]
+                if status["scan_complete"] or status["time_started"] != task:
+                    raise AssertionError(f"the scan was to go on: {status}")
+                for field, count in last.items():
+                    if status[field] < count:
+                        raise AssertionError(f"{field} fell from {count} to {status[field]}")
+                    last[field] = status[field]
+                self.seen.append((time.monotonic(), status["scanned_file_count"]))
+        except Exception as fault:  # raised by whoever asks, and at the end
+            self._fault = fault
+
+    def _status(self):
+        try:
+            answer = self._client.ask("get_scan_status")
+        except (OSError, http.client.HTTPException):
+            return None
+        if answer.status == 200:
+            return answer.result()["data"]
+        if answer.status not in (500, 502, 503, 504):
+            raise AssertionError(f"HTTP {answer.status}: {answer.body[:300]!r}")
+        return None
+
+
+class Torment:
+    """A process of an account's user that stops, continues and kills what else runs as that user."""
+
+    def __init__(self, account):
+        self._account = account
+        self._kills_runners = False
+
+    def __enter__(self):
+        self._begin()
+        return self
+
+    def __exit__(self, *fault):
+        self._end()
+
+    def begin_to_kill_runners(self):
+        self._end()
+        self._kills_runners = True
+        self._begin()
+
+    def _begin(self):
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.setgroups([])
+                os.setresgid(self._account.gid, self._account.gid, self._account.gid)
+                os.setresuid(self._account.uid, self._account.uid, self._account.uid)
+                self._torment()
+            finally:
+                os._exit(1)
+
+    def _end(self):
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        # It may have died between the two signals.
+        for pid, _ in self._others():
+            self._send(pid, signal.SIGCONT)
+
+    def _torment(self):
+        choose = random.Random(self._account.uid)
+        parent = os.getppid()
+        kill_runner_at = time.monotonic() + 8
+        while os.getppid() == parent:
+            for pid, _ in self._others():
+                self._send(pid, signal.SIGSTOP)
+            # Shorter than what would count as standing still and give its place away.
+            time.sleep(choose.uniform(0.1, 0.8))
+            for pid, name in self._others():
+                self._send(pid, signal.SIGCONT)
+                if name.startswith("clamscanner-age"):
+                    self._send(pid, signal.SIGKILL)
+                elif self._kills_runners and time.monotonic() > kill_runner_at:
+                    self._send(pid, signal.SIGKILL)
+                    # Not so often that no file is ever finished: a job that gets nowhere ends, which is another test.
+                    kill_runner_at = time.monotonic() + 20
+            time.sleep(choose.uniform(0.5, 1.5))
+
+    def _others(self):
+        found = []
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit() or int(entry) == self._pid or int(entry) == os.getpid():
+                continue
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/status", encoding="utf-8") as file:
+                status = dict(line.rstrip("\n").split(":", 1) for line in file if ":" in line)
+                if int(status["Uid"].split()[0]) == self._account.uid:
+                    found.append((int(entry), status["Name"].strip()))
+        return found
+
+    @staticmethod
+    def _send(pid, what):
+        with contextlib.suppress(OSError):
+            os.kill(pid, what)
+
+
+class Turns(ServiceCase):
+    # One place, so that whoever holds it holds everybody.
+    config = {"jobs": {"max_running": 1, "turn_minutes": 1, "retry_seconds": 1},
+              "engine": {"scan_workers": WORKERS, "max_scan_seconds": FILE_SECONDS}}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slow_files = SlowFiles()
+
+    def begin_long_scan(self, kind):
+        account, client = self.new_account(kind)
+        self.slow_files.fill(account)
+        client.call("start_scan", {"scan_type": "home"})
+        return account, client
+
+    def test_the_other_waits_no_longer_than_a_turn(self):
+        other, others = self.new_account("other")
+        found = other.write("found", EICAR)
+        for number in range(9):
+            other.write(f"docs/{number}", f"clean {number}")
+        evil, evils = self.begin_long_scan("evil")
+        with Watch(evils) as watch, Torment(evil) as torment:
+            wait_until(lambda: watch.scanned > 0, 60, "a first file of the long scan")
+            start = time.monotonic()
+            others.call("start_scan", {"scan_type": "home"})
+            bound = TURN_SECONDS + FILE_SECONDS + GRACE_SECONDS + OWN_SECONDS
+            status = others.finish_scan(bound)
+            took = time.monotonic() - start
+            print(f"ten files beside a long scan were scanned within {took:.1f} s of at most {bound}", flush=True)
+            self.assertEqual((status["infected_files"], status["scanned_file_count"]), ([found], 10))
+            self.assertLess(watch.scanned, SLOW_FILES, "the long scan was to be under way still")
+
+            # What was put off goes on, even when its runner is killed.
+            torment.begin_to_kill_runners()
+            before = watch.scanned
+            wait_until(lambda: watch.scanned >= before + 2 * WORKERS, TURN_SECONDS, "more of the long scan")
+
+    @unittest.skipUnless(SOAK, "SKIPPED: takes four turns; CLAMSCANNER_SOAK=1 has it run")
+    def test_two_long_scans_take_turns(self):
+        _, ones = self.begin_long_scan("one")
+        _, others = self.begin_long_scan("other")
+        with Watch(ones) as one, Watch(others) as other:
+            for _ in range(2):
+                for watch in (one, other):
+                    before = watch.scanned
+                    wait_until(lambda: watch.scanned > before, 2 * (TURN_SECONDS + FILE_SECONDS + GRACE_SECONDS),
+                               "a turn of either scan")
+
+
+class Idle(ServiceCase):
+    config = {"engine": {"scan_workers": WORKERS, "idle_minutes": IDLE_SECONDS // 60}}
+
+    def proportional_bytes(self):
+        """What all processes of the engine take of the machine's memory."""
+        total = 0
+        for process in self.service.processes("clamscanner-engine"):
+            with contextlib.suppress(OSError), open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as file:
+                total += sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
+        return total
+
+    def test_the_signatures_leave_memory_when_nobody_scans(self):
+        with open(self.service.path(SIGNATURES, "many.hdb"), "w", encoding="ascii") as file:
+            file.writelines(f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(400_000))
+        account, client = self.new_account()
+        found = account.write("found", EICAR)
+        self.assertEqual(client.scan()["infected_files"], [found])
+        last_job = time.monotonic()
+        self.assertGreater(self.proportional_bytes(), IDLE_BYTES, "signatures so few that they would not be missed")
+        wait_until(lambda: len(self.service.processes("clamscanner-engine")) == 1, IDLE_SECONDS + 15, "a small engine")
+        took = time.monotonic() - last_job
+        print(f"the signatures were let go {took:.1f} s after the last job", flush=True)
+        self.assertGreater(took, IDLE_SECONDS / 2, "they were let go too soon")
+        self.assertLess(self.proportional_bytes(), IDLE_BYTES)
+        self.assertEqual(client.scan()["infected_files"], [found], "and loaded again for the next job")
+
+
+if __name__ == "__main__":
+    main()
