@@ -159,6 +159,10 @@ void ClamEngine::use_temporary_directory(const std::string& directory) {
         throw SignatureError("libclamav does not take a temporary directory");
 }
 
+bool ClamEngine::is_tainted() const noexcept {
+    return library_failed;
+}
+
 ScanAnswer ClamEngine::scan(int fd) const {
     cl_scan_options options = scan_options();
     const char* name = nullptr;

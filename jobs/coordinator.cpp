@@ -111,6 +111,7 @@ void Coordinator::run() {
         tell_progress(false);
     }
     tell_progress(true);
+    memory_.reset();  // on the disk before anybody hears that this scan is done
     if (turn_ends_)
         tell(TurnEnded{});
     else
@@ -164,9 +165,10 @@ void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
     Worker& worker = *workers_[slot];
     const bool was_proven = worker.proven;
     std::vector<FilePtr> again = std::move(worker.unconfirmed);
+    const File* const scanned = worker.scanning.get();
     if (worker.scanning) again.push_back(std::move(worker.scanning));
     for (auto& file : again) {
-        const bool to_blame = failed_test || file == again.back();
+        const bool to_blame = failed_test || file.get() == scanned;
         if (file->tried && to_blame) {
             give_up(*file, UnscannedReason::ScannerFailed);
             continue;
@@ -208,6 +210,14 @@ bool Coordinator::wants_test(const Worker& worker, bool nothing_to_scan) const {
     return nothing_to_scan && (announced_ || turn_ends_ || worker.unconfirmed.back()->judge);
 }
 
+// A file that a worker failed on before: it is scanned once more while nothing else is, so that nothing else can be to
+// blame, and nothing else suffers.
+bool Coordinator::must_wait_for_solitude() const {
+    const auto is_second_try = [](const auto& worker) { return worker->scanning && worker->scanning->tried; };
+    if (std::any_of(workers_.begin(), workers_.end(), is_second_try)) return true;
+    return waiting_.front()->tried && !is_idle();
+}
+
 void Coordinator::give_work() {
     // The machine is for all jobs: beside others, the last of ours wait.
     auto share = jobs_.share_of(workers_.size());
@@ -217,7 +227,7 @@ void Coordinator::give_work() {
         if (worker->scanning || worker->testing != Test::None) continue;
         if (wants_test(*worker, waiting_.empty())) {
             test(*worker, Test::Plain);
-        } else if (may_scan && !waiting_.empty()) {
+        } else if (may_scan && !waiting_.empty() && !must_wait_for_solitude()) {
             FilePtr next = std::move(waiting_.front());
             waiting_.pop_front();
             give(*worker, std::move(next));

@@ -81,6 +81,7 @@ class Coordinator {
     void give(Worker& worker, FilePtr file);
     void test(Worker& worker, Test test);
     void question(Worker& worker, int fd, bool write_out);
+    [[nodiscard]] bool must_wait_for_solitude() const;
     [[nodiscard]] bool wants_test(const Worker& worker, bool nothing_to_scan) const;
     void take_answer(std::size_t slot);
     void settle_test(std::size_t slot, bool found);

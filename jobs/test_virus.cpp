@@ -35,8 +35,10 @@ std::string test_virus() {
 }
 
 std::string zipped_test_virus() {
-    const std::string content = test_virus();
-    const std::string name = "test.com";
+    return stored_zip("test.com", test_virus());
+}
+
+std::string stored_zip(const std::string& name, const std::string& content) {
     // What the local and the central header share (APPNOTE.TXT 4.3.7, 4.3.12): version 1.0, no flags, stored.
     std::string shared;
     for (const std::uint32_t zero_or_version : {10U, 0U, 0U, 0U, 0x21U}) append_number(shared, zero_or_version, 2);

@@ -10,7 +10,10 @@ namespace clamscanner {
 
 [[nodiscard]] std::string test_virus();
 
-// The same inside a ZIP archive (stored): to find it, a scanner has to unpack into its temporary directory.
+// A ZIP archive of one file, stored.
+[[nodiscard]] std::string stored_zip(const std::string& name, const std::string& content);
+
+// The virus inside one: to find it, a scanner has to unpack into its temporary directory.
 [[nodiscard]] std::string zipped_test_virus();
 
 // An anonymous file with that content, opened for reading only; nobody can change it.

@@ -52,7 +52,7 @@ void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary
             ScanAnswer answer = engine.scan(file.get());
             answer.token = question.token;
             answer.written_out = written_out;
-            if (send_message(socket.get(), answer) != Sent::Yes) break;
+            if (send_message(socket.get(), answer) != Sent::Yes || engine.is_tainted()) break;
         }
         ::_exit(0);
     } catch (const std::exception& fault) {

@@ -3,6 +3,9 @@
 #include "jobs/clam_engine.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -68,6 +71,39 @@ BOOST_AUTO_TEST_CASE(without_its_temporary_directory_the_self_test_fails) {
     const bool plain = scan(test_virus()).verdict == Verdict::Infected;
     const bool zipped = scan(zipped_test_virus()).verdict == Verdict::Infected;
     BOOST_TEST(!(plain && zipped));
+}
+
+BOOST_AUTO_TEST_CASE(what_could_not_be_written_for_want_of_room_is_not_clean) {
+    // HTML is taken apart into temporary files. The room left for them is none.
+    const std::string page =
+        "<html><body><p>" + std::string(300'000, 'x') + "<script>var a = 1;</script></body></html>";
+    const UniqueFd file = sealed_file(page);
+    const pid_t pid = checked(::fork(), "fork a scanner");
+    if (pid == 0) {
+        // As RLIMIT_FSIZE fails a write, so does a full file system.
+        ::signal(SIGXFSZ, SIG_IGN);
+        const rlimit little{4096, 4096};
+        ::setrlimit(RLIMIT_FSIZE, &little);
+        ::_exit(engine.scan(file.get()).verdict == Verdict::Clean ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    BOOST_TEST(WEXITSTATUS(status) == 0);
+    BOOST_TEST((engine.scan(file.get()).verdict == Verdict::Clean));
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_of_the_library_is_known_afterwards) {
+    BOOST_TEST(!engine.is_tainted());
+    static_cast<void>(scan(zipped_test_virus()));
+    BOOST_TEST(!engine.is_tainted());
+    std::filesystem::remove(directory + "/tmp");
+    static_cast<void>(scan(stored_zip("text", "harmless text")));
+    BOOST_TEST(engine.is_tainted());
+}
+
+BOOST_AUTO_TEST_CASE(without_its_temporary_directory_no_archive_is_clean) {
+    std::filesystem::remove(directory + "/tmp");
+    BOOST_TEST((scan(stored_zip("text", "harmless text")).verdict == Verdict::Unscanned));
 }
 
 BOOST_AUTO_TEST_CASE(a_limit_that_was_hit_is_no_infection_and_not_clean) {

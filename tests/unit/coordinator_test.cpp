@@ -10,7 +10,11 @@
 
 #include <boost/test/unit_test.hpp>
 #include <map>
+#include <set>
+#include <sstream>
+#include <thread>
 
+#include "jobs/own_tmpfs.h"
 #include "jobs/test_virus.h"
 #include "tests/unit/temporary_directory.h"
 
@@ -263,6 +267,113 @@ BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
     // Either the scanner says that it does not work, or the files are told as unscanned; clean is none.
     BOOST_TEST(!infected.contains("/home/clean"));
     BOOST_TEST((!all.has_value() || all->clean_files == 0U));
+}
+
+// The other ways in which libclamav says "clean" without having looked. A descriptor that is no readable file is above.
+
+BOOST_AUTO_TEST_CASE(no_two_workers_share_a_temporary_directory) {
+    config.engine.scan_workers = 4;
+    start();
+    wait_until_ready();
+    std::set<std::string> directories;
+    for (const auto& room : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
+        for (const auto& directory : std::filesystem::directory_iterator(room)) directories.insert(directory.path());
+    BOOST_TEST(directories.size() == 4U);
+    if (!own_tmpfs_works("/tmp")) return;
+    // And each sees what the others see there as an empty directory: by the number of the device of its own.
+    std::set<std::string> devices;
+    for (const pid_t worker : workers()) {
+        std::ifstream mounts("/proc/" + std::to_string(worker) + "/mountinfo");
+        std::string id, parent, device, root, point;
+        for (std::string line; std::getline(mounts, line);) {
+            std::istringstream(line) >> id >> parent >> device >> root >> point;
+            if (directories.contains(point)) devices.insert(device);
+        }
+    }
+    BOOST_TEST(devices.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_scanned_again_and_again_is_not_clean_for_having_been_scanned) {
+    config.engine.scan_workers = 1;
+    start();
+    const auto zip = zipped_test_virus();
+    for (int i = 0; i < 50; ++i) {
+        hand_over("virus" + std::to_string(i), i % 2 == 0 ? test_virus() : zip);
+        hand_over("clean" + std::to_string(i), "harmless text");
+    }
+    hear_all();
+    BOOST_TEST(infected.size() == 50U);
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 50U);
+}
+
+struct Limited {
+    const char* what;
+    void (*set)(Settings&);
+    std::string content;
+};
+
+BOOST_AUTO_TEST_CASE(a_limit_that_was_hit_is_never_clean) {
+    const auto twice = stored_zip("inner.zip", zipped_test_virus());
+    const auto deep = stored_zip("4.zip", stored_zip("3.zip", stored_zip("2.zip", twice)));
+    const std::vector<Limited> limits = {
+        {"MaxRecursion", [](Settings& settings) { settings.engine.max_recursion = 3; }, deep},
+        {"MaxFiles", [](Settings& settings) { settings.engine.max_files = 2; }, deep},
+        {"MaxScanSize", [](Settings& settings) { settings.engine.max_scan_bytes = 1024; },
+         stored_zip("large.txt", std::string(8192, 'x') + test_virus())},
+        {"MaxFileSize", [](Settings& settings) { settings.engine.max_file_bytes = 2048; },
+         stored_zip("large.txt", std::string(8192, 'x') + test_virus())},
+    };
+    for (const auto& limit : limits) {
+        BOOST_TEST_CONTEXT(limit.what) {
+            StartedCoordinator limited;
+            limit.set(limited.config);
+            limited.start();
+            limited.hand_over("archive.zip", limit.content);
+            limited.hear_all();
+            BOOST_TEST(limited.unscanned.contains("/home/archive.zip"));
+            BOOST_TEST((!limited.all || limited.all->clean_files == 0U));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_not_scanned_for_want_of_time) {
+    config.engine.max_scan_seconds = 1;
+    config.engine.scan_workers = 1;
+    start();
+    wait_until_ready();
+    ::kill(workers()[0], SIGSTOP);
+    hand_over("slow", "harmless text");
+    hand_over("next", "harmless text");
+    hear_all();
+    BOOST_REQUIRE(unscanned.contains("/home/slow"));
+    BOOST_TEST((unscanned["/home/slow"] == UnscannedReason::TimeLimit));
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_tried_once_more_and_alone) {
+    start();
+    wait_until_ready();
+    hear_until([&] { return workers().size() == 2; });
+    std::this_thread::sleep_for(std::chrono::seconds(1));  // the second worker is at its test, too
+    const auto both = workers();
+    for (const pid_t worker : both) ::kill(worker, SIGSTOP);
+    hand_over("first", test_virus());
+    hand_over("second", test_virus());
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    ::kill(both[0], SIGKILL);
+    pollfd heard{jobd.get(), POLLIN, 0};
+    Packet packet;
+    const auto until = Clock::now() + std::chrono::milliseconds(1500);
+    while (Clock::now() < until)
+        if (::poll(&heard, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    // The other worker is still at its file, so this one waits.
+    BOOST_TEST(infected.empty());
+    ::kill(both[1], SIGCONT);
+    hear_all();
+    BOOST_TEST(infected.size() == 2U);
+    BOOST_TEST(unscanned.empty());
 }
 
 BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_its_share_of_the_workers) {
