@@ -290,10 +290,14 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
     // An early end leaves nothing to wait for: what was not reached is told in the warnings.
     status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
     status.scanned_bytes = task->scanned_bytes;
-    if (task->outcome == Outcome::Completed)
-        status.messages.push_back(std::to_string(task->total_files - task->known_files) + " scanned, " +
-                                  std::to_string(task->known_files) +
-                                  " known clean (unchanged since they were last scanned, and not read again).");
+    if (task->outcome == Outcome::Completed) {
+        const auto known = task->known_files + task->known_infected;
+        status.messages.push_back(
+            std::to_string(task->total_files - known) + " scanned, " + std::to_string(task->known_files) +
+            " known clean" +
+            (task->known_infected > 0 ? ", " + std::to_string(task->known_infected) + " known to be infected" : "") +
+            " (what is known was scanned before, has not changed since, and was not read again).");
+    }
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
     if (task->infected_files > 0) {
         auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);

@@ -66,7 +66,7 @@ std::uint64_t file_system_of(int fd) {
 constexpr const char* schema = R"(
 CREATE TABLE IF NOT EXISTS clean(
     file_system INTEGER, inode INTEGER, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    scanned_s INTEGER NOT NULL, PRIMARY KEY(file_system, inode)) WITHOUT ROWID;
+    scanned_s INTEGER NOT NULL, virus BLOB NOT NULL, PRIMARY KEY(file_system, inode)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scanned_with(fingerprint BLOB NOT NULL);
 )";
 
@@ -128,8 +128,8 @@ void CleanMemory::open(const std::string& file, const std::string& fingerprint) 
     }
     Statement(database_->handle(), "DELETE FROM clean WHERE scanned_s < ?").run(oldest_s_);
     find_.emplace(database_->handle(),
-                  "SELECT size, mtime_ns, ctime_ns, scanned_s FROM clean WHERE file_system = ? AND inode = ?");
-    insert_.emplace(database_->handle(), "INSERT OR REPLACE INTO clean VALUES(?, ?, ?, ?, ?, ?)");
+                  "SELECT size, mtime_ns, ctime_ns, scanned_s, virus FROM clean WHERE file_system = ? AND inode = ?");
+    insert_.emplace(database_->handle(), "INSERT OR REPLACE INTO clean VALUES(?, ?, ?, ?, ?, ?, ?)");
 }
 
 CleanMemory::~CleanMemory() {
@@ -140,22 +140,23 @@ CleanMemory::~CleanMemory() {
     }
 }
 
-bool CleanMemory::knows(const FileStamp& stamp) {
-    bool known = false;
+std::optional<std::string> CleanMemory::find(const FileStamp& stamp) {
+    std::optional<std::string> virus;
     find_->each(
         [&](Row row) {
-            known = row.number<std::uint64_t>(0) == stamp.size && row.number(1) == stamp.mtime_ns &&
-                    row.number(2) == stamp.ctime_ns && row.number(3) >= oldest_s_;
+            if (row.number<std::uint64_t>(0) == stamp.size && row.number(1) == stamp.mtime_ns &&
+                row.number(2) == stamp.ctime_ns && row.number(3) >= oldest_s_)
+                virus = row.bytes(4);
             return false;
         },
         stamp.file_system, stamp.inode);
-    return known;
+    return virus;
 }
 
-void CleanMemory::remember(const FileStamp& stamp) {
+void CleanMemory::remember(const FileStamp& stamp, const std::string& virus) {
     if (uncommitted_ == 0) database_->execute("BEGIN");
     ++uncommitted_;
-    insert_->run(stamp.file_system, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns, now_s());
+    insert_->run(stamp.file_system, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns, now_s(), virus);
     if (uncommitted_ >= commit_every) commit();
 }
 

@@ -1,4 +1,5 @@
-// Which files of an account were clean, so that a later scan need not read them again. One database for each account as
+// Which files of an account were clean, so that a later scan need not read them again; and which were infected, so that
+// it lists them without. (Nothing is ever acted on without being scanned anew.) One database for each account as
 // it is now (a uid that somebody else gets one day begins anew), written by that account's coordinator alone: no
 // worker, which reads hostile bytes, and nothing that the account runs can reach it. Nothing is shared between
 // accounts.
@@ -46,9 +47,10 @@ class CleanMemory {
     CleanMemory(const CleanMemory&) = delete;
     CleanMemory& operator=(const CleanMemory&) = delete;
 
-    [[nodiscard]] bool knows(const FileStamp& stamp);
+    // The name of what was found in it, empty if it was clean; nothing when it is not known.
+    [[nodiscard]] std::optional<std::string> find(const FileStamp& stamp);
     // Kept for good after so many, or when this goes out of scope: what is lost is read again, no more.
-    void remember(const FileStamp& stamp);
+    void remember(const FileStamp& stamp, const std::string& virus);
 
  private:
     void open(const std::string& file, const std::string& fingerprint);

@@ -34,6 +34,7 @@ constexpr auto test_time_limit = 60s;
 constexpr auto progress_interval = 200ms;
 constexpr auto grace_beyond_scan_time = 15s;
 constexpr int most_failed_starts = 3;
+constexpr std::size_t files_ahead = 16;  // for each worker
 constexpr std::size_t most_linked = 100'000;
 
 // The files behind provisional verdicts are kept open, to be scanned again if need be: half of our descriptors for
@@ -218,19 +219,32 @@ bool Coordinator::must_wait_for_solitude() const {
     return waiting_.front()->tried && !is_idle();
 }
 
+// Each process of the library's remembers by content what it found clean, so copies of one file had better come to the
+// same worker: those have the same size. Only a preference; nobody waits for it.
+Coordinator::FilePtr Coordinator::take_for(std::size_t slot) {
+    auto next = waiting_.begin();
+    if (!(*next)->tried) {
+        const auto suits = [&](const FilePtr& file) { return file->identity.size % workers_.size() == slot; };
+        const auto found = std::find_if(waiting_.begin(), waiting_.end(), suits);
+        if (found != waiting_.end()) next = found;
+    }
+    FilePtr file = std::move(*next);
+    waiting_.erase(next);
+    return file;
+}
+
 void Coordinator::give_work() {
     // The machine is for all jobs: beside others, the last of ours wait.
     auto share = jobs_.share_of(workers_.size());
-    for (auto& worker : workers_) {
+    for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
+        const auto& worker = workers_[slot];
         const bool may_scan = share > 0 && !turn_ends_;
         if (share > 0) --share;
         if (worker->scanning || worker->testing != Test::None) continue;
         if (wants_test(*worker, waiting_.empty())) {
             test(*worker, Test::Plain);
         } else if (may_scan && !waiting_.empty() && !must_wait_for_solitude()) {
-            FilePtr next = std::move(waiting_.front());
-            waiting_.pop_front();
-            give(*worker, std::move(next));
+            give(*worker, take_for(slot));
         }
     }
 }
@@ -263,11 +277,12 @@ void Coordinator::take_answer(std::size_t slot) {
     worker.scanning.reset();
     worked_ += Clock::now() - worker.asked_at;
     if (!std::exchange(file->counted, true)) count(file->names.size(), file->identity.size);
+    file->answer = answer;
+    if (answer.verdict == Verdict::Unscanned || !answer.written_out || !is_still(*file)) file->stamp.reset();
     if (answer.verdict == Verdict::Clean) {
-        file->answer = answer;
-        if (!answer.written_out || !is_still(*file)) file->stamp.reset();
         worker.unconfirmed.push_back(std::move(file));
     } else {
+        remember(*file);
         believe(*file, answer);
     }
 }
@@ -329,10 +344,11 @@ void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
 
 void Coordinator::tell_verdict(const File& file, const Name& name) {
     const bool clean = file.answer->verdict == Verdict::Clean;
-    if (file.answer->verdict == Verdict::Infected) tell(FoundInfected{name.path, file.answer->virus, file.identity});
+    if (file.answer->verdict == Verdict::Infected)
+        tell(FoundInfected{name.path, file.answer->virus, file.identity, file.known});
     if (file.answer->verdict == Verdict::Unscanned) tell(FoundUnscanned{name.path, file.answer->reason, name.place});
     if (clean) ++progress_.clean_files;
-    if (file.known) ++known_;
+    if (file.known && clean) ++known_;
     settle(name.place, file);
 }
 
@@ -341,7 +357,8 @@ void Coordinator::settle(std::uint64_t place, const File& file) {
     auto& settled = progress_.settled;
     const auto at = place - settled.files;
     if (beyond_.size() <= at) beyond_.resize(at + 1);
-    beyond_[at] = {true, file.answer->verdict == Verdict::Clean, file.known, file.identity.size};
+    const bool clean = file.answer->verdict == Verdict::Clean;
+    beyond_[at] = {true, clean, clean && file.known, file.identity.size};
     for (; !beyond_.empty() && beyond_.front().settled; beyond_.pop_front()) {
         ++settled.files;
         settled.bytes += beyond_.front().bytes;
@@ -447,13 +464,12 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
         file->taken_ns = now_ns();
         file->stamp = stamp_of(file->fd.get(), status);
     }
-    if (file->stamp && !full_ && is_known(*file->stamp)) {
+    const auto known = file->stamp && !full_ ? known_answer(*file->stamp) : std::nullopt;
+    if (known) {
         file->known = true;
-        ScanAnswer clean;
-        clean.verdict = Verdict::Clean;
         file->counted = true;
         count(1, file->identity.size);
-        believe(*file, clean);
+        believe(*file, *known);
         return;
     }
     waiting_.push_back(std::move(file));
@@ -473,13 +489,19 @@ void Coordinator::open_memory(const NewJob& job) {
     }
 }
 
-bool Coordinator::is_known(const FileStamp& stamp) {
+std::optional<ScanAnswer> Coordinator::known_answer(const FileStamp& stamp) {
+    if (!memory_) return std::nullopt;
     try {
-        return memory_->knows(stamp);
+        auto virus = memory_->find(stamp);
+        if (!virus) return std::nullopt;
+        ScanAnswer answer;
+        answer.verdict = virus->empty() ? Verdict::Clean : Verdict::Infected;
+        answer.virus = *std::move(virus);
+        return answer;
     } catch (const DatabaseError& damaged) {
-        log_line(Severity::Warning, std::string("clean files are known no more: ") + damaged.what());
+        log_line(Severity::Warning, std::string("files are known no more: ") + damaged.what());
         memory_.reset();
-        return false;
+        return std::nullopt;
     }
 }
 
@@ -494,7 +516,7 @@ bool Coordinator::is_still(const File& file) const {
 void Coordinator::remember(const File& file) {
     if (!memory_ || !file.stamp) return;
     try {
-        memory_->remember(*file.stamp);
+        memory_->remember(*file.stamp, file.answer->virus);
     } catch (const DatabaseError& problem) {
         log_line(Severity::Warning, std::string("clean files are not remembered: ") + problem.what());
         memory_.reset();
@@ -522,7 +544,7 @@ void Coordinator::tell_progress(bool even_if_recent) {
 void Coordinator::wait() {
     std::vector<pollfd> watched;
     watched.push_back({jobd_.get(), POLLIN, 0});
-    const bool room_for_more = waiting_.size() < 2 * workers_.size() && !runner_gone_ && !turn_ends_;
+    const bool room_for_more = waiting_.size() < files_ahead * workers_.size() && !runner_gone_ && !turn_ends_;
     watched.push_back({runner_.get(), static_cast<short>(room_for_more ? POLLIN : 0), 0});
     if (runner_gone_) watched.back().fd = -1;
     for (const auto& worker : workers_) watched.push_back({worker->socket.get(), POLLIN, 0});

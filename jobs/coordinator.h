@@ -78,6 +78,7 @@ class Coordinator {
     void start_worker(std::size_t slot);
     void replace_worker(std::size_t slot, bool failed_test);
     void give_work();
+    [[nodiscard]] FilePtr take_for(std::size_t slot);
     void give(Worker& worker, FilePtr file);
     void test(Worker& worker, Test test);
     void question(Worker& worker, int fd, bool write_out);
@@ -91,7 +92,7 @@ class Coordinator {
     void accept_file(HandOver message, UniqueFd fd);
     void hear_jobd();
     void open_memory(const NewJob& job);
-    [[nodiscard]] bool is_known(const FileStamp& stamp);
+    [[nodiscard]] std::optional<ScanAnswer> known_answer(const FileStamp& stamp);
     [[nodiscard]] bool is_still(const File& file) const;
     void remember(const File& file);
     void count(std::uint64_t files, std::uint64_t bytes);

@@ -88,6 +88,8 @@ ALTER TABLE task ADD COLUMN signature_problem BLOB NOT NULL DEFAULT x'';
 ALTER TABLE task ADD COLUMN list_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN walk_unreadable INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN walk_start INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN known_infected INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE find ADD COLUMN known INTEGER NOT NULL DEFAULT 0; -- of what is infected: it was not read
 ALTER TABLE find ADD COLUMN place INTEGER; -- in the list of files, of what was not scanned
 )";
 
@@ -102,8 +104,8 @@ constexpr std::size_t most_known_tasks = 4096;
     "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "           \
     "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, " \
     "why, begun_ms, system_scan IS NOT NULL, settled_files, settled_bytes, settled_clean, list_bytes, "                \
-    "walk_unreadable, walk_start, settled_known, known_files, full_scan, signature_problem"
-constexpr int task_column_count = 32;
+    "walk_unreadable, walk_start, settled_known, known_files, full_scan, signature_problem, known_infected"
+constexpr int task_column_count = 33;
 
 Task read_task(const Row& row) {
     Task task;
@@ -133,6 +135,7 @@ Task read_task(const Row& row) {
     task.known_files = row.number<std::uint64_t>(column++);
     task.full = row.number(column++) != 0;
     task.signature_problem = row.bytes(column++);
+    task.known_infected = row.number<std::uint64_t>(column++);
     return task;
 }
 
@@ -476,7 +479,7 @@ void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
 }
 
 void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                          const FileIdentity& identity) {
+                          const FileIdentity& identity, bool known) {
     write(id);
     bool known_infected = false;
     statement("SELECT verdict, reason FROM find WHERE task = ? AND path = ?")
@@ -488,11 +491,12 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             },
             id, path);
     statement(
-        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start, found_ms) "
-        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = "
+        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start, found_ms, known) "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = "
         "excluded.virus, device = excluded.device, inode = excluded.inode, size = excluded.size, "
-        "mtime_ns = excluded.mtime_ns, start = excluded.start, found_ms = excluded.found_ms")
-        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start, now_ms());
+        "mtime_ns = excluded.mtime_ns, start = excluded.start, found_ms = excluded.found_ms, known = excluded.known")
+        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start, now_ms(),
+             known);
     statement("UPDATE task SET infected_files = infected_files + ?, risk = max(risk, ?) WHERE id = ?")
         .run(!known_infected, risk_of(virus), id);
 }
@@ -529,7 +533,8 @@ void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t to
     write(id);
     statement(
         "UPDATE task SET clean_files = ?, known_files = ?, total_files = max(total_files, ?, ? + infected_files + "
-        "unscanned_files), total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?")
+        "unscanned_files), total_bytes = max(total_bytes, scanned_bytes), known_infected = (SELECT count(*) FROM find "
+        "WHERE find.task = task.id AND verdict = 1 AND known = 1) WHERE id = ?")
         .run(clean_files, known_files, total_files, clean_files, id);
     statement("UPDATE task SET scanned_files = total_files WHERE id = ?").run(id);
     end(id, Outcome::Completed, "");

@@ -58,6 +58,7 @@ struct Task {
     std::uint64_t infected_files = 0;
     std::uint64_t unscanned_files = 0;
     std::uint64_t known_files = 0;      // of a completed scan: clean ones that were not read
+    std::uint64_t known_infected = 0;   // of a completed scan: infected ones that were not read
     bool full = false;                  // it reads every file
     std::string signature_problem;      // why it had not the newest signatures
     Settled settled;                    // of the files listed
@@ -136,7 +137,7 @@ class Ledger {
     void forget_unsettled(TaskId id);
     void set_signatures(TaskId id, bool embedded_only, const std::string& problem);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                      const FileIdentity& identity);
+                      const FileIdentity& identity, bool known = false);
     // `place`: in the list; none for what did not get into it.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);

@@ -573,10 +573,12 @@ struct FoundInfected {
     std::string path;
     std::string virus;
     FileIdentity identity;
+    bool known = false;  // it was not read: an earlier scan had found it, and it has not changed
     void fields(auto& wire) {
         wire.text(path, longest_path);
         wire.text(virus, longest_virus_name);
         identity.fields(wire);
+        wire.number(known);
     }
 };
 

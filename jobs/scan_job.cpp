@@ -139,7 +139,7 @@ void ScanJob::hear_coordinator(Packet& packet) {
         save_progress();
     } else if (is<FoundInfected>(packet.bytes)) {
         const auto found = decode<FoundInfected>(packet.bytes);
-        ledger.add_infected(task().id, start_, found.path, found.virus, found.identity);
+        ledger.add_infected(task().id, start_, found.path, found.virus, found.identity, found.known);
     } else if (is<FoundUnscanned>(packet.bytes)) {
         const auto found = decode<FoundUnscanned>(packet.bytes);
         ledger.add_unscanned(task().id, start_, found.path, found.reason, before_.files + found.place);
