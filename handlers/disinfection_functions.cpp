@@ -8,6 +8,7 @@
 #include "handlers/json_writer.h"
 #include "handlers/record_json.h"
 #include "handlers/refusal.h"
+#include "handlers/rows.h"
 
 namespace clamscanner {
 namespace {
@@ -46,6 +47,26 @@ std::uint64_t last_id_of(const Arguments& arguments) {
     return id;
 }
 
+Answer steps_of(const std::vector<Record>& steps) {
+    Answer answer;
+    JsonWriter json(answer.data);
+    const auto written = json.bounded_array(steps, answer_budget, [](const Record& step) {
+        std::string object;
+        JsonWriter fields(object);
+        fields.begin_object();
+        fields.key("file");
+        fields.text(step.file);
+        fields.key("message");
+        fields.text(step.message);
+        fields.key("state");
+        fields.text(name_of(step.state));
+        fields.end_object();
+        return object;
+    });
+    if (written < steps.size()) answer.warnings.push_back(left_out(steps.size(), written));
+    return answer;
+}
+
 }  // namespace
 
 Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
@@ -56,6 +77,7 @@ Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
     std::vector<FileAction> actions;
     actions.reserve(pairs.size());
     for (auto& [path, action] : pairs) actions.push_back(action_of(std::move(path), action));
+    if (arguments.flag("dry_run")) return steps_of(caller.jobs.dry_run(std::move(actions)));
     const auto queued = caller.jobs.disinfect(std::move(actions));
 
     Answer answer;

@@ -17,11 +17,16 @@ struct Function {
 };
 
 inline constexpr Function functions[] = {
+    {"cancel_scan", "POST", false, false},
     {"check_disinfection_status", "GET, HEAD, POST", true, false},
+    {"delete_quarantined_files", "POST", false, true},
     {"disinfect_files", "POST", false, true},
     {"get_scan_paths", "GET, HEAD, POST", true, false},
     {"get_scan_status", "GET, HEAD, POST", true, false},
     {"list_infected_files", "GET, HEAD, POST", true, false},
+    {"list_quarantined_files", "GET, HEAD, POST", true, false},
+    {"list_unscanned_files", "GET, HEAD, POST", true, false},
+    {"restore_quarantined_files", "POST", false, true},
     {"start_scan", "GET, POST", false, false},
 };
 

@@ -13,9 +13,16 @@ class Jobs {
  public:
     virtual ~Jobs() = default;
     virtual void start_scan(const StartScan& scan) = 0;
+    virtual void cancel_scan() = 0;
     [[nodiscard]] virtual ScanStatus scan_status() = 0;
     // Those after `next` of the piece before; 0: the first.
     [[nodiscard]] virtual InfectedFiles infected_files(std::uint64_t after) = 0;
+    [[nodiscard]] virtual UnscannedFiles unscanned_files(std::uint64_t after) = 0;
+    [[nodiscard]] virtual QuarantinedFiles quarantined_files(std::uint64_t after) = 0;
+    // Waits for a while for what it asks for.
+    [[nodiscard]] virtual std::vector<ChangedFile> change_quarantine(bool restore, std::vector<std::string> ids) = 0;
+    // The steps that disinfect() would take.
+    [[nodiscard]] virtual std::vector<Record> dry_run(std::vector<FileAction> actions) = 0;
     [[nodiscard]] virtual DisinfectionQueued disinfect(std::vector<FileAction> actions) = 0;
     // The records with an id above `last_id`; 0: all.
     [[nodiscard]] virtual DisinfectionStatus disinfection(std::uint64_t last_id) = 0;

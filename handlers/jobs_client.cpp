@@ -1,5 +1,7 @@
 #include "handlers/jobs_client.h"
 
+#include <thread>
+
 #include "handlers/refusal.h"
 #include "jobs/frames.h"
 #include "jobs/settings.h"
@@ -8,6 +10,10 @@ namespace clamscanner {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(15);
+// Of a request that waits for what it asked for; a while before the one who made it is told that we are too slow.
+constexpr auto patience_for_changes = std::chrono::seconds(8);
+constexpr auto shortest_pause = std::chrono::milliseconds(5);
+constexpr auto longest_pause = std::chrono::milliseconds(200);
 
 [[nodiscard]] Refusal gone(std::string_view inside) {
     return {503, with_reference("The scanner is starting or gone. Try again in a moment.", inside)};
@@ -62,6 +68,32 @@ void JobsClient::start_scan(const StartScan& scan) {
     static_cast<void>(ask<Accepted>(StartScan{scan}, Kind::Changes));
 }
 
+void JobsClient::cancel_scan() {
+    static_cast<void>(ask<Accepted>(CancelScan{}, Kind::Changes));
+}
+
+UnscannedFiles JobsClient::unscanned_files(std::uint64_t after) {
+    return ask<UnscannedFiles>(AskUnscannedFiles{after}, Kind::Reads);
+}
+
+QuarantinedFiles JobsClient::quarantined_files(std::uint64_t after) {
+    return ask<QuarantinedFiles>(AskQuarantinedFiles{after}, Kind::Reads);
+}
+
+std::vector<ChangedFile> JobsClient::change_quarantine(bool restore, std::vector<std::string> ids) {
+    const auto queued = ask<QuarantineQueued>(ChangeQuarantine{restore, ids}, Kind::Changes);
+    const auto until = Clock::now() + patience_for_changes;
+    for (auto pause = shortest_pause;; pause = std::min(pause * 2, longest_pause)) {
+        auto change = ask<QuarantineChange>(AskQuarantineChange{queued.task}, Kind::Reads);
+        if (change.ended || Clock::now() > until) return std::move(change.files);
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+std::vector<Record> JobsClient::dry_run(std::vector<FileAction> actions) {
+    return ask<DryRun>(AskDryRun{std::move(actions)}, Kind::Reads).steps;
+}
+
 ScanStatus JobsClient::scan_status() {
     return ask<ScanStatus>(AskScanStatus{}, Kind::Reads);
 }
@@ -94,6 +126,14 @@ void JobsClient::start_system_scan(std::vector<uid_t> accounts) {
     StartSystemScan question;
     for (const uid_t uid : accounts) question.accounts.push_back({uid});
     static_cast<void>(ask<Accepted>(question, Kind::Changes));
+}
+
+std::vector<HeldSignature> JobsClient::held_signatures() {
+    return ask<HeldSignatures>(AskHeldSignatures{}, Kind::Reads).signatures;
+}
+
+void JobsClient::allow_signature(const std::string& signature) {
+    static_cast<void>(ask<Accepted>(AllowSignature{signature}, Kind::Changes));
 }
 
 }  // namespace clamscanner

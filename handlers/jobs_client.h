@@ -15,6 +15,11 @@ class JobsClient : public Jobs {
     explicit JobsClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
     void start_scan(const StartScan& scan) override;
+    void cancel_scan() override;
+    [[nodiscard]] UnscannedFiles unscanned_files(std::uint64_t after) override;
+    [[nodiscard]] QuarantinedFiles quarantined_files(std::uint64_t after) override;
+    [[nodiscard]] std::vector<ChangedFile> change_quarantine(bool restore, std::vector<std::string> ids) override;
+    [[nodiscard]] std::vector<Record> dry_run(std::vector<FileAction> actions) override;
     ScanStatus scan_status() override;
     InfectedFiles infected_files(std::uint64_t after) override;
     DisinfectionQueued disinfect(std::vector<FileAction> actions) override;
@@ -22,6 +27,10 @@ class JobsClient : public Jobs {
     ScanStatistics statistics() override;
     ScanTasks scan_tasks(const AskScanTasks& which) override;
     ScanEvents scan_events(const AskScanEvents& which) override;
+    // Only on the administrator's socket.
+    [[nodiscard]] std::vector<HeldSignature> held_signatures();
+    void allow_signature(const std::string& signature);
+
     void start_system_scan(std::vector<uid_t> accounts) override;
 
  private:

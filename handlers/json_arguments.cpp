@@ -1,5 +1,6 @@
 #include "handlers/json_arguments.h"
 
+#include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
@@ -170,6 +171,24 @@ TextPairs object_of_texts(std::string_view name, const Argument& argument, std::
     if (!wrong.empty()) throw wrong_argument(name, wrong, accepted);
     refuse_repeated_keys(object.pairs, name, accepted);
     return std::move(object.pairs);
+}
+
+std::vector<std::string> array_of_texts(std::string_view name, const Argument& argument, std::string_view accepted,
+                                        std::size_t most) {
+    const auto refuse = [&](const std::string& wrong) { throw wrong_argument(name, wrong, accepted); };
+    const bool may_be_json = argument.form == ArgumentForm::Compound || argument.form == ArgumentForm::Text;
+    if (!may_be_json) refuse("is not a JSON array");
+    rapidjson::Document array;
+    constexpr auto flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
+    array.Parse<flags>(argument.text.data(), argument.text.size());
+    if (array.HasParseError() || !array.IsArray()) refuse("is not a JSON array");
+    if (array.Size() > most) refuse("has more than " + std::to_string(most) + " members");
+    std::vector<std::string> texts;
+    for (const auto& member : array.GetArray()) {
+        if (!member.IsString()) refuse("has a member that is not a text");
+        texts.emplace_back(member.GetString(), member.GetStringLength());
+    }
+    return texts;
 }
 
 }  // namespace clamscanner

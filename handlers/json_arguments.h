@@ -23,4 +23,8 @@ using TextPairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] TextPairs object_of_texts(std::string_view name, const Argument& argument, std::string_view accepted,
                                         std::size_t most_members);
 
+// The same of an array of texts.
+[[nodiscard]] std::vector<std::string> array_of_texts(std::string_view name, const Argument& argument,
+                                                      std::string_view accepted, std::size_t most);
+
 }  // namespace clamscanner

@@ -5,6 +5,7 @@
 
 #include "handlers/disinfection_functions.h"
 #include "handlers/functions.h"
+#include "handlers/quarantine_functions.h"
 #include "handlers/refusal.h"
 #include "handlers/scan_functions.h"
 
@@ -17,11 +18,16 @@ struct Route {
 };
 
 constexpr Route routes[] = {
+    {"cancel_scan", cancel_scan},
     {"check_disinfection_status", check_disinfection_status},
+    {"delete_quarantined_files", delete_quarantined_files},
     {"disinfect_files", disinfect_files},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
     {"list_infected_files", list_infected_files},
+    {"list_quarantined_files", list_quarantined_files},
+    {"list_unscanned_files", list_unscanned_files},
+    {"restore_quarantined_files", restore_quarantined_files},
     {"start_scan", start_scan},
 };
 static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),

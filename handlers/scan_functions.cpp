@@ -39,14 +39,16 @@ std::uint64_t mebibytes(std::uint64_t bytes) {
 
 constexpr std::size_t most_shaped_bytes = 8 * answer_budget;  // of a list in an agent's memory
 
-// The list, in as many pieces as it takes, up to about so many bytes; `next` is not 0 when there is more.
-InfectedFiles infected_files(Jobs& jobs, std::size_t most) {
-    auto all = jobs.infected_files(0);
+// The list, in as many pieces as it takes, up to about so many bytes; `next` is not 0 when there is more. `ask` gives
+// the piece after the one before.
+template <class Ask>
+auto whole_list(std::size_t most, Ask ask) {
+    auto all = ask(0);
     for (std::size_t bytes = answer_budget; all.next != 0 && bytes < most; bytes += answer_budget) {
-        auto piece = jobs.infected_files(all.next);
+        auto piece = ask(all.next);
         if (piece.scan != all.scan) {
             // A scan was started meanwhile: its list is another.
-            all = jobs.infected_files(0);
+            all = ask(0);
             continue;
         }
         std::ranges::move(piece.files, std::back_inserter(all.files));
@@ -110,13 +112,31 @@ Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
     const RowShaping shaping(arguments, rows.columns);
     // Whoever filters, sorts or pages does it with the whole list; all others get what one answer holds.
     const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
-    auto infected = infected_files(caller.jobs, most);
+    auto infected = whole_list(most, [&](std::uint64_t after) { return caller.jobs.infected_files(after); });
     rows.rows.reserve(infected.files.size());
     for (auto& file : infected.files) rows.rows.push_back({std::move(file.path), std::move(file.virus)});
     auto answer = answer_rows(rows, shaping);
     if (infected.next != 0)
         answer.warnings.insert(answer.warnings.begin(), "There are more infected files than can be listed at a time.");
     return answer;
+}
+
+Answer list_unscanned_files(const Caller& caller, const Arguments& arguments) {
+    Rows rows{.columns = {"file", "reason"}, .rows = {}};
+    const RowShaping shaping(arguments, rows.columns);
+    auto unscanned =
+        whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.unscanned_files(after); });
+    rows.rows.reserve(unscanned.files.size());
+    for (auto& file : unscanned.files) rows.rows.push_back({std::move(file.path), word_for(file.reason)});
+    auto answer = answer_rows(rows, shaping);
+    if (unscanned.next != 0)
+        answer.warnings.insert(answer.warnings.begin(), "There are more such files than can be listed at a time.");
+    return answer;
+}
+
+Answer cancel_scan(const Caller& caller, const Arguments&) {
+    caller.jobs.cancel_scan();
+    return {};
 }
 
 Answer get_scan_paths(const Caller& caller, const Arguments& arguments) {

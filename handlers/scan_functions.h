@@ -7,6 +7,8 @@
 
 namespace clamscanner {
 
+[[nodiscard]] Answer cancel_scan(const Caller& caller, const Arguments& arguments);
+[[nodiscard]] Answer list_unscanned_files(const Caller& caller, const Arguments& arguments);
 [[nodiscard]] Answer start_scan(const Caller& caller, const Arguments& arguments);
 [[nodiscard]] Answer get_scan_status(const Caller& caller, const Arguments& arguments);
 [[nodiscard]] Answer list_infected_files(const Caller& caller, const Arguments& arguments);

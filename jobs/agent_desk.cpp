@@ -1,12 +1,18 @@
 #include "jobs/agent_desk.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <span>
 
 #include "auth/checked.h"
 #include "auth/log.h"
+#include "jobs/brake.h"
+#include "jobs/disinfection_job.h"
+#include "jobs/path_list.h"
 #include "jobs/paths.h"
+#include "jobs/scan_job.h"
 #include "jobs/signature_directory.h"
 
 namespace clamscanner {
@@ -52,23 +58,29 @@ AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts,
       history_(history),
       system_scans_(system_scans),
       host_users_(std::move(host_users)),
-      listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)) {
-    surroundings_.loop.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); });
+      listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)),
+      administrators_listener_(listen_at(surroundings.config.administrator_socket(), SOCK_STREAM, 0600)) {
+    surroundings_.loop.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(listener_, false); });
+    surroundings_.loop.watch(administrators_listener_.get(), EPOLLIN,
+                             [this](std::uint32_t) { accept_some(administrators_listener_, true); });
 }
 
 // ---- Connections ---------------------------------------------------------------------------------------------------
 
-void AgentDesk::accept_some() {
+void AgentDesk::accept_some(const UniqueFd& listener, bool for_administrator) {
     for (int i = 0; i < accepted_at_once; ++i) {
-        UniqueFd socket = accept_from(listener_.get());
+        UniqueFd socket = accept_from(listener.get());
         if (!socket) return;
         const uid_t uid = peer_of(socket.get()).uid;
+        // The administrator's command runs as our own user.
+        if (for_administrator && uid != ::geteuid()) continue;
         auto& account = by_uid_[uid];
         if (account.connections >= surroundings_.config.jobs.max_connections_per_account) continue;
         ++account.connections;
         const int fd = socket.get();
         auto connection = std::make_unique<Connection>();
         connection->socket = std::move(socket);
+        connection->of_administrator = for_administrator;
         connection->uid = uid;
         connection->serial = next_serial_++;
         connections_.emplace(fd, std::move(connection));
@@ -173,7 +185,7 @@ void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const 
         JobMessage type;
         Encoded (AgentDesk::*answer)(const AccountFacts&, std::string_view);
     };
-    static constexpr Row table[] = {
+    static constexpr Row of_agents[] = {
         {StartScan::type, &AgentDesk::answer_start_scan},
         {AskScanStatus::type, &AgentDesk::answer_scan_status},
         {AskInfectedFiles::type, &AgentDesk::answer_infected_files},
@@ -183,11 +195,24 @@ void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const 
         {AskScanTasks::type, &AgentDesk::answer_scan_tasks},
         {AskScanEvents::type, &AgentDesk::answer_scan_events},
         {StartSystemScan::type, &AgentDesk::answer_start_system_scan},
+        {CancelScan::type, &AgentDesk::answer_cancel_scan},
+        {AskUnscannedFiles::type, &AgentDesk::answer_unscanned_files},
+        {AskQuarantinedFiles::type, &AgentDesk::answer_quarantined_files},
+        {ChangeQuarantine::type, &AgentDesk::answer_change_quarantine},
+        {AskQuarantineChange::type, &AgentDesk::answer_quarantine_change},
+        {AskDryRun::type, &AgentDesk::answer_dry_run},
     };
+    static constexpr Row of_administrator[] = {
+        {StartSystemScan::type, &AgentDesk::answer_scan_all},
+        {AskHeldSignatures::type, &AgentDesk::answer_held_signatures},
+        {AllowSignature::type, &AgentDesk::answer_allow_signature},
+    };
+    const std::span<const Row> table =
+        connection.of_administrator ? std::span<const Row>(of_administrator) : std::span<const Row>(of_agents);
     const auto type = type_of(question);
-    const auto row = std::find_if(std::begin(table), std::end(table),
+    const auto row = std::find_if(table.begin(), table.end(),
                                   [&](const Row& r) { return static_cast<std::uint16_t>(r.type) == type; });
-    if (row == std::end(table)) throw Malformed("it asks what jobd does not answer");
+    if (row == table.end()) throw Malformed("it asks what jobd does not answer");
 
     const auto began = Clock::now();
     const Encoded reply = (this->*row->answer)(facts, question);
@@ -259,11 +284,13 @@ std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& tas
     if (!task->signature_problem.empty())
         warnings.push_back("The newest signature database could not be loaded, so the one from before was used (" +
                            printable(task->signature_problem) + ").");
-    if (task->state == TaskState::Ended && task->outcome != Outcome::Completed) {
+    if (task->state == TaskState::Ended && task->outcome == Outcome::EndedEarly) {
         const auto verdicts = task->clean_files + task->infected_files + task->unscanned_files;
         const auto missing = task->total_files > verdicts ? task->total_files - verdicts : 0;
         warnings.push_back("The scan ended early (" + task->why + "): " + files(missing) + " not reached.");
-    } else if (!task->why.empty()) {
+    } else if (task->outcome == Outcome::Cancelled) {
+        warnings.emplace_back("The scan was cancelled before it was complete.");
+    } else if (task->state != TaskState::Ended && !task->why.empty()) {
         warnings.push_back("The scan waits: " + task->why + ".");
     }
     for (const auto& [reason, count] : surroundings_.ledger.unscanned_counts(task->id))
@@ -290,6 +317,8 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
     // An early end leaves nothing to wait for: what was not reached is told in the warnings.
     status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
     status.scanned_bytes = task->scanned_bytes;
+    if (task->outcome == Outcome::Cancelled)
+        status.messages.emplace_back("The scan was cancelled; what it had not reached was not scanned.");
     if (task->outcome == Outcome::Completed) {
         const auto known = task->known_files + task->known_infected;
         status.messages.push_back(
@@ -298,6 +327,10 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
             (task->known_infected > 0 ? ", " + std::to_string(task->known_infected) + " known to be infected" : "") +
             " (what is known was scanned before, has not changed since, and was not read again).");
     }
+    if (const auto clean = ledger.clean_in_quarantine(task->account); clean > 0)
+        status.messages.push_back(std::to_string(clean) +
+                                  (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
+                                  " clean by today's signatures and can be restored.");
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
     if (task->infected_files > 0) {
         auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);
@@ -321,6 +354,39 @@ Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_
     return encode(infected);
 }
 
+// Declined where two actions name one file.
+std::optional<Encoded> AgentDesk::plan(const AccountFacts& facts, std::vector<FileAction> asked,
+                                       std::vector<PlannedAction>& planned) {
+    auto& ledger = surroundings_.ledger;
+    const auto conflict = ledger.resolve(ledger.account_of(facts), facts.home, std::move(asked), planned);
+    if (!conflict) return std::nullopt;
+    constexpr std::size_t shown = 400;
+    return encode(Declined{"actions: " + printable(conflict->first.substr(0, shown)) + " and " +
+                           printable(conflict->second.substr(0, shown)) +
+                           " are the same file, but their actions differ. Give each file one action."});
+}
+
+Encoded AgentDesk::answer_dry_run(const AccountFacts& facts, std::string_view question) {
+    auto asked = decode<AskDryRun>(question);
+    std::vector<PlannedAction> planned;
+    if (auto declined = plan(facts, std::move(asked.actions), planned)) return *std::move(declined);
+    DryRun answer;
+    for (auto& action : planned) {
+        Record step{action.number, RecordType::Step, RecordState::Error, std::move(action.path), ""};
+        if (!action.listed) {
+            step.message = not_listed_text;
+        } else if (action.action == Action::Ignore) {
+            step.state = RecordState::NoAction;
+            step.message = ignored_text;
+        } else {
+            step.state = action.action == Action::Delete ? RecordState::Deleted : RecordState::Quarantined;
+            step.message = "if it is still infected when it is scanned again";
+        }
+        answer.steps.push_back(std::move(step));
+    }
+    return encode(answer);
+}
+
 Encoded AgentDesk::answer_disinfect(const AccountFacts& facts, std::string_view question) {
     auto asked = decode<Disinfect>(question);
     if (asked.actions.empty()) throw Malformed("a disinfection of nothing");
@@ -328,12 +394,7 @@ Encoded AgentDesk::answer_disinfect(const AccountFacts& facts, std::string_view 
     const AccountId account = ledger.account_of(facts);
     if (ledger.active_task(account)) return encode(Declined{busy_text});
     std::vector<PlannedAction> planned;
-    if (const auto conflict = ledger.resolve(account, facts.home, std::move(asked.actions), planned)) {
-        constexpr std::size_t shown = 400;
-        return encode(Declined{"actions: " + printable(conflict->first.substr(0, shown)) + " and " +
-                               printable(conflict->second.substr(0, shown)) +
-                               " are the same file, but their actions differ. Give each file one action."});
-    }
+    if (auto declined = plan(facts, std::move(asked.actions), planned)) return *std::move(declined);
     const auto id = ledger.queue_disinfection(account, planned);
     if (!id) return encode(Declined{busy_text});
     const Task task = ledger.task(*id);
@@ -362,6 +423,95 @@ Encoded AgentDesk::answer_disinfection(const AccountFacts& facts, std::string_vi
     return encode(status);
 }
 
+// ---- Scans that are not wanted, files that were not scanned ---------------------------------------------------------
+
+Encoded AgentDesk::answer_cancel_scan(const AccountFacts& facts, std::string_view question) {
+    static_cast<void>(decode<CancelScan>(question));
+    auto& ledger = surroundings_.ledger;
+    const auto task = ledger.active_task(ledger.account_of(facts));
+    if (!task || task->kind != TaskKind::Scan)
+        return encode(Declined{"No scan is queued or running, so there is none to cancel."});
+    dispatcher_.cancel_scan(task->id);
+    return encode(Accepted{});
+}
+
+namespace {
+
+// Pieces of the list beyond the finds: what a cancelled scan did not reach, by its place in the list of the walk.
+constexpr std::uint64_t unreached = 1ULL << 62;
+
+}  // namespace
+
+Encoded AgentDesk::answer_unscanned_files(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskUnscannedFiles>(question);
+    auto& ledger = surroundings_.ledger;
+    UnscannedFiles unscanned;
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
+    if (!task) return encode(unscanned);
+    unscanned.scan = static_cast<std::uint64_t>(task->id);
+    const bool was_cancelled = task->outcome == Outcome::Cancelled && task->list_bytes > 0;
+    if (asked.after < unreached) {
+        auto found =
+            ledger.unscanned_files(task->id, static_cast<std::int64_t>(asked.after), answer_budget - 64 * 1024);
+        unscanned.files = std::move(found.files);
+        unscanned.next = static_cast<std::uint64_t>(found.next);
+        if (unscanned.next == 0 && was_cancelled) unscanned.next = unreached + task->settled.files;
+    } else if (was_cancelled) {
+        add_unreached(*task, facts.home, asked.after - unreached, unscanned);
+    }
+    return encode(unscanned);
+}
+
+void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::uint64_t from,
+                              UnscannedFiles& unscanned) {
+    UniqueFd file(::open(list_name(surroundings_.config, scan.id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file) return;
+    PathList list(std::move(file));
+    std::string relative;
+    std::size_t cost = 0;
+    for (std::uint64_t place = 0; list.next(relative); ++place) {
+        if (place < from) continue;
+        auto path = path_in(home, relative);
+        cost += cost_in_json(path) + 64;
+        if (cost > answer_budget / 4) {  // a piece at a time: others ask jobd, too
+            unscanned.next = unreached + place;
+            return;
+        }
+        if (path.size() <= longest_path && !surroundings_.ledger.is_found(scan.id, path))
+            unscanned.files.push_back({std::move(path), UnscannedReason::Cancelled});
+    }
+}
+
+// ---- The quarantine ------------------------------------------------------------------------------------------------
+
+Encoded AgentDesk::answer_quarantined_files(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskQuarantinedFiles>(question);
+    auto& ledger = surroundings_.ledger;
+    auto found = ledger.quarantined_files(ledger.account_of(facts), static_cast<std::int64_t>(asked.after & INT64_MAX),
+                                          answer_budget - 64 * 1024);
+    return encode(QuarantinedFiles{std::move(found.files), static_cast<std::uint64_t>(found.next)});
+}
+
+Encoded AgentDesk::answer_change_quarantine(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<ChangeQuarantine>(question);
+    if (asked.ids.empty()) throw Malformed("a change of nothing");
+    auto& ledger = surroundings_.ledger;
+    const auto id = ledger.queue_restoration(ledger.account_of(facts), asked.ids,
+                                             asked.restore ? Action::Restore : Action::Discard);
+    if (!id) return encode(Declined{busy_text});
+    dispatcher_.add({ledger.task(*id), facts});
+    return encode(QuarantineQueued{static_cast<std::uint64_t>(*id)});
+}
+
+Encoded AgentDesk::answer_quarantine_change(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskQuarantineChange>(question);
+    auto& ledger = surroundings_.ledger;
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Restoration);
+    // Another request of the same account may have come between: then this one's is over.
+    if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return encode(QuarantineChange{true, {}});
+    return encode(QuarantineChange{task->state == TaskState::Ended, ledger.changed_files(task->id)});
+}
+
 // ---- Statistics ----------------------------------------------------------------------------------------------------
 
 ScanHistory::Scope AgentDesk::scope_of(const AccountFacts& facts) {
@@ -386,15 +536,34 @@ Encoded AgentDesk::answer_scan_events(const AccountFacts& facts, std::string_vie
 }
 
 Encoded AgentDesk::answer_start_system_scan(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<StartSystemScan>(question);
-    // jobd's own user is root's command clamscanner-scan.
-    if (facts.uid != ::geteuid() && !scope_of(facts).host)
-        return encode(Declined{"Only the administrator may have all accounts scanned."});
+    if (!scope_of(facts).host) return encode(Declined{"Only the administrator may have all accounts scanned."});
+    return begin_system_scan(decode<StartSystemScan>(question));
+}
+
+Encoded AgentDesk::begin_system_scan(const StartSystemScan& asked) {
     std::vector<uid_t> uids;
     for (const auto& account : asked.accounts)
         if (account.uid >= surroundings_.config.login.uid_floor) uids.push_back(account.uid);
     const auto why = system_scans_.begin(uids);
     return why.empty() ? encode(Accepted{}) : encode(Declined{why});
+}
+
+// ---- The administrator ---------------------------------------------------------------------------------------------
+
+Encoded AgentDesk::answer_scan_all(const AccountFacts&, std::string_view question) {
+    return begin_system_scan(decode<StartSystemScan>(question));
+}
+
+Encoded AgentDesk::answer_held_signatures(const AccountFacts&, std::string_view question) {
+    static_cast<void>(decode<AskHeldSignatures>(question));
+    return encode(HeldSignatures{Brake(surroundings_.ledger, surroundings_.config).held()});
+}
+
+Encoded AgentDesk::answer_allow_signature(const AccountFacts&, std::string_view question) {
+    const auto asked = decode<AllowSignature>(question);
+    if (Brake(surroundings_.ledger, surroundings_.config).allow(asked.signature)) return encode(Accepted{});
+    return encode(
+        Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."});
 }
 
 }  // namespace clamscanner

@@ -31,6 +31,7 @@ class AgentDesk {
  private:
     struct Connection {
         UniqueFd socket;
+        bool of_administrator = false;
         uid_t uid = 0;
         FrameReader in{longest_jobs_question};
         FrameWriter out;
@@ -46,7 +47,7 @@ class AgentDesk {
         Deadline paused_until;
     };
 
-    void accept_some();
+    void accept_some(const UniqueFd& listener, bool for_administrator);
     void take(int fd, std::uint32_t events);
     void answer_next(int fd);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
@@ -68,6 +69,22 @@ class AgentDesk {
     [[nodiscard]] Encoded answer_scan_events(const AccountFacts& facts, std::string_view question);
     [[nodiscard]] Encoded answer_start_system_scan(const AccountFacts& facts, std::string_view question);
 
+    [[nodiscard]] Encoded answer_cancel_scan(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_unscanned_files(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_quarantined_files(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_change_quarantine(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_quarantine_change(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_dry_run(const AccountFacts& facts, std::string_view question);
+
+    // Those of the administrator's table.
+    [[nodiscard]] Encoded answer_scan_all(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_held_signatures(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_allow_signature(const AccountFacts& facts, std::string_view question);
+
+    [[nodiscard]] Encoded begin_system_scan(const StartSystemScan& asked);
+    void add_unreached(const Task& scan, const std::string& home, std::uint64_t from, UnscannedFiles& unscanned);
+    [[nodiscard]] std::optional<Encoded> plan(const AccountFacts& facts, std::vector<FileAction> asked,
+                                              std::vector<PlannedAction>& planned);
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
 
     [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
@@ -80,6 +97,7 @@ class AgentDesk {
     SystemScans& system_scans_;
     const std::set<uid_t> host_users_;
     UniqueFd listener_;
+    UniqueFd administrators_listener_;
     std::map<int, std::unique_ptr<Connection>> connections_;
     std::map<uid_t, Account> by_uid_;
     std::set<int> unflushed_;

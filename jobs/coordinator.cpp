@@ -345,7 +345,7 @@ void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
 void Coordinator::tell_verdict(const File& file, const Name& name) {
     const bool clean = file.answer->verdict == Verdict::Clean;
     if (file.answer->verdict == Verdict::Infected)
-        tell(FoundInfected{name.path, file.answer->virus, file.identity, file.known});
+        tell(FoundInfected{name.path, file.answer->virus, file.identity, file.known, name.place});
     if (file.answer->verdict == Verdict::Unscanned) tell(FoundUnscanned{name.path, file.answer->reason, name.place});
     if (clean) ++progress_.clean_files;
     if (file.known && clean) ++known_;
@@ -430,7 +430,8 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
     auto file = std::make_shared<File>();
     file->token = message.token;
     file->judge = message.judge;
-    file->names.push_back({std::move(message.path), taken_++});
+    // What is judged by itself has no place among the files of a scan.
+    file->names.push_back({std::move(message.path), file->judge ? 0 : taken_++});
     file->fd = std::move(fd);
     struct stat status {};
     const int flags = ::fcntl(file->fd.get(), F_GETFL);

@@ -2,6 +2,8 @@
 
 #include "auth/log.h"
 #include "auth/random.h"
+#include "jobs/brake.h"
+#include "jobs/restoration_job.h"
 
 namespace clamscanner {
 namespace {
@@ -47,7 +49,7 @@ void DisinfectionJob::begin() {
     surroundings_.ledger.begin(task().id);
     std::vector<UniqueFd> descriptors;
     descriptors.push_back(take_coordinator_for_runner());
-    to_runner_.add(RunDisinfection{}, std::move(descriptors));
+    to_runner_.add(UseCoordinator{}, std::move(descriptors));
     log_.begin(to_runner_);
 }
 
@@ -79,9 +81,9 @@ void DisinfectionJob::go_on() {
 
 bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {
     if (!action.listed) {
-        step(RecordState::Error, "the file is not in the list of infected files, so it was left alone");
+        step(RecordState::Error, not_listed_text);
     } else if (action.action == Action::Ignore) {
-        step(RecordState::NoAction, "ignored, as asked");
+        step(RecordState::NoAction, ignored_text);
     } else {
         return false;
     }
@@ -94,9 +96,7 @@ void DisinfectionJob::step(RecordState state, const std::string& message) {
 
 void DisinfectionJob::act(bool again) {
     stage_ = Stage::Acting;
-    const auto& action = *current_;
-    to_runner_.add(Act{action.number, action.path, action.action, action.opaque, action.identity, action.sha256,
-                       action.virus, action.metadata, again});
+    to_runner_.add(act_of(*current_, again));
 }
 
 // The runner's word that it opened the file and the coordinator's verdict come on two sockets, in either order.
@@ -113,6 +113,8 @@ void DisinfectionJob::settle_judged() {
     } else if (judged.mailbox) {
         step(RecordState::Error, "it is a mailbox with an infected message (" + judged.virus +
                                      "); a mailbox is never deleted or moved whole, so it was left alone");
+    } else if (current_->action == Action::Delete && !why_held(judged.virus).empty()) {
+        step(RecordState::Error, why_held(judged.virus));
     } else {
         current_->identity = judged.identity;
         current_->sha256 = judged.sha256;
@@ -124,6 +126,13 @@ void DisinfectionJob::settle_judged() {
         return;
     }
     go_on();
+}
+
+// Asked once a signature: the answer would take as long as the list of finds is.
+const std::string& DisinfectionJob::why_held(const std::string& signature) {
+    const auto [known, fresh] = held_.try_emplace(signature);
+    if (fresh) known->second = Brake(surroundings_.ledger, surroundings_.config).why_held(task().account, signature);
+    return known->second;
 }
 
 void DisinfectionJob::settle_acted(const Acted& acted) {

@@ -2,12 +2,17 @@
 // touched and its step recorded after. Taken up again after a crash, it goes on from the intent it finds.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 
 #include "jobs/job.h"
 #include "jobs/log_copy.h"
 
 namespace clamscanner {
+
+inline constexpr const char* not_listed_text = "the file is not in the list of infected files, so it was left alone";
+inline constexpr const char* ignored_text = "ignored, as asked";
 
 class DisinfectionJob : public Job {
  public:
@@ -33,6 +38,7 @@ class DisinfectionJob : public Job {
     [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
     void act(bool again);
     void settle_judged();
+    [[nodiscard]] const std::string& why_held(const std::string& signature);
     void settle_acted(const Acted& acted);
     void step(RecordState state, const std::string& message);
     void end_actions();
@@ -44,6 +50,7 @@ class DisinfectionJob : public Job {
     std::optional<PlannedAction> current_;
     bool opened_ = false;
     std::optional<Judged> judged_;
+    std::map<std::string, std::string> held_;  // by signature: why nothing is deleted for it
     bool log_tried_anew_ = false;
     bool turn_ends_ = false;
     // Expires with the job: a continuation that the loop still holds then does nothing.

@@ -4,6 +4,7 @@
 
 #include "auth/log.h"
 #include "jobs/disinfection_job.h"
+#include "jobs/restoration_job.h"
 #include "jobs/scan_job.h"
 
 namespace clamscanner {
@@ -166,6 +167,8 @@ void Dispatcher::start(AccountTask task) {
     std::unique_ptr<Job> job;
     if (task.task.kind == TaskKind::Scan)
         job = std::make_unique<ScanJob>(surroundings_, std::move(task));
+    else if (task.task.kind == TaskKind::Restoration)
+        job = std::make_unique<RestorationJob>(surroundings_, std::move(task));
     else
         job = std::make_unique<DisinfectionJob>(surroundings_, std::move(task));
     Job& started = *job;
@@ -204,7 +207,7 @@ void Dispatcher::settle(Job& job) {
 void Dispatcher::end_failed(const Job& job) {
     auto& ledger = surroundings_.ledger;
     const Task task = job.task();
-    if (task.kind == TaskKind::Scan) {
+    if (task.kind != TaskKind::Disinfection) {
         ledger.end(task.id, Outcome::EndedEarly, job.why());
         return;
     }
@@ -230,6 +233,13 @@ void Dispatcher::copy_pending_logs() {
 void Dispatcher::flush() {
     for (auto* jobs : {&running_, &log_copies_})
         for (const auto& [id, job] : *jobs) job->flush();
+}
+
+void Dispatcher::cancel_scan(TaskId task) {
+    const auto running = running_.find(task);
+    if (running != running_.end()) return running->second->cancel();
+    waiting_.erase(task);
+    surroundings_.ledger.cancel_scan(task);
 }
 
 std::string Dispatcher::current_file(TaskId task) const {

@@ -28,6 +28,9 @@ class Dispatcher {
     // After the commit.
     void flush();
 
+    // The account does not want that scan any more; it may wait or run.
+    void cancel_scan(TaskId task);
+
     [[nodiscard]] std::string current_file(TaskId task) const;
 
     // Called in dispatch() with the uid of an account whose job is over.

@@ -21,40 +21,14 @@
 #include "auth/wire.h"
 #include "handlers/quarantine_json.h"
 #include "jobs/beneath.h"
+#include "jobs/careful_moves.h"
 #include "jobs/content_hash.h"
 #include "jobs/quarantine_record.h"
 
 namespace clamscanner {
 namespace {
 
-std::string record_name(const std::string& opaque) {
-    return opaque + ".json";
-}
-
-timespec timespec_of(std::int64_t nanoseconds) {
-    constexpr std::int64_t second = 1'000'000'000;
-    const std::int64_t rest = ((nanoseconds % second) + second) % second;
-    return {static_cast<time_t>((nanoseconds - rest) / second), static_cast<long>(rest)};
-}
-
-// What stops a step, in words for the owner. Caught in act().
-struct Stopped : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-[[noreturn]] void stop(const std::string& attempted, int error = errno) {
-    throw Stopped("could not " + attempted + ": " + std::strerror(error) + "; the file was left alone");
-}
-
 constexpr const char* changed = "the file is not the one that was scanned any more; it was left alone";
-
-std::string beside_name(const std::string& opaque) {
-    return ".clamscanner." + opaque;
-}
-
-bool is_there(int directory, const std::string& name, struct stat& status) {
-    return ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-}
 
 bool is_judged_file(const struct stat& status, const FileIdentity& judged) {
     return S_ISREG(status.st_mode) && identity_of(status) == judged && status.st_uid == ::geteuid();
@@ -63,25 +37,6 @@ bool is_judged_file(const struct stat& status, const FileIdentity& judged) {
 // A file that was copied from another file system keeps all but its inode.
 bool same_content_facts(const struct stat& status, const FileIdentity& judged) {
     return S_ISREG(status.st_mode) && identity_of(status).size == judged.size && status.st_uid == ::geteuid();
-}
-
-// Never over an existing file. Where the file system has no RENAME_NOREPLACE (NFS), a link and an unlink do the same.
-bool move_without_replacing(int from, const std::string& name, int to, const std::string& new_name) {
-    if (::renameat2(from, name.c_str(), to, new_name.c_str(), RENAME_NOREPLACE) == 0) return true;
-    if (errno != EINVAL && errno != ENOSYS) return false;
-    return ::linkat(from, name.c_str(), to, new_name.c_str(), 0) == 0 && ::unlinkat(from, name.c_str(), 0) == 0;
-}
-
-void sync_directory(const UniqueFd& directory) {
-    if (::fsync(directory.get()) < 0) stop("make the change durable");
-}
-
-void write_all(int fd, const std::string& bytes) {
-    for (std::size_t done = 0; done < bytes.size();) {
-        const auto written = uninterrupted([&] { return ::write(fd, bytes.data() + done, bytes.size() - done); });
-        if (written <= 0) stop("write into the quarantine");
-        done += static_cast<std::size_t>(written);
-    }
 }
 
 std::int64_t nanoseconds(const timespec& time) {
@@ -115,12 +70,6 @@ FileMetadata metadata_of(int file) {
     return metadata;
 }
 
-std::string below_home(const std::string& path, const std::string& home_path) {
-    const std::string prefix = home_path.ends_with('/') ? home_path : home_path + "/";
-    if (!path.starts_with(prefix) || path.size() == prefix.size()) throw Malformed("a path is not below the home");
-    return path.substr(prefix.size());
-}
-
 Acted Disposal::act(const Act& order) {
     Acted acted;
     try {
@@ -149,26 +98,11 @@ Acted Disposal::carry_out(const Act& order) {
     }
     if (!is_judged_file(status, order.identity)) throw Stopped(changed);
     if (order.action == Action::Quarantine) {
-        const UniqueFd quarantine = open_quarantine(true);
+        const UniqueFd quarantine = open_quarantine(home_, true);
         if (!quarantine) stop("open the quarantine directory");
         write_record(order, quarantine);
     }
     return finish(order, source, move_away(order, source));
-}
-
-UniqueFd Disposal::open_quarantine(bool create) const {
-    if (create && ::mkdirat(home_, quarantine_directory, 0700) < 0 && errno != EEXIST) return {};
-    UniqueFd directory =
-        open_beneath(home_, quarantine_directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, Crossing::Allowed);
-    struct stat status {};
-    if (!directory || ::fstat(directory.get(), &status) < 0) return {};
-    if (status.st_uid != ::geteuid()) {
-        errno = EPERM;
-        return {};
-    }
-    // The owner may have opened it up; nobody else has any business in there.
-    if ((status.st_mode & 07777) != 0700 && ::fchmod(directory.get(), 0700) < 0) return {};
-    return directory;
 }
 
 Disposal::Place Disposal::place_of(const std::string& path) const {
@@ -179,7 +113,7 @@ Disposal::Place Disposal::place_of(const std::string& path) const {
 
 Disposal::Place Disposal::moved_before(const Act& order, const Place& source) const {
     struct stat status {};
-    UniqueFd quarantine = open_quarantine(false);
+    UniqueFd quarantine = open_quarantine(home_, false);
     if (quarantine && is_there(quarantine.get(), order.opaque, status)) return {std::move(quarantine), order.opaque};
     const std::string beside = beside_name(order.opaque);
     if (source.directory && is_there(source.directory.get(), beside, status))
@@ -204,12 +138,12 @@ void Disposal::write_record(const Act& order, const UniqueFd& quarantine) const 
 }
 
 void Disposal::remove_record(const Act& order) const {
-    if (const UniqueFd quarantine = open_quarantine(false))
+    if (const UniqueFd quarantine = open_quarantine(home_, false))
         ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
 }
 
 Disposal::Place Disposal::move_away(const Act& order, const Place& source) const {
-    UniqueFd quarantine = open_quarantine(true);
+    UniqueFd quarantine = open_quarantine(home_, true);
     if (quarantine && move_without_replacing(source.directory.get(), source.name, quarantine.get(), order.opaque))
         return {std::move(quarantine), order.opaque};
     if (quarantine && errno == ENOENT) {
@@ -275,7 +209,7 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
 
 Acted Disposal::keep(const Act& order, Place moved, UniqueFd file) const {
     if (moved.name != order.opaque) {
-        const UniqueFd quarantine = open_quarantine(true);
+        const UniqueFd quarantine = open_quarantine(home_, true);
         if (!quarantine) stop("open the quarantine directory");
         file = copy_into(quarantine, order, moved, file.get());
     }
@@ -297,34 +231,16 @@ Acted Disposal::keep(const Act& order, Place moved, UniqueFd file) const {
 // From another file system: copied, compared, synced, and only then removed from beside its old place.
 UniqueFd Disposal::copy_into(const UniqueFd& quarantine, const Act& order, const Place& moved, int file) const {
     const std::string partial = order.opaque + ".partial";
-    const auto attempt = [&](bool worked) {
-        if (worked) return;
+    if (!copy_file(file, quarantine.get(), partial, order.sha256)) stop("copy the file into the quarantine");
+    UniqueFd copy(::openat(quarantine.get(), partial.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (!copy) stop("copy the file into the quarantine");
+    const timespec times[2] = {timespec_of(order.metadata.atime_ns), timespec_of(order.identity.mtime_ns)};
+    if (::futimens(copy.get(), times) < 0 || ::fsync(copy.get()) < 0 ||
+        !move_without_replacing(quarantine.get(), partial, quarantine.get(), order.opaque)) {
         const int error = errno;
         ::unlinkat(quarantine.get(), partial.c_str(), 0);
         stop("copy the file into the quarantine", error);
-    };
-    ::unlinkat(quarantine.get(), partial.c_str(), 0);
-    UniqueFd copy(
-        ::openat(quarantine.get(), partial.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    attempt(static_cast<bool>(copy));
-    char chunk[64 * 1024];
-    for (off_t at = 0;;) {
-        const auto got = uninterrupted([&] { return ::pread(file, chunk, sizeof chunk, at); });
-        attempt(got >= 0);
-        if (got == 0) break;
-        for (ssize_t done = 0; done < got;) {
-            const auto put =
-                uninterrupted([&] { return ::write(copy.get(), chunk + done, static_cast<std::size_t>(got - done)); });
-            attempt(put > 0);
-            done += put;
-        }
-        at += got;
     }
-    const timespec times[2] = {timespec_of(order.metadata.atime_ns), timespec_of(order.identity.mtime_ns)};
-    attempt(::futimens(copy.get(), times) == 0 && ::fsync(copy.get()) == 0);
-    errno = EIO;
-    attempt(content_hash(copy.get()) == order.sha256);
-    attempt(move_without_replacing(quarantine.get(), partial, quarantine.get(), order.opaque));
     sync_directory(quarantine);
     if (::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0) stop("remove what was copied");
     sync_directory(moved.directory);

@@ -25,7 +25,6 @@ class Disposal {
         std::string name;
     };
     [[nodiscard]] Acted carry_out(const Act& order);
-    [[nodiscard]] UniqueFd open_quarantine(bool create) const;
     [[nodiscard]] Place place_of(const std::string& path) const;
     // Where an earlier attempt left it, if it did.
     [[nodiscard]] Place moved_before(const Act& order, const Place& source) const;
@@ -43,8 +42,5 @@ class Disposal {
 
 // Mode, owner and extended attributes of an open file.
 [[nodiscard]] FileMetadata metadata_of(int file);
-
-// `path` without the home before it; throws Malformed when it is not below the home.
-[[nodiscard]] std::string below_home(const std::string& path, const std::string& home_path);
 
 }  // namespace clamscanner

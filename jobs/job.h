@@ -66,6 +66,9 @@ class Job {
     // The task has ended: what was kept for a next start is not needed any more.
     virtual void clear_away() {}
 
+    // Its owner does not want it any more. Only for scans.
+    virtual void cancel() {}
+
     void fail(const std::string& why) { finish(End::Failed, why); }
 
  protected:

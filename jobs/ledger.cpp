@@ -90,7 +90,11 @@ ALTER TABLE task ADD COLUMN walk_unreadable INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN walk_start INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE task ADD COLUMN known_infected INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE find ADD COLUMN known INTEGER NOT NULL DEFAULT 0; -- of what is infected: it was not read
-ALTER TABLE find ADD COLUMN place INTEGER; -- in the list of files, of what was not scanned
+CREATE TABLE held_signature(
+    signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX finds_by_signature ON find(virus, found_ms) WHERE verdict = 1;
+ALTER TABLE quarantine ADD COLUMN clean INTEGER NOT NULL DEFAULT 0; -- by newer signatures
+ALTER TABLE find ADD COLUMN place INTEGER; -- in the list of files
 )";
 
 constexpr int schema_version = 3;
@@ -177,6 +181,22 @@ FileMetadata unpacked(const std::string& bytes) {
     metadata.fields(wire);
     wire.expect_end();
     return metadata;
+}
+
+// The identity is that of the file in the quarantine, with the time it had before.
+#define QUARANTINE_COLUMNS "opaque, path, virus, sha256, device, inode, size, mtime_ns, metadata"
+
+PlannedAction read_quarantined(const Row& row) {
+    PlannedAction file;
+    file.listed = true;
+    file.opaque = row.bytes(0);
+    file.path = row.bytes(1);
+    file.virus = row.bytes(2);
+    file.sha256 = row.bytes(3);
+    file.identity = {row.number<std::uint64_t>(4), row.number<std::uint64_t>(5), row.number<std::uint64_t>(6),
+                     row.number(7)};
+    file.metadata = unpacked(row.bytes(8));
+    return file;
 }
 
 std::string cut_message(const std::string& message) {
@@ -404,6 +424,20 @@ void Ledger::end(TaskId id, Outcome outcome, const std::string& why) {
         .run(outcome, why, now_ms(), id);
 }
 
+std::vector<TaskId> Ledger::cancelled_scans() {
+    std::vector<TaskId> tasks;
+    statement("SELECT id FROM task WHERE kind = 0 AND outcome = 3 AND pruned = 0").each([&](Row row) {
+        tasks.push_back(row.number(0));
+        return true;
+    });
+    return tasks;
+}
+
+std::optional<TaskId> Ledger::task_before(const Task& task) {
+    return statement("SELECT id FROM task WHERE account = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT 1")
+        .number(task.account, task.kind, task.id);
+}
+
 // ---- A scan --------------------------------------------------------------------------------------------------------
 
 void Ledger::save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked) {
@@ -479,7 +513,7 @@ void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
 }
 
 void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                          const FileIdentity& identity, bool known) {
+                          const FileIdentity& identity, bool known, std::optional<std::uint64_t> place) {
     write(id);
     bool known_infected = false;
     statement("SELECT verdict, reason FROM find WHERE task = ? AND path = ?")
@@ -491,12 +525,15 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             },
             id, path);
     statement(
-        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start, found_ms, known) "
-        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, virus = "
+        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start, found_ms, known, "
+        "place) "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, "
+        "virus = "
         "excluded.virus, device = excluded.device, inode = excluded.inode, size = excluded.size, "
-        "mtime_ns = excluded.mtime_ns, start = excluded.start, found_ms = excluded.found_ms, known = excluded.known")
-        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start, now_ms(),
-             known);
+        "mtime_ns = excluded.mtime_ns, start = excluded.start, found_ms = excluded.found_ms, known = excluded.known, "
+        "place = excluded.place")
+        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start, now_ms(), known,
+             place ? static_cast<std::int64_t>(*place) : -1);
     statement("UPDATE task SET infected_files = infected_files + ?, risk = max(risk, ?) WHERE id = ?")
         .run(!known_infected, risk_of(virus), id);
 }
@@ -538,6 +575,27 @@ void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t to
         .run(clean_files, known_files, total_files, clean_files, id);
     statement("UPDATE task SET scanned_files = total_files WHERE id = ?").run(id);
     end(id, Outcome::Completed, "");
+}
+
+void Ledger::cancel_scan(TaskId id) {
+    forget_unsettled(id);
+    const Task known = task(id);
+    if (known.list_bytes > 0) {
+        // Of the files listed: those settled, those found beyond them, and the others.
+        const auto listed = known.total_files - std::min(known.total_files, known.walk_unreadable);
+        const auto found_beyond = static_cast<std::uint64_t>(
+            statement("SELECT count(*) FROM find WHERE task = ? AND verdict = 1 AND place >= ?")
+                .number(id, known.settled.files)
+                .value_or(0));
+        const auto reached = known.settled.files + found_beyond;
+        if (listed > reached) count_unscanned(id, UnscannedReason::Cancelled, static_cast<int>(listed - reached));
+    }
+    statement(
+        "UPDATE task SET clean_files = settled_clean, known_files = settled_known, "
+        "total_files = settled_clean + infected_files + unscanned_files, "
+        "scanned_files = settled_clean + infected_files + unscanned_files WHERE id = ?")
+        .run(id);
+    end(id, Outcome::Cancelled, "it was cancelled");
 }
 
 Ledger::UnscannedCounts Ledger::unscanned_counts(TaskId id) {
@@ -600,6 +658,31 @@ Ledger::Listed Ledger::infected_files(TaskId id, std::int64_t after, std::size_t
             },
             id, after);
     return listed;
+}
+
+Ledger::Unscanned Ledger::unscanned_files(TaskId id, std::int64_t after, std::size_t budget) {
+    Unscanned found;
+    std::size_t cost = 0;
+    std::int64_t last = after;
+    statement("SELECT id, path, reason FROM find WHERE task = ? AND id > ? AND verdict = 2 ORDER BY id")
+        .each(
+            [&](Row row) {
+                UnscannedFile file{row.bytes(1), row.number<UnscannedReason>(2)};
+                cost += cost_in_json(file.path) + 64;
+                if (cost > budget || found.files.size() >= most_entries) {
+                    found.next = last;
+                    return false;
+                }
+                last = row.number(0);
+                found.files.push_back(std::move(file));
+                return true;
+            },
+            id, after);
+    return found;
+}
+
+bool Ledger::is_found(TaskId id, const std::string& path) {
+    return statement("SELECT 1 FROM find WHERE task = ? AND path = ? AND verdict = 1").number(id, path).has_value();
 }
 
 std::vector<Ledger::Find> Ledger::finds_after(TaskId id, std::int64_t after, std::size_t limit) {
@@ -722,24 +805,185 @@ void Ledger::add_quarantined(AccountId account, const PlannedAction& action, std
              action.identity.mtime_ns, packed(action.metadata), now_ms());
 }
 
-std::vector<LeaveOut> Ledger::quarantined(AccountId account) {
-    std::vector<LeaveOut> files;
-    statement("SELECT device, inode, sha256 FROM quarantine WHERE account = ?")
+std::vector<Ledger::InQuarantine> Ledger::quarantined(AccountId account) {
+    std::vector<InQuarantine> files;
+    statement("SELECT opaque, device, inode, sha256 FROM quarantine WHERE account = ? ORDER BY id")
         .each(
             [&](Row row) {
-                files.push_back({row.number<std::uint64_t>(0), row.number<std::uint64_t>(1), row.bytes(2)});
+                files.push_back(
+                    {row.bytes(0), {row.number<std::uint64_t>(1), row.number<std::uint64_t>(2), row.bytes(3)}});
                 return true;
             },
             account);
     return files;
 }
 
+void Ledger::judge_quarantined(AccountId account, const std::string& opaque, bool clean) {
+    write();
+    statement("UPDATE quarantine SET clean = ? WHERE account = ? AND opaque = ?").run(clean, account, opaque);
+}
+
+std::uint64_t Ledger::clean_in_quarantine(AccountId account) {
+    return static_cast<std::uint64_t>(
+        statement("SELECT count(*) FROM quarantine WHERE account = ? AND clean = 1").number(account).value_or(0));
+}
+
+Ledger::Quarantined Ledger::quarantined_files(AccountId account, std::int64_t after, std::size_t budget) {
+    Quarantined found;
+    std::size_t cost = 0;
+    std::int64_t last = after;
+    statement(
+        "SELECT id, opaque, path, virus, sha256, size, time_ms, clean FROM quarantine WHERE account = ? AND id > ? "
+        "ORDER BY "
+        "id")
+        .each(
+            [&](Row row) {
+                QuarantinedFile file{
+                    row.bytes(1), row.bytes(2), row.bytes(3), row.bytes(4), row.number<std::uint64_t>(5),
+                    row.number(6)};
+                cost += cost_in_json(file.path) + cost_in_json(file.virus) + 256;
+                if (cost > budget || found.files.size() >= most_entries) {
+                    found.next = last;
+                    return false;
+                }
+                last = row.number(0);
+                found.files.push_back(std::move(file));
+                return true;
+            },
+            account, after);
+    return found;
+}
+
+std::optional<PlannedAction> Ledger::quarantined_file(AccountId account, const std::string& opaque) {
+    std::optional<PlannedAction> found;
+    statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ?")
+        .each(
+            [&](Row row) {
+                found = read_quarantined(row);
+                return false;
+            },
+            account, opaque);
+    return found;
+}
+
+std::vector<PlannedAction> Ledger::expired(AccountId account, std::int64_t before_ms, std::size_t limit) {
+    std::vector<PlannedAction> files;
+    statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND time_ms < ? ORDER BY id LIMIT ?")
+        .each(
+            [&](Row row) {
+                files.push_back(read_quarantined(row));
+                files.back().number = files.size();
+                files.back().action = Action::Discard;
+                return true;
+            },
+            account, before_ms, limit);
+    return files;
+}
+
+void Ledger::forget_quarantined(AccountId account, const std::string& opaque) {
+    write();
+    statement("DELETE FROM quarantine WHERE account = ? AND opaque = ?").run(account, opaque);
+}
+
+std::optional<TaskId> Ledger::queue_restoration(AccountId account, const std::vector<std::string>& ids, Action action) {
+    const auto id = insert_task(account, TaskKind::Restoration, ScanType::Home);
+    if (!id) return std::nullopt;
+    auto& insert = statement(
+        "INSERT INTO action(task, number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, "
+        "virus, metadata) VALUES(?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)");
+    std::uint64_t number = 0;
+    for (const auto& opaque : ids) {
+        auto known = quarantined_file(account, opaque);
+        PlannedAction file = known ? *std::move(known) : PlannedAction{};
+        insert.run(*id, ++number, file.path, action, file.listed, opaque, file.identity.device, file.identity.inode,
+                   file.identity.size, file.identity.mtime_ns, file.sha256, file.virus, packed(file.metadata));
+    }
+    return id;
+}
+
+std::vector<ChangedFile> Ledger::changed_files(TaskId id) {
+    std::vector<ChangedFile> files;
+    // Each action has one record, of the same number.
+    statement(
+        "SELECT opaque, path, record.id IS NOT NULL, record.state, record.message FROM action "
+        "LEFT JOIN record ON record.task = action.task AND record.id = action.number "
+        "WHERE action.task = ? ORDER BY number")
+        .each(
+            [&](Row row) {
+                files.push_back(
+                    {row.bytes(0), row.bytes(1), row.number(2) != 0, row.number<RecordState>(3), row.bytes(4)});
+                return true;
+            },
+            id);
+    return files;
+}
+
 void Ledger::leave_list(AccountId account, const std::string& path) {
+    mark_gone(account, path, true);
+}
+
+void Ledger::return_to_list(AccountId account, const std::string& path) {
+    mark_gone(account, path, false);
+}
+
+void Ledger::mark_gone(AccountId account, const std::string& path, bool gone) {
     write();
     statement(
-        "UPDATE find SET gone = 1 WHERE path = ? AND verdict = 1 AND "
+        "UPDATE find SET gone = ? WHERE path = ? AND verdict = 1 AND "
         "task = (SELECT max(id) FROM task WHERE account = ? AND kind = 0)")
-        .run(path, account);
+        .run(gone, path, account);
+}
+
+// ---- Signatures that hit too much ----------------------------------------------------------------------------------
+
+Ledger::Hits Ledger::files_hit(AccountId account, const std::string& signature) {
+    const auto scan = last_task(account, TaskKind::Scan);
+    if (!scan) return {};
+    const auto hit =
+        statement("SELECT count(*) FROM find WHERE task = ? AND verdict = 1 AND virus = ?").number(scan->id, signature);
+    return {static_cast<std::uint64_t>(hit.value_or(0)), scan->total_files};
+}
+
+Ledger::Hits Ledger::accounts_hit(const std::string& signature, std::int64_t since_ms) {
+    const auto hit = statement(
+                         "SELECT count(DISTINCT account) FROM find JOIN task ON task.id = find.task "
+                         "WHERE find.virus = ? AND find.verdict = 1 AND find.found_ms >= ?")
+                         .number(signature, since_ms);
+    const auto all = statement("SELECT count(DISTINCT account) FROM task WHERE kind = 0").number();
+    return {static_cast<std::uint64_t>(hit.value_or(0)), static_cast<std::uint64_t>(all.value_or(0))};
+}
+
+std::optional<HeldSignature> Ledger::hold_on(const std::string& signature) {
+    std::optional<HeldSignature> found;
+    statement("SELECT signature, why, since_ms, allowed FROM held_signature WHERE signature = ?")
+        .each(
+            [&](Row row) {
+                found = {row.bytes(0), row.bytes(1), row.number(2), row.number(3) != 0};
+                return false;
+            },
+            signature);
+    return found;
+}
+
+void Ledger::hold_signature(const std::string& signature, const std::string& why) {
+    write();
+    statement("INSERT OR IGNORE INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)")
+        .run(signature, why, now_ms());
+}
+
+std::vector<HeldSignature> Ledger::held_signatures() {
+    std::vector<HeldSignature> held;
+    statement("SELECT signature, why, since_ms, allowed FROM held_signature ORDER BY since_ms").each([&](Row row) {
+        held.push_back({row.bytes(0), row.bytes(1), row.number(2), row.number(3) != 0});
+        return true;
+    });
+    return held;
+}
+
+bool Ledger::allow_signature(const std::string& signature) {
+    write();
+    statement("UPDATE held_signature SET allowed = 1 WHERE signature = ?").run(signature);
+    return database_.changed_rows() > 0;
 }
 
 bool Ledger::prune() {

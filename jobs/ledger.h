@@ -34,9 +34,9 @@ struct AccountFacts {
 using AccountId = std::int64_t;
 using TaskId = std::int64_t;
 
-enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1 };
+enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2 };
 enum class TaskState : std::uint8_t { Queued = 0, Running = 1, Ended = 2 };
-enum class Outcome : std::uint8_t { None = 0, Completed = 1, EndedEarly = 2 };
+enum class Outcome : std::uint8_t { None = 0, Completed = 1, EndedEarly = 2, Cancelled = 3 };
 
 struct Task {
     TaskId id = 0;
@@ -123,6 +123,10 @@ class Ledger {
     void set_why(TaskId id, const std::string& why);
     void log_is_whole(TaskId id);
     void end(TaskId id, Outcome outcome, const std::string& why);
+    // Cancelled, and the last of their account.
+    [[nodiscard]] std::vector<TaskId> cancelled_scans();
+    // The one before this task, of the same account and kind.
+    [[nodiscard]] std::optional<TaskId> task_before(const Task& task);
 
     // ---- A scan
     // They never fall; `walked`: nor will they rise any more.
@@ -137,13 +141,16 @@ class Ledger {
     void forget_unsettled(TaskId id);
     void set_signatures(TaskId id, bool embedded_only, const std::string& problem);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                      const FileIdentity& identity, bool known = false);
+                      const FileIdentity& identity, bool known = false,
+                      std::optional<std::uint64_t> place = std::nullopt);
     // `place`: in the list; none for what did not get into it.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);
     // Every file has its verdict. What could not be scanned by starts before the one that made the list is forgotten.
     void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
                        std::uint64_t known_files);
+    // What was not reached has no verdict: so many files are counted, and the list of the walk says which.
+    void cancel_scan(TaskId id);
     using UnscannedCounts = std::map<UnscannedReason, std::uint64_t>;
     [[nodiscard]] UnscannedCounts unscanned_counts(TaskId id);
 
@@ -158,6 +165,12 @@ class Ledger {
         std::int64_t next = 0;  // to be given as `after` for the rest; 0: there is none
     };
     [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget);
+    struct Unscanned {
+        std::vector<UnscannedFile> files;
+        std::int64_t next = 0;  // as that of Listed
+    };
+    [[nodiscard]] Unscanned unscanned_files(TaskId id, std::int64_t after, std::size_t budget);
+    [[nodiscard]] bool is_found(TaskId id, const std::string& path);  // infected
     struct Find {
         std::int64_t id = 0;
         std::string path;
@@ -183,9 +196,41 @@ class Ledger {
 
     // ---- The quarantine
     void add_quarantined(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode);
-    [[nodiscard]] std::vector<LeaveOut> quarantined(AccountId account);
+    struct InQuarantine {
+        std::string opaque;
+        LeaveOut left_out;  // of the walk
+    };
+    [[nodiscard]] std::vector<InQuarantine> quarantined(AccountId account);
+    void judge_quarantined(AccountId account, const std::string& opaque, bool clean);
+    [[nodiscard]] std::uint64_t clean_in_quarantine(AccountId account);
+    struct Quarantined {
+        std::vector<QuarantinedFile> files;
+        std::int64_t next = 0;  // as that of Listed
+    };
+    [[nodiscard]] Quarantined quarantined_files(AccountId account, std::int64_t after, std::size_t budget);
+    // Of those quarantined before that time, some.
+    [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms, std::size_t limit);
+    void forget_quarantined(AccountId account, const std::string& opaque);
+    // Empty while the account has a task queued or running. The intent of each is recorded with it.
+    [[nodiscard]] std::optional<TaskId> queue_restoration(AccountId account, const std::vector<std::string>& ids,
+                                                          Action action);
+    [[nodiscard]] std::vector<ChangedFile> changed_files(TaskId id);
     // The file has left the list of infected files.
     void leave_list(AccountId account, const std::string& path);
+    // It is back where a scan found it.
+    void return_to_list(AccountId account, const std::string& path);
+
+    // ---- Signatures that hit too much (brake.h)
+    struct Hits {
+        std::uint64_t hit = 0;
+        std::uint64_t of = 0;
+    };
+    [[nodiscard]] Hits files_hit(AccountId account, const std::string& signature);  // in its last scan
+    [[nodiscard]] Hits accounts_hit(const std::string& signature, std::int64_t since_ms);
+    [[nodiscard]] std::optional<HeldSignature> hold_on(const std::string& signature);
+    void hold_signature(const std::string& signature, const std::string& why);
+    [[nodiscard]] std::vector<HeldSignature> held_signatures();
+    [[nodiscard]] bool allow_signature(const std::string& signature);
 
     // Deletes some rows of tasks that newer ones replaced. True while there may be more.
     bool prune();
@@ -198,8 +243,10 @@ class Ledger {
     void write(TaskId id);
     [[nodiscard]] Statement& statement(const char* sql);
     [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);
+    [[nodiscard]] std::optional<PlannedAction> quarantined_file(AccountId account, const std::string& opaque);
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
     void add_record(TaskId id, Record record);
+    void mark_gone(AccountId account, const std::string& path, bool gone);
     void forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64_t from_place);
     void count_unscanned(TaskId id, UnscannedReason reason, int change);
 

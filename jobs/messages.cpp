@@ -3,7 +3,7 @@
 namespace clamscanner {
 
 const char* name_of(Action action) noexcept {
-    static constexpr const char* names[] = {"ignore", "delete", "quarantine"};
+    static constexpr const char* names[] = {"ignore", "delete", "quarantine", "restore", "discard"};
     return names[static_cast<int>(action)];
 }
 
@@ -13,8 +13,8 @@ const char* name_of(RecordType type) noexcept {
 }
 
 const char* name_of(RecordState state) noexcept {
-    static constexpr const char* names[] = {"deleted", "quarantined", "no-action", "mailbox-cleansed",
-                                            "error",   "warning",     "success",   "info"};
+    static constexpr const char* names[] = {"deleted", "quarantined", "no-action", "mailbox-cleansed", "error",
+                                            "warning", "success",     "info",      "restored"};
     return names[static_cast<int>(state)];
 }
 
@@ -32,6 +32,13 @@ const char* text_of(UnscannedReason reason) noexcept {
         "on another file system",
     };
     return texts[static_cast<int>(reason)];
+}
+
+const char* word_for(UnscannedReason reason) noexcept {
+    static constexpr const char* words[] = {"unreadable", "too large",        "limit exceeded",  "time limit",
+                                            "encrypted",  "vanished",         "damaged archive", "scanner failed",
+                                            "cancelled",  "other file system"};
+    return words[static_cast<int>(reason)];
 }
 
 RiskLevel risk_of(const std::string& virus) noexcept {

@@ -18,7 +18,8 @@
 
 namespace clamscanner {
 
-// From 40 on, of all message numbers (auth/messages.h): agents 40, runners 60, engine 80, workers 100.
+// From 40 on, of all message numbers (auth/messages.h): agents 40 and 110, the administrator 130, runners 60, engine
+// 80, workers 100.
 enum class JobMessage : std::uint16_t {
     StartScan = 40,
     AskScanStatus,
@@ -29,6 +30,7 @@ enum class JobMessage : std::uint16_t {
     AskScanTasks,
     AskScanEvents,
     StartSystemScan,
+    CancelScan,
     Accepted = 50,
     Declined,
     ScanStatus,
@@ -40,7 +42,7 @@ enum class JobMessage : std::uint16_t {
     ScanEvents,
     RunScan = 60,
     LeaveOut,
-    RunDisinfection,
+    UseCoordinator,
     RunLogCopy,
     Judge,
     Act,
@@ -75,6 +77,19 @@ enum class JobMessage : std::uint16_t {
     NotHandedOver,
     ScanThis = 100,
     ScanAnswer,
+    AskUnscannedFiles = 110,
+    UnscannedFiles,
+    AskQuarantinedFiles,
+    QuarantinedFiles,
+    ChangeQuarantine,
+    QuarantineQueued,
+    AskQuarantineChange,
+    QuarantineChange,
+    AskDryRun,
+    DryRun,
+    AskHeldSignatures = 130,
+    HeldSignatures,
+    AllowSignature,
 };
 
 inline constexpr std::size_t longest_path = 64 * 1024;  // deeper trees are reported by their unreadable directory
@@ -89,7 +104,13 @@ inline constexpr std::size_t longest_jobs_answer = answer_budget + 1024 * 1024;
 
 // ---- The vocabulary of jobs. The order is the database's: only ever appended to. -----------------------------------
 
-enum class Action : std::uint8_t { Ignore = 0, Delete = 1, Quarantine = 2 };
+enum class Action : std::uint8_t {
+    Ignore = 0,
+    Delete = 1,
+    Quarantine = 2,
+    Restore = 3,  // from the quarantine
+    Discard = 4,  // what is there
+};
 
 enum class RecordType : std::uint8_t { Step = 0, Issue = 1, Done = 2 };
 
@@ -102,7 +123,9 @@ enum class RecordState : std::uint8_t {
     Warning = 5,
     Success = 6,
     Info = 7,
+    Restored = 8,
 };
+inline constexpr auto last_record_state = RecordState::Restored;
 
 enum class UnscannedReason : std::uint8_t {
     Unreadable = 0,
@@ -123,6 +146,8 @@ inline constexpr auto last_unscanned_reason = UnscannedReason::OtherFileSystem;
 [[nodiscard]] const char* name_of(RecordState state) noexcept;
 // For people: "could not be read (no permission)".
 [[nodiscard]] const char* text_of(UnscannedReason reason) noexcept;
+// For programs: "unreadable".
+[[nodiscard]] const char* word_for(UnscannedReason reason) noexcept;
 
 // Which file it is, beyond its name: what was scanned and what is acted on must agree in all of it.
 struct FileIdentity {
@@ -177,7 +202,7 @@ struct Record {
     void fields(auto& wire) {
         wire.number(id);
         wire.choice(type, RecordType::Done);
-        wire.choice(state, RecordState::Info);
+        wire.choice(state, last_record_state);
         wire.text(file, longest_path);
         wire.text(message, longest_message);
     }
@@ -290,7 +315,136 @@ struct AskDisinfection {
     void fields(auto& wire) { wire.number(last_id); }
 };
 
+struct CancelScan {
+    static constexpr auto type = JobMessage::CancelScan;
+    void fields(auto&) {}
+};
+
+// What the last scan has no verdict on.
+struct AskUnscannedFiles {
+    static constexpr auto type = JobMessage::AskUnscannedFiles;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+struct AskQuarantinedFiles {
+    static constexpr auto type = JobMessage::AskQuarantinedFiles;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+// Of what is in the quarantine, by their opaque names.
+struct ChangeQuarantine {
+    static constexpr auto type = JobMessage::ChangeQuarantine;
+    bool restore = false;  // else deleted for good
+    std::vector<std::string> ids;
+    void fields(auto& wire) {
+        wire.number(restore);
+        wire.texts(ids, most_actions, 32);
+    }
+};
+
+struct AskQuarantineChange {
+    static constexpr auto type = JobMessage::AskQuarantineChange;
+    std::uint64_t task = 0;
+    void fields(auto& wire) { wire.number(task); }
+};
+
+// What a disinfection would do.
+struct AskDryRun {
+    static constexpr auto type = JobMessage::AskDryRun;
+    std::vector<FileAction> actions;
+    void fields(auto& wire) { wire.list(actions, most_actions); }
+};
+
 // jobd answers.
+
+struct UnscannedFile {
+    std::string path;
+    UnscannedReason reason = UnscannedReason::ScannerFailed;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(reason, last_unscanned_reason);
+    }
+};
+
+struct UnscannedFiles {
+    static constexpr auto type = JobMessage::UnscannedFiles;
+    std::vector<UnscannedFile> files;
+    std::uint64_t scan = 0;  // two pieces of one list have the same
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(scan);
+        wire.number(next);
+    }
+};
+
+struct QuarantinedFile {
+    std::string id;  // its opaque name
+    std::string path;
+    std::string virus;
+    std::string sha256;
+    std::uint64_t size = 0;
+    std::int64_t time_ms = 0;  // since the epoch
+    bool clean = false;        // by the signatures of the latest scan
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.text(sha256, 64);
+        wire.number(size);
+        wire.number(time_ms);
+        wire.number(clean);
+    }
+};
+
+struct QuarantinedFiles {
+    static constexpr auto type = JobMessage::QuarantinedFiles;
+    std::vector<QuarantinedFile> files;
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(next);
+    }
+};
+
+struct QuarantineQueued {
+    static constexpr auto type = JobMessage::QuarantineQueued;
+    std::uint64_t task = 0;
+    void fields(auto& wire) { wire.number(task); }
+};
+
+struct ChangedFile {
+    std::string id;
+    std::string path;  // empty: nobody knows a file of this id
+    bool done = false;
+    RecordState state = RecordState::Error;  // when done: Restored, Deleted or Error
+    std::string message;
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.text(path, longest_path);
+        wire.number(done);
+        wire.choice(state, last_record_state);
+        wire.text(message, longest_message);
+    }
+};
+
+struct QuarantineChange {
+    static constexpr auto type = JobMessage::QuarantineChange;
+    bool ended = false;
+    std::vector<ChangedFile> files;  // in the order asked for
+    void fields(auto& wire) {
+        wire.number(ended);
+        wire.list(files, most_actions);
+    }
+};
+
+struct DryRun {
+    static constexpr auto type = JobMessage::DryRun;
+    std::vector<Record> steps;
+    void fields(auto& wire) { wire.list(steps, most_actions); }
+};
 
 struct Accepted {
     static constexpr auto type = JobMessage::Accepted;
@@ -464,6 +618,40 @@ struct ScanEvents {
     }
 };
 
+// ---- The administrator asks jobd, on a socket that only jobd's own user may open
+// -------------------------------------
+
+// Signatures for which nothing is deleted (brake.h).
+struct AskHeldSignatures {
+    static constexpr auto type = JobMessage::AskHeldSignatures;
+    void fields(auto&) {}
+};
+
+struct HeldSignature {
+    std::string signature;
+    std::string why;
+    std::int64_t since_ms = 0;  // since the epoch
+    bool allowed = false;       // by the administrator, so it is held no more
+    void fields(auto& wire) {
+        wire.text(signature, longest_virus_name);
+        wire.text(why, longest_message);
+        wire.number(since_ms);
+        wire.number(allowed);
+    }
+};
+
+struct HeldSignatures {
+    static constexpr auto type = JobMessage::HeldSignatures;
+    std::vector<HeldSignature> signatures;
+    void fields(auto& wire) { wire.list(signatures, most_entries); }
+};
+
+struct AllowSignature {
+    static constexpr auto type = JobMessage::AllowSignature;
+    std::string signature;
+    void fields(auto& wire) { wire.text(signature, longest_virus_name); }
+};
+
 // ---- jobd and the engine -------------------------------------------------------------------------------------------
 
 // With one descriptor, the coordinator's end of its socket to the runner. The connection it is said on becomes jobd's
@@ -573,12 +761,14 @@ struct FoundInfected {
     std::string path;
     std::string virus;
     FileIdentity identity;
-    bool known = false;  // it was not read: an earlier scan had found it, and it has not changed
+    bool known = false;       // it was not read: an earlier scan had found it, and it has not changed
+    std::uint64_t place = 0;  // among the files of this start, from 0
     void fields(auto& wire) {
         wire.text(path, longest_path);
         wire.text(virus, longest_virus_name);
         identity.fields(wire);
         wire.number(known);
+        wire.number(place);
     }
 };
 
@@ -721,8 +911,8 @@ struct RunScan {
 };
 
 // With one descriptor: the socket to the coordinator.
-struct RunDisinfection {
-    static constexpr auto type = JobMessage::RunDisinfection;
+struct UseCoordinator {
+    static constexpr auto type = JobMessage::UseCoordinator;
     void fields(auto&) {}
 };
 
@@ -757,7 +947,7 @@ struct Act {
     void fields(auto& wire) {
         wire.number(token);
         wire.text(path, longest_path);
-        wire.choice(action, Action::Quarantine);
+        wire.choice(action, Action::Discard);
         wire.text(opaque, 32);
         identity.fields(wire);
         wire.text(sha256, 64);
@@ -864,7 +1054,7 @@ struct Acted {
     std::uint64_t inode = 0;
     void fields(auto& wire) {
         wire.number(token);
-        wire.choice(state, RecordState::Info);
+        wire.choice(state, last_record_state);
         wire.text(message, longest_message);
         wire.number(device);
         wire.number(inode);

@@ -19,8 +19,10 @@
 #include "auth/socket.h"
 #include "handlers/record_json.h"
 #include "jobs/beneath.h"
+#include "jobs/careful_moves.h"
 #include "jobs/disposal.h"
 #include "jobs/home_log.h"
+#include "jobs/restoration.h"
 #include "jobs/unprivileged.h"
 #include "jobs/walk.h"
 
@@ -43,6 +45,7 @@ class Runner {
           home_path_(std::move(home_path)),
           home_(checked(::open(home_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the home")),
           disposal_(home_.get(), home_path_),
+          restoration_(home_.get(), home_path_),
           disinfection_log_(home_.get(), disinfection_log),
           scan_log_(home_.get(), scan_log) {}
 
@@ -65,7 +68,7 @@ class Runner {
         static constexpr Row table[] = {
             {LeaveOut::type, &Runner::answer_leave_out},
             {RunScan::type, &Runner::answer_run_scan},
-            {RunDisinfection::type, &Runner::answer_run},
+            {UseCoordinator::type, &Runner::answer_use_coordinator},
             {Judge::type, &Runner::answer_judge},
             {Act::type, &Runner::answer_act},
             {CopyBegin::type, &Runner::answer_copy_begin},
@@ -95,9 +98,7 @@ class Runner {
 
     void answer_run_scan(Packet& packet) {
         const auto order = decode<RunScan>(packet.bytes);
-        if (packet.descriptors.size() != 2) throw Malformed("a scan comes without its descriptors");
-        coordinator_ = std::move(packet.descriptors[0]);
-        PathList list(std::move(packet.descriptors[1]));
+        PathList list(packet.only_descriptor());
         if (!order.listed) {
             try {
                 walk(order.directory, list);
@@ -151,8 +152,8 @@ class Runner {
 
     // ---- A disinfection
 
-    void answer_run(Packet& packet) {
-        static_cast<void>(decode<RunDisinfection>(packet.bytes));
+    void answer_use_coordinator(Packet& packet) {
+        static_cast<void>(decode<UseCoordinator>(packet.bytes));
         coordinator_ = packet.only_descriptor();
     }
 
@@ -178,7 +179,20 @@ class Runner {
         send_to_coordinator(HandOver{order.token, true, order.path}, {file.get()});
     }
 
-    void answer_act(Packet& packet) { tell_jobd(disposal_.act(decode<Act>(packet.bytes))); }
+    void answer_act(Packet& packet) {
+        const auto order = decode<Act>(packet.bytes);
+        switch (order.action) {
+            case Action::Ignore:
+                throw Malformed("jobd orders what is no act");
+            case Action::Delete:
+            case Action::Quarantine:
+                return tell_jobd(disposal_.act(order));
+            case Action::Restore:
+                return tell_jobd(restoration_.restore(order));
+            case Action::Discard:
+                return tell_jobd(restoration_.discard(order));
+        }
+    }
 
     // ---- Logs in the home
 
@@ -216,6 +230,7 @@ class Runner {
     std::string home_path_;
     UniqueFd home_;
     Disposal disposal_;
+    Restoration restoration_;
     HomeLog disinfection_log_;
     HomeLog scan_log_;
     HomeLog* copying_ = nullptr;

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include <cstdio>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -18,14 +19,33 @@ namespace clamscanner {
 namespace {
 
 constexpr const char* usage =
-    "usage: clamscanner-scan [--config FILE] --all\n"
+    "usage: clamscanner-scan [--config FILE] --all | --list-held | --allow SIGNATURE\n"
     "\n"
-    "  --all   have the homes of all accounts scanned, one after the other, beside the scans that the accounts start\n";
+    "  --all              have the homes of all accounts scanned, beside the scans that the accounts start\n"
+    "  --list-held        the signatures that hit so much that nothing is deleted for them\n"
+    "  --allow SIGNATURE  lets files be deleted for it all the same\n";
 
 int scan_all(const Settings& settings) {
     const auto accounts = all_accounts(settings.login.uid_floor);
-    JobsClient(settings.jobs_socket()).start_system_scan(accounts);
+    JobsClient(settings.administrator_socket()).start_system_scan(accounts);
     std::printf("A scan of %zu accounts has begun.\n", accounts.size());
+    return EX_OK;
+}
+
+int list_held(const Settings& settings) {
+    for (const auto& held : JobsClient(settings.administrator_socket()).held_signatures()) {
+        const std::time_t since = held.since_ms / 1000;
+        char when[32] = "";
+        std::strftime(when, sizeof when, "%F %T", std::localtime(&since));
+        std::printf("%s\t%s\t%s\t%s\n", printable(held.signature).c_str(), held.allowed ? "allowed" : "held", when,
+                    printable(held.why).c_str());
+    }
+    return EX_OK;
+}
+
+int allow(const Settings& settings, const std::string& signature) {
+    JobsClient(settings.administrator_socket()).allow_signature(signature);
+    std::printf("Files may be deleted for %s.\n", printable(signature).c_str());
     return EX_OK;
 }
 
@@ -39,11 +59,11 @@ int main(int argc, char** argv) {
     try {
         refuse_root();
         ::signal(SIGPIPE, SIG_IGN);
-        if (words.size() != 2 || words[1] != "--all") {
-            std::fputs(usage, stderr);
-            return EX_USAGE;
-        }
-        return scan_all(read_settings(words[0]));
+        if (words.size() == 2 && words[1] == "--all") return scan_all(read_settings(words[0]));
+        if (words.size() == 2 && words[1] == "--list-held") return list_held(read_settings(words[0]));
+        if (words.size() == 3 && words[1] == "--allow") return allow(read_settings(words[0]), words[2]);
+        std::fputs(usage, stderr);
+        return EX_USAGE;
     } catch (const Refusal& refusal) {
         std::fprintf(stderr, "clamscanner-scan: %s\n", refusal.what());
         return EX_TEMPFAIL;

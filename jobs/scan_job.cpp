@@ -10,6 +10,9 @@
 #include "auth/checked.h"
 #include "auth/log.h"
 #include "jobs/content_hash.h"
+#include "jobs/paths.h"
+#include "jobs/quarantine_record.h"
+#include "jobs/restoration_job.h"
 
 namespace clamscanner {
 
@@ -18,15 +21,20 @@ namespace {
 std::string list_directory(const Settings& config) {
     return config.paths.state_directory + "/lists";
 }
+
+// How many files that have been in the quarantine long enough are deleted at the end of one scan.
+constexpr std::size_t expired_at_once = 10'000;
+
+}  // namespace
+
 std::string list_name(const Settings& config, TaskId task) {
     return list_directory(config) + "/" + std::to_string(task);
 }
 
-}  // namespace
-
 void remove_old_lists(const Settings& config, Ledger& ledger) {
     std::set<std::string> needed;
     for (const auto& task : ledger.queued_tasks()) needed.insert(std::to_string(task.task.id));
+    for (const TaskId task : ledger.cancelled_scans()) needed.insert(std::to_string(task));
     std::error_code none;
     for (const auto& list : std::filesystem::directory_iterator(list_directory(config), none))
         if (!needed.contains(list.path().filename())) std::filesystem::remove(list.path());
@@ -40,12 +48,15 @@ void ScanJob::begin() {
     auto& ledger = surroundings_.ledger;
     ledger.begin(task().id);
     start_ = task().starts + 1;
-    std::vector<UniqueFd> descriptors;
-    descriptors.push_back(take_coordinator_for_runner());
-    descriptors.push_back(open_list());
-    for (auto& file : ledger.quarantined(task().account)) to_runner_.add(std::move(file));
+    if (const auto before = ledger.task_before(task())) ::unlink(list_name(surroundings_.config, *before).c_str());
+    std::vector<UniqueFd> coordinator;
+    coordinator.push_back(take_coordinator_for_runner());
+    to_runner_.add(UseCoordinator{}, std::move(coordinator));
+    judge_quarantined();
+    std::vector<UniqueFd> list;
+    list.push_back(open_list());
     const auto& directory = surroundings_.config.scan[static_cast<std::size_t>(task().scan_type)].directory;
-    to_runner_.add(RunScan{directory, walked_, before_.files}, std::move(descriptors));
+    to_runner_.add(RunScan{directory, walked_, before_.files}, std::move(list));
 }
 
 // The memory is that of the account as it is now: whoever gets its uid one day has none.
@@ -85,8 +96,8 @@ UniqueFd ScanJob::open_list() {
 }
 
 bool ScanJob::waits_for_runner() const {
-    // While signatures load, nobody keeps anybody waiting.
-    if (!scanner_ready_ && walked_) return false;
+    // While signatures load, nobody keeps anybody waiting: not with what was walked, nor with what is in the quarantine.
+    if (!scanner_ready_ && (walked_ || !quarantined_.empty())) return false;
     return !walked_ || coordinator_waits_ || (scanned_all_ && !completed_) || completed_;
 }
 
@@ -119,6 +130,12 @@ void ScanJob::hear_runner(Packet& packet) {
     } else if (is<WalkFailed>(packet.bytes)) {
         ledger.end(task().id, Outcome::EndedEarly, decode<WalkFailed>(packet.bytes).why);
         finish(End::Over, "");
+    } else if (is<Opened>(packet.bytes) || is<NotOpened>(packet.bytes)) {
+        return;  // of what is in the quarantine; if it cannot be opened, nothing new is known of it
+    } else if (is<Acted>(packet.bytes)) {
+        const auto acted = decode<Acted>(packet.bytes);
+        if (acted.token == 0 || acted.token > expired_.size()) throw Malformed("the runner did what it was not asked");
+        if (acted.state == RecordState::Deleted) ledger.forget_quarantined(task().account, expired_[acted.token - 1]);
     } else {
         static_cast<void>(decode<CopyDone>(packet.bytes));
         log_.answered();
@@ -139,12 +156,15 @@ void ScanJob::hear_coordinator(Packet& packet) {
         save_progress();
     } else if (is<FoundInfected>(packet.bytes)) {
         const auto found = decode<FoundInfected>(packet.bytes);
-        ledger.add_infected(task().id, start_, found.path, found.virus, found.identity, found.known);
+        ledger.add_infected(task().id, start_, found.path, found.virus, found.identity, found.known,
+                            before_.files + found.place);
     } else if (is<FoundUnscanned>(packet.bytes)) {
         const auto found = decode<FoundUnscanned>(packet.bytes);
         ledger.add_unscanned(task().id, start_, found.path, found.reason, before_.files + found.place);
     } else if (is<TurnEnded>(packet.bytes)) {
         finish(End::TurnOver, "others have their turn");
+    } else if (is<Judged>(packet.bytes)) {
+        settle_judged(decode<Judged>(packet.bytes));
     } else if (is<ScannerFailed>(packet.bytes)) {
         finish(End::Failed, decode<ScannerFailed>(packet.bytes).why);
     } else {
@@ -163,11 +183,48 @@ void ScanJob::complete_if_agreed() {
     current_file_.clear();
     completed_ = true;
     dismiss_coordinator();
+    discard_expired();
     log_.begin(to_runner_);
     log_.ask_whether_whole();
 }
 
+// What is in the quarantine is left out of the walk, and judged by itself: signatures may have changed their mind.
+void ScanJob::judge_quarantined() {
+    for (auto& file : surroundings_.ledger.quarantined(task().account)) {
+        quarantined_.push_back(file.opaque);
+        to_runner_.add(
+            Judge{quarantined_.size(), path_in(account().home, std::string(quarantine_directory) + "/" + file.opaque)});
+        to_runner_.add(std::move(file.left_out));
+    }
+}
+
+void ScanJob::settle_judged(const Judged& judged) {
+    if (judged.token == 0 || judged.token > quarantined_.size())
+        throw Malformed("the coordinator judges what it was not asked");
+    if (judged.verdict != Verdict::Unscanned)
+        surroundings_.ledger.judge_quarantined(task().account, quarantined_[judged.token - 1],
+                                               judged.verdict == Verdict::Clean);
+}
+
+// What has been in the quarantine for as long as the administrator keeps it.
+void ScanJob::discard_expired() {
+    constexpr std::int64_t day_ms = 86'400'000;
+    const auto days = static_cast<std::int64_t>(surroundings_.config.quarantine_days);
+    if (days == 0) return;
+    for (const auto& file : surroundings_.ledger.expired(task().account, now_ms() - days * day_ms, expired_at_once)) {
+        expired_.push_back(file.opaque);
+        to_runner_.add(act_of(file, true));
+    }
+}
+
+void ScanJob::cancel() {
+    surroundings_.ledger.cancel_scan(task().id);
+    finish(End::Over, "");
+}
+
 void ScanJob::clear_away() {
+    // Of a cancelled scan it says which files were not reached.
+    if (surroundings_.ledger.task(task().id).outcome == Outcome::Cancelled) return;
     ::unlink(list_name(surroundings_.config, task().id).c_str());
 }
 

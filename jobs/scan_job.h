@@ -19,6 +19,7 @@ class ScanJob : public Job {
     [[nodiscard]] Clock::duration worked() const override { return std::chrono::milliseconds(progress_.worker_ms); }
     void end_turn() override;
     void clear_away() override;
+    void cancel() override;
 
  protected:
     void begin() override;
@@ -31,6 +32,9 @@ class ScanJob : public Job {
 
  private:
     [[nodiscard]] UniqueFd open_list();
+    void judge_quarantined();
+    void settle_judged(const Judged& judged);
+    void discard_expired();
     void complete_if_agreed();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);
     void save_progress();
@@ -48,9 +52,14 @@ class ScanJob : public Job {
     std::optional<HandedOver> handed_over_;
     std::optional<ScannedAll> scanned_all_;
     bool completed_ = false;
+    std::vector<std::string> quarantined_;  // opaque names, by the token of their Judge, from 1
+    std::vector<std::string> expired_;      // opaque names, by the token of their Act, from 1
 };
 
 // Removes lists of files that no task needs any more. At the start of jobd.
 void remove_old_lists(const Settings& config, Ledger& ledger);
+
+// Where the list of that scan lies, if it is kept.
+[[nodiscard]] std::string list_name(const Settings& config, TaskId task);
 
 }  // namespace clamscanner

@@ -34,7 +34,7 @@ void take_settings(ConfigKeys& keys, Settings& settings) {
     keys.text("engine.user", engine.user);
     keys.number("engine.scan_workers", engine.scan_workers, 0, 256);
     keys.number("engine.idle_minutes", engine.idle_minutes, 0, 525'600);
-    keys.text("engine.memory_directory", engine.memory_directory);
+    keys.path("engine.memory_directory", engine.memory_directory);
     keys.number("engine.rescan_days", engine.rescan_days, 0, 365);
     keys.number("engine.max_scan_bytes", engine.max_scan_bytes, 1024, 4 * gibibyte - 1);
     keys.number("engine.max_file_bytes", engine.max_file_bytes, 1024, 2 * gibibyte - 1);
@@ -45,6 +45,10 @@ void take_settings(ConfigKeys& keys, Settings& settings) {
     keys.number("engine.pcre_recursion_limit", engine.pcre_recursion_limit, 1, UINT32_MAX);
     keys.number("engine.max_worker_memory_bytes", engine.max_worker_memory_bytes, gibibyte / 4, 1024 * gibibyte);
     keys.number("engine.max_temporary_bytes", engine.max_temporary_bytes, gibibyte / 16, 1024 * gibibyte);
+
+    keys.number("quarantine.days", settings.quarantine_days, 0, 36'500);
+    keys.number("brake.files_percent", settings.brake.files_percent, 1, 100);
+    keys.number("brake.accounts_percent", settings.brake.accounts_percent, 1, 100);
 
     static constexpr const char* scan_keys[scan_type_count] = {"scan.home", "scan.mail", "scan.public_html",
                                                                "scan.public_ftp"};

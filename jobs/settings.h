@@ -22,6 +22,9 @@ struct ScanDirectory {
 };
 
 struct Settings : Config {
+    // Where the administrator's command meets jobd.
+    [[nodiscard]] std::string administrator_socket() const { return paths.run_directory + "/jobd/admin.sock"; }
+
     struct {
         std::string user = "clamscanner-engine";
         std::uint64_t scan_workers = 0;  // 0: one for each core
@@ -38,6 +41,13 @@ struct Settings : Config {
         std::uint64_t max_worker_memory_bytes = 2048ULL * 1024 * 1024;
         std::uint64_t max_temporary_bytes = 512ULL * 1024 * 1024;
     } engine;
+
+    std::uint64_t quarantine_days = 30;
+
+    struct {
+        std::uint64_t files_percent = 10;
+        std::uint64_t accounts_percent = 10;
+    } brake;
 
     std::array<ScanDirectory, scan_type_count> scan = {
         {{true, ""}, {true, "mail"}, {true, "public_html"}, {true, "public_ftp"}}};

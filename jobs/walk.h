@@ -7,31 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "auth/unique_fd.h"
 #include "jobs/messages.h"
+#include "jobs/path_list.h"
 
 namespace clamscanner {
-
-// Paths one after another in a file: appended while walking, read once from the start while scanning. What stands in it
-// was written by this process; still a reader trusts no length in it.
-class PathList {
- public:
-    explicit PathList(UniqueFd file);
-    void append(std::string_view path);  // throws std::system_error (no room)
-    // All of it onto the disk. Returns its length.
-    [[nodiscard]] std::uint64_t finish();
-    // False at the end.
-    [[nodiscard]] bool next(std::string& path);
-
- private:
-    void flush();
-    void refill();
-    UniqueFd file_;
-    std::string out_;
-    std::string in_;
-    std::size_t at_ = 0;
-    off_t read_to_ = 0;
-};
 
 class Walk {
  public:

@@ -2,7 +2,7 @@
 // is asked and read here against the document's types.
 import { createClient } from './generated/client';
 import * as sdk from './generated/sdk.gen';
-import type { Actions, Refusal, ScanType } from './generated/types.gen';
+import type { Actions, QuarantineIds, Refusal, ScanType } from './generated/types.gen';
 
 interface Envelope<Success> {
     apiversion: 3;
@@ -29,6 +29,8 @@ export function connect({ base, user, password }: { base: string; user: string; 
     return {
         scanStatus: () => told(sdk.getScanStatus({ client })),
         startScan: (scan_type: ScanType) => told(sdk.startScan({ client, body: { scan_type } })),
+        cancelScan: () => told(sdk.cancelScan({ client })),
+        unscannedFiles: () => told(sdk.listUnscannedFiles({ client })),
         infectedFiles: () => told(sdk.listInfectedFiles({ client })),
         pageOfInfectedFiles: ({ containing, size, page }: { containing: string; size: number; page: number }) =>
             told(
@@ -46,7 +48,11 @@ export function connect({ base, user, password }: { base: string; user: string; 
                 }),
             ),
         disinfect: (actions: Actions) => told(sdk.disinfectFiles({ client, body: { actions } })),
+        planDisinfection: (actions: Actions) => told(sdk.disinfectFiles({ client, body: { actions, dry_run: 1 } })),
         disinfectionStatus: (lastId: number) =>
             told(sdk.checkDisinfectionStatus({ client, query: lastId > 0 ? { last_id: lastId } : {} })),
+        quarantinedFiles: () => told(sdk.listQuarantinedFiles({ client })),
+        restore: (ids: QuarantineIds) => told(sdk.restoreQuarantinedFiles({ client, body: { ids } })),
+        deleteQuarantined: (ids: QuarantineIds) => told(sdk.deleteQuarantinedFiles({ client, body: { ids } })),
     };
 }

@@ -43,10 +43,36 @@ async function disinfect(client, actions) {
     return { queued, records };
 }
 
+/** What a dry run says of each file is what becomes of it. */
+async function disinfectAsPlanned(client, actions) {
+    const planned = dataOf(await client.planDisinfection(actions));
+    const done = await disinfect(client, actions);
+    const states = (steps) => Object.fromEntries(steps.map(({ file, state }) => [file, state]));
+    assert.deepEqual(states(planned), states(done.records.filter(({ type }) => type === 'step')));
+    return done;
+}
+
+/** What was moved is listed, an id of nobody's is an error of its own, and what is deleted there is gone. */
+async function emptyQuarantine(client, actions) {
+    const held = dataOf(await client.quarantinedFiles());
+    const moved = Object.keys(actions).filter((file) => actions[file] === 'quarantine');
+    assert.deepEqual(held.map(({ file }) => file).sort(), moved.sort());
+    const unknown = '0'.repeat(32);
+    const refused = dataOf(await client.restore([unknown]));
+    assert.deepEqual(refused.map(({ file, id, state }) => [file, id, state]), [['', unknown, 'error']]);
+    const deleted = dataOf(await client.deleteQuarantined(held.map(({ id }) => id)));
+    assert.deepEqual(deleted.map(({ file, id }) => [file, id]), held.map(({ file, id }) => [file, id]));
+    await until('an empty quarantine', async () =>
+        dataOf(await client.quarantinedFiles()).length === 0 ? true : undefined);
+}
+
 export async function mainJob(client, { actions }) {
     const status = await scan(client);
     const listed = dataOf(await client.infectedFiles());
-    return { status, listed, ...(await disinfect(client, actions)) };
+    assert.deepEqual(dataOf(await client.unscannedFiles()), []);
+    const done = await disinfectAsPlanned(client, actions);
+    await emptyQuarantine(client, actions);
+    return { status, listed, ...done };
 }
 
 export async function pages(client, { containing, size }) {
@@ -59,6 +85,8 @@ export async function pages(client, { containing, size }) {
 }
 
 export async function refusals(client) {
+    for (const answer of [await client.cancelScan(), await client.deleteQuarantined([])])
+        assert.deepEqual([answer.status, answer.data, answer.errors.length], [0, null, 1]);
     return {
         scanType: await client.startScan('everything'),
         actions: await client.disinfect({}),

@@ -17,6 +17,8 @@ export function connect({ base, user, password }) {
     return {
         scanStatus: () => call('get_scan_status'),
         startScan: (scanType) => call('start_scan', { scan_type: scanType }),
+        cancelScan: () => call('cancel_scan'),
+        unscannedFiles: () => call('list_unscanned_files'),
         infectedFiles: () => call('list_infected_files'),
         // With numbers, as client libraries for UAPI write them.
         pageOfInfectedFiles: ({ containing, size, page }) =>
@@ -33,6 +35,10 @@ export function connect({ base, user, password }) {
                 'api.paginate_size': size,
             }),
         disinfect: (actions) => call('disinfect_files', { actions: JSON.stringify(actions) }),
+        planDisinfection: (actions) => call('disinfect_files', { actions: JSON.stringify(actions), dry_run: 1 }),
         disinfectionStatus: (lastId) => call('check_disinfection_status', lastId > 0 ? { last_id: lastId } : {}),
+        quarantinedFiles: () => call('list_quarantined_files'),
+        restore: (ids) => call('restore_quarantined_files', { ids: JSON.stringify(ids) }),
+        deleteQuarantined: (ids) => call('delete_quarantined_files', { ids: JSON.stringify(ids) }),
     };
 }

@@ -51,11 +51,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
     decode_each<Login, LoginAnswer, Serve, Served, StartRunner, RunnerAnswer, RunnerEnded, LoginChecked>(bytes);
     decode_each<Request, Reply>(bytes);
-    decode_each<StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted, Declined, ScanStatus,
-                InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded, ScannerReady, ScannerFailed,
-                ScanProgress, FoundInfected, FoundUnscanned, Judged, ScannedAll, HandOver, HandOverEnd, ScanThis,
-                ScanAnswer, LeaveOut, RunScan, RunDisinfection, RunLogCopy, Judge, Act, CopyBegin, CopyLine, CopyEnd,
-                Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted, CopyDone>(bytes);
+    decode_each<CancelScan, AskUnscannedFiles, UnscannedFiles, AskQuarantinedFiles, QuarantinedFiles, ChangeQuarantine,
+                QuarantineQueued, AskQuarantineChange, QuarantineChange, AskDryRun, DryRun, AskHeldSignatures,
+                HeldSignatures, AllowSignature, EndTurn, TurnEnded, NotHandedOver, SignaturesLoaded, SignaturesChanged,
+                SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted,
+                Declined, ScanStatus, InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded,
+                ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, Judged, ScannedAll, HandOver,
+                HandOverEnd, ScanThis, ScanAnswer, LeaveOut, RunScan, UseCoordinator, RunLogCopy, Judge, Act, CopyBegin,
+                CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted,
+                CopyDone>(bytes);
     read_frames(bytes);
     return 0;
 }

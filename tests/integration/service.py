@@ -328,6 +328,8 @@ class Service:
             "login": {"pam_service": pam_service},
             "jobs": {"user": self._user_name("jobd")},
             "statistics": {"access_keys": self.path("access_keys"), "nonces": self.path("authd-state/nonces")},
+            # Tests infect account after account with one and the same virus.
+            "brake": {"files_percent": 100, "accounts_percent": 100},
             "engine": {"user": self._user_name("engine"), "memory_directory": self.path("engine-state")},
         }
         for section, keys in self.extra_config.items():

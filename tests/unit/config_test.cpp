@@ -69,17 +69,19 @@ std::string everything_of(const Settings& c) {
     all << '\n' << max_agents << ' ' << idle_seconds << ' ' << request_seconds << ' ' << max_requests << '\n';
     const auto& j = c.jobs;
     all << j.user;
-    for (const auto number : {j.max_running, j.stall_seconds, j.abandon_seconds, j.retry_seconds, j.max_job_hours,
-                              j.max_connections_per_account})
+    for (const auto number : {j.max_running, j.turn_minutes, j.stall_seconds, j.abandon_seconds, j.retry_seconds,
+                              j.max_job_hours, j.max_connections_per_account})
         all << ' ' << number;
     for (const auto& user : j.host_users) all << ' ' << user;
     const auto& [access_keys, nonces, max_nonces] = c.statistics;
     all << '\n' << access_keys << ' ' << nonces << ' ' << max_nonces;
     const auto& e = c.engine;
-    all << '\n' << e.user;
-    for (const auto number :
-         {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion, e.max_files,
-          e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit, e.max_worker_memory_bytes})
+    all << '\n'
+        << e.user << ' ' << e.memory_directory << ' ' << e.rescan_days << ' ' << c.quarantine_days << ' '
+        << c.brake.files_percent << ' ' << c.brake.accounts_percent;
+    for (const auto number : {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion,
+                              e.max_files, e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit,
+                              e.max_worker_memory_bytes, e.max_temporary_bytes})
         all << ' ' << number;
     for (const auto& scan : c.scan) all << '\n' << scan.allowed << scan.directory;
     return all.str();

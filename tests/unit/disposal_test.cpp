@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "auth/wire.h"
+#include "jobs/careful_moves.h"
 #include "jobs/content_hash.h"
 #include "jobs/quarantine_record.h"
 #include "tests/unit/temporary_directory.h"

@@ -22,6 +22,13 @@ struct FakeJobs : Jobs {
     std::vector<ScanType> started;
     bool started_as_system = false;
     bool started_full = false;
+    bool cancelled = false;
+    UnscannedFiles unscanned;
+    QuarantinedFiles quarantined;
+    bool restored = false;
+    std::vector<std::string> changed_ids;
+    std::vector<ChangedFile> changed;
+    std::vector<Record> steps;
     std::vector<uid_t> system_scan_of;
     AskScanTasks asked_tasks;
     AskScanEvents asked_events;
@@ -33,6 +40,21 @@ struct FakeJobs : Jobs {
         started.push_back(scan.scan_type);
         started_as_system = scan.as_system;
         started_full = scan.full;
+    }
+    void cancel_scan() override {
+        before_answering();
+        cancelled = true;
+    }
+    UnscannedFiles unscanned_files(std::uint64_t) override { return unscanned; }
+    QuarantinedFiles quarantined_files(std::uint64_t) override { return quarantined; }
+    std::vector<ChangedFile> change_quarantine(bool restore, std::vector<std::string> ids) override {
+        restored = restore;
+        changed_ids = std::move(ids);
+        return changed;
+    }
+    std::vector<Record> dry_run(std::vector<FileAction> asked) override {
+        actions = std::move(asked);
+        return steps;
     }
     ScanStatus scan_status() override {
         before_answering();

@@ -1,0 +1,491 @@
+"""A scan that its owner cancels ends at once, wherever it is, and says what it did not reach; and what any scan could
+not look through is listed, each file with its reason.
+
+Left out of the reasons: a damaged archive and a scanner that fails, for which no file is at hand that every version of
+the scanner takes so."""
+
+import concurrent.futures
+import http.client
+import io
+import os
+import random
+import re
+import secrets
+import signal
+import subprocess
+import time
+import zipfile
+
+from client import check_records, wait_until
+from service_case import SOAK, ServiceCase, main
+from test_files import EICAR, clean_page
+from turns_test import SlowFiles
+
+ENDS_WITHIN_SECONDS = 2
+POLL_SECONDS = 0.5  # what the questions themselves may take on a busy machine
+SLOW_FILES = 20
+MANY_FILES = 130_000
+MANY = 100_000
+ROUNDS_DURING_THE_WALK = 40 if SOAK else 6
+WALK_SECONDS = 0.6  # about what it takes to find them
+MEBIBYTE = 1024 * 1024
+NOT_RUNNING = "no scan"
+SCAN_LOG = ".clamavconnector.scan.log"
+PAGE = 1000
+
+
+def encrypted_zip():
+    """What looks like noise to whoever has no password."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("secret.txt", random.Random(1).randbytes(1000))
+    data = bytearray(packed.getvalue())
+    # The flag "encrypted" of the file's own header and of the directory's.
+    for signature, flags_at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(signature) + flags_at] |= 1
+    return bytes(data)
+
+
+def nested_zip(depth):
+    content = b"at the bottom"
+    for level in range(depth):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"level-{level}.zip", content)
+        content = packed.getvalue()
+    return content
+
+
+def make_many(account, directory, count):
+    """Empty files of the account's, too many to be made one by one from here."""
+    os.mkdir(account.path(directory))
+    os.chown(account.path(directory), account.uid, account.gid)
+    subprocess.run(f"seq -w 1 {count} | xargs touch", shell=True, check=True, cwd=account.path(directory),
+                   user=account.uid, group=account.gid, extra_groups=[])
+    return {os.path.join(account.path(directory), name) for name in os.listdir(account.path(directory))}
+
+
+class CancelCase(ServiceCase):
+    """Scans below public_html, where the service writes no log that the next scan would count."""
+
+    @staticmethod
+    def start(client):
+        client.call("start_scan", {"scan_type": "public_html"})
+
+    def cancel(self, client, **how):
+        self.assertIsNone(client.call("cancel_scan", **how))
+
+    def is_refused(self, client, **how):
+        result = client.result("cancel_scan", **how)
+        self.assertEqual((result["status"], result["data"]), (0, None), result)
+        self.assertIn(NOT_RUNNING, result["errors"][0].lower())
+
+    def ends_soon(self, client):
+        """Of a scan that was just cancelled: the whole last answer."""
+        client.finish_scan(ENDS_WITHIN_SECONDS + POLL_SECONDS)
+        result = client.result("get_scan_status")
+        self.assertTrue(self.was_cancelled(result), result["messages"])
+        return result
+
+    @staticmethod
+    def was_cancelled(result):
+        return any("cancelled" in sentence for sentence in result["messages"] or [])
+
+    def unscanned(self, client):
+        """path -> reason"""
+        rows = client.call("list_unscanned_files")
+        reasons = {row["file"]: row["reason"] for row in rows}
+        self.assertEqual(len(reasons), len(rows), "a file stands twice in the list")
+        return reasons
+
+    def check_sums(self, client, result, files):
+        """Every file that is told of is clean, infected or unscanned; path -> reason of the latter."""
+        data = result["data"]
+        reasons, infected = self.unscanned(client), set(data["infected_files"])
+        self.assertEqual(data["scanned_file_count"], data["total_file_count"])
+        self.assertLessEqual(set(reasons) | infected, files)
+        self.assertEqual(set(reasons) & infected, set())
+        clean = data["total_file_count"] - len(infected) - len(reasons)
+        self.assertGreaterEqual(clean, 0)
+        for reason in set(reasons.values()):
+            count = list(reasons.values()).count(reason)
+            self.assertTrue(any(re.search(rf"\b{count} file", warning) for warning in result["warnings"]), reason)
+        return reasons
+
+    def check_log(self, account, client):
+        """The log in the home has the same sums."""
+        data, unscanned = client.call("get_scan_status"), len(self.unscanned(client))
+        total, infected = data["total_file_count"], len(data["infected_files"])
+        told = [total, total - infected - unscanned, infected, unscanned]
+        wait_until(lambda: self.totals_of_the_log(account) == told, 10, f"a log in the home that says {told}")
+
+    @staticmethod
+    def totals_of_the_log(account):
+        """Total, clean, infected, not scanned, which are counted one by one while the scan runs."""
+        try:
+            with open(account.path(SCAN_LOG), encoding="utf-8") as log:
+                line = log.readline()
+        except FileNotFoundError:
+            return None
+        told = re.search(r"(\d+) files, (\d+) clean, (\d+) infected, (\d+) not scanned", line)
+        return [int(number) for number in told.groups()] if told else None
+
+
+class Cancel(CancelCase):
+    # One place, so that whoever holds it holds everybody; the memory of clean files would make a second scan too short.
+    config = {"jobs": {"max_running": 1, "retry_seconds": 1}, "engine": {"scan_workers": 2, "rescan_days": 0},
+              "brake": {"files_percent": 100, "accounts_percent": 100}}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slow_files = SlowFiles()
+
+    def account_with_long_scan(self, kind="user"):
+        """The infected file comes first: a directory's own files do, before what lies below it."""
+        account, client = self.new_account(kind)
+        self.found = account.write("public_html/found", EICAR)
+        self.files = {self.found} | {account.write(f"public_html/slow/{number}.gz", self.slow_files.archive(number))
+                                     for number in range(SLOW_FILES)}
+        return account, client
+
+    def start_and_find(self, client):
+        self.start(client)
+        self.addCleanup(client.ask, "cancel_scan")  # a test that fails must not hold the place
+        wait_until(lambda: client.call("get_scan_status")["infected_files"] == [self.found], 60, "the infected file")
+
+    def test_a_running_scan_ends_and_its_finds_stay(self):
+        account, client = self.account_with_long_scan()
+        self.start_and_find(client)
+        self.cancel(client)
+        reasons = self.check_sums(client, self.ends_soon(client), self.files)
+        self.assertEqual(set(reasons.values()), {"cancelled"})
+        self.assertGreater(len(reasons), SLOW_FILES / 2, "the scan was to be under way still")
+
+        self.assertEqual([row["file"] for row in client.call("list_infected_files")], [self.found])
+        self.assertEqual(check_records(client.disinfect({self.found: "delete"}))[self.found]["state"], "deleted")
+        self.assertFalse(os.path.lexists(self.found))
+        self.assertEqual(client.call("list_infected_files"), [])
+        self.assertEqual(self.unscanned(client), reasons, "a disinfection changes nothing of it")
+
+    def test_the_next_scan_works(self):
+        account, client = self.account_with_long_scan()
+        self.start_and_find(client)
+        self.cancel(client)
+        self.ends_soon(client)
+        self.start(client)  # at once: nothing of the one before is in its way
+        self.cancel(client)
+        self.ends_soon(client)
+        for path in self.files - {self.found}:
+            os.unlink(path)
+        clean = account.write("public_html/clean", "fine")
+        client.scan("public_html")
+        result = client.result("get_scan_status")
+        self.assertEqual((result["data"]["infected_files"], result["data"]["total_file_count"]), ([self.found], 2))
+        self.assertFalse(self.was_cancelled(result))
+        self.assertEqual(self.check_sums(client, result, {self.found, clean}), {})
+
+    def test_a_queued_scan_is_cancelled_and_the_running_one_goes_on(self):
+        _, long = self.account_with_long_scan("long")
+        self.start_and_find(long)
+        account, client = self.new_account("short")
+        found = account.write("public_html/found", EICAR)
+        self.start(client)
+        self.assertEqual(client.call("get_scan_status")["scan_complete"], 0)
+        self.cancel(client)
+        result = self.ends_soon(client)
+        data = result["data"]
+        self.assertEqual(data["infected_files"], [])
+        self.assertEqual(data["scanned_file_count"], data["total_file_count"])
+        self.assertEqual(len(self.unscanned(client)), data["total_file_count"])
+        self.assertTrue(any("cancelled" in warning for warning in result["warnings"] or []),
+                        "a scan that was never begun is not clean")
+
+        self.assertEqual(long.call("get_scan_status")["scan_complete"], 0)
+        self.cancel(long)
+        self.ends_soon(long)
+        self.assertEqual(client.scan("public_html")["infected_files"], [found])
+
+    def test_the_next_in_the_queue_gets_the_place(self):
+        _, long = self.account_with_long_scan("long")
+        self.start_and_find(long)
+        account, client = self.new_account("short")
+        found = account.write("public_html/found", EICAR)
+        self.start(client)
+        self.cancel(long)
+        self.ends_soon(long)
+        self.assertEqual(client.finish_scan()["infected_files"], [found])
+        self.assertFalse(self.was_cancelled(client.result("get_scan_status")))
+
+    def test_nothing_to_cancel(self):
+        account, client = self.new_account()
+        self.assertEqual(client.call("list_unscanned_files"), [])
+        self.is_refused(client)
+        self.assertEqual(client.call("get_scan_status")["time_started"], "", "nothing was started")
+        account.write("clean", "fine")
+        client.scan()
+        before = client.result("get_scan_status")
+        self.is_refused(client)
+        self.is_refused(client, documented=True)
+        self.is_refused(client, method="GET")
+        self.assertEqual(client.result("get_scan_status"), before)
+
+    def test_twice(self):
+        account, client = self.account_with_long_scan()
+        self.start_and_find(client)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: client.ask("cancel_scan"), range(8)))
+        self.assertEqual({answer.status for answer in answers}, {200})
+        accepted = [answer.result()["status"] for answer in answers]
+        self.assertIn(1, accepted)
+        result = self.ends_soon(client)
+        self.is_refused(client)
+        self.assertEqual(client.result("get_scan_status"), result)
+        self.check_sums(client, result, self.files)
+
+    def test_another_accounts_scan_is_not_touched(self):
+        _, long = self.account_with_long_scan("long")
+        self.start_and_find(long)
+        _, client = self.new_account("other")
+        self.is_refused(client)
+        self.assertEqual(client.call("list_unscanned_files"), [])
+        status = long.result("get_scan_status")
+        self.assertEqual((status["data"]["scan_complete"], self.was_cancelled(status)), (0, False))
+        self.cancel(long)
+        self.ends_soon(long)
+
+    def test_a_disinfection_is_not_touched(self):
+        account, client = self.new_account()
+        paths = [account.write(f"found-{number}", EICAR + f" {number}\n".encode()) for number in range(300)]
+        client.scan()
+        client.call("disinfect_files", {"actions": dict.fromkeys(paths, "quarantine")})
+        self.is_refused(client)
+        steps = check_records(client.finish_disinfection())
+        self.assertEqual({path: step["state"] for path, step in steps.items()}, dict.fromkeys(paths, "quarantined"))
+
+    def test_methods_envelopes_and_other_sites(self):
+        _, client = self.account_with_long_scan()
+        self.start_and_find(client)
+        for method in ("GET", "HEAD", "DELETE"):
+            answer = client.send(method, "/execute/ClamScanner/cancel_scan")
+            self.assertEqual(answer.status, 405)
+            self.assertEqual(answer.headers["allow"], "POST")
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            answer = client.send("POST", "/execute/ClamScanner/cancel_scan", headers=headers)
+            self.assertEqual(answer.status, 403)
+        self.assertFalse(self.was_cancelled(client.result("get_scan_status")))
+        self.cancel(client, documented=True)
+        self.ends_soon(client)
+        self.start(client)
+        self.cancel(client)
+        self.ends_soon(client)
+
+    def test_once_accepted_it_survives_a_crash(self):
+        account, client = self.account_with_long_scan()
+        self.start_and_find(client)
+        self.cancel(client)
+        self.service.kill("jobd")
+        self.service.start("jobd")
+
+        def ended():
+            self.service.restart_what_ended()
+            try:
+                answer = client.ask("get_scan_status")
+            except (OSError, http.client.HTTPException):
+                return None
+            if answer.status != 200:
+                self.assertIn(answer.status, (500, 502, 503, 504), answer.body)
+                return None
+            return answer.result() if answer.result()["data"]["scan_complete"] else None
+
+        result = wait_until(ended, 30, "the end of a cancelled scan")
+        self.assertTrue(self.was_cancelled(result), result["messages"])
+        self.check_sums(client, result, self.files)
+        self.is_refused(client)
+
+    def test_a_scan_whose_runner_stands_still(self):
+        account, client = self.account_with_long_scan()
+        self.start_and_find(client)
+        [runner] = [process for process in self.service.processes("clamscanner-runner") if process.uid == account.uid]
+        os.kill(runner.pid, signal.SIGSTOP)
+        self.cancel(client)
+        data = self.ends_soon(client)["data"]
+        self.assertEqual((data["scanned_file_count"], data["infected_files"]), (data["total_file_count"], [self.found]))
+        self.assertIn("cancelled", self.unscanned(client).values())
+
+
+class ManyFiles(CancelCase):
+    # One worker, which the slow files at the top keep busy: of all others, none is reached.
+    config = {"jobs": {"retry_seconds": 1}, "engine": {"scan_workers": 1, "rescan_days": 0}}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        slow_files = SlowFiles()
+        cls.account = account = cls.service.add_account("big")
+        cls.service.wait_until_it_serves(account)
+        cls.client = cls.service.client(account)
+        cls.slow = {account.write(f"public_html/{number}.gz", slow_files.archive(number)) for number in range(6)}
+        cls.many = make_many(account, "public_html/many", MANY_FILES)
+        cls.files = cls.slow | cls.many
+
+    def test_more_than_a_hundred_thousand_files_are_cancelled_and_listed(self):
+        client = self.client
+        self.start(client)
+        wait_until(lambda: client.call("get_scan_status")["total_file_count"] == len(self.files), 60, "the walk's end")
+        self.cancel(client)
+        result = self.ends_soon(client)
+        self.assertEqual(result["data"]["total_file_count"], len(self.files))
+        start = time.monotonic()
+        reasons = self.check_sums(client, result, self.files)
+        print(f"{len(reasons)} cancelled files were listed within {time.monotonic() - start:.1f} s", flush=True)
+        self.assertEqual(set(reasons.values()), {"cancelled"})
+        self.assertGreater(len(reasons), MANY)
+
+        pages = []
+        for first in range(1, 3 * PAGE, PAGE):
+            page = client.result("list_unscanned_files", {"api.sort_column": "file", "api.paginate_start": first,
+                                                          "api.paginate_size": PAGE})
+            self.assertEqual(page["metadata"]["paginate"]["total_results"], len(reasons))
+            pages += [row["file"] for row in page["data"]]
+        self.assertEqual(pages, sorted(reasons)[:3 * PAGE])
+        filtered = client.result("list_unscanned_files", {"api.filter_column": "file", "api.filter_type": "ends",
+                                                          "api.filter_term": "77777"})
+        self.assertEqual({row["file"] for row in filtered["data"]},
+                         {path for path in reasons if path.endswith("77777")})
+        self.assertEqual(filtered["metadata"]["filter"], {"records_before_filter": len(reasons)})
+
+    def test_cancelled_at_any_moment_of_the_walk(self):
+        seed = int(os.environ.get("CLAMSCANNER_SEED", secrets.randbelow(1 << 32)))
+        print(f"CLAMSCANNER_SEED={seed}", flush=True)
+        choose = random.Random(seed)
+        totals = []
+        for number in range(ROUNDS_DURING_THE_WALK):
+            with self.subTest(round=number, seed=seed):
+                self.start(self.client)
+                moment = time.monotonic() + WALK_SECONDS * (number + choose.random()) / ROUNDS_DURING_THE_WALK
+                wait_until(lambda: time.monotonic() >= moment, 10, "the moment")
+                self.cancel(self.client)
+                result = self.ends_soon(self.client)
+                reasons = self.check_sums(self.client, result, self.files)
+                self.assertEqual(result["data"]["infected_files"], [])
+                self.assertLessEqual(set(reasons.values()), {"cancelled"})
+                totals.append(result["data"]["total_file_count"])
+        print(f"files known when it was cancelled: {totals}", flush=True)
+        self.assertLess(min(totals), len(self.files), "no walk was cut short")
+
+
+class Reasons(CancelCase):
+    config = {"engine": {"max_file_bytes": 24 * MEBIBYTE, "max_recursion": 4, "max_scan_seconds": 1, "scan_workers": 1}}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slow_files = SlowFiles()
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+
+    def close(self, path):
+        os.chmod(path, 0)
+        return path
+
+    def fill(self):
+        """Clean files, an infected one, and path -> reason of those that cannot be scanned."""
+        account = self.account
+        self.found = account.write("found", EICAR)
+        self.clean = {account.write(f"docs/{number}", clean_page(number, 2000)) for number in range(5)}
+        large = account.write("large", b"")
+        os.truncate(large, 24 * MEBIBYTE + 1)
+        account.write("closed/below", EICAR)
+        self.close(account.path("closed"))
+        return {
+            self.close(account.write("unreadable", "x")): "unreadable",
+            account.path("closed") + "/": "unreadable",
+            large: "too large",
+            account.write("secret.zip", encrypted_zip()): "encrypted",
+            account.write("deep.zip", nested_zip(8)): "limit exceeded",
+            account.write("slow.gz", self.slow_files.archive(1)): "time limit",
+        }
+
+    def test_each_file_has_its_reason(self):
+        expected = self.fill()
+        self.client.scan()
+        result = self.client.result("get_scan_status")
+        files = set(expected) | self.clean | {self.found}
+        self.assertEqual(self.check_sums(self.client, result, files), expected)
+        self.check_log(self.account, self.client)
+        self.assertEqual(result["data"]["total_file_count"], len(files))
+        self.assertEqual(result["data"]["infected_files"], [self.found])
+        self.assertFalse(self.was_cancelled(result))
+
+        # What can be scanned by now is no longer listed.
+        os.chmod(self.account.path("closed"), 0o755)
+        os.chmod(self.account.path("unreadable"), 0o644)
+        os.truncate(self.account.path("large"), 1)
+        for name in ("secret.zip", "deep.zip", "slow.gz"):
+            os.unlink(self.account.path(name))
+        status = self.client.scan()
+        self.assertEqual(set(status["infected_files"]), {self.found, self.account.path("closed/below")})
+        self.assertEqual(self.unscanned(self.client), {})
+
+    def test_the_list_is_filtered_sorted_and_paged(self):
+        expected = self.fill()
+        self.client.scan()
+        client = self.client
+        for reason in set(expected.values()):
+            rows = client.call("list_unscanned_files", {"api.filter_column": "reason", "api.filter_type": "eq",
+                                                        "api.filter_term": reason})
+            self.assertEqual({row["file"] for row in rows}, {path for path in expected if expected[path] == reason})
+            self.assertEqual({row["reason"] for row in rows}, {reason})
+        asked = {"api.sort_column": "file", "api.sort_reverse": 1, "api.paginate_start": 3, "api.paginate_size": 2}
+        page = client.result("list_unscanned_files", asked)
+        self.assertEqual([row["file"] for row in page["data"]], sorted(expected, reverse=True)[2:4])
+        self.assertEqual(page["metadata"]["paginate"],
+                         {"current_page": 2, "results_per_page": 2, "start_result": 3, "total_pages": 3,
+                          "total_results": 6})
+        self.assertEqual(client.result("list_unscanned_files", asked, method="POST"), page)
+        self.assertEqual(client.result("list_unscanned_files", asked, documented=True), page)
+        columns = client.call("list_unscanned_files", {"api.columns": "reason"})
+        self.assertEqual(sorted(row["reason"] for row in columns), sorted(expected.values()))
+        self.assertEqual({tuple(row) for row in columns}, {("reason",)})
+        for wrong in ({"api.sort_column": "virus_type"}, {"api.paginate_size": 0}):
+            self.assertEqual(client.result("list_unscanned_files", wrong)["status"], 0)
+        answer = client.send("HEAD", "/execute/ClamScanner/list_unscanned_files")
+        self.assertEqual((answer.status, answer.body), (200, b""))
+
+    def test_another_file_system(self):
+        point = self.account.path("mounted")
+        os.mkdir(point)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=1m,uid={self.account.uid}", "tmpfs", point],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"SKIPPED: no tmpfs may be mounted here: {done.stderr}")
+        self.account.write("mounted/found", EICAR)
+        self.assertEqual(self.client.scan()["infected_files"], [])
+        self.assertEqual(self.unscanned(self.client), {point + "/": "other file system"})
+
+    def test_files_that_vanish_before_their_turn(self):
+        slow = {self.account.write(f"public_html/{number}.gz", self.slow_files.archive(number)) for number in range(4)}
+        many = make_many(self.account, "public_html/many", 20_000)
+        self.start(self.client)
+        everything = len(slow) + len(many)
+        wait_until(lambda: self.client.call("get_scan_status")["total_file_count"] == everything, 60, "the walk's end")
+        for path in many:
+            os.unlink(path)
+        self.client.finish_scan()
+        result = self.client.result("get_scan_status")
+        reasons = self.check_sums(self.client, result, slow | many)
+        self.assertEqual(result["data"]["total_file_count"], everything)
+        vanished = {path for path, reason in reasons.items() if reason == "vanished"}
+        self.assertTrue(vanished, "all files were taken before they went")
+        self.assertEqual({reason for path, reason in reasons.items() if path in many}, {"vanished"})
+
+    def test_names_that_are_no_utf_8(self):
+        path = self.close(self.account.write("odd\udcff\udc80name", "x"))
+        self.client.scan()
+        self.assertEqual(self.unscanned(self.client), {path: "unreadable"})
+
+
+if __name__ == "__main__":
+    main()
