@@ -96,7 +96,8 @@ UniqueFd ScanJob::open_list() {
 }
 
 bool ScanJob::waits_for_runner() const {
-    // While signatures load, nobody keeps anybody waiting: not with what was walked, nor with what is in the quarantine.
+    // While signatures load, nobody keeps anybody waiting: not with what was walked, nor with what is in the
+    // quarantine.
     if (!scanner_ready_ && (walked_ || !quarantined_.empty())) return false;
     return !walked_ || coordinator_waits_ || (scanned_all_ && !completed_) || completed_;
 }

@@ -227,7 +227,6 @@ class Cancel(CancelCase):
         before = client.result("get_scan_status")
         self.is_refused(client)
         self.is_refused(client, documented=True)
-        self.is_refused(client, method="GET")
         self.assertEqual(client.result("get_scan_status"), before)
 
     def test_twice(self):
