@@ -467,6 +467,7 @@ void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::ui
     UniqueFd file(::open(list_name(surroundings_.config, scan.id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file) return;
     PathList list(std::move(file));
+    const auto found = surroundings_.ledger.found_beyond_settled(scan.id);
     std::string relative;
     std::size_t cost = 0;
     for (std::uint64_t place = 0; list.next(relative); ++place) {
@@ -477,7 +478,7 @@ void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::ui
             unscanned.next = unreached + place;
             return;
         }
-        if (path.size() <= longest_path && !surroundings_.ledger.is_found(scan.id, path))
+        if (path.size() <= longest_path && !found.contains(path))
             unscanned.files.push_back({std::move(path), UnscannedReason::Cancelled});
     }
 }

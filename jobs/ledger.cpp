@@ -681,8 +681,18 @@ Ledger::Unscanned Ledger::unscanned_files(TaskId id, std::int64_t after, std::si
     return found;
 }
 
-bool Ledger::is_found(TaskId id, const std::string& path) {
-    return statement("SELECT 1 FROM find WHERE task = ? AND path = ? AND verdict = 1").number(id, path).has_value();
+std::set<std::string> Ledger::found_beyond_settled(TaskId id) {
+    std::set<std::string> paths;
+    statement(
+        "SELECT path FROM find WHERE task = ?1 AND verdict = 1 AND "
+        "place >= (SELECT settled_files FROM task WHERE id = ?1)")
+        .each(
+            [&](Row row) {
+                paths.insert(row.bytes(0));
+                return true;
+            },
+            id);
+    return paths;
 }
 
 std::vector<Ledger::Find> Ledger::finds_after(TaskId id, std::int64_t after, std::size_t limit) {

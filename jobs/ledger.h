@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -170,7 +171,8 @@ class Ledger {
         std::int64_t next = 0;  // as that of Listed
     };
     [[nodiscard]] Unscanned unscanned_files(TaskId id, std::int64_t after, std::size_t budget);
-    [[nodiscard]] bool is_found(TaskId id, const std::string& path);  // infected
+    // Infected, and beyond what is settled: few, as workers run little ahead.
+    [[nodiscard]] std::set<std::string> found_beyond_settled(TaskId id);
     struct Find {
         std::int64_t id = 0;
         std::string path;
