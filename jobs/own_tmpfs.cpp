@@ -31,6 +31,8 @@ void map_ourselves(uid_t uid, gid_t gid) {
 
 // Those that the new namespace brought along, good for nothing outside it.
 void give_up_capabilities() {
+    for (int capability = 0; capability <= CAP_LAST_CAP; ++capability)
+        checked(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "give up the right to mount");
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
     checked(::syscall(SYS_capset, &header, none), "give up the right to mount");

@@ -2,12 +2,14 @@
 // may have. ARGUMENTS: the configuration file, then the administrator's words.
 #include <signal.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <ctime>
 #include <string>
 #include <vector>
 
+#include "auth/become_user.h"
 #include "auth/log.h"
 #include "handlers/jobs_client.h"
 #include "handlers/refusal.h"
@@ -24,6 +26,13 @@ constexpr const char* usage =
     "  --all              have the homes of all accounts scanned, beside the scans that the accounts start\n"
     "  --list-held        the signatures that hit so much that nothing is deleted for them\n"
     "  --allow SIGNATURE  lets files be deleted for it all the same\n";
+
+Settings settings_for_administrator(const std::string& file) {
+    auto settings = read_settings(file);
+    if (configured_user("jobs.user", settings.jobs.user).uid != ::geteuid())
+        throw Refusal(200, "Only the administrator may do that: clamscanner-scan is for root.");
+    return settings;
+}
 
 int scan_all(const Settings& settings) {
     const auto accounts = all_accounts(settings.login.uid_floor);
@@ -59,9 +68,9 @@ int main(int argc, char** argv) {
     try {
         refuse_root();
         ::signal(SIGPIPE, SIG_IGN);
-        if (words.size() == 2 && words[1] == "--all") return scan_all(read_settings(words[0]));
-        if (words.size() == 2 && words[1] == "--list-held") return list_held(read_settings(words[0]));
-        if (words.size() == 3 && words[1] == "--allow") return allow(read_settings(words[0]), words[2]);
+        if (words.size() == 2 && words[1] == "--all") return scan_all(settings_for_administrator(words[0]));
+        if (words.size() == 2 && words[1] == "--list-held") return list_held(settings_for_administrator(words[0]));
+        if (words.size() == 3 && words[1] == "--allow") return allow(settings_for_administrator(words[0]), words[2]);
         std::fputs(usage, stderr);
         return EX_USAGE;
     } catch (const Refusal& refusal) {

@@ -164,6 +164,8 @@ class Privileges(ServiceCase):
                 target = os.readlink(entry.path)
                 with self.subTest(process.program, target=target):
                     ours = target.startswith((self.account.home, "socket:", "anon_inode:", "pipe:", "/dev/null", "/memfd:"))
+                    # jobd's file for what this one walk finds, which it cannot open by itself.
+                    ours = ours or target.startswith(self.service.path("state/lists/"))
                     self.assertTrue(ours or target.endswith("programs.log") or target.endswith("(deleted)"))
 
     def as_account(self, *command):

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import statistics
@@ -108,7 +109,7 @@ class Benchmark:
             if scan_service.has_key(self.service.build, "engine", "rescan_days"):
                 self.unremembering = self._start(stack, {"engine": {"rescan_days": 0}})
             rows = self._whole_trees() + self._first_verdicts() + self._many_jobs() + self._statuses()
-        return rows
+        return rows + self._room_cost()
 
     def _start(self, stack, config):
         tell("starting the service, and loading its signatures")
@@ -314,6 +315,16 @@ class Benchmark:
                        [_quantile(times, share) * 1000 for times in loading], "ms")
             rows += [calm, busy.compared(calm, "<= 3" if part == "p99" else "", inverted=True)]
         return rows
+
+    def _room_cost(self):
+        """The same files by plain processes, which only call the library, and by locked in ones that are handed them."""
+        program = os.path.join(self.service.build, "tests", "room_cost")
+        done = subprocess.run([program, self.signatures, self.home, str(self.options.rounds)], capture_output=True,
+                              text=True, check=True)
+        rounds = re.findall(r"([0-9.]+) s bare +([0-9.]+) s in locked rooms", done.stdout)
+        bare = Row("library, in plain processes", [float(times[0]) for times in rounds], "s")
+        locked = Row("workers, handed each file and locked in", [float(times[1]) for times in rounds], "s")
+        return [bare, locked.compared(bare, "<= 1.03", inverted=True)]
 
     @staticmethod
     def _poll_for(owner, seconds):
