@@ -114,14 +114,15 @@ class OnImage(ServiceCase):
 
 class Work(NamedTuple):
     scanned: int
-    known: int
+    known: int  # to be clean
+    known_infected: int = 0
 
 
 def work_of(result):
     """What the last scan says that it read, and that it knew."""
     for sentence in result["messages"] or []:
-        if told := re.search(r"(\d+) scanned, (\d+) known clean", sentence):
-            return Work(int(told[1]), int(told[2]))
+        if told := re.search(r"(\d+) scanned, (\d+) known clean(?:, (\d+) known to be infected)?", sentence):
+            return Work(int(told[1]), int(told[2]), int(told[3] or 0))
     raise AssertionError(f"no message says what was scanned and what was known: {result['messages']}")
 
 
@@ -373,15 +374,15 @@ class Remembering:
         self.assertEqual(scan(client), (found, Work(31, 0)))
         first = read_times(clean)
         self.assertEqual([path for path in clean if first[path] == before[path]], [], "read times tell who was read")
-        self.assertEqual(scan(client), (found, Work(0, 30)), "an infected file is listed, and not read either")
+        self.assertEqual(scan(client), (found, Work(0, 30, 1)), "an infected file is listed, and not read either")
         self.assertEqual(read_times(clean), first)
-        self.assertEqual(scan(client, full=0), (found, Work(0, 30)))
+        self.assertEqual(scan(client, full=0), (found, Work(0, 30, 1)))
         self.assertEqual(read_times(clean), first)
 
         self.assertEqual(scan(client, full=1), (found, Work(31, 0)))
         full = read_times(clean)
         self.assertEqual([path for path in clean if full[path] == first[path]], [])
-        self.assertEqual(scan(client), (found, Work(0, 30)))
+        self.assertEqual(scan(client), (found, Work(0, 30, 1)))
         refused = client.result("start_scan", {"scan_type": "public_html", "full": "2"})
         self.assertEqual(refused["status"], 0)
         self.assertIn("full", refused["errors"][0])
@@ -509,7 +510,7 @@ class Remembering:
         # The first scans may still be made with the old ones, while the new ones are loaded.
         infected, work = wait_until(lambda: self.unless_known(scan(client)), 30, "a scan with the new signatures")
         self.assertEqual((infected, work), ({waiting}, Work(6, 0)))
-        self.assertEqual(scan(client), ({waiting}, Work(0, 5)))
+        self.assertEqual(scan(client), ({waiting}, Work(0, 5, 1)))
 
     @staticmethod
     def unless_known(scanned):
