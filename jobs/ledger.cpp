@@ -849,8 +849,8 @@ Ledger::Quarantined Ledger::quarantined_files(AccountId account, std::int64_t af
         .each(
             [&](Row row) {
                 QuarantinedFile file{
-                    row.bytes(1), row.bytes(2), row.bytes(3), row.bytes(4), row.number<std::uint64_t>(5),
-                    row.number(6)};
+                    row.bytes(1),  row.bytes(2),      row.bytes(3), row.bytes(4), row.number<std::uint64_t>(5),
+                    row.number(6), row.number(7) != 0};
                 cost += cost_in_json(file.path) + cost_in_json(file.virus) + 256;
                 if (cost > budget || found.files.size() >= most_entries) {
                     found.next = last;
