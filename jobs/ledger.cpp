@@ -199,6 +199,31 @@ PlannedAction read_quarantined(const Row& row) {
     return file;
 }
 
+// One piece of a list: rows in order, as long as they fit.
+template <class Listed>
+class Piece {
+ public:
+    Piece(Listed& listed, std::int64_t after, std::size_t budget) : listed_(listed), last_(after), budget_(budget) {}
+    // False, and the list says where it goes on, at the first row that does not fit.
+    template <class File>
+    [[nodiscard]] bool add(std::int64_t row, File file, std::size_t cost) {
+        cost_ += cost;
+        if (cost_ > budget_ || listed_.files.size() >= most_entries) {
+            listed_.next = last_;
+            return false;
+        }
+        last_ = row;
+        listed_.files.push_back(std::move(file));
+        return true;
+    }
+
+ private:
+    Listed& listed_;
+    std::int64_t last_;
+    std::size_t budget_;
+    std::size_t cost_ = 0;
+};
+
 std::string cut_message(const std::string& message) {
     return message.substr(0, longest_message);
 }
@@ -641,20 +666,13 @@ Ledger::Paths Ledger::found_paths(TaskId id, std::size_t budget) {
 
 Ledger::Listed Ledger::infected_files(TaskId id, std::int64_t after, std::size_t budget) {
     Listed listed;
-    std::size_t cost = 0;
-    std::int64_t last = after;
+    Piece piece(listed, after, budget);
     statement("SELECT id, path, virus FROM find WHERE task = ? AND id > ? AND verdict = 1 AND gone = 0 ORDER BY id")
         .each(
             [&](Row row) {
                 InfectedFile file{row.bytes(1), row.bytes(2)};
-                cost += cost_in_json(file.path) + cost_in_json(file.virus);
-                if (cost > budget || listed.files.size() >= most_entries) {
-                    listed.next = last;
-                    return false;
-                }
-                last = row.number(0);
-                listed.files.push_back(std::move(file));
-                return true;
+                const auto cost = cost_in_json(file.path) + cost_in_json(file.virus);
+                return piece.add(row.number(0), std::move(file), cost);
             },
             id, after);
     return listed;
@@ -662,20 +680,13 @@ Ledger::Listed Ledger::infected_files(TaskId id, std::int64_t after, std::size_t
 
 Ledger::Unscanned Ledger::unscanned_files(TaskId id, std::int64_t after, std::size_t budget) {
     Unscanned found;
-    std::size_t cost = 0;
-    std::int64_t last = after;
+    Piece piece(found, after, budget);
     statement("SELECT id, path, reason FROM find WHERE task = ? AND id > ? AND verdict = 2 ORDER BY id")
         .each(
             [&](Row row) {
                 UnscannedFile file{row.bytes(1), row.number<UnscannedReason>(2)};
-                cost += cost_in_json(file.path) + 64;
-                if (cost > budget || found.files.size() >= most_entries) {
-                    found.next = last;
-                    return false;
-                }
-                last = row.number(0);
-                found.files.push_back(std::move(file));
-                return true;
+                const auto cost = cost_in_json(file.path) + 64;
+                return piece.add(row.number(0), std::move(file), cost);
             },
             id, after);
     return found;
@@ -840,8 +851,7 @@ std::uint64_t Ledger::clean_in_quarantine(AccountId account) {
 
 Ledger::Quarantined Ledger::quarantined_files(AccountId account, std::int64_t after, std::size_t budget) {
     Quarantined found;
-    std::size_t cost = 0;
-    std::int64_t last = after;
+    Piece piece(found, after, budget);
     statement(
         "SELECT id, opaque, path, virus, sha256, size, time_ms, clean FROM quarantine WHERE account = ? AND id > ? "
         "ORDER BY "
@@ -851,14 +861,8 @@ Ledger::Quarantined Ledger::quarantined_files(AccountId account, std::int64_t af
                 QuarantinedFile file{
                     row.bytes(1),  row.bytes(2),      row.bytes(3), row.bytes(4), row.number<std::uint64_t>(5),
                     row.number(6), row.number(7) != 0};
-                cost += cost_in_json(file.path) + cost_in_json(file.virus) + 256;
-                if (cost > budget || found.files.size() >= most_entries) {
-                    found.next = last;
-                    return false;
-                }
-                last = row.number(0);
-                found.files.push_back(std::move(file));
-                return true;
+                const auto cost = cost_in_json(file.path) + cost_in_json(file.virus) + 256;
+                return piece.add(row.number(0), std::move(file), cost);
             },
             account, after);
     return found;
