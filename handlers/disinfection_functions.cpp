@@ -48,9 +48,7 @@ std::uint64_t last_id_of(const Arguments& arguments) {
 }
 
 Answer steps_of(const std::vector<Record>& steps) {
-    Answer answer;
-    JsonWriter json(answer.data);
-    const auto written = json.bounded_array(steps, answer_budget, [](const Record& step) {
+    return answer_array(steps, [](const Record& step) {
         std::string object;
         JsonWriter fields(object);
         fields.begin_object();
@@ -63,8 +61,6 @@ Answer steps_of(const std::vector<Record>& steps) {
         fields.end_object();
         return object;
     });
-    if (written < steps.size()) answer.warnings.push_back(left_out(steps.size(), written));
-    return answer;
 }
 
 }  // namespace

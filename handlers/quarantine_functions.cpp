@@ -53,12 +53,7 @@ std::string json_of(const ChangedFile& file) {
 }
 
 Answer change_quarantine(const Caller& caller, const Arguments& arguments, bool restore) {
-    const auto changed = caller.jobs.change_quarantine(restore, ids_of(arguments));
-    Answer answer;
-    JsonWriter json(answer.data);
-    const auto written = json.bounded_array(changed, answer_budget, json_of);
-    if (written < changed.size()) answer.warnings.push_back(left_out(changed.size(), written));
-    return answer;
+    return answer_array(caller.jobs.change_quarantine(restore, ids_of(arguments)), json_of);
 }
 
 }  // namespace

@@ -7,10 +7,8 @@
 namespace clamscanner {
 
 Answer answer_rows(Rows& rows, const RowShaping& shaping) {
-    Answer answer;
-    answer.metadata = shaping.apply(rows);
-    JsonWriter json(answer.data);
-    const auto written = json.bounded_array(rows.rows, answer_budget, [&](const std::vector<std::string>& row) {
+    auto metadata = shaping.apply(rows);
+    auto answer = answer_array(rows.rows, [&](const std::vector<std::string>& row) {
         std::string object;
         JsonWriter fields(object);
         fields.begin_object();
@@ -21,7 +19,7 @@ Answer answer_rows(Rows& rows, const RowShaping& shaping) {
         fields.end_object();
         return object;
     });
-    if (written < rows.rows.size()) answer.warnings.push_back(left_out(rows.rows.size(), written));
+    answer.metadata = std::move(metadata);
     return answer;
 }
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "handlers/envelope.h"
+#include "handlers/json_writer.h"
+#include "jobs/messages.h"
 
 namespace clamscanner {
 
@@ -21,5 +23,15 @@ class RowShaping;
 
 // The warning for an array that was cut.
 [[nodiscard]] std::string left_out(std::size_t total, std::size_t written);
+
+// An array of what `to_json` makes of each item, as many as an answer may hold, and that warning.
+template <class Items, class ToJson>
+[[nodiscard]] Answer answer_array(const Items& items, ToJson to_json) {
+    Answer answer;
+    JsonWriter json(answer.data);
+    const auto written = json.bounded_array(items, answer_budget, to_json);
+    if (written < items.size()) answer.warnings.push_back(left_out(items.size(), written));
+    return answer;
+}
 
 }  // namespace clamscanner
