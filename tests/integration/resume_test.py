@@ -111,7 +111,8 @@ class Resume(OnImage):
         self.assertEqual(sorted(listed), sorted(self.infected))
         self.assertEqual([warning for warning in result["warnings"] or [] if "not scanned" in warning], [])
         self.assertEqual(self.totals_of_the_log(), [FILES, len(self.clean), len(self.infected), 0])
-        self.assertEqual(tuple(work_of(result)), (FILES, 0))
+        work = work_of(result)
+        self.assertEqual((work.scanned, work.known, work.known_infected), (FILES, 0, 0))
 
     def totals_of_the_log(self):
         """Total, clean, infected, not scanned."""
