@@ -56,12 +56,20 @@ class Coordinator {
     };
     using FilePtr = std::shared_ptr<File>;
 
+    struct Asked {
+        FilePtr file;
+        std::uint64_t token = 0;
+    };
+
     enum class Test { None, Plain, Zipped };
     struct Worker {
         ChildProcess process;
-        UniqueFd socket;
+        UniqueFd answers;
+        UniqueFd questions;
+        UniqueFd unread;  // the worker's end of `questions`, from which we take back what it has not begun
         std::string directory;
         FilePtr scanning;
+        std::deque<Asked> ahead;  // so that it need not wait for us between two files
         Test testing = Test::None;
         std::uint64_t token = 0;  // of the question it owes an answer to
         Deadline asked_at;
@@ -80,15 +88,22 @@ class Coordinator {
     void give_work();
     [[nodiscard]] FilePtr take_for(std::size_t slot);
     void give(Worker& worker, FilePtr file);
+    void begin(Worker& worker, Asked asked);
+    void begin_next(Worker& worker);
+    [[nodiscard]] bool may_ask_ahead(const Worker& worker) const;
+    void take_back(Worker& worker);
     void test(Worker& worker, Test test);
-    void question(Worker& worker, int fd, bool write_out);
+    [[nodiscard]] std::uint64_t question(Worker& worker, int fd, bool write_out);
     [[nodiscard]] bool must_wait_for_solitude() const;
     [[nodiscard]] bool wants_test(const Worker& worker, bool nothing_to_scan) const;
-    void take_answer(std::size_t slot);
+    void take_answers(std::size_t slot);
+    void take_answer(std::size_t slot, const Packet& packet);
     void settle_test(std::size_t slot, bool found);
     void believe(File& file, const ScanAnswer& answer);
     void give_up(File& file, UnscannedReason reason);
-    void take_file();
+    [[nodiscard]] bool has_room_for_more() const;
+    void take_files();
+    void take_file(Packet& packet);
     void accept_file(HandOver message, UniqueFd fd);
     void hear_jobd();
     void open_memory(const NewJob& job);
@@ -119,6 +134,7 @@ class Coordinator {
     UniqueFd runner_;
     UniqueFd plain_test_;
     UniqueFd zipped_test_;
+    UniqueFd drained_;  // of epoll: readable when a worker has read most of what it was asked
     std::string room_;  // the job's temporary directory
     std::vector<std::unique_ptr<Worker>> workers_;
     std::deque<FilePtr> waiting_;

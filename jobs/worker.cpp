@@ -15,16 +15,21 @@
 namespace clamscanner {
 namespace {
 
-constexpr int socket_number = 3;
+constexpr int questions_number = 3;
+constexpr int answers_number = 4;
 
-// Nothing of the coordinator's stays but the socket.
-UniqueFd leave_coordinator(const UniqueFd& coordinator) {
+// Nothing of the coordinator's stays but the sockets.
+WorkerSockets leave_coordinator(const WorkerSockets& coordinator) {
     reset_signals();
     checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the coordinator");
-    checked(::dup2(coordinator.get(), socket_number), "place the socket");
-    checked(::syscall(SYS_close_range, socket_number + 1, ~0U, 0), "close what a worker must not have");
+    // By way of a number that neither has, because one may stand where the other goes.
+    const int answers =
+        checked(::fcntl(coordinator.answers.get(), F_DUPFD_CLOEXEC, answers_number + 1), "keep a socket");
+    checked(::dup2(coordinator.questions.get(), questions_number), "place the questions");
+    checked(::dup2(answers, answers_number), "place the answers");
+    checked(::syscall(SYS_close_range, answers_number + 1, ~0U, 0), "close what a worker must not have");
     ::tzset();  // reads a file, which must be done before the room is closed
-    return UniqueFd(socket_number);
+    return {UniqueFd(questions_number), UniqueFd(answers_number)};
 }
 
 // As fdatasync() does it, without what makes that slow: a commit of the file system's journal and a flush of the disk's
@@ -37,22 +42,24 @@ bool write_out(int fd) noexcept {
 
 }  // namespace
 
-void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary_directory,
+void work(ClamEngine& engine, WorkerSockets coordinator, const std::string& temporary_directory,
           const RoomLimits& limits) noexcept {
     try {
-        const UniqueFd socket = leave_coordinator(coordinator);
-        static_cast<void>(coordinator.release());  // its number is closed already
+        const WorkerSockets sockets = leave_coordinator(coordinator);
+        // Their numbers are closed, or others' now.
+        static_cast<void>(coordinator.questions.release());
+        static_cast<void>(coordinator.answers.release());
         engine.use_temporary_directory(temporary_directory);
         lock_room(temporary_directory, limits);
         Packet packet;
-        while (receive_packet(socket.get(), packet) == Got::Packet) {
+        while (receive_packet(sockets.questions.get(), packet) == Got::Packet) {
             const auto question = decode<ScanThis>(packet.bytes);
             const UniqueFd file = packet.only_descriptor();
             const bool written_out = question.write_out && write_out(file.get());
             ScanAnswer answer = engine.scan(file.get());
             answer.token = question.token;
             answer.written_out = written_out;
-            if (send_message(socket.get(), answer) != Sent::Yes || engine.is_tainted()) break;
+            if (send_message(sockets.answers.get(), answer) != Sent::Yes || engine.is_tainted()) break;
         }
         ::_exit(0);
     } catch (const std::exception& fault) {

@@ -1,5 +1,5 @@
 // The process that reads hostile bytes: forked from the coordinator, it scans the descriptors it is handed and says
-// what it thinks of each. It has nothing else: no file of any user, no socket but the one to its coordinator. The
+// what it thinks of each. It has nothing else: no file of any user, no socket but those to its coordinator. The
 // coordinator takes from it a verdict for the one descriptor it gave, and tests it with a virus of its own.
 #pragma once
 
@@ -9,8 +9,15 @@
 
 namespace clamscanner {
 
-// In a fresh child. Never returns; ends when the coordinator closes the socket or dies.
-[[noreturn]] void work(ClamEngine& engine, UniqueFd coordinator, const std::string& temporary_directory,
+// The worker's ends. Two, because a question that nobody has read yet can be taken back by the coordinator, which for
+// that keeps a copy of this end of `questions`; `answers` has no copy and tells each side of the other's end.
+struct WorkerSockets {
+    UniqueFd questions;
+    UniqueFd answers;
+};
+
+// In a fresh child. Never returns; ends when the coordinator dies, or cannot be answered.
+[[noreturn]] void work(ClamEngine& engine, WorkerSockets coordinator, const std::string& temporary_directory,
                        const RoomLimits& limits) noexcept;
 
 }  // namespace clamscanner
