@@ -504,8 +504,7 @@ void Coordinator::hear_jobd() {
     static_cast<void>(decode<EndTurn>(packet.bytes));
     turn_ends_ = true;
     // Not begun, so not settled: the next turn begins with them.
-    for (const auto& worker : workers_)
-        if (!worker->ahead.empty()) take_back(*worker);
+    for (const auto& worker : workers_) take_back(*worker);
     waiting_.clear();
 }
 

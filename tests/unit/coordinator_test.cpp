@@ -21,6 +21,8 @@
 namespace clamscanner {
 namespace {
 
+constexpr std::uint64_t slow_bytes = 100'000'000;
+
 struct StartedCoordinator {
     StartedCoordinator() {
         std::filesystem::create_directories(place.path + "/engine/tmp");
@@ -29,6 +31,7 @@ struct StartedCoordinator {
         config.paths.signature_directory = place.path + "/no_signatures";
         config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
         config.engine.scan_workers = 2;
+        config.engine.max_file_bytes = config.engine.max_scan_bytes = 2 * slow_bytes;
     }
     void start() {
         auto [jobd_end, coordinators_jobd] = socket_pair(SOCK_SEQPACKET);
@@ -65,6 +68,14 @@ struct StartedCoordinator {
         // A coordinator that gave up already takes nothing; then it has told why, or just ended.
         if (send_message(runner.get(), HandOver{next_token++, judge, "/home/" + name}, {fd}) == Sent::Yes && !judge)
             ++handed_over;
+    }
+    // Clean, and long enough at work that it is certainly begun and not ended when something happens meanwhile.
+    void hand_over_slow(const std::string& name) {
+        place.write(name, "");
+        std::filesystem::resize_file(place.path + "/" + name, slow_bytes);
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+        hand_over_descriptor(name, file.get());
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     void miss(const std::string& name) {
         if (send_message(runner.get(), NotHandedOver{"/home/" + name, UnscannedReason::Vanished}) == Sent::Yes)
@@ -229,18 +240,18 @@ BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_what_is_begun_is_finished_and_nothing_
     start();
     wait_until_ready();
     wait_until_all_are_tested();
-    ::kill(workers()[0], SIGSTOP);
-    for (int i = 0; i < 5; ++i) hand_over("virus" + std::to_string(i), test_virus());
-    hear_until([&] { return infected.size() >= 2; });
-    const auto held = workers()[0];
+    // One begins and never ends what it was asked; what it was asked, it has not read.
+    ::kill(workers()[1], SIGSTOP);
+    hand_over_slow("slow");
+    for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
     BOOST_REQUIRE(send_message(jobd.get(), EndTurn{}) == Sent::Yes);
-    BOOST_TEST(!turn_ended);
-    ::kill(held, SIGCONT);
     hear_until([&] { return turn_ended; });
     BOOST_TEST(turn_ended);
     // Every file settled was told, and the others will be handed over again.
-    BOOST_TEST(progress.settled.files <= infected.size());
+    BOOST_TEST(progress.clean_files == 1U);
     BOOST_TEST(progress.settled.files >= 1U);
+    BOOST_TEST(progress.settled.files <= 1 + infected.size());
+    BOOST_TEST(infected.size() < 20U);
     BOOST_TEST(!all.has_value());
 }
 
@@ -361,10 +372,9 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_tried_once_more_and_alone) 
     wait_until_ready();
     wait_until_all_are_tested();
     const auto both = workers();
-    for (const pid_t worker : both) ::kill(worker, SIGSTOP);
-    hand_over("first", test_virus());
+    ::kill(both[1], SIGSTOP);
+    hand_over_slow("first");
     hand_over("second", test_virus());
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
     ::kill(both[0], SIGKILL);
     pollfd heard{jobd.get(), POLLIN, 0};
     Packet packet;
@@ -372,10 +382,47 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_tried_once_more_and_alone) 
     while (Clock::now() < until)
         if (::poll(&heard, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
     // The other worker is still at its file, so this one waits.
-    BOOST_TEST(infected.empty());
+    BOOST_TEST(progress.scanned_files == 0U);
     ::kill(both[1], SIGCONT);
     hear_all();
-    BOOST_TEST(infected.size() == 2U);
+    BOOST_TEST(infected.size() == 1U);
+    BOOST_TEST(unscanned.empty());
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_dead_worker_had_not_begun_is_nobodys_fault) {
+    config.engine.scan_workers = 1;
+    start();
+    wait_until_ready();
+    // Each of three workers dies with files before it that it never read. None of them is given up.
+    for (int i = 0; i < 30; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    for (int i = 0; i < 3; ++i) {
+        const auto worker = workers().at(0);
+        ::kill(worker, SIGSTOP);
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        for (int j = 0; j < 20; ++j) hand_over("more" + std::to_string(20 * i + j), test_virus());
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        ::kill(worker, SIGKILL);
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    }
+    hear_all();
+    BOOST_TEST(infected.size() == 90U);
+    BOOST_TEST(unscanned.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_before_a_busy_worker_is_taken_back_by_a_free_one) {
+    start();
+    wait_until_ready();
+    wait_until_all_are_tested();
+    const auto held = workers()[0];
+    ::kill(held, SIGSTOP);
+    for (int i = 0; i < 40; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    // All but what the stopped worker may have read: nothing.
+    hear_until([&] { return infected.size() >= 39; });
+    ::kill(held, SIGCONT);
+    hear_all();
+    BOOST_TEST(infected.size() == 40U);
     BOOST_TEST(unscanned.empty());
 }
 
