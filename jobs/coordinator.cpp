@@ -261,10 +261,14 @@ void Coordinator::take_back(Worker& worker) {
         if (worker.scanning && token == worker.token) {
             back.push_back(std::exchange(worker.scanning, nullptr));
             begin_next(worker);
-        } else if (!worker.ahead.empty() && token == worker.ahead.front().token) {
-            back.push_back(std::move(worker.ahead.front().file));
-            worker.ahead.pop_front();
+            continue;
         }
+        // Not always the first of them: its answers to those before may be on their way to us.
+        const auto is_it = [&](const Asked& asked) { return asked.token == token; };
+        const auto found = std::find_if(worker.ahead.begin(), worker.ahead.end(), is_it);
+        if (found == worker.ahead.end()) continue;
+        back.push_back(std::move(found->file));
+        worker.ahead.erase(found);
     }
     waiting_.insert(waiting_.begin(), back.begin(), back.end());
 }
