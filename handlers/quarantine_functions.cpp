@@ -9,6 +9,7 @@
 #include "handlers/json_writer.h"
 #include "handlers/refusal.h"
 #include "handlers/row_shaping.h"
+#include "jobs/message_name.h"
 
 namespace clamscanner {
 namespace {
@@ -16,9 +17,10 @@ namespace {
 constexpr std::string_view accepted_ids = "a JSON array of ids as list_quarantined_files gives them";
 constexpr std::size_t id_length = 32;
 
-bool is_id(const std::string& text) {
-    return text.size() == id_length &&
-           std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+bool is_id(std::string_view text) {
+    if (text.size() != id_length) return false;
+    if (is_message(text)) text.remove_suffix(message_ending.size());
+    return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // Each once, in the order in which they were given.

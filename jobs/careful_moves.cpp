@@ -1,7 +1,10 @@
 #include "jobs/careful_moves.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -35,6 +38,21 @@ bool copy_bytes(int from, int to) {
 
 void stop(const std::string& attempted, int error) {
     throw Stopped("could not " + attempted + ": " + std::strerror(error) + "; the file was left alone");
+}
+
+void note(std::string& notes, const std::string& text) {
+    notes += (notes.empty() ? "" : "; ") + text;
+}
+
+bool is_open_elsewhere(int file) noexcept {
+    struct statfs system {};
+    // NFS says EAGAIN when it has no delegation, too.
+    if (::fstatfs(file, &system) < 0 || system.f_type == NFS_SUPER_MAGIC) return false;
+    // Who opens it in this moment makes the kernel signal us: by one that does nothing.
+    if (::fcntl(file, F_SETSIG, SIGURG) < 0) return false;
+    if (::fcntl(file, F_SETLEASE, F_WRLCK) < 0) return errno == EAGAIN;
+    ::fcntl(file, F_SETLEASE, F_UNLCK);
+    return false;
 }
 
 std::string record_name(const std::string& opaque) {

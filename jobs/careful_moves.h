@@ -18,6 +18,13 @@ struct Stopped : std::runtime_error {
 };
 [[noreturn]] void stop(const std::string& attempted, int error = errno);
 
+// One remark more for the owner.
+void note(std::string& notes, const std::string& text);
+
+// Whether another program has this file of ours open, as far as the kernel tells: it gives a lease on what nobody else
+// has open to the file's owner alone (fcntl(2), F_SETLEASE).
+[[nodiscard]] bool is_open_elsewhere(int file) noexcept;
+
 // The names that a file takes in the quarantine and beside its own place, and that of its record.
 [[nodiscard]] std::string record_name(const std::string& opaque);
 [[nodiscard]] std::string beside_name(const std::string& opaque);

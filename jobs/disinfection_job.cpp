@@ -1,8 +1,11 @@
 #include "jobs/disinfection_job.h"
 
+#include <algorithm>
+
 #include "auth/log.h"
 #include "auth/random.h"
 #include "jobs/brake.h"
+#include "jobs/message_name.h"
 #include "jobs/restoration_job.h"
 
 namespace clamscanner {
@@ -96,6 +99,8 @@ void DisinfectionJob::step(RecordState state, const std::string& message) {
 
 void DisinfectionJob::act(bool again) {
     stage_ = Stage::Acting;
+    saved_.clear();
+    for (const auto& cut : current_->cuts) to_runner_.add(CutMessage(cut));
     to_runner_.add(act_of(*current_, again));
 }
 
@@ -111,8 +116,8 @@ void DisinfectionJob::settle_judged() {
         step(RecordState::Error,
              std::string("it could not be scanned again, so it was left alone: ") + text_of(judged.reason));
     } else if (judged.mailbox) {
-        step(RecordState::Error, "it is a mailbox with an infected message (" + judged.virus +
-                                     "); a mailbox is never deleted or moved whole, so it was left alone");
+        judge_messages();
+        return;
     } else if (current_->action == Action::Delete && !why_held(judged.virus).empty()) {
         step(RecordState::Error, why_held(judged.virus));
     } else {
@@ -128,6 +133,87 @@ void DisinfectionJob::settle_judged() {
     go_on();
 }
 
+// ---- A mailbox: never moved or deleted whole, as one infected message is no reason to take a person's mail away.
+// -----
+
+void DisinfectionJob::judge_messages() {
+    current_->identity = judged_->identity;
+    current_->sha256 = judged_->sha256;
+    current_->virus = judged_->virus;
+    current_->cuts.clear();
+    messages_.reset();
+    judged_messages_ = 0;
+    stage_ = Stage::JudgingMessages;
+    to_runner_.add(JudgeMessages{current_->number, current_->path});
+}
+
+// They may come before the runner said how many there are.
+void DisinfectionJob::take_judged_message(Judged judged) {
+    ++judged_messages_;
+    if (judged.verdict == Verdict::Infected && current_->cuts.size() < most_messages_cut)
+        current_->cuts.push_back({message_name(), std::move(judged.sha256), std::move(judged.virus)});
+    settle_messages();
+}
+
+void DisinfectionJob::settle_messages() {
+    if (!messages_ || judged_messages_ < *messages_) return;
+    if (judged_messages_ > *messages_) throw Malformed("the coordinator judged more messages than there are");
+    if (current_->cuts.empty()) {
+        step(RecordState::Error, "it is a mailbox, infected as a whole (" + current_->virus +
+                                     "), but none of its messages is by itself; so it was left alone");
+        go_on();
+        return;
+    }
+    current_->opaque = random_hex(16);
+    surroundings_.ledger.intend(task().id, *current_);
+    act(false);
+}
+
+// Whether the infected messages were all that was wrong with it.
+void DisinfectionJob::settle_cleansed() {
+    if (saved_.empty()) {
+        surroundings_.ledger.leave_list(task().account, current_->path);
+        step(RecordState::NoAction, "the infected messages are not in the mailbox any more, so it was left alone");
+        go_on();
+        return;
+    }
+    stage_ = Stage::JudgingRest;
+    opened_ = false;
+    judged_.reset();
+    to_runner_.add(Judge{current_->number, current_->path});
+}
+
+void DisinfectionJob::settle_rest() {
+    if (!opened_ || !judged_) return;
+    auto& ledger = surroundings_.ledger;
+    auto message = *current_;
+    std::map<std::string, const CutMessage*> cuts;
+    for (const auto& cut : current_->cuts) cuts[cut.opaque] = &cut;
+    for (const auto& saved : saved_) {
+        const CutMessage& cut = *cuts.at(saved.opaque);
+        message.opaque = cut.opaque;
+        message.sha256 = cut.sha256;
+        message.virus = cut.virus;
+        message.identity.size = saved.size;
+        ledger.add_quarantined(task().account, message, saved.device, saved.inode);
+    }
+    std::string said = std::to_string(saved_.size()) +
+                       (saved_.size() == 1 ? " infected message was" : " infected messages were") +
+                       " taken out of the mailbox and kept in the quarantine; the others are as they were";
+    if (judged_->verdict == Verdict::Clean)
+        ledger.leave_list(task().account, current_->path);
+    else if (judged_->verdict == Verdict::Infected)
+        said += ". What is left of it is still reported as infected (" + judged_->virus + "), so it stays in the list";
+    else
+        said += std::string(". What is left of it could not be scanned again (") + text_of(judged_->reason) +
+                "), so it stays in the list";
+    step(RecordState::MailboxCleansed, said);
+    go_on();
+}
+
+// ---- What stands against it, and what was done
+// -----------------------------------------------------------------------
+
 // Asked once a signature: the answer would take as long as the list of finds is.
 const std::string& DisinfectionJob::why_held(const std::string& signature) {
     const auto [known, fresh] = held_.try_emplace(signature);
@@ -136,6 +222,7 @@ const std::string& DisinfectionJob::why_held(const std::string& signature) {
 }
 
 void DisinfectionJob::settle_acted(const Acted& acted) {
+    if (acted.state == RecordState::MailboxCleansed) return settle_cleansed();
     auto& ledger = surroundings_.ledger;
     if (acted.state == RecordState::Quarantined)
         ledger.add_quarantined(task().account, *current_, acted.device, acted.inode);
@@ -147,25 +234,45 @@ void DisinfectionJob::settle_acted(const Acted& acted) {
 // ---- What the others say -------------------------------------------------------------------------------------------
 
 void DisinfectionJob::hear_runner(Packet& packet) {
-    const auto expect = [&](std::uint64_t token, Stage stage) {
-        if (stage_ != stage || !current_ || current_->number != token)
+    const auto expect = [&](std::uint64_t token, std::initializer_list<Stage> stages) {
+        if (std::find(stages.begin(), stages.end(), stage_) == stages.end() || !current_ || current_->number != token)
             throw Malformed("the runner answers what it was not asked");
     };
     if (is<Opened>(packet.bytes)) {
         auto opened = decode<Opened>(packet.bytes);
-        expect(opened.token, Stage::Judging);
+        expect(opened.token, {Stage::Judging, Stage::JudgingRest});
         opened_ = true;
+        if (stage_ == Stage::JudgingRest) return settle_rest();
         current_->metadata = std::move(opened.metadata);
         settle_judged();
     } else if (is<NotOpened>(packet.bytes)) {
         const auto refused = decode<NotOpened>(packet.bytes);
-        expect(refused.token, Stage::Judging);
+        expect(refused.token, {Stage::Judging, Stage::JudgingMessages, Stage::JudgingRest});
+        if (stage_ == Stage::JudgingRest) {
+            // Cleansed, and gone since.
+            opened_ = true;
+            judged_.emplace().reason = UnscannedReason::Vanished;
+            return settle_rest();
+        }
         step(RecordState::Error, refused.why + "; it was left alone");
         go_on();
+    } else if (is<MessagesHandedOver>(packet.bytes)) {
+        const auto all = decode<MessagesHandedOver>(packet.bytes);
+        expect(all.token, {Stage::JudgingMessages});
+        messages_ = all.messages;
+        settle_messages();
+    } else if (is<Saved>(packet.bytes)) {
+        auto saved = decode<Saved>(packet.bytes);
+        const auto is_it = [&](const CutMessage& cut) { return cut.opaque == saved.opaque; };
+        if (stage_ != Stage::Acting || std::none_of(current_->cuts.begin(), current_->cuts.end(), is_it))
+            throw Malformed("the runner saved what it was not asked to");
+        saved_.push_back(std::move(saved));
     } else if (is<Acted>(packet.bytes)) {
         const auto acted = decode<Acted>(packet.bytes);
-        expect(acted.token, Stage::Acting);
-        const auto wanted = current_->action == Action::Delete ? RecordState::Deleted : RecordState::Quarantined;
+        expect(acted.token, {Stage::Acting});
+        const auto wanted = !current_->cuts.empty()              ? RecordState::MailboxCleansed
+                            : current_->action == Action::Delete ? RecordState::Deleted
+                                                                 : RecordState::Quarantined;
         if (acted.state != wanted && acted.state != RecordState::Error)
             throw Malformed("the runner did something else than it was asked");
         settle_acted(acted);
@@ -178,10 +285,15 @@ void DisinfectionJob::hear_coordinator(Packet& packet) {
     if (is<ScannerReady>(packet.bytes)) {
         if (stage_ == Stage::Starting) go_on();
     } else if (is<Judged>(packet.bytes)) {
-        judged_ = decode<Judged>(packet.bytes);
-        if (stage_ != Stage::Judging || !current_ || judged_->token != current_->number)
+        auto judged = decode<Judged>(packet.bytes);
+        if (stage_ == Stage::JudgingMessages) return take_judged_message(std::move(judged));
+        if ((stage_ != Stage::Judging && stage_ != Stage::JudgingRest) || !current_ || judged.token != current_->number)
             throw Malformed("the coordinator judges what it was not asked");
-        settle_judged();
+        judged_ = std::move(judged);
+        if (stage_ == Stage::JudgingRest)
+            settle_rest();
+        else
+            settle_judged();
     } else if (is<ScannerFailed>(packet.bytes)) {
         finish(End::Failed, decode<ScannerFailed>(packet.bytes).why);
     } else {

@@ -25,19 +25,26 @@ class DisinfectionJob : public Job {
     void hear_coordinator(Packet& packet) override;
     void feed_runner() override { log_.feed(to_runner_); }
     [[nodiscard]] bool waits_for_runner() const override {
-        return stage_ != Stage::Starting && (stage_ != Stage::Judging || !opened_);
+        if (stage_ == Stage::JudgingMessages) return !messages_;
+        return stage_ != Stage::Starting && ((stage_ != Stage::Judging && stage_ != Stage::JudgingRest) || !opened_);
     }
     void runner_ended() override;
     // Between two actions; whatever was begun is carried out.
     void end_turn() override { turn_ends_ = true; }
 
  private:
-    enum class Stage { Starting, Judging, Acting, CheckingLog, ClosingLog };
+    // A mailbox goes from Judging by way of its messages to Acting, and is judged once more as JudgingRest.
+    enum class Stage { Starting, Judging, JudgingMessages, Acting, JudgingRest, CheckingLog, ClosingLog };
 
     void go_on();
     [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
     void act(bool again);
     void settle_judged();
+    void judge_messages();
+    void take_judged_message(Judged judged);
+    void settle_messages();
+    void settle_cleansed();
+    void settle_rest();
     [[nodiscard]] const std::string& why_held(const std::string& signature);
     void settle_acted(const Acted& acted);
     void step(RecordState state, const std::string& message);
@@ -50,6 +57,10 @@ class DisinfectionJob : public Job {
     std::optional<PlannedAction> current_;
     bool opened_ = false;
     std::optional<Judged> judged_;
+    // Of a mailbox.
+    std::optional<std::uint64_t> messages_;
+    std::uint64_t judged_messages_ = 0;
+    std::vector<Saved> saved_;
     std::map<std::string, std::string> held_;  // by signature: why nothing is deleted for it
     bool log_tried_anew_ = false;
     bool turn_ends_ = false;

@@ -23,6 +23,7 @@
 #include "jobs/beneath.h"
 #include "jobs/careful_moves.h"
 #include "jobs/content_hash.h"
+#include "jobs/maildir.h"
 #include "jobs/quarantine_record.h"
 
 namespace clamscanner {
@@ -108,7 +109,13 @@ Acted Disposal::carry_out(const Act& order) {
 Disposal::Place Disposal::place_of(const std::string& path) const {
     const std::string relative = below_home(path, home_path_);
     const auto [directory, name] = split_path(relative);
-    return {open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(name)};
+    Place place{open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(name)};
+    struct stat status {};
+    if (place.directory && is_there(place.directory.get(), place.name, status)) return place;
+    const auto moved = moved_message(home_, relative);
+    if (!moved) return place;
+    const auto [new_directory, new_name] = split_path(*moved);
+    return {open_beneath(home_, new_directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(new_name)};
 }
 
 Disposal::Place Disposal::moved_before(const Act& order, const Place& source) const {
@@ -185,9 +192,12 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
     }
     sync_directory(moved.directory);
     if (source.directory) sync_directory(source.directory);
+    const bool is_open = is_open_elsewhere(file.get());
     if (order.action == Action::Quarantine) {
         try {
-            return keep(order, std::move(moved), std::move(file));
+            Acted acted = keep(order, std::move(moved), std::move(file));
+            if (is_open) note(acted.message, "a program has the file open, and may still write into it");
+            return acted;
         } catch (const Stopped&) {
             // Still beside its old place, when the copy into the quarantine failed: so that nothing is lost, back.
             const std::string beside = beside_name(order.opaque);
@@ -203,7 +213,9 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
     Acted acted;
     acted.state = RecordState::Deleted;
     if (status.st_nlink > 1)
-        acted.message = "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there";
+        note(acted.message,
+             "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there");
+    if (is_open) note(acted.message, "a program still has it open, and its content until that closes it");
     return acted;
 }
 

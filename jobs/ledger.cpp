@@ -97,7 +97,13 @@ ALTER TABLE quarantine ADD COLUMN clean INTEGER NOT NULL DEFAULT 0; -- by newer 
 ALTER TABLE find ADD COLUMN place INTEGER; -- in the list of files
 )";
 
-constexpr int schema_version = 3;
+constexpr const char* fourth_schema = R"(
+CREATE TABLE cut_message(
+    task INTEGER, number INTEGER, opaque BLOB, sha256 BLOB NOT NULL, virus BLOB NOT NULL,
+    PRIMARY KEY(task, number, opaque)) WITHOUT ROWID;
+)";
+
+constexpr int schema_version = 4;
 // For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
 constexpr std::int64_t log_copy_patience_ms = 86'400'000;
 constexpr std::size_t most_known_accounts = 20'000;
@@ -245,7 +251,8 @@ Ledger::Ledger(const std::string& file) : database_(file) {
     database_.execute(schema);
     if (version < 2) database_.execute(second_schema);
     if (version < 3) database_.execute(third_schema);
-    database_.execute("PRAGMA user_version = 3");
+    if (version < 4) database_.execute(fourth_schema);
+    database_.execute("PRAGMA user_version = 4");
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
     commit();
@@ -743,6 +750,14 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
                 return false;
             },
             id);
+    if (next && next->intended)
+        statement("SELECT opaque, sha256, virus FROM cut_message WHERE task = ? AND number = ? ORDER BY opaque")
+            .each(
+                [&](Row row) {
+                    next->cuts.push_back({row.bytes(0), row.bytes(1), row.bytes(2)});
+                    return true;
+                },
+                id, next->number);
     return next;
 }
 
@@ -754,6 +769,8 @@ void Ledger::intend(TaskId id, const PlannedAction& action) {
         "metadata = ? WHERE task = ? AND number = ? AND state = 0")
         .run(action.opaque, action.identity.device, action.identity.inode, action.identity.size,
              action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), id, action.number);
+    auto& insert = statement("INSERT INTO cut_message(task, number, opaque, sha256, virus) VALUES(?, ?, ?, ?, ?)");
+    for (const auto& cut : action.cuts) insert.run(id, action.number, cut.opaque, cut.sha256, cut.virus);
 }
 
 void Ledger::add_record(TaskId id, Record record) {
@@ -1009,6 +1026,8 @@ bool Ledger::prune() {
     for (const char* sql :
          {"DELETE FROM find WHERE id IN (SELECT id FROM find WHERE task = ? LIMIT 500)",
           "DELETE FROM record WHERE task = ?1 AND id IN (SELECT id FROM record WHERE task = ?1 LIMIT 500)",
+          "DELETE FROM cut_message WHERE task = ?1 AND opaque IN "
+          "(SELECT opaque FROM cut_message WHERE task = ?1 LIMIT 500)",
           "DELETE FROM action WHERE task = ?1 AND number IN "
           "(SELECT number FROM action WHERE task = ?1 LIMIT 500)"}) {
         statement(sql).run(old);

@@ -83,6 +83,7 @@ struct PlannedAction {
     std::string sha256;
     std::string virus;
     FileMetadata metadata;
+    std::vector<CutMessage> cuts;  // of a mailbox, once intended: the messages to be taken out
 };
 
 struct AccountTask {

@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <fstream>
 #include <random>
 #include <string_view>
 #include <thread>
@@ -55,26 +56,49 @@ bool older(const timespec& then, const timespec& now, std::chrono::seconds age) 
     return then.tv_sec < now.tv_sec - age.count();
 }
 
-// The pid in a dotlock, if it is one of this host. procmail writes a "0", postfix nothing.
-std::optional<pid_t> local_pid(int dotlock) {
+bool lives(pid_t pid) noexcept {
+    return ::kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+std::string bytes_in(int dotlock) {
     std::array<char, 512> bytes{};
     const auto got = uninterrupted([&] { return ::pread(dotlock, bytes.data(), bytes.size(), 0); });
-    if (got <= 0) return std::nullopt;
-    std::string_view text(bytes.data(), static_cast<std::size_t>(got));
+    return {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
+// What stands in our dotlocks behind the pid: where that pid means something. Programs that read a pid read the first
+// line. Empty where it cannot be told.
+std::string own_mark() {
+    std::string boot;
+    std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+    struct stat names {};
+    if (boot.empty() || ::stat("/proc/self/ns/pid", &names) < 0) return {};
+    return "clamscanner " + boot + " " + std::to_string(names.st_ino) + "\n";
+}
+
+// A lock of ours, of a process that is gone.
+bool was_left_by_us(std::string_view text) {
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (error != std::errc() || pid <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    const std::string mark = own_mark();
+    return !mark.empty() && text == "\n" + mark && !lives(pid);
+}
+
+// The pid in a dotlock, if it is one of this host. procmail writes a "0", postfix nothing.
+std::optional<pid_t> local_pid(std::string_view text) {
+    if (text.empty()) return std::nullopt;
     pid_t pid = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
     if (error != std::errc() || pid <= 0) return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    if (text.ends_with('\n')) text.remove_suffix(1);
+    text = text.substr(0, text.find('\n'));
     if (text.starts_with(':')) {
         std::array<char, 256> host{};
         if (::gethostname(host.data(), host.size() - 1) < 0 || text.substr(1) != host.data()) return std::nullopt;
     }
     return pid;
-}
-
-bool lives(pid_t pid) noexcept {
-    return ::kill(pid, 0) == 0 || errno != ESRCH;
 }
 
 // A name in a directory, removed at the end of a block.
@@ -86,12 +110,16 @@ struct TemporaryName {
 
 bool is_stale(int directory, const std::string& name, const struct stat& dotlock, int mailbox, const timespec& now) {
     struct stat status {};
-    if (!S_ISREG(dotlock.st_mode) || !older(dotlock.st_mtim, now, stale_dotlock_age)) return false;
-    if (::fstat(mailbox, &status) < 0 || !older(status.st_mtim, now, stale_dotlock_age)) return false;
+    if (!S_ISREG(dotlock.st_mode)) return false;
     const UniqueFd file(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!file) return errno == EACCES;
-    if (::fstat(file.get(), &status) < 0 || !same_file(status, dotlock)) return false;
-    const auto pid = local_pid(file.get());
+    const bool is_readable = file || errno != EACCES;
+    if (file && (::fstat(file.get(), &status) < 0 || !same_file(status, dotlock))) return false;
+    const std::string text = file ? bytes_in(file.get()) : std::string();
+    if (was_left_by_us(text)) return true;
+    if (!older(dotlock.st_mtim, now, stale_dotlock_age)) return false;
+    if (::fstat(mailbox, &status) < 0 || !older(status.st_mtim, now, stale_dotlock_age)) return false;
+    if (!file) return !is_readable;
+    const auto pid = local_pid(text);
     return !pid || !lives(*pid);
 }
 
@@ -165,7 +193,7 @@ class MailboxLocking {
             ::openat(directory_, fresh.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444));
         // The pid, as liblockfile writes and reads it. dovecot reads only "pid:host", and kill()s what it finds there;
         // that is a wrong answer from another container, so it had better go by the time, which touch() sees to.
-        const std::string pid = std::to_string(::getpid()) + "\n";
+        const std::string pid = std::to_string(::getpid()) + "\n" + own_mark();
         struct stat status {};
         errno = file ? EIO : errno;  // for a write that came short
         if (!file || ::fchmod(file.get(), 0444) < 0 ||

@@ -16,8 +16,10 @@
 // a regular file and its mtime is more than 5 minutes before the file system's own now (that of a file made there just
 // now); the mailbox was not written in that time either; and no process lives under the pid that it holds, if it holds
 // one of this host ("123" and "123:HOST" are known; another host's tells nothing). What cannot be looked into holds no
-// pid. Then it is moved away, checked to be the one that was judged, and only then removed. A program that locks by
-// dotlock alone, sleeps for 5 minutes and neither writes nor touches it can lose it: that is so with all the others.
+// pid. One that a process of ours left, as its second line says (this boot, this space of pids, that pid gone), is
+// stale at once. Then it is moved away, checked to be the one that was judged, and only then removed. A program that
+// locks by dotlock alone, sleeps for 5 minutes and neither writes nor touches it can lose it: that is so with all the
+// others.
 #pragma once
 
 #include <sys/types.h>

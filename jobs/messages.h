@@ -18,8 +18,8 @@
 
 namespace clamscanner {
 
-// From 40 on, of all message numbers (auth/messages.h): agents 40 and 110, the administrator 130, runners 60, engine
-// 80, workers 100.
+// From 40 on, of all message numbers (auth/messages.h): agents 40 and 110, the administrator 130, runners 60 and 120,
+// engine 80, workers 100.
 enum class JobMessage : std::uint16_t {
     StartScan = 40,
     AskScanStatus,
@@ -87,6 +87,10 @@ enum class JobMessage : std::uint16_t {
     QuarantineChange,
     AskDryRun,
     DryRun,
+    JudgeMessages = 120,
+    CutMessage,
+    MessagesHandedOver,
+    Saved,
     AskHeldSignatures = 130,
     HeldSignatures,
     AllowSignature,
@@ -957,6 +961,33 @@ struct Act {
     }
 };
 
+// Split this mailbox and hand each message to the coordinator by itself, under the tokens from 1 on, then say
+// MessagesHandedOver; NotOpened if it is none. Nothing is locked or changed.
+struct JudgeMessages {
+    static constexpr auto type = JobMessage::JudgeMessages;
+    std::uint64_t token = 0;
+    std::string path;
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.text(path, longest_path);
+    }
+};
+
+// An infected message of a mailbox: what the Act that follows is to take out, and the name to keep it by.
+struct CutMessage {
+    static constexpr auto type = JobMessage::CutMessage;
+    std::string opaque;  // see message_name()
+    std::string sha256;
+    std::string virus;
+    void fields(auto& wire) {
+        wire.text(opaque, 32);
+        wire.text(sha256, 64);
+        wire.text(virus, longest_virus_name);
+    }
+};
+// Of one mailbox by one action; if there are more, it stays in the list, and the next action takes the next ones out.
+inline constexpr std::size_t most_messages_cut = 1000;
+
 enum class LogFile : std::uint8_t { Disinfection = 0, Scan = 1 };
 
 // Begins a log in the home anew.
@@ -1047,7 +1078,7 @@ struct NotOpened {
 struct Acted {
     static constexpr auto type = JobMessage::Acted;
     std::uint64_t token = 0;
-    RecordState state = RecordState::Error;  // Deleted, Quarantined or Error
+    RecordState state = RecordState::Error;  // Deleted, Quarantined, MailboxCleansed, Restored or Error
     std::string message;
     // Where quarantined: what the file's inode is there (a copy from another file system has a new one).
     std::uint64_t device = 0;
@@ -1058,6 +1089,32 @@ struct Acted {
         wire.text(message, longest_message);
         wire.number(device);
         wire.number(inode);
+    }
+};
+
+// All messages of the mailbox are on their way to the coordinator.
+struct MessagesHandedOver {
+    static constexpr auto type = JobMessage::MessagesHandedOver;
+    std::uint64_t token = 0;
+    std::uint64_t messages = 0;
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.number(messages);
+    }
+};
+
+// A message that was taken out of a mailbox lies in the quarantine. Said of each before Acted.
+struct Saved {
+    static constexpr auto type = JobMessage::Saved;
+    std::string opaque;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t size = 0;
+    void fields(auto& wire) {
+        wire.text(opaque, 32);
+        wire.number(device);
+        wire.number(inode);
+        wire.number(size);
     }
 };
 

@@ -19,6 +19,8 @@
 #include "jobs/beneath.h"
 #include "jobs/careful_moves.h"
 #include "jobs/content_hash.h"
+#include "jobs/mail_return.h"
+#include "jobs/message_name.h"
 
 namespace clamscanner {
 namespace {
@@ -38,10 +40,6 @@ Acted acted_by(const Act& order, RecordState done, Carry carry_out) {
     }
     acted.message.resize(std::min(acted.message.size(), longest_message));
     return acted;
-}
-
-void note(std::string& notes, const std::string& text) {
-    notes += (notes.empty() ? "" : "; ") + text;
 }
 
 // As it was before, but for what its owner could not give it, or what would give others the owner's rights.
@@ -69,7 +67,8 @@ void set_metadata(int file, const Act& order, std::string& notes) {
 }  // namespace
 
 Acted Restoration::restore(const Act& order) const {
-    return acted_by(order, RecordState::Restored, [&] { return put_back(order); });
+    return acted_by(order, RecordState::Restored,
+                    [&] { return is_message(order.opaque) ? append(order) : put_back(order); });
 }
 
 Acted Restoration::discard(const Act& order) const {
@@ -151,6 +150,34 @@ std::string Restoration::put_back(const Act& order) const {
     if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("remove what was copied");
     sync_directory(quarantine);
     ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
+    return {};
+}
+
+// A message that was taken out of a mailbox goes back into it.
+std::string Restoration::append(const Act& order) const {
+    const UniqueFd quarantine = open_quarantine(home_, false);
+    if (!quarantine && errno != ENOENT) stop("open the quarantine directory");
+    const UniqueFd file(quarantine ? ::openat(quarantine.get(), order.opaque.c_str(), reading) : -1);
+    struct stat status {};
+    const std::string relative = below_home(order.path, home_path_);
+    const auto [directory_path, name] = split_path(relative);
+    if (!file) {
+        if (errno != ENOENT) stop("open the quarantined file");
+        const UniqueFd mailbox = open_beneath(home_, relative, reading, Crossing::Allowed);
+        if (!mailbox || !has_message(mailbox.get(), order.sha256))
+            throw Stopped("it is not in the quarantine any more");
+        if (quarantine) ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
+        return {};
+    }
+    if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
+        throw Stopped("something else lies in the quarantine under its name; it was left alone");
+    if (content_hash(file.get()) != order.sha256)
+        throw Stopped("its content was changed in the quarantine; it was left there");
+    const UniqueFd directory = open_or_make(std::string(directory_path));
+    append_message(directory, std::string(name), file.get(), order.metadata.mode);
+    if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("remove what was put back");
+    ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
+    sync_directory(quarantine);
     return {};
 }
 

@@ -22,6 +22,7 @@ class Restoration {
 
  private:
     [[nodiscard]] std::string put_back(const Act& order) const;
+    [[nodiscard]] std::string append(const Act& order) const;
     [[nodiscard]] std::string throw_away(const Act& order) const;
     [[nodiscard]] UniqueFd open_or_make(const std::string& directory) const;
     [[nodiscard]] bool was_put_back(const Act& order, const UniqueFd& directory, const std::string& name) const;

@@ -6,12 +6,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "auth/checked.h"
 #include "auth/log.h"
@@ -20,8 +24,11 @@
 #include "handlers/record_json.h"
 #include "jobs/beneath.h"
 #include "jobs/careful_moves.h"
+#include "jobs/cleansing.h"
 #include "jobs/disposal.h"
 #include "jobs/home_log.h"
+#include "jobs/mailbox_bytes.h"
+#include "jobs/maildir.h"
 #include "jobs/restoration.h"
 #include "jobs/unprivileged.h"
 #include "jobs/walk.h"
@@ -45,6 +52,7 @@ class Runner {
           home_path_(std::move(home_path)),
           home_(checked(::open(home_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the home")),
           disposal_(home_.get(), home_path_),
+          cleansing_(home_.get(), home_path_),
           restoration_(home_.get(), home_path_),
           disinfection_log_(home_.get(), disinfection_log),
           scan_log_(home_.get(), scan_log) {}
@@ -70,6 +78,8 @@ class Runner {
             {RunScan::type, &Runner::answer_run_scan},
             {UseCoordinator::type, &Runner::answer_use_coordinator},
             {Judge::type, &Runner::answer_judge},
+            {JudgeMessages::type, &Runner::answer_judge_messages},
+            {CutMessage::type, &Runner::answer_cut_message},
             {Act::type, &Runner::answer_act},
             {CopyBegin::type, &Runner::answer_copy_begin},
             {CopyLine::type, &Runner::answer_copy_line},
@@ -157,41 +167,96 @@ class Runner {
         coordinator_ = packet.only_descriptor();
     }
 
+    // Throws Stopped.
+    [[nodiscard]] UniqueFd open_to_judge(const std::string& path) const {
+        constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+        const std::string relative = below_home(path, home_path_);
+        UniqueFd file = open_beneath(home_.get(), relative, reading, Crossing::Allowed);
+        if (!file && errno == ENOENT) {
+            const auto moved = moved_message(home_.get(), relative);
+            if (moved) file = open_beneath(home_.get(), *moved, reading, Crossing::Allowed);
+            if (!moved) errno = ENOENT;
+        }
+        struct stat status {};
+        if (!file)
+            throw Stopped(errno == ENOENT || errno == ENOTDIR
+                              ? "the file has vanished"
+                              : std::string("the file cannot be opened: ") + std::strerror(errno));
+        if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode))
+            throw Stopped("it is not a regular file any more");
+        if (status.st_uid != ::geteuid()) throw Stopped("the file belongs to another user");
+        return file;
+    }
+
     void answer_judge(Packet& packet) {
         const auto order = decode<Judge>(packet.bytes);
-        const UniqueFd file = open_beneath(home_.get(), below_home(order.path, home_path_),
-                                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
-        struct stat status {};
-        std::string why;
-        if (!file)
-            why = errno == ENOENT || errno == ENOTDIR
-                      ? "the file has vanished"
-                      : std::string("the file cannot be opened: ") + std::strerror(errno);
-        else if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode))
-            why = "it is not a regular file any more";
-        else if (status.st_uid != ::geteuid())
-            why = "the file belongs to another user";
-        if (!why.empty()) {
-            tell_jobd(NotOpened{order.token, why});
-            return;
+        UniqueFd file;
+        try {
+            file = open_to_judge(order.path);
+        } catch (const Stopped& stopped) {
+            return tell_jobd(NotOpened{order.token, stopped.what()});
         }
         tell_jobd(Opened{order.token, metadata_of(file.get())});
         send_to_coordinator(HandOver{order.token, true, order.path}, {file.get()});
     }
 
+    void answer_judge_messages(Packet& packet) {
+        const auto order = decode<JudgeMessages>(packet.bytes);
+        cuts_.clear();
+        UniqueFd file;
+        std::vector<MessageRange> messages;
+        try {
+            file = open_to_judge(order.path);
+            messages = messages_of(file.get());
+            if (messages.empty()) throw Stopped("it begins as a mailbox does, but no message of it can be told");
+        } catch (const Stopped& stopped) {
+            return tell_jobd(NotOpened{order.token, stopped.what()});
+        }
+        std::uint64_t token = 0;
+        for (const auto& range : messages)
+            send_to_coordinator(HandOver{++token, true, order.path}, {message_file(file.get(), range).get()});
+        tell_jobd(MessagesHandedOver{order.token, token});
+    }
+
+    // A file of its own, in memory. What a mailbox loses while it is read is missing from it, and its hash will tell.
+    static UniqueFd message_file(int mailbox, const MessageRange& range) {
+        const UniqueFd file(checked(::memfd_create("message", MFD_CLOEXEC), "make room for a message"));
+        auto from = static_cast<off_t>(range.begin);
+        while (static_cast<std::uint64_t>(from) < range.end) {
+            const auto sent = ::sendfile(file.get(), mailbox, &from, range.end - static_cast<std::uint64_t>(from));
+            if (sent < 0 && errno == EINTR) continue;
+            if (checked(sent, "read a message") == 0) break;
+        }
+        // The coordinator takes only what is open for nothing but reading.
+        return UniqueFd(checked(::open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), O_RDONLY | O_CLOEXEC),
+                                "open a message"));
+    }
+
+    void answer_cut_message(Packet& packet) {
+        if (cuts_.size() >= most_messages_cut) throw Malformed("jobd orders too many messages to be cut");
+        cuts_.push_back(decode<CutMessage>(packet.bytes));
+    }
+
     void answer_act(Packet& packet) {
         const auto order = decode<Act>(packet.bytes);
+        const auto cuts = std::exchange(cuts_, {});
         switch (order.action) {
             case Action::Ignore:
                 throw Malformed("jobd orders what is no act");
             case Action::Delete:
             case Action::Quarantine:
-                return tell_jobd(disposal_.act(order));
+                if (cuts.empty()) return tell_jobd(disposal_.act(order));
+                return tell_cleansed(cleansing_.cleanse(order, cuts));
             case Action::Restore:
                 return tell_jobd(restoration_.restore(order));
             case Action::Discard:
                 return tell_jobd(restoration_.discard(order));
         }
+    }
+
+    void tell_cleansed(const Cleansed& cleansed) {
+        for (const auto& saved : cleansed.saved) tell_jobd(saved);
+        tell_jobd(cleansed.acted);
     }
 
     // ---- Logs in the home
@@ -230,11 +295,13 @@ class Runner {
     std::string home_path_;
     UniqueFd home_;
     Disposal disposal_;
+    Cleansing cleansing_;
     Restoration restoration_;
     HomeLog disinfection_log_;
     HomeLog scan_log_;
     HomeLog* copying_ = nullptr;
     UniqueFd coordinator_;
+    std::vector<CutMessage> cuts_;  // of the Act that comes next
     std::vector<LeaveOut> left_out_;
     bool finished_ = false;
 };

@@ -57,6 +57,45 @@ BOOST_AUTO_TEST_CASE(a_deleted_file_is_gone_and_nothing_else_is) {
     BOOST_TEST(home.has("dir/innocent"));
 }
 
+BOOST_AUTO_TEST_CASE(of_a_file_that_a_program_has_open_it_is_said_so) {
+    for (const Action action : {Action::Delete, Action::Quarantine}) {
+        home.write("dir/virus", "evil bytes");
+        const auto act = order(action);
+        {
+            const UniqueFd reader(::open((home.path + "/dir/virus").c_str(), O_RDONLY | O_CLOEXEC));
+            const auto acted = disposal.act(act);
+            BOOST_TEST((acted.state != RecordState::Error));
+            BOOST_TEST(acted.message.find("open") != std::string::npos, acted.message);
+        }
+        ::unlink((home.path + "/" + kept).c_str());
+        home.write("dir/virus", "evil bytes");
+        BOOST_TEST(disposal.act(order(action)).message.empty());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_message_of_a_maildir_is_found_under_its_name_of_now) {
+    for (const char* part : {"cur", "new", "tmp"}) std::filesystem::create_directories(home.path + "/Maildir/" + part);
+    home.write("Maildir/new/1600000000.M1P2.host", "evil bytes");
+    home.write("Maildir/cur/1600000000.M1P22.host:2,S", "good bytes");
+    const auto act = order(Action::Delete, "Maildir/new/1600000000.M1P2.host");
+    std::filesystem::rename(home.path + "/Maildir/new/1600000000.M1P2.host",
+                            home.path + "/Maildir/cur/1600000000.M1P2.host:2,RS");
+    const auto acted = disposal.act(act);
+    BOOST_TEST((acted.state == RecordState::Deleted), acted.message);
+    BOOST_TEST(!home.has("Maildir/cur/1600000000.M1P2.host:2,RS"));
+    BOOST_TEST(home.has("Maildir/cur/1600000000.M1P22.host:2,S"));
+}
+
+BOOST_AUTO_TEST_CASE(outside_a_maildir_a_name_is_a_name) {
+    std::filesystem::create_directories(home.path + "/a/new");
+    std::filesystem::create_directories(home.path + "/a/cur");
+    home.write("a/new/x", "evil bytes");
+    const auto act = order(Action::Delete, "a/new/x");
+    std::filesystem::rename(home.path + "/a/new/x", home.path + "/a/cur/x:2,S");
+    BOOST_TEST((disposal.act(act).state == RecordState::Error));
+    BOOST_TEST(home.has("a/cur/x:2,S"));
+}
+
 BOOST_AUTO_TEST_CASE(a_quarantined_file_keeps_its_bytes_under_an_opaque_name_with_a_record_beside) {
     const auto acted = disposal.act(order(Action::Quarantine));
     BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);

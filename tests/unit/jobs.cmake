@@ -1,6 +1,8 @@
 # Unit tests and fuzz targets of jobs/.
 add_unit_test(clam_engine clamscanner_scanning)
 target_compile_definitions(clam_engine_test PRIVATE EMBEDDED_SIGNATURES="${PROJECT_SOURCE_DIR}/jobs/signatures")
+add_unit_test(cleansing clamscanner_home)
+add_unit_test(crash_points clamscanner_home)
 add_unit_test(disposal clamscanner_home)
 add_unit_test(frames clamscanner_job_messages)
 add_unit_test(home_log clamscanner_home)

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(both_locks_are_taken_and_both_are_given_back) {
         BOOST_REQUIRE(is(result, MailboxLockVerdict::Locked));
         BOOST_TEST(result.lock->still_named());
         BOOST_TEST((names() == Names{"mbox", "mbox.lock"}));
-        BOOST_TEST(directory.read("mbox.lock") == std::to_string(::getpid()) + "\n");
+        BOOST_TEST(directory.read("mbox.lock").starts_with(std::to_string(::getpid()) + "\nclamscanner "));
         struct stat status {};
         BOOST_REQUIRE(::stat((directory.path + "/mbox.lock").c_str(), &status) == 0);
         BOOST_TEST((status.st_mode & 07777) == 0444U);
@@ -334,7 +334,7 @@ struct StaleDotlock : MailDirectory {
         put_dotlock(content, old);
         const auto result = take();
         return is(result, MailboxLockVerdict::Locked) &&
-               directory.read("mbox.lock") == std::to_string(::getpid()) + "\n";
+               directory.read("mbox.lock").starts_with(std::to_string(::getpid()) + "\n");
     }
     bool is_left_alone(const std::string& content, std::chrono::seconds old = 301s) const {
         put_dotlock(content, old);
@@ -359,6 +359,21 @@ BOOST_AUTO_TEST_CASE(a_young_one_is_not) {
     BOOST_TEST(is_left_alone("", 0s));
     BOOST_TEST(is_left_alone(dead_pid() + "\n", 290s));
     BOOST_TEST(is_left_alone("", -1h));
+}
+
+BOOST_AUTO_TEST_CASE(a_young_one_that_we_left_is_broken_and_one_that_we_hold_is_not) {
+    OtherProcess other([this] {
+        static_cast<void>(new MailboxLock(std::move(*take().lock)));  // never given back
+        return true;
+    });
+    BOOST_TEST(other.went_well());
+    const std::string left = directory.read("mbox.lock");
+    BOOST_TEST(is_broken(left, 0s));
+    const auto mark = left.substr(left.find('\n'));
+    BOOST_TEST(is_left_alone(std::to_string(::getppid()) + mark, 0s));
+    // Of before the last boot: by its age.
+    BOOST_TEST(is_left_alone(dead_pid() + "\nclamscanner 11111111-1111-1111-1111-111111111111 1\n", 0s));
+    BOOST_TEST(is_broken(dead_pid() + "\nclamscanner 11111111-1111-1111-1111-111111111111 1\n"));
 }
 
 BOOST_AUTO_TEST_CASE(one_of_a_process_that_lives_is_not) {
