@@ -215,8 +215,9 @@ class Cleansing::Attempt {
 
     void finish() const {
         ::futimens(lock_.file(), times_.data());  // to mail programs it is no newer than it was
-        ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
+        // The copy last: while it is there, this is gone through once more.
         ::unlinkat(quarantine_.get(), tail_name_.c_str(), 0);
+        ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
         sync_directory(quarantine_);
     }
 
