@@ -45,6 +45,15 @@ std::string half_done(const Act& order, const std::string& why) {
            "): a copy of it as it was before is " + copy_name(order) + " in the quarantine directory";
 }
 
+MailboxLock lock_for(const Act& order, int directory, const std::string& name, bool is_half_done) {
+    if (!is_half_done) return lock_mailbox(directory, name);
+    try {
+        return lock_mailbox(directory, name, more_patience);
+    } catch (const Stopped& stopped) {
+        throw Stopped(half_done(order, stopped.what()));
+    }
+}
+
 // A file with these bytes, which is whole as soon as it has its name. In the place of one that was there.
 void put_file(const UniqueFd& directory, const std::string& name, std::string_view bytes, mode_t mode) {
     const std::string partial = name + ".partial";
@@ -244,14 +253,7 @@ Cleansed Cleansing::cleanse(const Act& order, const std::vector<CutMessage>& cut
         if (!quarantine) stop("open the quarantine directory");
         struct stat status {};
         const bool is_half_done = is_there(quarantine.get(), copy_name(order), status);
-        MailboxLock lock = [&] {
-            try {
-                return lock_mailbox(directory.get(), std::string(name), is_half_done ? more_patience : lock_patience);
-            } catch (const Stopped& stopped) {
-                if (is_half_done) throw Stopped(half_done(order, stopped.what()));
-                throw;
-            }
-        }();
+        MailboxLock lock = lock_for(order, directory.get(), std::string(name), is_half_done);
         Attempt attempt(order, cuts, std::move(quarantine), lock);
         attempt.carry_out();
         cleansed.saved = attempt.saved();
