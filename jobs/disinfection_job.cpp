@@ -13,6 +13,8 @@ namespace {
 
 // How many actions that need no runner are settled in one go, before others have their turn.
 constexpr int settled_at_once = 200;
+// How often the messages of a mailbox are judged for one action, when a mail program changes them meanwhile.
+constexpr int most_attempts = 5;
 
 LogCopy::Source records_of(Ledger& ledger, TaskId task) {
     return [&ledger, task](std::uint64_t after, std::size_t limit) {
@@ -63,6 +65,7 @@ void DisinfectionJob::go_on() {
     for (int i = 0; i < settled_at_once; ++i) {
         current_ = surroundings_.ledger.next_action(task().id);
         opened_ = false;
+        is_letter_ = false;
         judged_.reset();
         if (!current_) {
             end_actions();
@@ -115,7 +118,8 @@ void DisinfectionJob::settle_judged() {
     } else if (judged.verdict == Verdict::Unscanned) {
         step(RecordState::Error,
              std::string("it could not be scanned again, so it was left alone: ") + text_of(judged.reason));
-    } else if (judged.mailbox) {
+    } else if (judged.mailbox && !is_letter_) {
+        attempts_ = 1;
         judge_messages();
         return;
     } else if (current_->action == Action::Delete && !why_held(judged.virus).empty()) {
@@ -158,6 +162,11 @@ void DisinfectionJob::take_judged_message(Judged judged) {
 void DisinfectionJob::settle_messages() {
     if (!messages_ || judged_messages_ < *messages_) return;
     if (judged_messages_ > *messages_) throw Malformed("the coordinator judged more messages than there are");
+    if (*messages_ == 0 && attempts_ == 1) {
+        is_letter_ = true;
+        settle_judged();
+        return;
+    }
     if (current_->cuts.empty()) {
         step(RecordState::Error, "it is a mailbox, infected as a whole (" + current_->virus +
                                      "), but none of its messages is by itself; so it was left alone");
@@ -171,12 +180,6 @@ void DisinfectionJob::settle_messages() {
 
 // Whether the infected messages were all that was wrong with it.
 void DisinfectionJob::settle_cleansed() {
-    if (saved_.empty()) {
-        surroundings_.ledger.leave_list(task().account, current_->path);
-        step(RecordState::NoAction, "the infected messages are not in the mailbox any more, so it was left alone");
-        go_on();
-        return;
-    }
     stage_ = Stage::JudgingRest;
     opened_ = false;
     judged_.reset();
@@ -185,6 +188,10 @@ void DisinfectionJob::settle_cleansed() {
 
 void DisinfectionJob::settle_rest() {
     if (!opened_ || !judged_) return;
+    if (saved_.empty()) {
+        settle_untouched();
+        return;
+    }
     auto& ledger = surroundings_.ledger;
     auto message = *current_;
     std::map<std::string, const CutMessage*> cuts;
@@ -208,6 +215,24 @@ void DisinfectionJob::settle_rest() {
         said += std::string(". What is left of it could not be scanned again (") + text_of(judged_->reason) +
                 "), so it stays in the list";
     step(RecordState::MailboxCleansed, said);
+    go_on();
+}
+
+// None of the messages that were judged was there any more: removed by the owner, or changed by a mail program, which
+// writes into their heads that they were seen.
+void DisinfectionJob::settle_untouched() {
+    if (judged_->verdict == Verdict::Infected && judged_->mailbox && attempts_++ < most_attempts) {
+        judge_messages();
+        return;
+    }
+    if (judged_->verdict == Verdict::Clean) {
+        surroundings_.ledger.leave_list(task().account, current_->path);
+        step(RecordState::NoAction, "the infected messages are not in the mailbox any more, so it was left alone");
+    } else {
+        step(RecordState::Error,
+             "the mailbox was changed each time between the scan of its messages and what was to be "
+             "done; it was left alone");
+    }
     go_on();
 }
 

@@ -45,6 +45,7 @@ class DisinfectionJob : public Job {
     void settle_messages();
     void settle_cleansed();
     void settle_rest();
+    void settle_untouched();
     [[nodiscard]] const std::string& why_held(const std::string& signature);
     void settle_acted(const Acted& acted);
     void step(RecordState state, const std::string& message);
@@ -58,6 +59,8 @@ class DisinfectionJob : public Job {
     bool opened_ = false;
     std::optional<Judged> judged_;
     // Of a mailbox.
+    bool is_letter_ = false;  // it only began as one does
+    int attempts_ = 0;
     std::optional<std::uint64_t> messages_;
     std::uint64_t judged_messages_ = 0;
     std::vector<Saved> saved_;

@@ -186,8 +186,8 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
         (is_judged_file(status, order.identity) || (may_be_copy && same_content_facts(status, order.identity))) &&
         content_hash(file.get()) == order.sha256;
     if (!right) {
-        put_back(moved, source);
         remove_record(order);
+        put_back(moved, source);
         throw Stopped(changed);
     }
     sync_directory(moved.directory);
@@ -210,6 +210,9 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
     }
     if (::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0) stop("delete the file");
     sync_directory(moved.directory);
+    struct stat after {};
+    if (::fstat(file.get(), &after) < 0 || after.st_nlink >= status.st_nlink)
+        throw Stopped("another program put something else under its name in the last moment; it was not deleted");
     Acted acted;
     acted.state = RecordState::Deleted;
     if (status.st_nlink > 1)

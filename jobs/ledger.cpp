@@ -766,9 +766,10 @@ void Ledger::intend(TaskId id, const PlannedAction& action) {
     statement(
         "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, virus = "
         "?, "
-        "metadata = ? WHERE task = ? AND number = ? AND state = 0")
+        "metadata = ? WHERE task = ? AND number = ? AND state < 2")
         .run(action.opaque, action.identity.device, action.identity.inode, action.identity.size,
              action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), id, action.number);
+    statement("DELETE FROM cut_message WHERE task = ? AND number = ?").run(id, action.number);
     auto& insert = statement("INSERT INTO cut_message(task, number, opaque, sha256, virus) VALUES(?, ?, ?, ?, ?)");
     for (const auto& cut : action.cuts) insert.run(id, action.number, cut.opaque, cut.sha256, cut.virus);
 }

@@ -184,6 +184,7 @@ class Ledger {
 
     // ---- A disinfection
     [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
+    // Anew, for an action of which nothing was done: then the new intent replaces the old one.
     void intend(TaskId id, const PlannedAction& action);
     // The step's record and its action's end, together.
     void record_step(TaskId id, const PlannedAction& action, RecordState state, const std::string& message);

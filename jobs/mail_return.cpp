@@ -11,7 +11,7 @@
 namespace clamscanner {
 namespace {
 
-// A message may have got its last empty line from us, or lost it as the mailbox's last one.
+// A message may have lost its last empty line as the mailbox's last one, or got one from us.
 std::string_view without_last_lines(std::string_view message) noexcept {
     while (message.ends_with('\n') || message.ends_with('\r')) message.remove_suffix(1);
     return message;
@@ -26,6 +26,7 @@ std::string_view without_first_lines(std::string_view message) noexcept {
 // Readers want an empty line before a postmark.
 std::string_view line_ends_missing(std::string_view mailbox) noexcept {
     if (mailbox.empty() || mailbox.ends_with("\n\n") || mailbox.ends_with("\n\r\n")) return "";
+    if (mailbox.ends_with("\r\n")) return "\r\n";
     return mailbox.ends_with('\n') ? "\n" : "\n\n";
 }
 
@@ -42,7 +43,7 @@ void append_message(const UniqueFd& directory, const std::string& name, int mess
         stop("make the mailbox again");
     const MailboxLock lock = lock_mailbox(directory.get(), name);
     const std::string message_bytes = read_all(message_file);
-    const auto message = without_first_lines(without_last_lines(message_bytes));
+    const auto message = without_first_lines(message_bytes);
     const std::string is = read_all(lock.file());
     const auto messages = messages_of(lock.file());
     if (messages.empty() && !without_first_lines(is).empty())
@@ -51,13 +52,13 @@ void append_message(const UniqueFd& directory, const std::string& name, int mess
     if (!messages.empty() && messages.back().end > is.size())
         throw Stopped("another program wrote into the mailbox meanwhile; nothing was changed");
     for (const auto& range : messages)
-        if (without_first_lines(without_last_lines(bytes_of(is, range))) == message) return;
+        if (without_first_lines(without_last_lines(bytes_of(is, range))) == without_last_lines(message)) return;
     std::string wanted = is;
     if (!messages.empty() && is_torn(without_first_lines(bytes_of(is, messages.back())), message))
         wanted.resize(messages.back().begin);
     wanted += line_ends_missing(wanted);
     wanted += message;
-    wanted += "\n\n";
+    wanted += line_ends_missing(wanted);
     if (!lock.still_named()) throw Stopped("another program replaced the mailbox meanwhile; nothing was changed");
     try {
         rewrite(lock.file(), is, wanted);

@@ -962,7 +962,7 @@ struct Act {
 };
 
 // Split this mailbox and hand each message to the coordinator by itself, under the tokens from 1 on, then say
-// MessagesHandedOver; NotOpened if it is none. Nothing is locked or changed.
+// MessagesHandedOver: none, if it is no mailbox after all. Nothing is locked or changed.
 struct JudgeMessages {
     static constexpr auto type = JobMessage::JudgeMessages;
     std::uint64_t token = 0;

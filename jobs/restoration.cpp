@@ -136,6 +136,9 @@ std::string Restoration::put_back(const Act& order) const {
         else
             set_metadata(file.get(), order, notes);
         if (move_without_replacing(quarantine.get(), order.opaque, directory.get(), name)) {
+            if (!is_there(directory.get(), name, taken) || taken.st_ino != status.st_ino ||
+                taken.st_dev != status.st_dev)
+                throw Stopped("another program put something else under its name in the last moment");
             sync_directory(directory);
             sync_directory(quarantine);
             ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);

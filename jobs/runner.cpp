@@ -208,7 +208,6 @@ class Runner {
         try {
             file = open_to_judge(order.path);
             messages = messages_of(file.get());
-            if (messages.empty()) throw Stopped("it begins as a mailbox does, but no message of it can be told");
         } catch (const Stopped& stopped) {
             return tell_jobd(NotOpened{order.token, stopped.what()});
         }
