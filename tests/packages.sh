@@ -11,8 +11,8 @@ declare -A packages=(
     # Not apache2 itself, which is Debian's service: the program and its modules are all that is wanted here.
     [apache]="apache2-bin libapache2-mod-fcgid"
     [clients]="nodejs npm"
-    [test]="python3-jsonschema libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper openssl clamav
-            clamav-testfiles e2fsprogs xfsprogs btrfs-progs"
+    [test]="python3-jsonschema libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper openssl acl clamav
+            clamav-testfiles e2fsprogs xfsprogs btrfs-progs mutt procmail dovecot-core postfix"
     [lint]="clang clang-tidy clang-format"
     [fuzz]="clang libclang-rt-dev"
     [bench]="wrk clamav clamav-daemon clamdscan clamav-testfiles p7zip-full zip bzip2"
@@ -25,6 +25,8 @@ for group in "$@"; do
     for package in ${packages[$group]:?"unknown group $group"}; do
         # A nodejs from elsewhere brings npm itself, and Debian's npm would conflict with it.
         [ "$package" != npm ] || ! command -v npm >/dev/null || continue
+        # Another mail server stays: of those that Debian has, an installation holds one.
+        [ "$package" != postfix ] || [ ! -e /usr/sbin/sendmail ] || continue
         state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$state" = installed ] || missing+=("$package")
     done
@@ -45,5 +47,8 @@ if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' > $policy
     chmod 0755 $policy
 fi
+# Not a mail server of the machine's own, on port 25: the tests bring their configurations along.
+[[ " ${missing[*]} " != *" postfix "* ]] ||
+    debconf-set-selections <<<"postfix postfix/main_mailer_type select No configuration" 9>&-
 apt-get -q -o DPkg::Lock::Timeout=600 update 9>&-
 apt-get -q -y -o DPkg::Lock::Timeout=600 install --no-install-recommends "${missing[@]}" 9>&-

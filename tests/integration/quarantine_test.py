@@ -13,7 +13,9 @@ import random
 import secrets
 import shutil
 import signal
+import sqlite3
 import struct
+import subprocess
 import time
 from urllib.parse import quote, urlencode
 
@@ -175,6 +177,25 @@ class ThereAndBack(QuarantineCase):
         self.assertEqual(self.in_quarantine(before[0]), [])
         self.assertEqual(self.listed(), {})
 
+    def test_an_access_list_comes_back_as_the_tools_show_it(self):
+        path = self.infected("docs/report.doc", 0o640)
+        other, _ = self.new_account("other")
+        subprocess.run(["setfacl", "-m", f"u:{other.name}:rw-,g:{other.gid}:r-x,m::r--", path], check=True)
+        os.setxattr(path, "user.note", b"mine")
+        before, shown = facts(path), self.access_list_shown(path)
+        self.assertIn(f"user:{other.name}:rw-\t#effective:r--", shown)
+
+        [row] = self.quarantine(path)
+        self.assertNotIn("#effective:r--", self.access_list_shown(self.captured(before[0])), "others may still read it")
+        self.assertEqual(self.restore(row["id"]), ["restored"])
+        self.assertEqual(self.access_list_shown(path), shown)
+        self.assertEqual(os.getxattr(path, "user.note"), b"mine")
+        self.assertEqual(facts(path), before)
+
+    @staticmethod
+    def access_list_shown(path):
+        return subprocess.run(["getfacl", "--absolute-names", path], check=True, capture_output=True, text=True).stdout
+
     def test_each_mode_comes_back(self):
         paths = [self.infected(f"mode-{mode:o}", mode) for mode in (0o400, 0o444, 0o600, 0o666, 0o700, 0o755)]
         before = {path: facts(path) for path in paths}
@@ -320,6 +341,77 @@ class ThereAndBack(QuarantineCase):
         answer = self.client.send("HEAD", "/execute/ClamScanner/list_quarantined_files")
         self.assertEqual((answer.status, answer.body), (200, b""))
         self.assertEqual(len(self.listed()), 1)
+
+
+class Ageing(QuarantineCase):
+    """Of three files in the quarantine, one has been there for a day more than files stay, one for a day less."""
+
+    LONGEST = 3  # days
+
+    def setUp(self):
+        super().setUp()
+        self.old, self.young, self.new = (self.infected(name) for name in ("docs/old", "docs/young", "docs/new"))
+        self.contents = {path: read(path) for path in (self.old, self.young, self.new)}
+        self.rows = dict(zip(self.contents, self.quarantine(*self.contents)))
+        self.grow_old({self.old: self.LONGEST + 1, self.young: self.LONGEST - 1})
+        self.rows.update({path: self.listed()[path] for path in (self.old, self.young)})
+
+    def grow_old(self, days):
+        """In jobd's own records, which nobody else may write while it runs."""
+        self.service.stop("jobd")
+        database = sqlite3.connect(self.service.path("state/jobs.sqlite"))
+        try:
+            with database:
+                for path, count in days.items():
+                    changed = database.execute("UPDATE quarantine SET time_ms = time_ms - ? WHERE path = ?",
+                                               (count * 86_400_000, os.fsencode(path)))
+                    self.assertEqual(changed.rowcount, 1)
+        finally:
+            database.close()
+        self.service.start("jobd")
+        self.service.wait_until_it_serves(self.account)
+
+    def stay(self, *paths):
+        self.assertEqual(self.listed(), {path: self.rows[path] for path in paths})
+        names = sorted(name for path in paths for name in (self.rows[path]["id"], self.rows[path]["id"] + ".json"))
+        self.assertEqual(sorted(os.listdir(self.account.path(QUARANTINE))), names)
+        for path in paths:
+            self.captured(self.contents[path])
+
+
+class KeptForAWhile(Ageing):
+    config = {**QuarantineCase.config, "quarantine": {"days": Ageing.LONGEST}}
+
+    def test_what_is_too_old_is_deleted_at_the_end_of_a_scan(self):
+        self.stay(self.old, self.young, self.new)
+        self.client.scan()
+        wait_until(lambda: self.old not in self.listed(), 60, "the end of what is too old")
+        self.stay(self.young, self.new)
+        for path in self.contents:
+            self.assertFalse(os.path.lexists(path))
+        [row] = self.change("restore_quarantined_files", self.rows[self.old]["id"])
+        self.assertEqual((row["file"], row["state"]), ("", "error"))
+        self.assertEqual(self.restore(self.rows[self.young]["id"]), ["restored"])
+
+    def test_another_file_under_its_name_is_not_deleted(self):
+        aside = self.account.path("aside")
+        captured = self.captured(self.contents[self.old])
+        os.rename(captured, aside)
+        self.account.write(os.path.relpath(captured, self.account.home), "the owner's own")
+        self.client.scan()
+        self.client.scan()
+        self.assertEqual(read(captured), b"the owner's own")
+        self.assertEqual(read(aside), self.contents[self.old])
+
+
+class KeptForEver(Ageing):
+    config = {**QuarantineCase.config, "quarantine": {"days": 0}}
+
+    def test_nothing_is_too_old(self):
+        for _ in range(2):
+            self.client.scan()
+            self.stay(self.old, self.young, self.new)
+        self.assertEqual(self.restore(self.rows[self.old]["id"]), ["restored"])
 
 
 class WhatIsInTheWay(QuarantineCase):
