@@ -27,6 +27,7 @@ from scan_service import Owner, ScanService  # noqa: E402
 from signatures import EICAR, EICAR_NAME, make_signatures  # noqa: E402
 
 SMALL_SCALE, FULL_SCALE = 0.25, 1.0
+SCAN_NICE = 10  # auth/priority.h
 JOBS_AT_ONCE = 8
 FILES_PER_JOB = 300
 TEN = 10
@@ -454,6 +455,9 @@ def main():
     options = read_options()
     # So that whatever ends this also cleans up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # The service scans at this priority, clamd at whichever it is started with: beside anything else on the machine only
+    # equals can be compared.
+    os.setpriority(os.PRIO_PROCESS, 0, SCAN_NICE)
     with workplace(options.work) as (work, run):
         home_tree = prepare_home(options, work)
         signatures = link_all(prepare_signatures(options, work, home_tree), os.path.join(run, "signatures"))
