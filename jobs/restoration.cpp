@@ -25,6 +25,8 @@
 namespace clamscanner {
 namespace {
 
+constexpr const char* taken_again =
+    "there is a file of that name again; nothing was replaced, and it is still in quarantine";
 constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 template <class Carry>
@@ -40,6 +42,19 @@ Acted acted_by(const Act& order, RecordState done, Carry carry_out) {
     }
     acted.message.resize(std::min(acted.message.size(), longest_message));
     return acted;
+}
+
+// Empty if nothing is there under its name. Throws Stopped for anything but the file that was quarantined.
+UniqueFd open_kept(const Act& order, const UniqueFd& quarantine, struct stat& status) {
+    if (!quarantine) return {};
+    UniqueFd file(::openat(quarantine.get(), order.opaque.c_str(), reading));
+    if (!file && errno != ENOENT) stop("open the quarantined file");
+    if (!file) return file;
+    if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
+        throw Stopped("something else lies in the quarantine under its name; it was left alone");
+    if (content_hash(file.get()) != order.sha256)
+        throw Stopped("its content was changed in the quarantine; it was left there");
+    return file;
 }
 
 // As it was before, but for what its owner could not give it, or what would give others the owner's rights.
@@ -107,75 +122,67 @@ std::string Restoration::put_back(const Act& order) const {
     const std::string name(name_view);
     const UniqueFd quarantine = open_quarantine(home_, false);
     if (!quarantine && errno != ENOENT) stop("open the quarantine directory");
-    const UniqueFd file(quarantine ? ::openat(quarantine.get(), order.opaque.c_str(), reading) : -1);
     struct stat status {};
+    const UniqueFd file = open_kept(order, quarantine, status);
     if (!file) {
-        if (errno != ENOENT) stop("open the quarantined file");
         const UniqueFd place = open_beneath(home_, directory_path, O_RDONLY | O_DIRECTORY, Crossing::Allowed);
         if (!place || !was_put_back(order, place, name)) throw Stopped("it is not in the quarantine any more");
         if (quarantine) ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
         return {};
     }
-    if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
-        throw Stopped("something else lies in the quarantine under its name; it was left alone");
-    if (content_hash(file.get()) != order.sha256)
-        throw Stopped("its content was changed in the quarantine; it was left there");
 
     const UniqueFd directory = open_or_make(std::string(directory_path));
     struct stat taken {};
-    if (is_there(directory.get(), name, taken)) {
-        // A copy that an attempt made before a crash, the original not yet removed.
-        if (taken.st_dev == status.st_dev || !was_put_back(order, directory, name))
-            throw Stopped("there is a file of that name again; nothing was replaced, and it is still in quarantine");
-    } else {
-        std::string notes;
-        const bool has_more_names = status.st_nlink > 1;
-        if (has_more_names)
-            note(notes, "it has " + std::to_string(status.st_nlink - 1) +
-                            " more names, so its permissions and times were left as they are");
-        else
-            set_metadata(file.get(), order, notes);
-        if (move_without_replacing(quarantine.get(), order.opaque, directory.get(), name)) {
-            if (!is_there(directory.get(), name, taken) || taken.st_ino != status.st_ino ||
-                taken.st_dev != status.st_dev)
-                throw Stopped("another program put something else under its name in the last moment");
-            sync_directory(directory);
-            sync_directory(quarantine);
-            ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
-            return notes;
-        }
-        if (errno == EEXIST)
-            throw Stopped("there is a file of that name again; nothing was replaced, and it is still in quarantine");
-        if (errno != EXDEV) stop("move it back");
-        move_across(order, quarantine, directory, name, file.get(), notes);
-        return notes;
-    }
+    if (!is_there(directory.get(), name, taken)) return move_back(order, quarantine, directory, name, file.get());
+    // A copy that an attempt made before a crash, the original not yet removed?
+    if (taken.st_dev == status.st_dev || !was_put_back(order, directory, name)) throw Stopped(taken_again);
     if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("remove what was copied");
     sync_directory(quarantine);
     ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
     return {};
 }
 
+std::string Restoration::move_back(const Act& order, const UniqueFd& quarantine, const UniqueFd& directory,
+                                   const std::string& name, int file) const {
+    std::string notes;
+    struct stat status {};
+    struct stat moved {};
+    if (::fstat(file, &status) < 0) stop("examine the file");
+    if (status.st_nlink > 1)
+        note(notes, "it has " + std::to_string(status.st_nlink - 1) +
+                        " more names, so its permissions and times were left as they are");
+    else
+        set_metadata(file, order, notes);
+    if (!move_without_replacing(quarantine.get(), order.opaque, directory.get(), name)) {
+        if (errno == EEXIST) throw Stopped(taken_again);
+        if (errno != EXDEV) stop("move it back");
+        move_across(order, quarantine, directory, name, file, notes);
+        return notes;
+    }
+    // What is moved is moved by its name: the owner may have put something else there in the last moment.
+    if (!is_there(directory.get(), name, moved) || moved.st_ino != status.st_ino || moved.st_dev != status.st_dev)
+        throw Stopped("another program put something else under its name in the last moment");
+    sync_directory(directory);
+    sync_directory(quarantine);
+    ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
+    return notes;
+}
+
 // A message that was taken out of a mailbox goes back into it.
 std::string Restoration::append(const Act& order) const {
     const UniqueFd quarantine = open_quarantine(home_, false);
     if (!quarantine && errno != ENOENT) stop("open the quarantine directory");
-    const UniqueFd file(quarantine ? ::openat(quarantine.get(), order.opaque.c_str(), reading) : -1);
     struct stat status {};
+    const UniqueFd file = open_kept(order, quarantine, status);
     const std::string relative = below_home(order.path, home_path_);
     const auto [directory_path, name] = split_path(relative);
     if (!file) {
-        if (errno != ENOENT) stop("open the quarantined file");
         const UniqueFd mailbox = open_beneath(home_, relative, reading, Crossing::Allowed);
         if (!mailbox || !has_message(mailbox.get(), order.sha256))
             throw Stopped("it is not in the quarantine any more");
         if (quarantine) ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
         return {};
     }
-    if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
-        throw Stopped("something else lies in the quarantine under its name; it was left alone");
-    if (content_hash(file.get()) != order.sha256)
-        throw Stopped("its content was changed in the quarantine; it was left there");
     const UniqueFd directory = open_or_make(std::string(directory_path));
     append_message(directory, std::string(name), file.get(), order.metadata.mode);
     if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("remove what was put back");

@@ -26,6 +26,8 @@ class Restoration {
     [[nodiscard]] std::string throw_away(const Act& order) const;
     [[nodiscard]] UniqueFd open_or_make(const std::string& directory) const;
     [[nodiscard]] bool was_put_back(const Act& order, const UniqueFd& directory, const std::string& name) const;
+    [[nodiscard]] std::string move_back(const Act& order, const UniqueFd& quarantine, const UniqueFd& directory,
+                                        const std::string& name, int file) const;
     void move_across(const Act& order, const UniqueFd& quarantine, const UniqueFd& directory, const std::string& name,
                      int file, std::string& notes) const;
 
