@@ -137,9 +137,9 @@ void DisinfectionJob::settle_judged() {
     go_on();
 }
 
-// ---- A mailbox: never moved or deleted whole, as one infected message is no reason to take a person's mail away.
-// -----
+// ---- A mailbox ------------------------------------------------------------------------------------------------------
 
+// Never moved or deleted whole: one infected message is no reason to take a person's mail away.
 void DisinfectionJob::judge_messages() {
     current_->identity = judged_->identity;
     current_->sha256 = judged_->sha256;
@@ -236,8 +236,7 @@ void DisinfectionJob::settle_untouched() {
     go_on();
 }
 
-// ---- What stands against it, and what was done
-// -----------------------------------------------------------------------
+// ---- What stands against it, and what was done ----------------------------------------------------------------------
 
 // Asked once a signature: the answer would take as long as the list of finds is.
 const std::string& DisinfectionJob::why_held(const std::string& signature) {

@@ -108,8 +108,7 @@ BOOST_AUTO_TEST_CASE(a_link_is_not_followed) {
     BOOST_TEST((home.read("elsewhere") == all()));
 }
 
-// ---- The way back
-// ----------------------------------------------------------------------------------------------------
+// ---- The way back ---------------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_message_goes_back_to_the_end_of_its_mailbox) {
     static_cast<void>(cleanse());
