@@ -1,13 +1,13 @@
 // The order, and what a crash after each step leaves (jobd recorded the intent, with the hash and the name of each
 // infected message, before it sent the Act). All of it under the mailbox's two locks, which end with this process:
-//   1  the infected messages written into the quarantine, each with its record, synced → the mailbox is whole: again
-//   2  a copy of the whole mailbox there, synced, and only then under its name         → again
-//   3  what stays written over the mailbox, synced                                      → see below
-//   4  the mailbox cut to its new length, synced                                        → 5
-//   5  the copy removed                                                                 → all of it is done
-// A copy that is found says that 3 began. With the copy it is known what the mailbox was and what it is to become, and
-// as long as each of its bytes is one of the two, nobody but us was in it: 3 is done again. Mail that was delivered
-// after the crash stands behind the old end; it is first kept in the quarantine too, because 3 would have to move it.
+//   1  a copy of the whole mailbox in the quarantine, synced, and only then under its name → the mailbox is whole:
+//   again 2  the infected messages there, each with its record, synced                        → again 3  what stays
+//   written over the mailbox, synced                                      → see below 4  the mailbox cut to its new
+//   length, synced                                        → 5 5  the copy removed → all of it is done
+// A copy that is found says that 3 may have begun. With the copy it is known what the mailbox was and what it is to
+// become, and as long as each of its bytes is one of the two, nobody but us was in it: 3 is done again. Mail that was
+// delivered after the crash stands behind the old end; it is first kept in the quarantine too, because 3 would have to
+// move it.
 #include "jobs/cleansing.h"
 
 #include <fcntl.h>
@@ -45,10 +45,11 @@ std::string half_done(const Act& order, const std::string& why) {
            "): a copy of it as it was before is " + copy_name(order) + " in the quarantine directory";
 }
 
-MailboxLock lock_for(const Act& order, int directory, const std::string& name, bool is_half_done) {
-    if (!is_half_done) return lock_mailbox(directory, name);
+MailboxLock lock_for(const Act& order, int directory, const std::string& name, bool is_half_done,
+                     const std::function<void()>& still_waiting) {
+    if (!is_half_done) return lock_mailbox(directory, name, still_waiting);
     try {
-        return lock_mailbox(directory, name, more_patience);
+        return lock_mailbox(directory, name, still_waiting, more_patience);
     } catch (const Stopped& stopped) {
         throw Stopped(half_done(order, stopped.what()));
     }
@@ -146,9 +147,9 @@ class Cleansing::Attempt {
         if (found.cut.empty()) return;
         bool writing = false;
         try {
-            for (const auto& [cut, range] : found.cut) save(*cut, bytes_of(mailbox, range));
-            put_file(quarantine_, copy_name_, mailbox, 0400);
+            put_file(quarantine_, copy_name_, mailbox, 0600);
             sync_directory(quarantine_);
+            save(found, mailbox);
             expect_undisturbed(mailbox.size());
             writing = true;
             rewrite(lock_.file(), mailbox, found.kept);
@@ -157,6 +158,11 @@ class Cleansing::Attempt {
             throw;
         }
         finish();
+    }
+
+    void save(const Split& found, std::string_view mailbox) const {
+        for (const auto& [cut, range] : found.cut) save(*cut, bytes_of(mailbox, range));
+        sync_directory(quarantine_);
     }
 
     void save(const CutMessage& cut, std::string_view bytes) const {
@@ -184,25 +190,36 @@ class Cleansing::Attempt {
                 throw Stopped(half_done(order_, again.what()));
             }
         }
-        for (const auto& cut : cuts_) {
-            ::unlinkat(quarantine_.get(), cut.opaque.c_str(), 0);
-            ::unlinkat(quarantine_.get(), record_name(cut.opaque).c_str(), 0);
-        }
+        for (const auto& cut : cuts_) forget(cut);
         ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
         sync_directory(quarantine_);
     }
 
-    void go_on(int copy) const {
+    void forget(const CutMessage& cut) const {
+        ::unlinkat(quarantine_.get(), cut.opaque.c_str(), 0);
+        ::unlinkat(quarantine_.get(), record_name(cut.opaque).c_str(), 0);
+    }
+
+    // The copy is there, so the mailbox may have been written over in part, and the messages be saved or not.
+    void go_on(int copy) {
         const std::string before = read_all(copy);
         const Split found = split(copy, before);
         std::string delivered;
         if (const UniqueFd tail{::openat(quarantine_.get(), tail_name_.c_str(), reading)})
             delivered = read_all(tail.get());
         const std::string mailbox = read_all(lock_.file());
+        if (mailbox.starts_with(before) && delivered.empty()) {
+            // Not begun with, so it is as if nothing had been.
+            for (const auto& cut : cuts_) forget(cut);
+            ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
+            sync_directory(quarantine_);
+            return begin();
+        }
+        save(found, before);
         if (was_ours_alone(mailbox, before + delivered, found.kept + delivered)) {
             delivered += mailbox.substr(before.size() + delivered.size());
             if (!delivered.empty()) {
-                put_file(quarantine_, tail_name_, delivered, 0400);
+                put_file(quarantine_, tail_name_, delivered, 0600);
                 sync_directory(quarantine_);
             }
             expect_undisturbed(mailbox.size());
@@ -227,7 +244,7 @@ class Cleansing::Attempt {
         // The copy last: while it is there, this is gone through once more.
         ::unlinkat(quarantine_.get(), tail_name_.c_str(), 0);
         ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
-        sync_directory(quarantine_);
+        ::fsync(quarantine_.get());  // if that fails, the copy may come back, and then all of it is gone through again
     }
 
     static constexpr const char* in_use = "another program changed the mailbox meanwhile; it was left alone";
@@ -253,7 +270,7 @@ Cleansed Cleansing::cleanse(const Act& order, const std::vector<CutMessage>& cut
         if (!quarantine) stop("open the quarantine directory");
         struct stat status {};
         const bool is_half_done = is_there(quarantine.get(), copy_name(order), status);
-        MailboxLock lock = lock_for(order, directory.get(), std::string(name), is_half_done);
+        MailboxLock lock = lock_for(order, directory.get(), std::string(name), is_half_done, still_waiting_);
         Attempt attempt(order, cuts, std::move(quarantine), lock);
         attempt.carry_out();
         cleansed.saved = attempt.saved();

@@ -5,6 +5,7 @@
 // same may be asked for again after any crash, and then goes on.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,10 @@ struct Cleansed {
 class Cleansing {
  public:
     // `home` is the descriptor of `home_path` and stays open as long as this lives.
-    Cleansing(int home, std::string home_path) : home_(home), home_path_(std::move(home_path)) {}
+    // `still_waiting`: called every few seconds while the mailbox is locked by others.
+    Cleansing(
+        int home, std::string home_path, std::function<void()> still_waiting = [] {})
+        : home_(home), home_path_(std::move(home_path)), still_waiting_(std::move(still_waiting)) {}
 
     // Never throws for what the file system refuses: that is an Acted with state Error and a message for the owner, and
     // the mailbox is as it was unless the message says otherwise.
@@ -32,6 +36,7 @@ class Cleansing {
 
     int home_;
     std::string home_path_;
+    std::function<void()> still_waiting_;
 };
 
 }  // namespace clamscanner

@@ -293,7 +293,9 @@ bool Coordinator::must_wait_for_solitude() const {
 Coordinator::FilePtr Coordinator::take_for(std::size_t slot) {
     auto next = waiting_.begin();
     if (!(*next)->tried) {
-        const auto suits = [&](const FilePtr& file) { return file->identity.size % workers_.size() == slot; };
+        const auto suits = [&](const FilePtr& file) {
+            return !file->tried && file->identity.size % workers_.size() == slot;
+        };
         const auto found = std::find_if(waiting_.begin(), waiting_.end(), suits);
         if (found != waiting_.end()) next = found;
     }
@@ -508,7 +510,8 @@ void Coordinator::hear_jobd() {
     static_cast<void>(decode<EndTurn>(packet.bytes));
     turn_ends_ = true;
     // Not begun, so not settled: the next turn begins with them.
-    for (const auto& worker : workers_) take_back(*worker);
+    for (const auto& worker : workers_)
+        if (worker->testing == Test::None) take_back(*worker);
     waiting_.clear();
 }
 

@@ -228,6 +228,9 @@ void DisinfectionJob::settle_untouched() {
     if (judged_->verdict == Verdict::Clean) {
         surroundings_.ledger.leave_list(task().account, current_->path);
         step(RecordState::NoAction, "the infected messages are not in the mailbox any more, so it was left alone");
+    } else if (judged_->verdict == Verdict::Unscanned) {
+        step(RecordState::Error,
+             std::string("it could not be scanned again, so it was left alone: ") + text_of(judged_->reason));
     } else {
         step(RecordState::Error,
              "the mailbox was changed each time between the scan of its messages and what was to be "
@@ -288,7 +291,9 @@ void DisinfectionJob::hear_runner(Packet& packet) {
     } else if (is<Saved>(packet.bytes)) {
         auto saved = decode<Saved>(packet.bytes);
         const auto is_it = [&](const CutMessage& cut) { return cut.opaque == saved.opaque; };
-        if (stage_ != Stage::Acting || std::none_of(current_->cuts.begin(), current_->cuts.end(), is_it))
+        const auto is_told = [&](const Saved& other) { return other.opaque == saved.opaque; };
+        if (stage_ != Stage::Acting || std::none_of(current_->cuts.begin(), current_->cuts.end(), is_it) ||
+            std::any_of(saved_.begin(), saved_.end(), is_told))
             throw Malformed("the runner saved what it was not asked to");
         saved_.push_back(std::move(saved));
     } else if (is<Acted>(packet.bytes)) {

@@ -61,7 +61,7 @@ void Dispatcher::dispatch() {
     for (auto* jobs : {&running_, &log_copies_}) {
         for (auto entry = jobs->begin(); entry != jobs->end();) {
             Job& job = *entry->second;
-            if (job.end() == Job::End::Not && job.kept_waiting() > patience)
+            if (job.end() == Job::End::Not && job.stood_still() > patience)
                 job.fail("the process that works in the home stood still");
             if (job.end() == Job::End::Not && is_overdue(surroundings_.config, job.begun_ms()))
                 job.fail("it took longer than the administrator allows");

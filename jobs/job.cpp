@@ -24,7 +24,8 @@ Job::Job(const JobSurroundings& surroundings, AccountTask task)
       // Of a task that has ended, only its log is copied.
       begun_ms_(task_.task.begun_ms == 0 || task_.task.state == TaskState::Ended ? now_ms() : task_.task.begun_ms),
       started_at_(Clock::now()),
-      moved_at_(started_at_) {}
+      moved_at_(started_at_),
+      heard_at_(started_at_) {}
 
 Job::~Job() {
     for (auto* socket : {&runner_, &coordinator_, &authd_}) forget(*socket);
@@ -99,7 +100,9 @@ void Job::hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*g
                 (this->*gone)();
                 return;
             }
-            moved_at_ = Clock::now();
+            heard_at_ = Clock::now();
+            if (is<StillWaiting>(packet.bytes)) continue;
+            moved_at_ = heard_at_;
             (this->*take)(packet);
         }
     } catch (const Malformed& wrong) {
@@ -159,6 +162,10 @@ void Job::dismiss_coordinator() {
 
 Clock::duration Job::kept_waiting() const {
     return waits_for_runner() || !to_runner_.empty() ? Clock::now() - moved_at_ : Clock::duration::zero();
+}
+
+Clock::duration Job::stood_still() const {
+    return std::min(kept_waiting(), Clock::duration(Clock::now() - heard_at_));
 }
 
 Clock::duration Job::used() const {

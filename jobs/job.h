@@ -55,6 +55,8 @@ class Job {
 
     // How long the account's own process has kept the job waiting.
     [[nodiscard]] Clock::duration kept_waiting() const;
+    // The same, but a runner that says that it waits for another program does not stand still.
+    [[nodiscard]] Clock::duration stood_still() const;
     // What this start has taken of what all share: how long it held its place, or how long workers worked for it,
     // whichever is more.
     [[nodiscard]] Clock::duration used() const;
@@ -120,6 +122,7 @@ class Job {
     bool suspended_ = false;
     Deadline started_at_;
     Deadline moved_at_;
+    Deadline heard_at_;
     std::optional<Deadline> turn_ends_at_;  // it was asked to end its turn, and has until then
     End end_ = End::Not;
     std::string why_;

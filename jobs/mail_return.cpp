@@ -1,6 +1,7 @@
 #include "jobs/mail_return.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/checked.h"
@@ -37,11 +38,12 @@ bool is_torn(std::string_view last, std::string_view message) noexcept {
 
 }  // namespace
 
-void append_message(const UniqueFd& directory, const std::string& name, int message_file, mode_t mode) {
+void append_message(const UniqueFd& directory, const std::string& name, int message_file, mode_t mode,
+                    const std::function<void()>& still_waiting) {
     constexpr int making = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     if (const UniqueFd made(::openat(directory.get(), name.c_str(), making, mode & 0777)); !made && errno != EEXIST)
         stop("make the mailbox again");
-    const MailboxLock lock = lock_mailbox(directory.get(), name);
+    const MailboxLock lock = lock_mailbox(directory.get(), name, still_waiting);
     const std::string message_bytes = read_all(message_file);
     const auto message = without_first_lines(message_bytes);
     const std::string is = read_all(lock.file());
@@ -59,6 +61,9 @@ void append_message(const UniqueFd& directory, const std::string& name, int mess
     wanted += line_ends_missing(wanted);
     wanted += message;
     wanted += line_ends_missing(wanted);
+    struct stat status {};
+    if (::fstat(lock.file(), &status) < 0 || static_cast<std::size_t>(status.st_size) != is.size())
+        throw Stopped("another program wrote into the mailbox meanwhile; nothing was changed");
     if (!lock.still_named()) throw Stopped("another program replaced the mailbox meanwhile; nothing was changed");
     try {
         rewrite(lock.file(), is, wanted);

@@ -10,19 +10,24 @@
 #include "jobs/careful_moves.h"
 
 namespace clamscanner {
+namespace {
 
-MailboxLock lock_mailbox(int directory, const std::string& name, std::chrono::seconds patience) {
-    auto result = MailboxLock::take(directory, name, std::chrono::steady_clock::now() + patience);
-    switch (result.verdict) {
-        case MailboxLockVerdict::Locked:
-            return std::move(*result.lock);
-        case MailboxLockVerdict::TimedOut:
+constexpr auto told_every = std::chrono::seconds(3);
+
+}  // namespace
+
+MailboxLock lock_mailbox(int directory, const std::string& name, const std::function<void()>& still_waiting,
+                         std::chrono::seconds patience) {
+    using Clock = std::chrono::steady_clock;
+    for (const auto deadline = Clock::now() + patience;;) {
+        auto result = MailboxLock::take(directory, name, std::min(deadline, Clock::now() + told_every));
+        if (result.verdict == MailboxLockVerdict::Locked) return std::move(*result.lock);
+        if (result.verdict == MailboxLockVerdict::Impossible) stop(result.attempted, result.error);
+        if (Clock::now() >= deadline)
             throw Stopped("another program has had the mailbox locked for " + std::to_string(patience.count()) +
                           " seconds; it was left alone");
-        case MailboxLockVerdict::Impossible:
-            break;
+        still_waiting();
     }
-    stop(result.attempted, result.error);
 }
 
 std::string read_all(int file) {
@@ -50,6 +55,16 @@ std::vector<MessageRange> messages_of(int file) {
         stop("read the mailbox", fault.code().value());
     }
     return messages;
+}
+
+bool holds_postmark(int file) {
+    const std::string bytes = read_all(file);
+    for (std::size_t line = 0; line != std::string::npos && line < bytes.size();) {
+        const std::size_t end = bytes.find('\n', line);
+        if (is_postmark(std::string_view(bytes).substr(line, std::min(end, bytes.size()) - line))) return true;
+        line = end == std::string::npos ? end : end + 1;
+    }
+    return false;
 }
 
 void rewrite(int file, std::string_view is, std::string_view wanted) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,11 +20,15 @@ inline constexpr std::size_t largest_mailbox = 512 * 1024 * 1024;
 
 // All of these throw Stopped (careful_moves.h), in words for the owner, for what the file system refuses.
 
+// `still_waiting` is called every few seconds meanwhile.
 [[nodiscard]] MailboxLock lock_mailbox(int directory, const std::string& name,
+                                       const std::function<void()>& still_waiting,
                                        std::chrono::seconds patience = lock_patience);
 [[nodiscard]] std::string read_all(int file);
 // Empty where it is no mailbox, or an empty one.
 [[nodiscard]] std::vector<MessageRange> messages_of(int file);
+// Whether any line could begin a message, though the first one does not.
+[[nodiscard]] bool holds_postmark(int file);
 [[nodiscard]] inline std::string_view bytes_of(std::string_view mailbox, const MessageRange& range) noexcept {
     return mailbox.substr(range.begin, range.end - range.begin);
 }

@@ -91,6 +91,7 @@ enum class JobMessage : std::uint16_t {
     CutMessage,
     MessagesHandedOver,
     Saved,
+    StillWaiting,
     AskHeldSignatures = 130,
     HeldSignatures,
     AllowSignature,
@@ -1101,6 +1102,12 @@ struct MessagesHandedOver {
         wire.number(token);
         wire.number(messages);
     }
+};
+
+// For another program's lock; said every few seconds, so that it is not taken for a runner that was stopped.
+struct StillWaiting {
+    static constexpr auto type = JobMessage::StillWaiting;
+    void fields(auto&) {}
 };
 
 // A message that was taken out of a mailbox lies in the quarantine. Said of each before Acted.

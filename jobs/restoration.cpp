@@ -184,7 +184,7 @@ std::string Restoration::append(const Act& order) const {
         return {};
     }
     const UniqueFd directory = open_or_make(std::string(directory_path));
-    append_message(directory, std::string(name), file.get(), order.metadata.mode);
+    append_message(directory, std::string(name), file.get(), order.metadata.mode, still_waiting_);
     if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("remove what was put back");
     ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
     sync_directory(quarantine);

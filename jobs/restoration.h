@@ -4,6 +4,7 @@
 // asked for again after any crash, and then go on.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "auth/unique_fd.h"
@@ -14,7 +15,10 @@ namespace clamscanner {
 class Restoration {
  public:
     // `home` is the descriptor of `home_path` and stays open as long as this lives.
-    Restoration(int home, std::string home_path) : home_(home), home_path_(std::move(home_path)) {}
+    // `still_waiting`: called every few seconds while a mailbox is locked by others.
+    Restoration(
+        int home, std::string home_path, std::function<void()> still_waiting = [] {})
+        : home_(home), home_path_(std::move(home_path)), still_waiting_(std::move(still_waiting)) {}
 
     // Never throw for what the file system refuses: that is an Acted with state Error and a message for the owner.
     [[nodiscard]] Acted restore(const Act& order) const;
@@ -33,6 +37,7 @@ class Restoration {
 
     int home_;
     std::string home_path_;
+    std::function<void()> still_waiting_;
 };
 
 }  // namespace clamscanner

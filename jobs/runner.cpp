@@ -14,6 +14,7 @@
 
 #include <cstring>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -52,8 +53,8 @@ class Runner {
           home_path_(std::move(home_path)),
           home_(checked(::open(home_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the home")),
           disposal_(home_.get(), home_path_),
-          cleansing_(home_.get(), home_path_),
-          restoration_(home_.get(), home_path_),
+          cleansing_(home_.get(), home_path_, [this] { tell_jobd(StillWaiting{}); }),
+          restoration_(home_.get(), home_path_, [this] { tell_jobd(StillWaiting{}); }),
           disinfection_log_(home_.get(), disinfection_log),
           scan_log_(home_.get(), scan_log) {}
 
@@ -208,12 +209,22 @@ class Runner {
         try {
             file = open_to_judge(order.path);
             messages = messages_of(file.get());
+            if (messages.empty() && holds_postmark(file.get()))
+                throw Stopped("it is a mailbox whose first line is in no form that is known");
         } catch (const Stopped& stopped) {
             return tell_jobd(NotOpened{order.token, stopped.what()});
         }
         std::uint64_t token = 0;
-        for (const auto& range : messages)
-            send_to_coordinator(HandOver{++token, true, order.path}, {message_file(file.get(), range).get()});
+        for (const auto& range : messages) {
+            UniqueFd message;
+            try {
+                message = message_file(file.get(), range);
+            } catch (const std::system_error&) {
+                // What is no regular file has no verdict, so this message stays.
+                message.reset(checked(::open("/dev/null", O_RDONLY | O_CLOEXEC), "open /dev/null"));
+            }
+            send_to_coordinator(HandOver{++token, true, order.path}, {message.get()});
+        }
         tell_jobd(MessagesHandedOver{order.token, token});
     }
 
