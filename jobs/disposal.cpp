@@ -125,6 +125,11 @@ Disposal::Place Disposal::moved_before(const Act& order, const Place& source) co
     const std::string beside = beside_name(order.opaque);
     if (source.directory && is_there(source.directory.get(), beside, status))
         return {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
+    // A message's name had changed by then, and with it perhaps its directory.
+    for (const auto& directory : maildir_directories(home_, below_home(order.path, home_path_))) {
+        UniqueFd other = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed);
+        if (other && is_there(other.get(), beside, status)) return {std::move(other), beside};
+    }
     return {};
 }
 

@@ -32,14 +32,19 @@ std::optional<std::string> find_message(int home, const std::string& directory, 
 
 }  // namespace
 
-std::optional<std::string> moved_message(int home, std::string_view path) {
+std::vector<std::string> maildir_directories(int home, std::string_view path) {
     const auto [directory, name] = split_path(path);
     const auto [maildir, part] = split_path(directory);
-    const auto unique = unique_part(name);
-    if ((part != "cur" && part != "new") || unique.empty()) return std::nullopt;
-    if (!open_beneath(home, joined(maildir, "tmp"), O_PATH | O_DIRECTORY, Crossing::Allowed)) return std::nullopt;
-    for (const char* place : {"cur", "new"})
-        if (auto found = find_message(home, joined(maildir, place), unique)) return found;
+    if (part != "cur" && part != "new") return {};
+    if (!open_beneath(home, joined(maildir, "tmp"), O_PATH | O_DIRECTORY, Crossing::Allowed)) return {};
+    return {joined(maildir, "cur"), joined(maildir, "new")};
+}
+
+std::optional<std::string> moved_message(int home, std::string_view path) {
+    const auto unique = unique_part(split_path(path).second);
+    if (unique.empty()) return std::nullopt;
+    for (const auto& directory : maildir_directories(home, path))
+        if (auto found = find_message(home, directory, unique)) return found;
     return std::nullopt;
 }
 

@@ -7,11 +7,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace clamscanner {
 
 // `path` is below `home`, and nothing is there any more. Empty unless it was in cur/ or new/ of a Maildir in which a
 // message of that name is now.
 [[nodiscard]] std::optional<std::string> moved_message(int home, std::string_view path);
+
+// The directories among which mail programs move a message of this path; none if it was in no Maildir's.
+[[nodiscard]] std::vector<std::string> maildir_directories(int home, std::string_view path);
 
 }  // namespace clamscanner

@@ -86,6 +86,16 @@ BOOST_AUTO_TEST_CASE(a_message_of_a_maildir_is_found_under_its_name_of_now) {
     BOOST_TEST(home.has("Maildir/cur/1600000000.M1P22.host:2,S"));
 }
 
+BOOST_AUTO_TEST_CASE(a_message_that_a_crash_left_beside_its_new_place_is_found) {
+    for (const char* part : {"cur", "new", "tmp"}) std::filesystem::create_directories(home.path + "/Maildir/" + part);
+    home.write("Maildir/new/1600000000.M1P2.host", "evil bytes");
+    const auto act = again(order(Action::Delete, "Maildir/new/1600000000.M1P2.host"));
+    const std::string beside = "Maildir/cur/" + beside_name(opaque);
+    std::filesystem::rename(home.path + "/Maildir/new/1600000000.M1P2.host", home.path + "/" + beside);
+    BOOST_TEST((disposal.act(act).state == RecordState::Deleted));
+    BOOST_TEST(!home.has(beside));
+}
+
 BOOST_AUTO_TEST_CASE(outside_a_maildir_a_name_is_a_name) {
     std::filesystem::create_directories(home.path + "/a/new");
     std::filesystem::create_directories(home.path + "/a/cur");
