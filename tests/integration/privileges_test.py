@@ -1,6 +1,7 @@
 """Who holds what while the service works: no capability and no root outside authd, and nothing of a user's processes,
 their memory least of all, within that user's reach."""
 
+import contextlib
 import os
 import re
 import signal
@@ -91,19 +92,25 @@ class Privileges(ServiceCase):
     def hold_a_job(self):
         """Starts a scan and stops it in the middle of its work, so that nothing ends while it is looked at. False when it
         was over before it could be stopped."""
-        self.client.call("start_scan", {"scan_type": "home"})
+        self.client.call("start_scan", {"scan_type": "home", "full": 1})
         self.runner = wait_until(lambda: self.runners(), 30, "a runner")[0]
         try:
             os.kill(self.runner.pid, signal.SIGSTOP)
+            # One that was just ending takes the signal, too, and is gone a moment later.
+            wait_until(lambda: status_of(self.runner.pid)["State"].startswith("T"), 3, "the runner to be stopped")
             wait_until(lambda: len(self.engine_processes()) >= 4, 3, "the engine's workers")
-        except ProcessLookupError:
+        except (ProcessLookupError, FileNotFoundError):
             return False
         except TimeoutError:
-            os.kill(self.runner.pid, signal.SIGCONT)
+            self.go_on()
             return False
         self.addCleanup(self.client.finish_scan)
-        self.addCleanup(os.kill, self.runner.pid, signal.SIGCONT)
+        self.addCleanup(self.go_on)
         return True
+
+    def go_on(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.runner.pid, signal.SIGCONT)
 
     def runners(self):
         return self.service.processes("clamscanner-runner")
