@@ -1,9 +1,11 @@
 // The order, and what a crash after each step leaves (jobd recorded the intent, with the hash and the name of each
 // infected message, before it sent the Act). All of it under the mailbox's two locks, which end with this process:
-//   1  a copy of the whole mailbox in the quarantine, synced, and only then under its name → the mailbox is whole:
-//   again 2  the infected messages there, each with its record, synced                        → again 3  what stays
-//   written over the mailbox, synced                                      → see below 4  the mailbox cut to its new
-//   length, synced                                        → 5 5  the copy removed → all of it is done
+//   1  a copy of all of it in the quarantine, synced   → the mailbox is whole: begin again
+//   2  the infected messages and their records there   → the mailbox is whole: begin again
+//   3  what stays written over the mailbox, synced     → see below
+//   4  the mailbox cut to its new length, synced       → go on with 5
+//   5  the copy removed                                → nothing is left to do
+//
 // A copy that is found says that 3 may have begun. With the copy it is known what the mailbox was and what it is to
 // become, and as long as each of its bytes is one of the two, nobody but us was in it: 3 is done again. Mail that was
 // delivered after the crash stands behind the old end; it is first kept in the quarantine too, because 3 would have to
@@ -91,17 +93,9 @@ class Cleansing::Attempt {
         if (::fstat(lock_.file(), &status) < 0) stop("examine the mailbox");
         if (status.st_uid != ::geteuid()) throw Stopped("the mailbox belongs to another user; it was left alone");
         times_ = {status.st_atim, status.st_mtim};
-        if (const UniqueFd copy{::openat(quarantine_.get(), copy_name_.c_str(), reading)}) {
-            try {
-                go_on(copy.get());
-            } catch (const Stopped& stopped) {
-                throw Stopped(half_done(order_, stopped.what()));
-            }
-        } else if (errno == ENOENT) {
-            begin();
-        } else {
-            stop("open the copy of the mailbox");
-        }
+        const UniqueFd copy(::openat(quarantine_.get(), copy_name_.c_str(), reading));
+        if (!copy && errno != ENOENT) stop("open the copy of the mailbox");
+        if (!copy || !has_gone_on(copy.get())) begin();
     }
 
     [[nodiscard]] std::vector<Saved> saved() const {
@@ -190,6 +184,10 @@ class Cleansing::Attempt {
                 throw Stopped(half_done(order_, again.what()));
             }
         }
+        forget_all();
+    }
+
+    void forget_all() const {
         for (const auto& cut : cuts_) forget(cut);
         ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
         sync_directory(quarantine_);
@@ -200,8 +198,17 @@ class Cleansing::Attempt {
         ::unlinkat(quarantine_.get(), record_name(cut.opaque).c_str(), 0);
     }
 
-    // The copy is there, so the mailbox may have been written over in part, and the messages be saved or not.
-    void go_on(int copy) {
+    // The copy is there, so the mailbox may have been written over in part, and the messages be saved or not. False if
+    // it was not begun to write over; then nothing is left of the attempt.
+    bool has_gone_on(int copy) {
+        try {
+            return go_on(copy);
+        } catch (const Stopped& stopped) {
+            throw Stopped(half_done(order_, stopped.what()));
+        }
+    }
+
+    bool go_on(int copy) {
         const std::string before = read_all(copy);
         const Split found = split(copy, before);
         std::string delivered;
@@ -209,11 +216,8 @@ class Cleansing::Attempt {
             delivered = read_all(tail.get());
         const std::string mailbox = read_all(lock_.file());
         if (mailbox.starts_with(before) && delivered.empty()) {
-            // Not begun with, so it is as if nothing had been.
-            for (const auto& cut : cuts_) forget(cut);
-            ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
-            sync_directory(quarantine_);
-            return begin();
+            forget_all();
+            return false;
         }
         save(found, before);
         if (was_ours_alone(mailbox, before + delivered, found.kept + delivered)) {
@@ -228,6 +232,7 @@ class Cleansing::Attempt {
             throw Stopped("another program changed it since");
         }
         finish();
+        return true;
     }
 
     // Up to the old end each byte is the old or the new one.
