@@ -4,6 +4,12 @@ target_compile_definitions(clam_engine_test PRIVATE EMBEDDED_SIGNATURES="${PROJE
 add_unit_test(cleansing clamscanner_home)
 add_unit_test(crash_points clamscanner_home)
 add_unit_test(disposal clamscanner_home)
+add_unit_test(fast_sscanf clamscanner_scanning ${CMAKE_DL_LIBS})
+# Whether the library calls it in the engine, too: the dynamic linker says where each name was found.
+add_test(NAME unit.engine_sscanf
+    COMMAND ${CMAKE_COMMAND} -E env LD_DEBUG=bindings LD_BIND_NOW=1 $<TARGET_FILE:clamscanner-engine> --config /)
+set_tests_properties(unit.engine_sscanf PROPERTIES LABELS unit TIMEOUT ${unit_patience}
+    PASS_REGULAR_EXPRESSION "libclamav[^ ]* [^ ]* to [^ ]*clamscanner-engine [^\n]*`sscanf'")
 add_unit_test(frames clamscanner_job_messages)
 add_unit_test(home_log clamscanner_home)
 add_unit_test(ledger clamscanner_jobs PkgConfig::SQLITE)
