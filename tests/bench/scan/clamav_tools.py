@@ -13,6 +13,9 @@ DEPTH = 100  # of directories; the tools' own limits differ
 CLAMD_USER = "clamav"  # comes with Debian's packages and may read no account's home
 PROGRAM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 READY_SECONDS = 300
+# The service's priority when it scans (auth/priority.h): beside anything else that the machine does, only equals can be
+# compared.
+NICE = ("nice", "-n", "10")
 
 # What Debian's package configures when nobody chose otherwise, in so far as it bears upon a scan.
 CLAMD_CONF = """
@@ -148,7 +151,7 @@ class Clamd:
         program = shutil.copy(shutil.which("clamd", path=PROGRAM_PATH), self.directory)
         with open(self._path("output"), "wb") as output:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig=TERM", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
+                [*NICE, "setpriv", "--pdeathsig=TERM", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
                  "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs",
                  program, f"--config-file={self._path('clamd.conf')}"],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True)
@@ -190,7 +193,7 @@ def _directory_of(user, place):
 
 def _timed(command):
     begun = time.monotonic()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    done = subprocess.run([*NICE, *command], stdin=subprocess.DEVNULL, capture_output=True)
     seconds = time.monotonic() - begun
     # 1 is that something was found.
     if done.returncode not in (0, 1):
