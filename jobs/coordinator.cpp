@@ -276,8 +276,19 @@ void Coordinator::take_back(Worker& worker) {
 bool Coordinator::wants_test(const Worker& worker, bool nothing_to_scan) const {
     if (worker.unconfirmed.empty()) return false;
     if (worker.unconfirmed.size() >= test_every_files_ || Clock::now() - worker.confirmed_at > test_every) return true;
+    if (holds_up_the_rest(worker)) return true;
     // Somebody waits for these: the end of the job, or the answer about one file.
     return nothing_to_scan && (announced_ || turn_ends_ || worker.unconfirmed.back()->judge);
+}
+
+// One that is slower than the others has few verdicts to be confirmed, and yet those of the others that come after them
+// are not settled before: a crash would have all of those scanned again.
+bool Coordinator::holds_up_the_rest(const Worker& worker) const {
+    const auto is_first = [&](const FilePtr& file) {
+        return !file->judge && file->names.front().place == progress_.settled.files;
+    };
+    return beyond_.size() >= test_every_files_ * workers_.size() &&
+           std::any_of(worker.unconfirmed.begin(), worker.unconfirmed.end(), is_first);
 }
 
 // A file that a worker failed on before: it is scanned once more while nothing else is, so that nothing else can be to

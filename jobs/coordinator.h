@@ -96,6 +96,7 @@ class Coordinator {
     [[nodiscard]] std::uint64_t question(Worker& worker, int fd, bool write_out);
     [[nodiscard]] bool must_wait_for_solitude() const;
     [[nodiscard]] bool wants_test(const Worker& worker, bool nothing_to_scan) const;
+    [[nodiscard]] bool holds_up_the_rest(const Worker& worker) const;
     void take_answers(std::size_t slot);
     void take_answer(std::size_t slot, const Packet& packet);
     void settle_test(std::size_t slot, bool found);

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 
 from client import wait_until
@@ -18,15 +19,17 @@ from test_files import EICAR
 WORKERS = 2
 FILES = 3000
 INFECTED_EVERY = 100
-# A clean verdict counts once its worker has found its test virus again, after so many files at most; and each worker is
-# at one file more. What was confirmed is on its way to jobd for a moment.
-MOST_READ_AGAIN = WORKERS * (256 + 1) + 100
+# A clean verdict counts once its worker has found its test virus again, after so many files at most, and after all
+# before it; a slow worker has some more before it when it is to be tested, and the other goes on meanwhile. What was
+# confirmed is on its way to jobd for a moment.
+MOST_READ_AGAIN = WORKERS * 256 + 250
 SCAN_LOG = ".clamavconnector.scan.log"
 
 # Who may die: by the name of the program and how far below its daemon it is.
 RUNNER = ("clamscanner-runner", 1)
 COORDINATOR = ("clamscanner-engine", 2)
 SIGNATURE_HOST = ("clamscanner-engine", 1)
+WORKER = ("clamscanner-engine", 3)
 
 
 class Resume(OnImage):
@@ -153,6 +156,23 @@ class Resume(OnImage):
 
     def test_after_jobd_was_killed(self):
         self.goes_on_after(self.kill_daemon("jobd"))
+
+    def test_after_a_kill_while_one_worker_is_slow(self):
+        over = threading.Event()
+        slow = threading.Thread(target=self.hinder_one_worker, args=(over,))
+        slow.start()
+        self.addCleanup(slow.join)
+        self.addCleanup(over.set)
+        self.goes_on_after(self.kill_one(COORDINATOR))
+
+    def hinder_one_worker(self, over):
+        while not over.is_set():
+            pid = self.process(WORKER)
+            with contextlib.suppress(TypeError, ProcessLookupError):  # there is none, or none any more
+                os.kill(pid, signal.SIGSTOP)
+                over.wait(0.04)
+                os.kill(pid, signal.SIGCONT)
+            over.wait(0.01)
 
 
 if __name__ == "__main__":
