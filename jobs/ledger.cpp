@@ -288,9 +288,8 @@ AccountId Ledger::account_of(const AccountFacts& facts) {
     if (known != known_accounts_.end() && known->second.first == facts) return known->second.second;
     AccountId id = 0;
     auto& find = statement(
-        "SELECT id FROM account WHERE uid = ? AND name = ? AND home = ? AND file_system = ? AND inode = ? AND born_ns "
-        "= "
-        "?");
+        "SELECT id FROM account "
+        "WHERE uid = ? AND name = ? AND home = ? AND file_system = ? AND inode = ? AND born_ns = ?");
     const auto take = [&](Row row) {
         id = row.number(0);
         return false;

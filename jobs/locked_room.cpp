@@ -76,6 +76,12 @@ void confine_files(const std::string& directory) {
 
 // ---- rlimits -------------------------------------------------------------------------------------------------------
 
+#ifdef CLAMSCANNER_SANITIZED
+constexpr bool may_limit_memory = false;  // a sanitizer maps more than any limit
+#else
+constexpr bool may_limit_memory = true;
+#endif
+
 std::uint64_t mapped_bytes() {
     std::ifstream file("/proc/self/statm");
     std::uint64_t pages = 0;
@@ -152,9 +158,7 @@ void lock_room(const std::string& directory, const RoomLimits& limits) {
     give_up_privileges();
     limit(RLIMIT_NPROC, 0);
     if (limits.file_bytes != 0) limit(RLIMIT_FSIZE, limits.file_bytes);
-#ifndef CLAMSCANNER_SANITIZED  // a sanitizer maps more than any limit
-    if (limits.memory_bytes != 0) limit(RLIMIT_AS, mapped_bytes() + limits.memory_bytes);
-#endif
+    if (may_limit_memory && limits.memory_bytes != 0) limit(RLIMIT_AS, mapped_bytes() + limits.memory_bytes);
     confine_files(directory);
     confine_calls();
 }
