@@ -358,17 +358,18 @@ class Benchmark:
         with open(fresh, "w", encoding="ascii") as file:
             file.write(f"{hashlib.md5(content).hexdigest()}:{len(content)}:Reload-{self.reloads}\n")
         os.replace(fresh, os.path.join(self.signatures, "reload.hdb"))
+        loaded = self.service.times_loaded()
+        primer.scan()  # with the old signatures; it has the new ones loaded
         times = []
         deadline = time.monotonic() + RELOAD_SECONDS
-        # Scans meanwhile are done with the old signatures.
-        while True:
-            primer.start_scan()
-            while not primer.has_finished():
-                times += [owner.time_of_status() for _ in range(10)]
-            if path in primer.found():
-                return times
+        while self.service.times_loaded() == loaded:
             if time.monotonic() > deadline:
                 raise RuntimeError("the signatures were not loaded anew")
+            times += [owner.time_of_status() for _ in range(10)]
+        primer.scan()
+        if path not in primer.found():
+            raise RuntimeError("the signatures loaded anew are not those that are scanned with")
+        return times
 
     def _place(self, name):
         return os.path.join(self.place, name)

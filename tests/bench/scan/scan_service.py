@@ -42,6 +42,11 @@ class ScanService(Service):
     def jobs_under_way(self):
         return len(self.processes(RUNNER))
 
+    def times_loaded(self):
+        """How often an engine has loaded its signatures, by its own words."""
+        with open(self.path("programs.log"), encoding="utf-8", errors="replace") as log:
+            return sum("signatures loaded" in line for line in log)
+
 
 def has_key(build, section, key):
     """Whether a build's configuration knows a key: one that it does not know would be an error."""
