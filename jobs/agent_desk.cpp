@@ -10,6 +10,7 @@
 #include "auth/log.h"
 #include "jobs/brake.h"
 #include "jobs/disinfection_job.h"
+#include "jobs/list_piece.h"
 #include "jobs/path_list.h"
 #include "jobs/paths.h"
 #include "jobs/scan_job.h"
@@ -327,7 +328,7 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
             (task->known_infected > 0 ? ", " + std::to_string(task->known_infected) + " known to be infected" : "") +
             " (what is known was scanned before, has not changed since, and was not read again).");
     }
-    if (const auto clean = ledger.clean_in_quarantine(task->account); clean > 0)
+    if (const auto clean = ledger.quarantine().count_clean(task->account); clean > 0)
         status.messages.push_back(std::to_string(clean) +
                                   (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
                                   " clean by today's signatures and can be restored.");
@@ -488,8 +489,8 @@ void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::ui
 Encoded AgentDesk::answer_quarantined_files(const AccountFacts& facts, std::string_view question) {
     const auto asked = decode<AskQuarantinedFiles>(question);
     auto& ledger = surroundings_.ledger;
-    auto found = ledger.quarantined_files(ledger.account_of(facts), static_cast<std::int64_t>(asked.after & INT64_MAX),
-                                          answer_budget - 64 * 1024);
+    auto found = ledger.quarantine().listed(
+        ledger.account_of(facts), static_cast<std::int64_t>(asked.after & INT64_MAX), answer_budget - 64 * 1024);
     return encode(QuarantinedFiles{std::move(found.files), static_cast<std::uint64_t>(found.next)});
 }
 

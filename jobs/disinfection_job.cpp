@@ -202,7 +202,7 @@ void DisinfectionJob::settle_rest() {
         message.sha256 = cut.sha256;
         message.virus = cut.virus;
         message.identity.size = saved.size;
-        ledger.add_quarantined(task().account, message, saved.device, saved.inode);
+        ledger.quarantine().add(task().account, message, saved.device, saved.inode);
     }
     std::string said = std::to_string(saved_.size()) +
                        (saved_.size() == 1 ? " infected message was" : " infected messages were") +
@@ -252,7 +252,7 @@ void DisinfectionJob::settle_acted(const Acted& acted) {
     if (acted.state == RecordState::MailboxCleansed) return settle_cleansed();
     auto& ledger = surroundings_.ledger;
     if (acted.state == RecordState::Quarantined)
-        ledger.add_quarantined(task().account, *current_, acted.device, acted.inode);
+        ledger.quarantine().add(task().account, *current_, acted.device, acted.inode);
     if (acted.state != RecordState::Error) ledger.leave_list(task().account, current_->path);
     step(acted.state, acted.message);
     go_on();

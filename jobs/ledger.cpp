@@ -4,106 +4,12 @@
 #include <cstdio>
 #include <unordered_map>
 
-#include "auth/wire.h"
+#include "jobs/list_piece.h"
 #include "jobs/paths.h"
-#include "jobs/settings.h"
 
 namespace clamscanner {
 namespace {
 
-// One job an account is the database's own rule: a unique index, not a lock somewhere.
-constexpr const char* schema = R"(
-CREATE TABLE IF NOT EXISTS account(
-    id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER, born_ns INTEGER,
-    UNIQUE(uid, name, home, file_system, inode, born_ns));
-CREATE TABLE IF NOT EXISTS task(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
-    outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
-    ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0, starts INTEGER NOT NULL DEFAULT 0,
-    mark INTEGER NOT NULL DEFAULT 0, total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,
-    scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0,
-    clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0,
-    unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0,
-    embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
-    pruned INTEGER NOT NULL DEFAULT 0); -- 1: a newer task has taken its place; 2: its rows are gone
-CREATE UNIQUE INDEX IF NOT EXISTS one_job_an_account ON task(account) WHERE state < 2;
-CREATE INDEX IF NOT EXISTS tasks_of_account ON task(account, kind, id);
-CREATE INDEX IF NOT EXISTS pending_logs ON task(id) WHERE log_pending = 1 AND state = 2;
-CREATE INDEX IF NOT EXISTS to_prune ON task(id) WHERE pruned = 1;
-CREATE TABLE IF NOT EXISTS find(
-    id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
-    reason INTEGER NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, start INTEGER NOT NULL,
-    gone INTEGER NOT NULL DEFAULT 0, UNIQUE(task, path));
-CREATE INDEX IF NOT EXISTS finds_in_order ON find(task, verdict, id);
-CREATE TABLE IF NOT EXISTS unscanned_count(
-    task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS action(
-    task INTEGER, number INTEGER, path BLOB NOT NULL, action INTEGER NOT NULL, listed INTEGER NOT NULL,
-    state INTEGER NOT NULL DEFAULT 0, opaque BLOB, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,
-    sha256 BLOB, virus BLOB, metadata BLOB, PRIMARY KEY(task, number)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS open_actions ON action(task, number) WHERE state < 2;
-CREATE TABLE IF NOT EXISTS record(
-    task INTEGER, id INTEGER, type INTEGER NOT NULL, state INTEGER NOT NULL, file BLOB NOT NULL, message BLOB NOT NULL,
-    PRIMARY KEY(task, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS step_count(
-    task INTEGER, state INTEGER, steps INTEGER NOT NULL, PRIMARY KEY(task, state)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quarantine(
-    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, opaque BLOB NOT NULL, path BLOB NOT NULL, virus BLOB NOT NULL,
-    sha256 BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, metadata BLOB NOT NULL,
-    time_ms INTEGER NOT NULL, UNIQUE(account, opaque));
-)";
-
-// What each version of the database added.
-constexpr const char* second_schema = R"(
-ALTER TABLE task ADD COLUMN risk INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN origin INTEGER NOT NULL DEFAULT 0; -- 1: "system" in the statistics
-ALTER TABLE task ADD COLUMN walked INTEGER NOT NULL DEFAULT 0; -- the totals are final
-ALTER TABLE task ADD COLUMN system_scan INTEGER;
-ALTER TABLE task ADD COLUMN begun_ms INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
-ALTER TABLE find ADD COLUMN found_ms INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE system_scan(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
-    completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0);
-CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
-CREATE TABLE system_scan_account(
-    scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;
-CREATE TABLE host(uuid BLOB NOT NULL);
-UPDATE task SET walked = 1 WHERE state = 2;
-UPDATE find SET found_ms = (SELECT created_ms FROM task WHERE task.id = find.task);
--- As risk_of() has it; of what was found in scans whose finds are gone, the worst is assumed.
-UPDATE task SET risk = coalesce((SELECT max(CASE WHEN CAST(virus AS TEXT) GLOB 'PUA.*' THEN 1
-    WHEN CAST(virus AS TEXT) GLOB 'Heuristics.*' THEN 2 ELSE 3 END) FROM find WHERE find.task = task.id AND verdict = 1), 3)
-    WHERE infected_files > 0;
-)";
-
-constexpr const char* third_schema = R"(
-ALTER TABLE task ADD COLUMN settled_files INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN settled_bytes INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN settled_clean INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN settled_known INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN known_files INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN full_scan INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN signature_problem BLOB NOT NULL DEFAULT x'';
-ALTER TABLE task ADD COLUMN list_bytes INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN walk_unreadable INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN walk_start INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN known_infected INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE find ADD COLUMN known INTEGER NOT NULL DEFAULT 0; -- of what is infected: it was not read
-CREATE TABLE held_signature(
-    signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX finds_by_signature ON find(virus, found_ms) WHERE verdict = 1;
-ALTER TABLE quarantine ADD COLUMN clean INTEGER NOT NULL DEFAULT 0; -- by newer signatures
-ALTER TABLE find ADD COLUMN place INTEGER; -- in the list of files
-)";
-
-constexpr const char* fourth_schema = R"(
-CREATE TABLE cut_message(
-    task INTEGER, number INTEGER, opaque BLOB, sha256 BLOB NOT NULL, virus BLOB NOT NULL,
-    PRIMARY KEY(task, number, opaque)) WITHOUT ROWID;
-)";
-
-constexpr int schema_version = 4;
 // For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
 constexpr std::int64_t log_copy_patience_ms = 86'400'000;
 constexpr std::size_t most_known_accounts = 20'000;
@@ -173,112 +79,17 @@ std::optional<Task> first_task(Statement& query, const Values&... values) {
     return found;
 }
 
-// Metadata lies in the database as it crosses between processes.
-std::string packed(FileMetadata metadata) {
-    Writer wire;
-    metadata.fields(wire);
-    return std::string(wire.take().bytes());
-}
-
-FileMetadata unpacked(const std::string& bytes) {
-    FileMetadata metadata;
-    if (bytes.empty()) return metadata;
-    Reader wire(bytes);
-    metadata.fields(wire);
-    wire.expect_end();
-    return metadata;
-}
-
-// The identity is that of the file in the quarantine, with the time it had before.
-#define QUARANTINE_COLUMNS "opaque, path, virus, sha256, device, inode, size, mtime_ns, metadata"
-
-PlannedAction read_quarantined(const Row& row) {
-    PlannedAction file;
-    file.listed = true;
-    file.opaque = row.bytes(0);
-    file.path = row.bytes(1);
-    file.virus = row.bytes(2);
-    file.sha256 = row.bytes(3);
-    file.identity = {row.number<std::uint64_t>(4), row.number<std::uint64_t>(5), row.number<std::uint64_t>(6),
-                     row.number(7)};
-    file.metadata = unpacked(row.bytes(8));
-    return file;
-}
-
-// One piece of a list: rows in order, as long as they fit.
-template <class Listed>
-class Piece {
- public:
-    Piece(Listed& listed, std::int64_t after, std::size_t budget) : listed_(listed), last_(after), budget_(budget) {}
-    // False, and the list says where it goes on, at the first row that does not fit.
-    template <class File>
-    [[nodiscard]] bool add(std::int64_t row, File file, std::size_t cost) {
-        cost_ += cost;
-        if (cost_ > budget_ || listed_.files.size() >= most_entries) {
-            listed_.next = last_;
-            return false;
-        }
-        last_ = row;
-        listed_.files.push_back(std::move(file));
-        return true;
-    }
-
- private:
-    Listed& listed_;
-    std::int64_t last_;
-    std::size_t budget_;
-    std::size_t cost_ = 0;
-};
-
 std::string cut_message(const std::string& message) {
     return message.substr(0, longest_message);
 }
 
 }  // namespace
 
-std::int64_t now_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
-Ledger::Ledger(const std::string& file) : database_(file) {
-    database_.execute("PRAGMA journal_mode = WAL");
-    database_.execute("PRAGMA synchronous = FULL");
-    database_.execute("PRAGMA cache_size = -16384");
-    const auto version = Statement(database_.handle(), "PRAGMA user_version").number().value_or(0);
-    if (version > schema_version) throw DatabaseError("the database was written by a newer version of this program");
-    write();
-    database_.execute(schema);
-    if (version < 2) database_.execute(second_schema);
-    if (version < 3) database_.execute(third_schema);
-    if (version < 4) database_.execute(fourth_schema);
-    database_.execute("PRAGMA user_version = 4");
-    // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
-    statement("UPDATE task SET state = 0 WHERE state = 1").run();
-    commit();
-}
-
-Statement& Ledger::statement(const char* sql) {
-    auto& prepared = statements_[sql];
-    if (!prepared) prepared = std::make_unique<Statement>(database_.handle(), sql);
-    return *prepared;
-}
-
-void Ledger::write() {
-    if (in_transaction_) return;
-    database_.execute("BEGIN IMMEDIATE");
-    in_transaction_ = true;
-}
+Ledger::Ledger(const std::string& file) : database_(file), quarantine_(database_) {}
 
 void Ledger::write(TaskId id) {
-    write();
+    database_.write();
     known_tasks_.erase(id);
-}
-
-void Ledger::commit() {
-    if (!in_transaction_) return;
-    database_.execute("COMMIT");
-    in_transaction_ = false;
 }
 
 // ---- Accounts ------------------------------------------------------------------------------------------------------
@@ -295,7 +106,7 @@ AccountId Ledger::account_of(const AccountFacts& facts) {
         return false;
     };
     if (find.each(take, facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns) == 0) {
-        write();
+        database_.write();
         statement("INSERT INTO account(uid, name, home, file_system, inode, born_ns) VALUES(?, ?, ?, ?, ?, ?)")
             .run(facts.uid, facts.name, facts.home, facts.file_system, facts.inode, facts.born_ns);
         id = database_.last_row();
@@ -308,7 +119,7 @@ AccountId Ledger::account_of(const AccountFacts& facts) {
 // ---- Tasks ---------------------------------------------------------------------------------------------------------
 
 std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, ScanType type) {
-    write();
+    database_.write();
     statement(
         "INSERT OR IGNORE INTO task(account, kind, state, scan_type, created_ms, log_pending) VALUES(?, ?, 0, ?, ?, ?)")
         .run(account, kind, type, now_ms(), kind == TaskKind::Disinfection);
@@ -492,8 +303,7 @@ void Ledger::begin_list(TaskId id, std::uint32_t start) {
     write(id);
     statement(
         "UPDATE task SET settled_files = 0, settled_bytes = 0, settled_clean = 0, settled_known = 0, list_bytes = 0, "
-        "walk_unreadable = 0, "
-        "walk_start = ? WHERE id = ?")
+        "walk_unreadable = 0, walk_start = ? WHERE id = ?")
         .run(start, id);
 }
 
@@ -516,8 +326,8 @@ void Ledger::forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64
     write(id);
     std::map<UnscannedReason, int> forgotten;
     statement(
-        "SELECT reason, count(*) FROM find WHERE task = ? AND verdict = 2 AND (start < ? OR place >= ?) GROUP BY "
-        "reason")
+        "SELECT reason, count(*) FROM find WHERE task = ? AND verdict = 2 AND (start < ? OR place >= ?) "
+        "GROUP BY reason")
         .each(
             [&](Row row) {
                 forgotten[row.number<UnscannedReason>(0)] = row.number<int>(1);
@@ -557,10 +367,8 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             id, path);
     statement(
         "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start, found_ms, known, "
-        "place) "
-        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, "
-        "virus = "
-        "excluded.virus, device = excluded.device, inode = excluded.inode, size = excluded.size, "
+        "place) VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET "
+        "verdict = 1, virus = excluded.virus, device = excluded.device, inode = excluded.inode, size = excluded.size, "
         "mtime_ns = excluded.mtime_ns, start = excluded.start, found_ms = excluded.found_ms, known = excluded.known, "
         "place = excluded.place")
         .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start, now_ms(), known,
@@ -590,8 +398,8 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
     count_unscanned(id, reason, 1);
     statement(
         "INSERT INTO find(task, path, verdict, virus, reason, start, place) VALUES(?, ?, 2, x'', ?, ?, nullif(?, -1)) "
-        "ON CONFLICT(task, path) DO UPDATE SET reason = excluded.reason, start = excluded.start, place = "
-        "excluded.place")
+        "ON CONFLICT(task, path) DO UPDATE SET reason = excluded.reason, start = excluded.start, "
+        "place = excluded.place")
         .run(id, path, reason, start, place ? static_cast<std::int64_t>(*place) : -1);
 }
 
@@ -642,16 +450,6 @@ Ledger::UnscannedCounts Ledger::unscanned_counts(TaskId id) {
             id);
     if (known != known_tasks_.end()) known->second.unscanned = counts;
     return counts;
-}
-
-std::size_t cost_in_json(const std::string& text) {
-    std::size_t cost = 64 + text.size();
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte >= 0x80) cost += 5;
-        if (byte == '"' || byte == '\\') ++cost;
-    }
-    return cost;
 }
 
 Ledger::Paths Ledger::found_paths(TaskId id, std::size_t budget) {
@@ -763,9 +561,8 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
 void Ledger::intend(TaskId id, const PlannedAction& action) {
     write(id);
     statement(
-        "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, virus = "
-        "?, "
-        "metadata = ? WHERE task = ? AND number = ? AND state < 2")
+        "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, "
+        "virus = ?, metadata = ? WHERE task = ? AND number = ? AND state < 2")
         .run(action.opaque, action.identity.device, action.identity.inode, action.identity.size,
              action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), id, action.number);
     statement("DELETE FROM cut_message WHERE task = ? AND number = ?").run(id, action.number);
@@ -830,92 +627,6 @@ Ledger::Records Ledger::records_after(TaskId id, std::uint64_t last_id, std::siz
     return found;
 }
 
-// ---- The quarantine ------------------------------------------------------------------------------------------------
-
-void Ledger::add_quarantined(AccountId account, const PlannedAction& action, std::uint64_t device,
-                             std::uint64_t inode) {
-    write();
-    statement(
-        "INSERT OR IGNORE INTO quarantine(account, opaque, path, virus, sha256, device, inode, size, mtime_ns, "
-        "metadata, "
-        "time_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .run(account, action.opaque, action.path, action.virus, action.sha256, device, inode, action.identity.size,
-             action.identity.mtime_ns, packed(action.metadata), now_ms());
-}
-
-std::vector<Ledger::InQuarantine> Ledger::quarantined(AccountId account) {
-    std::vector<InQuarantine> files;
-    statement("SELECT opaque, device, inode, sha256 FROM quarantine WHERE account = ? ORDER BY id")
-        .each(
-            [&](Row row) {
-                files.push_back(
-                    {row.bytes(0), {row.number<std::uint64_t>(1), row.number<std::uint64_t>(2), row.bytes(3)}});
-                return true;
-            },
-            account);
-    return files;
-}
-
-void Ledger::judge_quarantined(AccountId account, const std::string& opaque, bool clean) {
-    write();
-    statement("UPDATE quarantine SET clean = ? WHERE account = ? AND opaque = ?").run(clean, account, opaque);
-}
-
-std::uint64_t Ledger::clean_in_quarantine(AccountId account) {
-    return static_cast<std::uint64_t>(
-        statement("SELECT count(*) FROM quarantine WHERE account = ? AND clean = 1").number(account).value_or(0));
-}
-
-Ledger::Quarantined Ledger::quarantined_files(AccountId account, std::int64_t after, std::size_t budget) {
-    Quarantined found;
-    Piece piece(found, after, budget);
-    statement(
-        "SELECT id, opaque, path, virus, sha256, size, time_ms, clean FROM quarantine WHERE account = ? AND id > ? "
-        "ORDER BY "
-        "id")
-        .each(
-            [&](Row row) {
-                QuarantinedFile file{
-                    row.bytes(1),  row.bytes(2),      row.bytes(3), row.bytes(4), row.number<std::uint64_t>(5),
-                    row.number(6), row.number(7) != 0};
-                const auto cost = cost_in_json(file.path) + cost_in_json(file.virus) + 256;
-                return piece.add(row.number(0), std::move(file), cost);
-            },
-            account, after);
-    return found;
-}
-
-std::optional<PlannedAction> Ledger::quarantined_file(AccountId account, const std::string& opaque) {
-    std::optional<PlannedAction> found;
-    statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ?")
-        .each(
-            [&](Row row) {
-                found = read_quarantined(row);
-                return false;
-            },
-            account, opaque);
-    return found;
-}
-
-std::vector<PlannedAction> Ledger::expired(AccountId account, std::int64_t before_ms, std::size_t limit) {
-    std::vector<PlannedAction> files;
-    statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND time_ms < ? ORDER BY id LIMIT ?")
-        .each(
-            [&](Row row) {
-                files.push_back(read_quarantined(row));
-                files.back().number = files.size();
-                files.back().action = Action::Discard;
-                return true;
-            },
-            account, before_ms, limit);
-    return files;
-}
-
-void Ledger::forget_quarantined(AccountId account, const std::string& opaque) {
-    write();
-    statement("DELETE FROM quarantine WHERE account = ? AND opaque = ?").run(account, opaque);
-}
-
 std::optional<TaskId> Ledger::queue_restoration(AccountId account, const std::vector<std::string>& ids, Action action) {
     const auto id = insert_task(account, TaskKind::Restoration, ScanType::Home);
     if (!id) return std::nullopt;
@@ -924,7 +635,7 @@ std::optional<TaskId> Ledger::queue_restoration(AccountId account, const std::ve
         "virus, metadata) VALUES(?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)");
     std::uint64_t number = 0;
     for (const auto& opaque : ids) {
-        auto known = quarantined_file(account, opaque);
+        auto known = quarantine_.find(account, opaque);
         PlannedAction file = known ? *std::move(known) : PlannedAction{};
         insert.run(*id, ++number, file.path, action, file.listed, opaque, file.identity.device, file.identity.inode,
                    file.identity.size, file.identity.mtime_ns, file.sha256, file.virus, packed(file.metadata));
@@ -958,63 +669,11 @@ void Ledger::return_to_list(AccountId account, const std::string& path) {
 }
 
 void Ledger::mark_gone(AccountId account, const std::string& path, bool gone) {
-    write();
+    database_.write();
     statement(
         "UPDATE find SET gone = ? WHERE path = ? AND verdict = 1 AND "
         "task = (SELECT max(id) FROM task WHERE account = ? AND kind = 0)")
         .run(gone, path, account);
-}
-
-// ---- Signatures that hit too much ----------------------------------------------------------------------------------
-
-Ledger::Hits Ledger::files_hit(AccountId account, const std::string& signature) {
-    const auto scan = last_task(account, TaskKind::Scan);
-    if (!scan) return {};
-    const auto hit =
-        statement("SELECT count(*) FROM find WHERE task = ? AND verdict = 1 AND virus = ?").number(scan->id, signature);
-    return {static_cast<std::uint64_t>(hit.value_or(0)), scan->total_files};
-}
-
-Ledger::Hits Ledger::accounts_hit(const std::string& signature, std::int64_t since_ms) {
-    const auto hit = statement(
-                         "SELECT count(DISTINCT account) FROM find JOIN task ON task.id = find.task "
-                         "WHERE find.virus = ? AND find.verdict = 1 AND find.found_ms >= ?")
-                         .number(signature, since_ms);
-    const auto all = statement("SELECT count(DISTINCT account) FROM task WHERE kind = 0").number();
-    return {static_cast<std::uint64_t>(hit.value_or(0)), static_cast<std::uint64_t>(all.value_or(0))};
-}
-
-std::optional<HeldSignature> Ledger::hold_on(const std::string& signature) {
-    std::optional<HeldSignature> found;
-    statement("SELECT signature, why, since_ms, allowed FROM held_signature WHERE signature = ?")
-        .each(
-            [&](Row row) {
-                found = {row.bytes(0), row.bytes(1), row.number(2), row.number(3) != 0};
-                return false;
-            },
-            signature);
-    return found;
-}
-
-void Ledger::hold_signature(const std::string& signature, const std::string& why) {
-    write();
-    statement("INSERT OR IGNORE INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)")
-        .run(signature, why, now_ms());
-}
-
-std::vector<HeldSignature> Ledger::held_signatures() {
-    std::vector<HeldSignature> held;
-    statement("SELECT signature, why, since_ms, allowed FROM held_signature ORDER BY since_ms").each([&](Row row) {
-        held.push_back({row.bytes(0), row.bytes(1), row.number(2), row.number(3) != 0});
-        return true;
-    });
-    return held;
-}
-
-bool Ledger::allow_signature(const std::string& signature) {
-    write();
-    statement("UPDATE held_signature SET allowed = 1 WHERE signature = ?").run(signature);
-    return database_.changed_rows() > 0;
 }
 
 bool Ledger::prune() {

@@ -5,18 +5,17 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "jobs/ledger_database.h"
 #include "jobs/messages.h"
-#include "jobs/settings.h"
-#include "jobs/sqlite.h"
+#include "jobs/planned_action.h"
+#include "jobs/quarantine_list.h"
 
 namespace clamscanner {
 
@@ -32,7 +31,6 @@ struct AccountFacts {
     bool operator==(const AccountFacts&) const = default;
 };
 
-using AccountId = std::int64_t;
 using TaskId = std::int64_t;
 
 enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2 };
@@ -72,20 +70,6 @@ struct Task {
     std::string why;  // it ended early, or waits; for the owner
 };
 
-struct PlannedAction {
-    std::uint64_t number = 0;  // its place in the request, from 1
-    std::string path;
-    Action action = Action::Ignore;
-    bool listed = false;    // a scan called it infected
-    bool intended = false;  // the intent is recorded: it may have been carried out in part
-    std::string opaque;
-    FileIdentity identity;
-    std::string sha256;
-    std::string virus;
-    FileMetadata metadata;
-    std::vector<CutMessage> cuts;  // of a mailbox, once intended: the messages to be taken out
-};
-
 struct AccountTask {
     Task task;
     AccountFacts account;
@@ -96,8 +80,13 @@ class Ledger {
     // Opens or makes the database and recovers: what was running is queued again.
     explicit Ledger(const std::string& file);
 
-    // Makes everything since the last commit durable. Cheap when there is nothing.
-    void commit();
+    // Makes everything since the last commit durable, also what others changed in the same database. Cheap when there
+    // is nothing.
+    void commit() { database_.commit(); }
+
+    // Of the same database; they live as long as this.
+    [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
+    [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
 
     // ---- Accounts
     [[nodiscard]] AccountId account_of(const AccountFacts& facts);
@@ -198,23 +187,7 @@ class Ledger {
     };
     [[nodiscard]] Records records_after(TaskId id, std::uint64_t last_id, std::size_t budget, std::size_t limit);
 
-    // ---- The quarantine
-    void add_quarantined(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode);
-    struct InQuarantine {
-        std::string opaque;
-        LeaveOut left_out;  // of the walk
-    };
-    [[nodiscard]] std::vector<InQuarantine> quarantined(AccountId account);
-    void judge_quarantined(AccountId account, const std::string& opaque, bool clean);
-    [[nodiscard]] std::uint64_t clean_in_quarantine(AccountId account);
-    struct Quarantined {
-        std::vector<QuarantinedFile> files;
-        std::int64_t next = 0;  // as that of Listed
-    };
-    [[nodiscard]] Quarantined quarantined_files(AccountId account, std::int64_t after, std::size_t budget);
-    // Of those quarantined before that time, some.
-    [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms, std::size_t limit);
-    void forget_quarantined(AccountId account, const std::string& opaque);
+    // ---- A restoration
     // Empty while the account has a task queued or running. The intent of each is recorded with it.
     [[nodiscard]] std::optional<TaskId> queue_restoration(AccountId account, const std::vector<std::string>& ids,
                                                           Action action);
@@ -224,38 +197,22 @@ class Ledger {
     // It is back where a scan found it.
     void return_to_list(AccountId account, const std::string& path);
 
-    // ---- Signatures that hit too much (brake.h)
-    struct Hits {
-        std::uint64_t hit = 0;
-        std::uint64_t of = 0;
-    };
-    [[nodiscard]] Hits files_hit(AccountId account, const std::string& signature);  // in its last scan
-    [[nodiscard]] Hits accounts_hit(const std::string& signature, std::int64_t since_ms);
-    [[nodiscard]] std::optional<HeldSignature> hold_on(const std::string& signature);
-    void hold_signature(const std::string& signature, const std::string& why);
-    [[nodiscard]] std::vector<HeldSignature> held_signatures();
-    [[nodiscard]] bool allow_signature(const std::string& signature);
-
     // Deletes some rows of tasks that newer ones replaced. True while there may be more.
     bool prune();
 
  private:
-    friend class ScanHistory;  // asks the same database
-
-    void write();
-    // The same, of a task: what is known of it is asked anew the next time.
+    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    // Begins a change of a task: what is known of it is asked anew the next time.
     void write(TaskId id);
-    [[nodiscard]] Statement& statement(const char* sql);
     [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);
-    [[nodiscard]] std::optional<PlannedAction> quarantined_file(AccountId account, const std::string& opaque);
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
     void add_record(TaskId id, Record record);
     void mark_gone(AccountId account, const std::string& path, bool gone);
     void forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64_t from_place);
     void count_unscanned(TaskId id, UnscannedReason reason, int change);
 
-    Database database_;
-    std::map<const char*, std::unique_ptr<Statement>> statements_;
+    LedgerDatabase database_;
+    QuarantineList quarantine_;
     std::map<uid_t, std::pair<AccountFacts, AccountId>> known_accounts_;  // bounded; every poll asks
     // What every poll asks for, until it changes; both bounded.
     struct KnownTask {
@@ -264,14 +221,7 @@ class Ledger {
     };
     std::map<std::pair<AccountId, TaskKind>, TaskId> last_tasks_;
     std::map<TaskId, KnownTask> known_tasks_;
-    bool in_transaction_ = false;
 };
-
-// Milliseconds since the epoch.
-[[nodiscard]] std::int64_t now_ms();
-
-// What `text` may take in an answer: a byte outside UTF-8 takes six, and there is some frame around it.
-[[nodiscard]] std::size_t cost_in_json(const std::string& text);
 
 // 8 hex digits, a slash and 14 hex digits.
 [[nodiscard]] std::string task_name(const Task& task);

@@ -34,7 +34,7 @@ void RestorationJob::hear_runner(Packet& packet) {
     if (acted.token != current_->number || (acted.state != wanted && acted.state != RecordState::Error))
         throw Malformed("the runner did something else than it was asked");
     auto& ledger = surroundings_.ledger;
-    if (acted.state == wanted) ledger.forget_quarantined(task().account, current_->opaque);
+    if (acted.state == wanted) ledger.quarantine().forget(task().account, current_->opaque);
     if (acted.state == RecordState::Restored) ledger.return_to_list(task().account, current_->path);
     ledger.record_step(task().id, *current_, acted.state, acted.message);
     go_on();

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "auth/checked.h"
+#include "jobs/list_piece.h"
 #include "jobs/paths.h"
 #include "jobs/uuid.h"
 
@@ -59,9 +60,10 @@ bool is_wanted(const ScanTask& task, const ScanFilter& filter) {
 
 }  // namespace
 
-ScanHistory::ScanHistory(Ledger& ledger, const Settings& settings) : ledger_(ledger), settings_(settings) {
+ScanHistory::ScanHistory(Ledger& ledger, const Settings& settings)
+    : ledger_(ledger), database_(ledger.database()), settings_(settings) {
     const auto read = [&] {
-        ledger_.statement("SELECT uuid FROM host").each([&](Row row) {
+        statement("SELECT uuid FROM host").each([&](Row row) {
             uuid_ = row.bytes(0);
             return false;
         });
@@ -69,8 +71,8 @@ ScanHistory::ScanHistory(Ledger& ledger, const Settings& settings) : ledger_(led
     };
     if (read()) return;
     uuid_ = random_uuid();
-    ledger_.write();
-    ledger_.statement("INSERT INTO host(uuid) VALUES(?)").run(uuid_);
+    database_.write();
+    statement("INSERT INTO host(uuid) VALUES(?)").run(uuid_);
 }
 
 Host ScanHistory::host() {
@@ -80,7 +82,7 @@ Host ScanHistory::host() {
 }
 
 bool ScanHistory::host_was_scanned() {
-    return ledger_.statement("SELECT 1 FROM system_scan LIMIT 1").number().has_value();
+    return statement("SELECT 1 FROM system_scan LIMIT 1").number().has_value();
 }
 
 // ---- What there was ------------------------------------------------------------------------------------------------
@@ -108,8 +110,8 @@ ScanTask ScanHistory::read_scan(const Row& row) const {
 std::vector<ScanTask> ScanHistory::scans(Scope scope, const ScanFilter& filter, std::uint64_t offset,
                                          std::uint64_t limit) {
     const auto number = filter.task_id.empty() ? -1 : number_of(filter.task_id, false);
-    auto& page = ledger_.statement(scope.host ? "SELECT " SCAN_COLUMNS SCANS A_PAGE
-                                              : "SELECT " SCAN_COLUMNS SCANS OF_ACCOUNT A_PAGE);
+    auto& page =
+        statement(scope.host ? "SELECT " SCAN_COLUMNS SCANS A_PAGE : "SELECT " SCAN_COLUMNS SCANS OF_ACCOUNT A_PAGE);
     std::vector<ScanTask> found;
     const auto take = [&](Row row) {
         auto task = read_scan(row);
@@ -126,8 +128,8 @@ std::uint64_t ScanHistory::count_scans(Scope scope, const ScanFilter& filter) {
     if (!filter.task_id.empty()) return scans(scope, filter, 0, 1).size();
     constexpr std::int64_t any = -1;
     const auto count = [&](const char* sql, const auto&... account) {
-        return ledger_.statement(sql).number(filter.system, filter.phases, filter.created_from_ms,
-                                             filter.ended_until_ms, any, account...);
+        return statement(sql).number(filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, any,
+                                     account...);
     };
     const auto total =
         scope.host ? count("SELECT count(*)" SCANS) : count("SELECT count(*)" SCANS OF_ACCOUNT, scope.account);
@@ -149,12 +151,11 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
     }
     // Each account weighs the same, as nobody knows how much there is before all was looked at.
     const auto accounts = static_cast<std::uint64_t>(
-        ledger_.statement("SELECT count(*) FROM system_scan_account WHERE scan = ?").number(row.number(0)).value_or(0));
-    ledger_
-        .statement(
-            "SELECT coalesce(sum(infected_files), 0), coalesce(max(risk), 0), coalesce(sum(starts > 0), 0), "
-            "coalesce(sum(CASE WHEN state = 2 THEN 1000 WHEN walked AND total_files > 0 THEN "
-            "1000 * scanned_files / total_files ELSE 0 END), 0) FROM task WHERE system_scan = ?")
+        statement("SELECT count(*) FROM system_scan_account WHERE scan = ?").number(row.number(0)).value_or(0));
+    statement(
+        "SELECT coalesce(sum(infected_files), 0), coalesce(max(risk), 0), coalesce(sum(starts > 0), 0), "
+        "coalesce(sum(CASE WHEN state = 2 THEN 1000 WHEN walked AND total_files > 0 THEN "
+        "1000 * scanned_files / total_files ELSE 0 END), 0) FROM task WHERE system_scan = ?")
         .each(
             [&](Row jobs) {
                 task.infected_files = jobs.number<std::uint64_t>(0);
@@ -168,10 +169,9 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
 }
 
 void ScanHistory::each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take) {
-    ledger_
-        .statement(
-            "SELECT id, created_ms, coalesce(ended_ms, 0), completed, infected_files, risk FROM system_scan "
-            "WHERE created_ms >= ? ORDER BY id DESC")
+    statement(
+        "SELECT id, created_ms, coalesce(ended_ms, 0), completed, infected_files, risk FROM system_scan "
+        "WHERE created_ms >= ? ORDER BY id DESC")
         .each([&](Row row) { return take(read_system_scan(row)); }, created_from_ms);
 }
 
@@ -215,7 +215,7 @@ ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t 
     if (!latest.ever_scanned) return events;
     events.total = latest.latest.infected_files;
     const bool system = scope.host && host_was_scanned();
-    auto& page = ledger_.statement(
+    auto& page = statement(
         system
             ? "SELECT find.id, path, virus, found_ms FROM find JOIN task ON task.id = task WHERE system_scan = ? AND "
               "verdict = 1 ORDER BY find.id LIMIT ? OFFSET ?"
@@ -238,28 +238,26 @@ ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t 
 
 std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const std::vector<uid_t>& accounts) {
     if (open_system_scan()) return std::nullopt;
-    ledger_.write();
-    ledger_.statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
-    const SystemScanId scan = ledger_.database_.last_row();
+    database_.write();
+    statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
+    const SystemScanId scan = database_.last_row();
     // What was kept for the scan before this one, unless it is still its account's last.
-    ledger_
-        .statement(
-            "UPDATE task SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT max(newer.id) FROM task "
-            "AS "
-            "newer WHERE newer.account = task.account AND newer.kind = 0)")
+    statement(
+        "UPDATE task SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT max(newer.id) FROM task "
+        "AS newer WHERE newer.account = task.account AND newer.kind = 0)")
         .run(scan);
-    auto& insert = ledger_.statement("INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)");
+    auto& insert = statement("INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)");
     for (const uid_t uid : accounts) insert.run(scan, uid);
     return scan;
 }
 
 std::optional<ScanHistory::SystemScanId> ScanHistory::open_system_scan() {
-    return ledger_.statement("SELECT id FROM system_scan WHERE ended_ms IS NULL").number();
+    return statement("SELECT id FROM system_scan WHERE ended_ms IS NULL").number();
 }
 
 std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit) {
     std::vector<uid_t> uids;
-    ledger_.statement("SELECT uid FROM system_scan_account WHERE scan = ? AND dealt_with = 0 AND uid > ? LIMIT ?")
+    statement("SELECT uid FROM system_scan_account WHERE scan = ? AND dealt_with = 0 AND uid > ? LIMIT ?")
         .each(
             [&](Row row) {
                 uids.push_back(row.number<uid_t>(0));
@@ -270,24 +268,24 @@ std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after,
 }
 
 bool ScanHistory::is_waiting(SystemScanId scan, uid_t uid) {
-    return ledger_.statement("SELECT 1 FROM system_scan_account WHERE scan = ? AND uid = ? AND dealt_with = 0")
+    return statement("SELECT 1 FROM system_scan_account WHERE scan = ? AND uid = ? AND dealt_with = 0")
         .number(scan, uid)
         .has_value();
 }
 
 std::int64_t ScanHistory::begun_ms(SystemScanId scan) {
-    return ledger_.statement("SELECT created_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
+    return statement("SELECT created_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
 }
 
 void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
-    ledger_.write();
-    ledger_.statement("UPDATE system_scan_account SET dealt_with = ? WHERE scan = ? AND uid = ?").run(how, scan, uid);
+    database_.write();
+    statement("UPDATE system_scan_account SET dealt_with = ? WHERE scan = ? AND uid = ?").run(how, scan, uid);
 }
 
 std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, AccountId account) {
     const auto id = ledger_.queue_scan(account, ScanType::Home, true);
     if (!id) return id;
-    ledger_.statement("UPDATE task SET system_scan = ? WHERE id = ?").run(scan, *id);
+    statement("UPDATE task SET system_scan = ? WHERE id = ?").run(scan, *id);
     settle_account(scan, uid, Settled::HasJob);
     return id;
 }
@@ -297,24 +295,23 @@ void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
 }
 
 std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms) {
-    auto& count = ledger_.statement(
-        "SELECT count(*) FROM task WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR begun_ms >= ?)");
+    auto& count =
+        statement("SELECT count(*) FROM task WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR begun_ms >= ?)");
     return static_cast<std::size_t>(count.number(scan, begun_since_ms).value_or(0));
 }
 
 void ScanHistory::end_system_scan(SystemScanId scan) {
-    ledger_.write();
+    database_.write();
     // Its numbers are kept with it: nobody wants to add them up again at every poll.
-    ledger_
-        .statement(
-            "UPDATE system_scan SET ended_ms = ?1, "
-            "completed = EXISTS (SELECT 1 FROM task WHERE system_scan = ?2) AND "
-            "NOT EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND outcome <> 1) AND "
-            "NOT EXISTS (SELECT 1 FROM system_scan_account WHERE scan = ?2 AND dealt_with <> 1), "
-            "infected_files = (SELECT coalesce(sum(infected_files), 0) FROM task WHERE system_scan = ?2), "
-            "risk = (SELECT coalesce(max(risk), 0) FROM task WHERE system_scan = ?2) WHERE id = ?2")
+    statement(
+        "UPDATE system_scan SET ended_ms = ?1, "
+        "completed = EXISTS (SELECT 1 FROM task WHERE system_scan = ?2) AND "
+        "NOT EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND outcome <> 1) AND "
+        "NOT EXISTS (SELECT 1 FROM system_scan_account WHERE scan = ?2 AND dealt_with <> 1), "
+        "infected_files = (SELECT coalesce(sum(infected_files), 0) FROM task WHERE system_scan = ?2), "
+        "risk = (SELECT coalesce(max(risk), 0) FROM task WHERE system_scan = ?2) WHERE id = ?2")
         .run(now_ms(), scan);
-    ledger_.statement("DELETE FROM system_scan_account WHERE scan = ?").run(scan);
+    statement("DELETE FROM system_scan_account WHERE scan = ?").run(scan);
 }
 
 }  // namespace clamscanner

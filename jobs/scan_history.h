@@ -47,6 +47,7 @@ class ScanHistory {
     void end_system_scan(SystemScanId scan);
 
  private:
+    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
     enum class Settled : std::uint8_t { HasJob = 1, LeftOut = 2 };
     [[nodiscard]] bool host_was_scanned();
     [[nodiscard]] ScanTask read_scan(const Row& row) const;
@@ -61,6 +62,7 @@ class ScanHistory {
     [[nodiscard]] Host host();
 
     Ledger& ledger_;
+    LedgerDatabase& database_;
     const Settings& settings_;
     std::string uuid_;
 };

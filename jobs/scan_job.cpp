@@ -136,7 +136,7 @@ void ScanJob::hear_runner(Packet& packet) {
     } else if (is<Acted>(packet.bytes)) {
         const auto acted = decode<Acted>(packet.bytes);
         if (acted.token == 0 || acted.token > expired_.size()) throw Malformed("the runner did what it was not asked");
-        if (acted.state == RecordState::Deleted) ledger.forget_quarantined(task().account, expired_[acted.token - 1]);
+        if (acted.state == RecordState::Deleted) ledger.quarantine().forget(task().account, expired_[acted.token - 1]);
     } else {
         static_cast<void>(decode<CopyDone>(packet.bytes));
         log_.answered();
@@ -191,7 +191,7 @@ void ScanJob::complete_if_agreed() {
 
 // What is in the quarantine is left out of the walk, and judged by itself: signatures may have changed their mind.
 void ScanJob::judge_quarantined() {
-    for (auto& file : surroundings_.ledger.quarantined(task().account)) {
+    for (auto& file : surroundings_.ledger.quarantine().all(task().account)) {
         quarantined_.push_back(file.opaque);
         to_runner_.add(
             Judge{quarantined_.size(), path_in(account().home, std::string(quarantine_directory) + "/" + file.opaque)});
@@ -203,8 +203,8 @@ void ScanJob::settle_judged(const Judged& judged) {
     if (judged.token == 0 || judged.token > quarantined_.size())
         throw Malformed("the coordinator judges what it was not asked");
     if (judged.verdict != Verdict::Unscanned)
-        surroundings_.ledger.judge_quarantined(task().account, quarantined_[judged.token - 1],
-                                               judged.verdict == Verdict::Clean);
+        surroundings_.ledger.quarantine().judge(task().account, quarantined_[judged.token - 1],
+                                                judged.verdict == Verdict::Clean);
 }
 
 // What has been in the quarantine for as long as the administrator keeps it.
@@ -212,7 +212,8 @@ void ScanJob::discard_expired() {
     constexpr std::int64_t day_ms = 86'400'000;
     const auto days = static_cast<std::int64_t>(surroundings_.config.quarantine_days);
     if (days == 0) return;
-    for (const auto& file : surroundings_.ledger.expired(task().account, now_ms() - days * day_ms, expired_at_once)) {
+    for (const auto& file :
+         surroundings_.ledger.quarantine().expired(task().account, now_ms() - days * day_ms, expired_at_once)) {
         expired_.push_back(file.opaque);
         to_runner_.add(act_of(file, true));
     }

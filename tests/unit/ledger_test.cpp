@@ -317,16 +317,16 @@ BOOST_AUTO_TEST_CASE(what_is_clean_in_the_quarantine_is_told) {
     action.path = "/home/alice/virus";
     for (const char* opaque : {"a", "b"}) {
         action.opaque = opaque;
-        ledger.add_quarantined(account, action, 1, 2);
+        ledger.quarantine().add(account, action, 1, 2);
     }
-    ledger.judge_quarantined(account, "b", true);
-    const auto files = ledger.quarantined_files(account, 0, 100'000).files;
+    ledger.quarantine().judge(account, "b", true);
+    const auto files = ledger.quarantine().listed(account, 0, 100'000).files;
     BOOST_REQUIRE(files.size() == 2U);
     BOOST_TEST(!files[0].clean);
     BOOST_TEST(files[1].clean);
-    BOOST_TEST(ledger.clean_in_quarantine(account) == 1U);
-    ledger.judge_quarantined(account, "b", false);
-    BOOST_TEST(ledger.clean_in_quarantine(account) == 0U);
+    BOOST_TEST(ledger.quarantine().count_clean(account) == 1U);
+    ledger.quarantine().judge(account, "b", false);
+    BOOST_TEST(ledger.quarantine().count_clean(account) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_task_is_named_in_the_form_clients_know) {
