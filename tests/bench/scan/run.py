@@ -335,6 +335,8 @@ class Benchmark:
 
     @staticmethod
     def _poll_for(owner, seconds):
+        owner.connect_anew()
+        owner.time_of_status()
         times = []
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -342,6 +344,7 @@ class Benchmark:
         return times
 
     def _poll_during_reloads(self, owner, seconds):
+        owner.connect_anew()
         times = []
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -104,9 +104,12 @@ class Owner:
             raise RuntimeError(f"{function}: {result['errors']}")
         return result
 
-    def start_scan(self, **arguments):
-        # The web server has closed a connection that was idle for long; this one is opened again when it is used.
+    def connect_anew(self):
+        """The web server closes a connection that was idle for long. It is opened when it is used next."""
         self.connection.close()
+
+    def start_scan(self, **arguments):
+        self.connect_anew()
         self.ask("start_scan", scan_type="home", **arguments)
 
     def has_finished(self):
