@@ -28,6 +28,12 @@ using namespace std::chrono_literals;
 
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
+constexpr std::int64_t day_ms = 86'400'000;
+
+// Tasks that ended before then are remembered no more, but for the last ones.
+std::int64_t forget_before_ms(const Settings& config) {
+    return config.history_days == 0 ? 0 : now_ms() - static_cast<std::int64_t>(config.history_days) * day_ms;
+}
 
 std::set<uid_t> host_users(const Settings& config) {
     std::set<uid_t> uids;
@@ -44,7 +50,8 @@ std::set<uid_t> host_users(const Settings& config) {
 class Jobd {
  public:
     explicit Jobd(const Settings& config)
-        : ledger_(config.paths.state_directory + "/jobs.sqlite"),
+        : config_(config),
+          ledger_(config.paths.state_directory + "/jobs.sqlite"),
           accounts_(loop_, facts_stay_fresh),
           dispatcher_({config, loop_, ledger_}, accounts_),
           history_(ledger_, config),
@@ -71,7 +78,7 @@ class Jobd {
     }
 
     void prune() {
-        const bool more = ledger_.prune();
+        const bool more = ledger_.prune(forget_before_ms(config_));
         loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
                     [this] { prune(); });
     }
@@ -80,6 +87,7 @@ class Jobd {
     struct Loop : EventLoop {
         Loop() { stop_on_signals(); }
     };
+    const Settings& config_;
     Loop loop_;
     Ledger ledger_;
     AccountBook accounts_;

@@ -676,9 +676,9 @@ void Ledger::mark_gone(AccountId account, const std::string& path, bool gone) {
         .run(gone, path, account);
 }
 
-bool Ledger::prune() {
+bool Ledger::prune(std::int64_t forget_before_ms) {
     const TaskId old = statement("SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1").number().value_or(0);
-    if (old == 0) return false;
+    if (old == 0) return forget_tasks_before(forget_before_ms);
     write(old);
     // In small pieces: a list of a million finds must not hold up everybody's polls.
     std::int64_t deleted = 0;
@@ -693,6 +693,17 @@ bool Ledger::prune() {
         deleted += database_.changed_rows();
     }
     if (deleted == 0) statement("UPDATE task SET pruned = 2, log_pending = 0 WHERE id = ?").run(old);
+    return true;
+}
+
+bool Ledger::forget_tasks_before(std::int64_t ended_ms) {
+#define OLD_TASKS "(SELECT id FROM task WHERE pruned = 2 AND ended_ms < ? ORDER BY ended_ms LIMIT 100)"
+    if (!statement("SELECT 1 FROM task WHERE pruned = 2 AND ended_ms < ? LIMIT 1").number(ended_ms)) return false;
+    database_.write();
+    for (const char* sql :
+         {"DELETE FROM unscanned_count WHERE task IN " OLD_TASKS, "DELETE FROM step_count WHERE task IN " OLD_TASKS,
+          "DELETE FROM task WHERE id IN " OLD_TASKS})  // last: the others ask it which they are
+        statement(sql).run(ended_ms);
     return true;
 }
 

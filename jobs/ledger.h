@@ -197,8 +197,9 @@ class Ledger {
     // It is back where a scan found it.
     void return_to_list(AccountId account, const std::string& path);
 
-    // Deletes some rows of tasks that newer ones replaced. True while there may be more.
-    bool prune();
+    // Deletes some rows of tasks that newer ones replaced: what was found and done, and of those that ended before that
+    // time, that they were. True while there may be more.
+    bool prune(std::int64_t forget_before_ms);
 
  private:
     [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
@@ -208,6 +209,7 @@ class Ledger {
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
     void add_record(TaskId id, Record record);
     void mark_gone(AccountId account, const std::string& path, bool gone);
+    [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms);
     void forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64_t from_place);
     void count_unscanned(TaskId id, UnscannedReason reason, int change);
 

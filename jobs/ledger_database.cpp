@@ -97,7 +97,11 @@ CREATE TABLE cut_message(
     PRIMARY KEY(task, number, opaque)) WITHOUT ROWID;
 )";
 
-constexpr int schema_version = 4;
+constexpr const char* fifth_schema = R"(
+CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
+)";
+
+constexpr int schema_version = 5;
 
 }  // namespace
 
@@ -112,7 +116,8 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     if (version < 2) database_.execute(second_schema);
     if (version < 3) database_.execute(third_schema);
     if (version < 4) database_.execute(fourth_schema);
-    database_.execute("PRAGMA user_version = 4");
+    if (version < 5) database_.execute(fifth_schema);
+    database_.execute("PRAGMA user_version = 5");
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
     commit();

@@ -47,6 +47,7 @@ void take_settings(ConfigKeys& keys, Settings& settings) {
     keys.number("engine.max_temporary_bytes", engine.max_temporary_bytes, gibibyte / 16, 1024 * gibibyte);
 
     keys.number("quarantine.days", settings.quarantine_days, 0, 36'500);
+    keys.number("history.days", settings.history_days, 0, 36'500);
     keys.number("brake.files_percent", settings.brake.files_percent, 1, 100);
     keys.number("brake.accounts_percent", settings.brake.accounts_percent, 1, 100);
 

@@ -43,6 +43,7 @@ struct Settings : Config {
     } engine;
 
     std::uint64_t quarantine_days = 30;
+    std::uint64_t history_days = 365;
 
     struct {
         std::uint64_t files_percent = 10;

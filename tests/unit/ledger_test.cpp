@@ -306,10 +306,30 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
 BOOST_AUTO_TEST_CASE(only_what_newer_tasks_replaced_is_pruned) {
     const auto old_scan = completed_scan({"/home/alice/a"});
     const auto new_scan = completed_scan({"/home/alice/b"});
-    while (ledger.prune()) {
+    while (ledger.prune(0)) {
     }
     BOOST_TEST(ledger.found_paths(old_scan, answer_budget).paths.empty());
     BOOST_TEST(ledger.found_paths(new_scan, answer_budget).paths.size() == 1U);
+    BOOST_TEST((ledger.task(old_scan).outcome == Outcome::Completed));
+}
+
+BOOST_AUTO_TEST_CASE(tasks_that_newer_ones_replaced_are_forgotten_in_time) {
+    std::vector<TaskId> scans;
+    for (int i = 0; i < 250; ++i) scans.push_back(completed_scan({"/home/alice/a"}));
+    const auto in_a_minute = now_ms() + 60'000;
+    const auto running = ledger.queue_scan(account, ScanType::Home, false).value();
+    while (ledger.prune(now_ms() - 60'000)) {
+    }
+    BOOST_TEST(ledger.task(scans.front()).id == scans.front());
+
+    while (ledger.prune(in_a_minute)) {
+    }
+    for (const auto scan : scans) BOOST_CHECK_THROW((void)ledger.task(scan), DatabaseError);
+    BOOST_TEST(ledger.task(running).id == running);
+    ledger.complete_scan(running, 1, 0, 0, 0);
+    while (ledger.prune(in_a_minute)) {
+    }
+    BOOST_TEST(ledger.last_task(account, TaskKind::Scan)->id == running);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_clean_in_the_quarantine_is_told) {

@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     // A later scan of an account is not the host's latest, and takes nothing away from it.
     complete(begin(alice));
     complete(begin(alice));
-    while (ledger.prune()) {
+    while (ledger.prune(0)) {
     }
     BOOST_TEST(latest(host).id == id);
     BOOST_TEST(history.tasks(host, {}, 0, 10).total == 1U);
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.size() == 1U);
     // The next one of the host does.
     static_cast<void>(history.begin_system_scan({2001}));
-    while (ledger.prune()) {
+    while (ledger.prune(0)) {
     }
     BOOST_TEST(ledger.finds_after(of_alice, 0, 10).empty());
 }
