@@ -6,7 +6,6 @@ namespace {
 // Fewer are nothing out of the ordinary, whatever their share: a small site may well be infected in most of its files.
 constexpr std::uint64_t fewest_files = 25;
 constexpr std::uint64_t fewest_accounts = 10;
-constexpr std::int64_t hour_ms = 3'600'000;
 
 bool is_more_than(std::uint64_t part, std::uint64_t whole, std::uint64_t percent) {
     return part * 100 > whole * percent;
@@ -38,15 +37,7 @@ Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since
 }
 
 std::optional<HeldSignature> Brake::find(const std::string& signature) {
-    std::optional<HeldSignature> found;
-    statement("SELECT " COLUMNS " FROM held_signature WHERE signature = ?")
-        .each(
-            [&](Row row) {
-                found = read_held(row);
-                return false;
-            },
-            signature);
-    return found;
+    return statement("SELECT " COLUMNS " FROM held_signature WHERE signature = ?").first(read_held, signature);
 }
 
 std::vector<HeldSignature> Brake::held() {

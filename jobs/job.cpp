@@ -14,7 +14,6 @@ constexpr auto grace_for_turns = std::chrono::seconds(30);
 }  // namespace
 
 bool is_overdue(const Settings& config, std::int64_t begun_ms) {
-    constexpr std::int64_t hour_ms = 3'600'000;
     return now_ms() - begun_ms > static_cast<std::int64_t>(config.jobs.max_job_hours) * hour_ms;
 }
 

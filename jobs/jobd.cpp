@@ -28,7 +28,6 @@ using namespace std::chrono_literals;
 
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
-constexpr std::int64_t day_ms = 86'400'000;
 
 // Tasks that ended before then are remembered no more, but for the last ones.
 std::int64_t forget_before_ms(const Settings& config) {

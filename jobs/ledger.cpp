@@ -11,7 +11,7 @@ namespace clamscanner {
 namespace {
 
 // For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
-constexpr std::int64_t log_copy_patience_ms = 86'400'000;
+constexpr std::int64_t log_copy_patience_ms = day_ms;
 constexpr std::size_t most_known_accounts = 20'000;
 constexpr std::size_t most_known_tasks = 4096;
 
@@ -65,18 +65,6 @@ AccountTask read_account_task(const Row& row) {
     both.account.inode = row.number<std::uint64_t>(column++);
     both.account.born_ns = row.number(column++);
     return both;
-}
-
-template <class... Values>
-std::optional<Task> first_task(Statement& query, const Values&... values) {
-    std::optional<Task> found;
-    query.each(
-        [&](Row row) {
-            found = read_task(row);
-            return false;
-        },
-        values...);
-    return found;
 }
 
 std::string cut_message(const std::string& message) {
@@ -181,15 +169,14 @@ std::optional<TaskId> Ledger::queue_disinfection(AccountId account, const std::v
 }
 
 std::optional<Task> Ledger::active_task(AccountId account) {
-    return first_task(statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND state < 2"), account);
+    return statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND state < 2").first(read_task, account);
 }
 
 std::optional<Task> Ledger::last_task(AccountId account, TaskKind kind) {
     if (const auto last = last_tasks_.find({account, kind}); last != last_tasks_.end())
         if (const auto known = known_tasks_.find(last->second); known != known_tasks_.end()) return known->second.task;
-    auto task = first_task(
-        statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND kind = ? ORDER BY id DESC LIMIT 1"), account,
-        kind);
+    auto task = statement("SELECT " TASK_COLUMNS " FROM task WHERE account = ? AND kind = ? ORDER BY id DESC LIMIT 1")
+                    .first(read_task, account, kind);
     if (!task) return task;
     if (known_tasks_.size() >= most_known_tasks) known_tasks_.clear();
     if (last_tasks_.size() >= most_known_tasks) last_tasks_.clear();
@@ -199,7 +186,7 @@ std::optional<Task> Ledger::last_task(AccountId account, TaskKind kind) {
 }
 
 Task Ledger::task(TaskId id) {
-    const auto found = first_task(statement("SELECT " TASK_COLUMNS " FROM task WHERE id = ?"), id);
+    const auto found = statement("SELECT " TASK_COLUMNS " FROM task WHERE id = ?").first(read_task, id);
     if (!found) throw DatabaseError("a task is not in the database");
     return *found;
 }

@@ -31,8 +31,6 @@ struct AccountFacts {
     bool operator==(const AccountFacts&) const = default;
 };
 
-using TaskId = std::int64_t;
-
 enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2 };
 enum class TaskState : std::uint8_t { Queued = 0, Running = 1, Ended = 2 };
 enum class Outcome : std::uint8_t { None = 0, Completed = 1, EndedEarly = 2, Cancelled = 3 };

@@ -34,7 +34,12 @@ class LedgerDatabase {
     bool in_transaction_ = false;
 };
 
-// Milliseconds since the epoch.
+using AccountId = std::int64_t;
+using TaskId = std::int64_t;
+
+// Times are milliseconds since the epoch.
 [[nodiscard]] std::int64_t now_ms();
+inline constexpr std::int64_t hour_ms = 3'600'000;
+inline constexpr std::int64_t day_ms = 24 * hour_ms;
 
 }  // namespace clamscanner

@@ -74,15 +74,8 @@ QuarantineList::Listed QuarantineList::listed(AccountId account, std::int64_t af
 }
 
 std::optional<PlannedAction> QuarantineList::find(AccountId account, const std::string& opaque) {
-    std::optional<PlannedAction> found;
-    statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ?")
-        .each(
-            [&](Row row) {
-                found = read_quarantined(row);
-                return false;
-            },
-            account, opaque);
-    return found;
+    return statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ?")
+        .first(read_quarantined, account, opaque);
 }
 
 std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms, std::size_t limit) {

@@ -14,8 +14,6 @@
 
 namespace clamscanner {
 
-using AccountId = std::int64_t;
-
 class QuarantineList {
  public:
     // `database` must outlive this.

@@ -209,7 +209,6 @@ void ScanJob::settle_judged(const Judged& judged) {
 
 // What has been in the quarantine for as long as the administrator keeps it.
 void ScanJob::discard_expired() {
-    constexpr std::int64_t day_ms = 86'400'000;
     const auto days = static_cast<std::int64_t>(surroundings_.config.quarantine_days);
     if (days == 0) return;
     for (const auto& file :

@@ -56,17 +56,22 @@ class Statement {
         }
         return rows;
     }
-    // The first column of the first row; nothing when there is no row.
-    template <class... Values>
-    [[nodiscard]] std::optional<std::int64_t> number(const Values&... values) {
-        std::optional<std::int64_t> found;
+    // What `read` makes of the first row; nothing when there is no row.
+    template <class Read, class... Values>
+    [[nodiscard]] auto first(Read read, const Values&... values) {
+        std::optional<std::invoke_result_t<Read, Row>> found;
         each(
             [&](Row row) {
-                found = row.number(0);
+                found = read(row);
                 return false;
             },
             values...);
         return found;
+    }
+    // Its first column.
+    template <class... Values>
+    [[nodiscard]] std::optional<std::int64_t> number(const Values&... values) {
+        return first([](Row row) { return row.number(0); }, values...);
     }
 
  private:
