@@ -10,17 +10,20 @@
 namespace clamscanner {
 namespace {
 
+constexpr int most_tries = 100;
+
 UniqueFd open_step(int directory, std::string_view path, int flags, Crossing crossing) {
     const std::string name(path.empty() ? "." : path);
     open_how how{};
     how.flags = static_cast<__u64>(flags) | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     if (crossing == Crossing::Forbidden) how.resolve |= RESOLVE_NO_XDEV;
-    for (;;) {
+    for (int tries = 0;;) {
         const long fd = ::syscall(SYS_openat2, directory, name.c_str(), &how, sizeof how);
         if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-        // EAGAIN: something was renamed just then, and the kernel could not tell whether we stayed beneath.
-        if (errno != EINTR && errno != EAGAIN) return {};
+        // EAGAIN: something was renamed just then, and the kernel could not tell whether we stayed beneath. Or somebody
+        // holds a lease on the file, and can do so for ever (fcntl(2), F_SETLEASE).
+        if (errno != EINTR && (errno != EAGAIN || ++tries == most_tries)) return {};
     }
 }
 

@@ -126,4 +126,8 @@ timespec timespec_of(std::int64_t nanoseconds) {
     return {static_cast<time_t>((nanoseconds - rest) / second), static_cast<long>(rest)};
 }
 
+std::int64_t nanoseconds_of(const timespec& time) noexcept {
+    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
 }  // namespace clamscanner

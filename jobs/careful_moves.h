@@ -50,5 +50,6 @@ void write_all(int fd, const std::string& bytes);
 [[nodiscard]] std::string below_home(const std::string& path, const std::string& home_path);
 
 [[nodiscard]] timespec timespec_of(std::int64_t nanoseconds);
+[[nodiscard]] std::int64_t nanoseconds_of(const timespec& time) noexcept;
 
 }  // namespace clamscanner

@@ -20,7 +20,6 @@
 #include "auth/random.h"
 #include "jobs/content_hash.h"
 #include "jobs/locked_room.h"
-#include "jobs/mailbox.h"
 #include "jobs/settings.h"
 #include "jobs/test_virus.h"
 #include "jobs/worker.h"
@@ -62,6 +61,10 @@ std::size_t untested_limit(std::size_t workers) {
 std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
+}
+
+std::int64_t change_time_of(const struct stat& status) {
+    return static_cast<std::int64_t>(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
 }
 
 std::size_t worker_count(const Settings& config) {
@@ -224,7 +227,8 @@ void Coordinator::test(Worker& worker, Test test) {
 }
 
 void Coordinator::give(Worker& worker, FilePtr file) {
-    const auto token = question(worker, file->fd.get(), file->stamp.has_value());
+    // What is judged by itself may be acted on: only so will another content show.
+    const auto token = question(worker, file->fd.get(), file->judge || file->stamp.has_value());
     if (worker.scanning)
         worker.ahead.push_back({std::move(file), token});
     else
@@ -412,6 +416,7 @@ void Coordinator::tell_ready_once() {
 void Coordinator::believe(File& file, const ScanAnswer& answer) {
     file.answer = answer;
     file.final = true;
+    if (file.fd && (file.judge || answer.verdict == Verdict::Infected)) file.sha256 = judged_content(file);
     if (file.judge)
         tell_judgement(file);
     else
@@ -436,7 +441,7 @@ void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
 void Coordinator::tell_verdict(const File& file, const Name& name) {
     const bool clean = file.answer->verdict == Verdict::Clean;
     if (file.answer->verdict == Verdict::Infected)
-        tell(FoundInfected{name.path, file.answer->virus, file.identity, file.known, name.place});
+        tell(FoundInfected{name.path, file.answer->virus, file.sha256, file.known, name.place});
     if (file.answer->verdict == Verdict::Unscanned) tell(FoundUnscanned{name.path, file.answer->reason, name.place});
     if (clean) ++progress_.clean_files;
     if (file.known && clean) ++known_;
@@ -465,20 +470,18 @@ void Coordinator::tell_judgement(const File& file) {
     judged.reason = file.answer->reason;
     judged.virus = file.answer->virus;
     judged.identity = file.identity;
-    judged.links = file.links;
-    if (judged.verdict == Verdict::Infected) {
-        char head[mailbox_head];
-        const auto got = ::pread(file.fd.get(), head, sizeof head, 0);
-        const auto hash = got < 0 ? std::nullopt : content_hash(file.fd.get());
-        if (hash) {
-            judged.mailbox = looks_like_mailbox({head, static_cast<std::size_t>(got)});
-            judged.sha256 = *hash;
-        } else {
-            judged.verdict = Verdict::Unscanned;
-            judged.reason = UnscannedReason::Unreadable;
-        }
-    }
+    judged.sha256 = file.sha256;
     tell(judged);
+}
+
+// Of the content that has the verdict: if the file was changed since it was handed over, nobody knows that content any
+// more.
+std::string Coordinator::judged_content(const File& file) {
+    struct stat status {};
+    auto hash = content_hash(file.fd.get());
+    const bool is_unchanged = ::fstat(file.fd.get(), &status) == 0 && identity_of(status) == file.identity &&
+                              change_time_of(status) == file.changed_ns;
+    return hash && is_unchanged ? *std::move(hash) : std::string();
 }
 
 // ---- Files from the runner -----------------------------------------------------------------------------------------
@@ -530,6 +533,7 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
     auto file = std::make_shared<File>();
     file->token = message.token;
     file->judge = message.judge;
+    file->counted = file->judge;  // it is none of the scan's
     // What is judged by itself has no place among the files of a scan.
     file->names.push_back({std::move(message.path), file->judge ? 0 : taken_++});
     file->fd = std::move(fd);
@@ -542,6 +546,7 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
         return;
     }
     file->identity = identity_of(status);
+    file->changed_ns = change_time_of(status);
     file->links = static_cast<std::uint32_t>(std::min<nlink_t>(status.st_nlink, UINT32_MAX));
     if (file->identity.size > config_.engine.max_file_bytes) {
         give_up(*file, UnscannedReason::TooLarge);

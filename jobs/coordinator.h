@@ -45,11 +45,13 @@ class Coordinator {
         std::vector<Name> names;
         UniqueFd fd;
         FileIdentity identity;
+        std::int64_t changed_ns = 0;     // its change time when it was handed over
+        std::string sha256;              // of what is judged or infected, once that is believed; empty: nobody knows
         std::optional<FileStamp> stamp;  // of a file that may be remembered, at taken_ns
         std::int64_t taken_ns = 0;
         std::uint32_t links = 1;
         bool known = false;    // it was not read
-        bool counted = false;  // in the progress told
+        bool counted = false;  // in the progress told, or no part of it
         bool tried = false;    // a worker failed on it once
         std::optional<ScanAnswer> answer;
         bool final = false;  // the answer is believed
@@ -113,6 +115,7 @@ class Coordinator {
     void remember(const File& file);
     void count(std::uint64_t files, std::uint64_t bytes);
     void settle(std::uint64_t place, const File& file);
+    [[nodiscard]] static std::string judged_content(const File& file);
     void tell_judgement(const File& file);
     void tell_verdict(const File& file, const Name& name);
     [[nodiscard]] bool is_idle() const;

@@ -6,6 +6,8 @@
 #include "auth/random.h"
 #include "jobs/brake.h"
 #include "jobs/message_name.h"
+#include "jobs/paths.h"
+#include "jobs/quarantine_record.h"
 #include "jobs/restoration_job.h"
 
 namespace clamscanner {
@@ -13,8 +15,14 @@ namespace {
 
 // How many actions that need no runner are settled in one go, before others have their turn.
 constexpr int settled_at_once = 200;
-// How often the messages of a mailbox are judged for one action, when a mail program changes them meanwhile.
+// How often the messages of a mailbox, or a file that was moved, are judged for one action, when somebody changes them
+// meanwhile.
 constexpr int most_attempts = 5;
+// Instead of the hash of a content that nobody knows: it is like no other.
+constexpr const char* unknown_content = "?";
+constexpr const char* quarantined_instead =
+    "its content has changed since the scan and is still infected, so it was quarantined instead of deleted";
+constexpr const char* changed_since = "its content has changed since the scan, and is still infected";
 
 LogCopy::Source records_of(Ledger& ledger, TaskId task) {
     return [&ledger, task](std::uint64_t after, std::size_t limit) {
@@ -64,20 +72,18 @@ void DisinfectionJob::go_on() {
     if (turn_ends_) return finish(End::TurnOver, "others have their turn");
     for (int i = 0; i < settled_at_once; ++i) {
         current_ = surroundings_.ledger.next_action(task().id);
-        opened_ = false;
-        is_letter_ = false;
-        judged_.reset();
+        attempts_ = 0;
         if (!current_) {
             end_actions();
             return;
         }
         if (settle_without_runner(*current_)) continue;
-        if (current_->intended) {
+        if (!current_->intended)
+            ask_judgement(Stage::Judging);
+        else if (current_->sha256.empty())
+            ask_judgement(Stage::JudgingMoved);
+        else
             act(true);
-        } else {
-            stage_ = Stage::Judging;
-            to_runner_.add(Judge{current_->number, current_->path});
-        }
         return;
     }
     surroundings_.loop.after(std::chrono::milliseconds(0), [weak = std::weak_ptr<int>(alive_), this] {
@@ -102,14 +108,34 @@ void DisinfectionJob::step(RecordState state, const std::string& message) {
 
 void DisinfectionJob::act(bool again) {
     stage_ = Stage::Acting;
+    putting_back_ = false;
     saved_.clear();
     for (const auto& cut : current_->cuts) to_runner_.add(CutMessage(cut));
-    to_runner_.add(act_of(*current_, again));
+    Act order = act_of(*current_, again);
+    const auto& mail = surroundings_.config.scan[static_cast<std::size_t>(ScanType::Mail)].directory;
+    order.in_mail = !mail.empty() && is_below(current_->path, path_in(account().home, mail));
+    to_runner_.add(std::move(order));
+}
+
+void DisinfectionJob::ask_judgement(Stage stage) {
+    stage_ = stage;
+    opened_ = false;
+    judged_.reset();
+    if (stage == Stage::JudgingMoved)
+        to_runner_.add(JudgeMoved{current_->number, current_->path, current_->opaque});
+    else
+        to_runner_.add(Judge{current_->number, current_->path});
 }
 
 // The runner's word that it opened the file and the coordinator's verdict come on two sockets, in either order.
-void DisinfectionJob::settle_judged() {
+void DisinfectionJob::settle_judgement() {
     if (!opened_ || !judged_) return;
+    if (stage_ == Stage::Judging) return settle_judged();
+    if (stage_ == Stage::JudgingRest) return settle_rest();
+    settle_moved();
+}
+
+void DisinfectionJob::settle_judged() {
     const Judged& judged = *judged_;
     auto& ledger = surroundings_.ledger;
     if (judged.verdict == Verdict::Clean) {
@@ -118,22 +144,103 @@ void DisinfectionJob::settle_judged() {
     } else if (judged.verdict == Verdict::Unscanned) {
         step(RecordState::Error,
              std::string("it could not be scanned again, so it was left alone: ") + text_of(judged.reason));
-    } else if (judged.mailbox && !is_letter_) {
+    } else if (is_mailbox_) {
         attempts_ = 1;
         judge_messages();
         return;
-    } else if (current_->action == Action::Delete && !why_held(judged.virus).empty()) {
-        step(RecordState::Error, why_held(judged.virus));
     } else {
-        current_->identity = judged.identity;
-        current_->sha256 = judged.sha256;
-        current_->virus = judged.virus;
-        current_->opaque = random_hex(16);
-        // Committed before the runner hears of it: messages go out only after the commit.
-        ledger.intend(task().id, *current_);
-        act(false);
+        act_on_infected(judged);
         return;
     }
+    go_on();
+}
+
+// What the owner saw in the list and asked to be deleted is that content. Another one that is infected may be anything,
+// so it is kept.
+void DisinfectionJob::act_on_infected(const Judged& judged) {
+    if (judged.sha256.empty() || judged.sha256 != surroundings_.ledger.found_content(task().account, current_->path)) {
+        current_->remark = current_->action == Action::Delete ? quarantined_instead : changed_since;
+        current_->action = Action::Quarantine;
+    }
+    if (current_->action == Action::Delete && !why_held(judged.virus).empty()) {
+        step(RecordState::Error, why_held(judged.virus));
+        go_on();
+        return;
+    }
+    take_judgement(judged);
+    current_->opaque = random_hex(16);
+    // Committed before the runner hears of it: messages go out only after the commit.
+    surroundings_.ledger.intend(task().id, *current_);
+    act(false);
+}
+
+void DisinfectionJob::take_judgement(const Judged& judged) {
+    current_->identity = judged.identity;
+    current_->sha256 = judged.sha256.empty() ? unknown_content : judged.sha256;
+    current_->virus = judged.virus;
+}
+
+// ---- What was moved is something else than was judged ---------------------------------------------------------------
+
+// Malware that rewrites itself must not get away by it, nor a good file be lost that took its place.
+void DisinfectionJob::judge_moved(const Acted& acted) {
+    if (++attempts_ > most_attempts) return quarantine_as_last_judged();
+    if (current_->action == Action::Delete)
+        current_->remark = quarantined_instead;
+    else if (current_->remark.empty())
+        current_->remark = changed_since;
+    current_->action = Action::Quarantine;
+    // From the second time on the mode is the one that we gave it.
+    if (acted.metadata.mode != quarantined_mode) current_->metadata = acted.metadata;
+    current_->sha256.clear();
+    surroundings_.ledger.intend(task().id, *current_);
+    ask_judgement(Stage::JudgingMoved);
+}
+
+void DisinfectionJob::settle_moved() {
+    const bool infected = judged_->verdict == Verdict::Infected;
+    if (infected) {
+        take_judgement(*judged_);
+        surroundings_.ledger.intend(task().id, *current_);
+        act(true);
+        return;
+    }
+    stage_ = Stage::Acting;
+    putting_back_ = true;
+    const auto virus = current_->virus;
+    take_judgement(*judged_);
+    current_->virus = virus;
+    Act back = act_of(*current_, true);
+    back.put_back = true;
+    to_runner_.add(std::move(back));
+}
+
+void DisinfectionJob::settle_put_back(const Acted& acted) {
+    auto& ledger = surroundings_.ledger;
+    const bool clean = judged_->verdict == Verdict::Clean;
+    std::string said = clean ? "it was changed meanwhile, and what it is now is not infected"
+                             : std::string("it was changed meanwhile, and could not be scanned again (") +
+                                   text_of(judged_->reason) + ")";
+    if (acted.state == RecordState::Quarantined) {
+        ledger.quarantine().add(task().account, *current_, acted.device, acted.inode, acted.may_hold_mail);
+        if (clean) ledger.quarantine().judge(task().account, current_->opaque, true);
+        step(RecordState::Quarantined, said + "; " + acted.message);
+    } else if (acted.state == RecordState::NoAction) {
+        if (clean) ledger.leave_list(task().account, current_->path);
+        step(clean ? RecordState::NoAction : RecordState::Error, said + "; it was put back");
+    } else {
+        step(RecordState::Error, said + "; " + acted.message);
+    }
+    go_on();
+}
+
+// It is out of its place, whatever is written into it; a scan finds it where it is, if it is not what is known of it.
+void DisinfectionJob::quarantine_as_last_judged() {
+    surroundings_.ledger.quarantine().add(task().account, *current_, current_->identity.device,
+                                          current_->identity.inode);
+    surroundings_.ledger.leave_list(task().account, current_->path);
+    step(RecordState::Quarantined,
+         "a program rewrites it all the time, also where it is now; it was infected each time");
     go_on();
 }
 
@@ -141,9 +248,7 @@ void DisinfectionJob::settle_judged() {
 
 // Never moved or deleted whole: one infected message is no reason to take a person's mail away.
 void DisinfectionJob::judge_messages() {
-    current_->identity = judged_->identity;
-    current_->sha256 = judged_->sha256;
-    current_->virus = judged_->virus;
+    take_judgement(*judged_);
     current_->cuts.clear();
     messages_.reset();
     judged_messages_ = 0;
@@ -162,11 +267,6 @@ void DisinfectionJob::take_judged_message(Judged judged) {
 void DisinfectionJob::settle_messages() {
     if (!messages_ || judged_messages_ < *messages_) return;
     if (judged_messages_ > *messages_) throw Malformed("the coordinator judged more messages than there are");
-    if (*messages_ == 0 && attempts_ == 1) {
-        is_letter_ = true;
-        settle_judged();
-        return;
-    }
     if (current_->cuts.empty()) {
         step(RecordState::Error, "it is a mailbox, infected as a whole (" + current_->virus +
                                      "), but none of its messages is by itself; so it was left alone");
@@ -180,14 +280,10 @@ void DisinfectionJob::settle_messages() {
 
 // Whether the infected messages were all that was wrong with it.
 void DisinfectionJob::settle_cleansed() {
-    stage_ = Stage::JudgingRest;
-    opened_ = false;
-    judged_.reset();
-    to_runner_.add(Judge{current_->number, current_->path});
+    ask_judgement(Stage::JudgingRest);
 }
 
 void DisinfectionJob::settle_rest() {
-    if (!opened_ || !judged_) return;
     if (saved_.empty()) {
         settle_untouched();
         return;
@@ -221,7 +317,7 @@ void DisinfectionJob::settle_rest() {
 // None of the messages that were judged was there any more: removed by the owner, or changed by a mail program, which
 // writes into their heads that they were seen.
 void DisinfectionJob::settle_untouched() {
-    if (judged_->verdict == Verdict::Infected && judged_->mailbox && attempts_++ < most_attempts) {
+    if (judged_->verdict == Verdict::Infected && is_mailbox_ && attempts_++ < most_attempts) {
         judge_messages();
         return;
     }
@@ -249,13 +345,24 @@ const std::string& DisinfectionJob::why_held(const std::string& signature) {
 }
 
 void DisinfectionJob::settle_acted(const Acted& acted) {
+    if (acted.moved_another) return judge_moved(acted);
+    if (putting_back_) return settle_put_back(acted);
     if (acted.state == RecordState::MailboxCleansed) return settle_cleansed();
     auto& ledger = surroundings_.ledger;
     if (acted.state == RecordState::Quarantined)
-        ledger.quarantine().add(task().account, *current_, acted.device, acted.inode);
+        ledger.quarantine().add(task().account, *current_, acted.device, acted.inode, acted.may_hold_mail);
     if (acted.state != RecordState::Error) ledger.leave_list(task().account, current_->path);
-    step(acted.state, acted.message);
+    std::string said = acted.state == RecordState::Quarantined ? current_->remark : std::string();
+    if (!acted.message.empty()) said += (said.empty() ? "" : "; ") + acted.message;
+    step(acted.state, said);
     go_on();
+}
+
+bool DisinfectionJob::may_be_done(RecordState state) const {
+    if (putting_back_) return state == RecordState::NoAction || state == RecordState::Quarantined;
+    if (!current_->cuts.empty()) return state == RecordState::MailboxCleansed;
+    // What may hold more than one letter is kept where it was to be deleted.
+    return state == RecordState::Quarantined || (state == RecordState::Deleted && current_->action == Action::Delete);
 }
 
 // ---- What the others say -------------------------------------------------------------------------------------------
@@ -267,19 +374,19 @@ void DisinfectionJob::hear_runner(Packet& packet) {
     };
     if (is<Opened>(packet.bytes)) {
         auto opened = decode<Opened>(packet.bytes);
-        expect(opened.token, {Stage::Judging, Stage::JudgingRest});
+        expect(opened.token, {Stage::Judging, Stage::JudgingRest, Stage::JudgingMoved});
         opened_ = true;
-        if (stage_ == Stage::JudgingRest) return settle_rest();
-        current_->metadata = std::move(opened.metadata);
-        settle_judged();
+        is_mailbox_ = opened.mailbox;
+        if (stage_ == Stage::Judging) current_->metadata = std::move(opened.metadata);
+        settle_judgement();
     } else if (is<NotOpened>(packet.bytes)) {
         const auto refused = decode<NotOpened>(packet.bytes);
-        expect(refused.token, {Stage::Judging, Stage::JudgingMessages, Stage::JudgingRest});
+        expect(refused.token, {Stage::Judging, Stage::JudgingMessages, Stage::JudgingRest, Stage::JudgingMoved});
         if (stage_ == Stage::JudgingRest) {
             // Cleansed, and gone since.
             opened_ = true;
             judged_.emplace().reason = UnscannedReason::Vanished;
-            return settle_rest();
+            return settle_judgement();
         }
         step(RecordState::Error, refused.why + "; it was left alone");
         go_on();
@@ -299,10 +406,7 @@ void DisinfectionJob::hear_runner(Packet& packet) {
     } else if (is<Acted>(packet.bytes)) {
         const auto acted = decode<Acted>(packet.bytes);
         expect(acted.token, {Stage::Acting});
-        const auto wanted = !current_->cuts.empty()              ? RecordState::MailboxCleansed
-                            : current_->action == Action::Delete ? RecordState::Deleted
-                                                                 : RecordState::Quarantined;
-        if (acted.state != wanted && acted.state != RecordState::Error)
+        if (acted.state != RecordState::Error && !may_be_done(acted.state))
             throw Malformed("the runner did something else than it was asked");
         settle_acted(acted);
     } else {
@@ -316,13 +420,10 @@ void DisinfectionJob::hear_coordinator(Packet& packet) {
     } else if (is<Judged>(packet.bytes)) {
         auto judged = decode<Judged>(packet.bytes);
         if (stage_ == Stage::JudgingMessages) return take_judged_message(std::move(judged));
-        if ((stage_ != Stage::Judging && stage_ != Stage::JudgingRest) || !current_ || judged.token != current_->number)
+        if (!is_judging() || !current_ || judged.token != current_->number)
             throw Malformed("the coordinator judges what it was not asked");
         judged_ = std::move(judged);
-        if (stage_ == Stage::JudgingRest)
-            settle_rest();
-        else
-            settle_judged();
+        settle_judgement();
     } else if (is<ScannerFailed>(packet.bytes)) {
         finish(End::Failed, decode<ScannerFailed>(packet.bytes).why);
     } else {

@@ -26,20 +26,35 @@ class DisinfectionJob : public Job {
     void feed_runner() override { log_.feed(to_runner_); }
     [[nodiscard]] bool waits_for_runner() const override {
         if (stage_ == Stage::JudgingMessages) return !messages_;
-        return stage_ != Stage::Starting && ((stage_ != Stage::Judging && stage_ != Stage::JudgingRest) || !opened_);
+        return stage_ != Stage::Starting && !(is_judging() && opened_);
     }
     void runner_ended() override;
     // Between two actions; whatever was begun is carried out.
     void end_turn() override { turn_ends_ = true; }
 
  private:
-    // A mailbox goes from Judging by way of its messages to Acting, and is judged once more as JudgingRest.
-    enum class Stage { Starting, Judging, JudgingMessages, Acting, JudgingRest, CheckingLog, ClosingLog };
+    // A mailbox goes from Judging by way of its messages to Acting, and is judged once more as JudgingRest. What turns
+    // out to be something else than was judged goes from Acting to JudgingMoved and back.
+    enum class Stage { Starting, Judging, JudgingMessages, Acting, JudgingRest, JudgingMoved, CheckingLog, ClosingLog };
+
+    // One file, by its path: the runner opens it, the coordinator judges it.
+    [[nodiscard]] bool is_judging() const {
+        return stage_ == Stage::Judging || stage_ == Stage::JudgingRest || stage_ == Stage::JudgingMoved;
+    }
 
     void go_on();
     [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
     void act(bool again);
+    void ask_judgement(Stage stage);
+    void settle_judgement();
     void settle_judged();
+    void act_on_infected(const Judged& judged);
+    void judge_moved(const Acted& acted);
+    void settle_moved();
+    void take_judgement(const Judged& judged);
+    [[nodiscard]] bool may_be_done(RecordState state) const;
+    void settle_put_back(const Acted& acted);
+    void quarantine_as_last_judged();
     void judge_messages();
     void take_judged_message(Judged judged);
     void settle_messages();
@@ -57,10 +72,11 @@ class DisinfectionJob : public Job {
     Stage stage_ = Stage::Starting;
     std::optional<PlannedAction> current_;
     bool opened_ = false;
+    bool is_mailbox_ = false;
+    bool putting_back_ = false;
     std::optional<Judged> judged_;
+    int attempts_ = 0;  // at judging something that is changed meanwhile
     // Of a mailbox.
-    bool is_letter_ = false;  // it only began as one does
-    int attempts_ = 0;
     std::optional<std::uint64_t> messages_;
     std::uint64_t judged_messages_ = 0;
     std::vector<Saved> saved_;

@@ -1,10 +1,12 @@
 // The order, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
 //   1  the record beside (quarantine only), synced   → the source is still there: begin again
 //   2  the move to the opaque name                   → the opaque name is there: go on with 3
-//   3  inode, size, time and content compared        → nothing changed: compare again
+//   3  the content compared with what was judged     → nothing changed: compare again
 //   4  both directories synced                       → again
 //   5  delete: unlinked, synced                      → both names gone, a delete was intended: it is deleted
-// and jobd records the step. Only 5 destroys anything, and only what 3 found to be the judged file.
+// and jobd records the step. Only 5 destroys anything, and only what 3 found to be the judged content. If 3 finds
+// another one, jobd records that, has it judged under its opaque name, and orders either the same again, as a
+// quarantine, or the move back.
 #include "jobs/disposal.h"
 
 #include <fcntl.h>
@@ -23,6 +25,7 @@
 #include "jobs/beneath.h"
 #include "jobs/careful_moves.h"
 #include "jobs/content_hash.h"
+#include "jobs/mail_store.h"
 #include "jobs/maildir.h"
 #include "jobs/quarantine_record.h"
 
@@ -30,18 +33,17 @@ namespace clamscanner {
 namespace {
 
 constexpr const char* changed = "the file is not the one that was scanned any more; it was left alone";
+constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
-bool is_judged_file(const struct stat& status, const FileIdentity& judged) {
-    return S_ISREG(status.st_mode) && identity_of(status) == judged && status.st_uid == ::geteuid();
+bool is_own_file(const struct stat& status) {
+    return S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
 }
 
-// A file that was copied from another file system keeps all but its inode.
-bool same_content_facts(const struct stat& status, const FileIdentity& judged) {
-    return S_ISREG(status.st_mode) && identity_of(status).size == judged.size && status.st_uid == ::geteuid();
-}
-
-std::int64_t nanoseconds(const timespec& time) {
-    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+bool is_unchanged(int file, const struct stat& before) {
+    struct stat now {};
+    return ::fstat(file, &now) == 0 && now.st_size == before.st_size &&
+           nanoseconds_of(now.st_mtim) == nanoseconds_of(before.st_mtim) &&
+           nanoseconds_of(now.st_ctim) == nanoseconds_of(before.st_ctim);
 }
 
 }  // namespace
@@ -53,7 +55,7 @@ FileMetadata metadata_of(int file) {
     metadata.owner = status.st_uid;
     metadata.group = status.st_gid;
     metadata.mode = status.st_mode & 07777;
-    metadata.atime_ns = nanoseconds(status.st_atim);
+    metadata.atime_ns = nanoseconds_of(status.st_atim);
     std::vector<char> names(64 * 1024);
     std::size_t total = 0;
     const auto size = ::flistxattr(file, names.data(), names.size() - 1);
@@ -87,7 +89,9 @@ Acted Disposal::act(const Act& order) {
 Acted Disposal::carry_out(const Act& order) {
     const Place source = place_of(order.path);
     if (order.again) {
-        if (Place moved = moved_before(order, source); moved.directory) return finish(order, source, std::move(moved));
+        Place moved = moved_before(order.path, order.opaque, source);
+        if (order.put_back) return undo(order, source, std::move(moved));
+        if (moved.directory) return finish(order, source, std::move(moved));
     }
     struct stat status {};
     if (!source.directory || !is_there(source.directory.get(), source.name, status)) {
@@ -97,7 +101,7 @@ Acted Disposal::carry_out(const Act& order) {
         acted.state = RecordState::Deleted;
         return acted;
     }
-    if (!is_judged_file(status, order.identity)) throw Stopped(changed);
+    if (!is_own_file(status)) throw Stopped(changed);
     if (order.action == Action::Quarantine) {
         const UniqueFd quarantine = open_quarantine(home_, true);
         if (!quarantine) stop("open the quarantine directory");
@@ -118,15 +122,15 @@ Disposal::Place Disposal::place_of(const std::string& path) const {
     return {open_beneath(home_, new_directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(new_name)};
 }
 
-Disposal::Place Disposal::moved_before(const Act& order, const Place& source) const {
+Disposal::Place Disposal::moved_before(const std::string& path, const std::string& opaque, const Place& source) const {
     struct stat status {};
     UniqueFd quarantine = open_quarantine(home_, false);
-    if (quarantine && is_there(quarantine.get(), order.opaque, status)) return {std::move(quarantine), order.opaque};
-    const std::string beside = beside_name(order.opaque);
+    if (quarantine && is_there(quarantine.get(), opaque, status)) return {std::move(quarantine), opaque};
+    const std::string beside = beside_name(opaque);
     if (source.directory && is_there(source.directory.get(), beside, status))
         return {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
     // A message's name had changed by then, and with it perhaps its directory.
-    for (const auto& directory : maildir_directories(home_, below_home(order.path, home_path_))) {
+    for (const auto& directory : maildir_directories(home_, below_home(path, home_path_))) {
         UniqueFd other = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed);
         if (other && is_there(other.get(), beside, status)) return {std::move(other), beside};
     }
@@ -179,45 +183,54 @@ void Disposal::put_back(const Place& moved, const Place& source) const {
     sync_directory(source.directory);
 }
 
+UniqueFd Disposal::open_moved(const std::string& path, const std::string& opaque) const {
+    const Place moved = moved_before(path, opaque, place_of(path));
+    UniqueFd file(moved.directory ? ::openat(moved.directory.get(), moved.name.c_str(), reading) : -1);
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status))
+        throw Stopped("it was changed and moved away in the middle of this, and is not where it was put any more");
+    // Best effort: what is judged is the content.
+    if (status.st_nlink == 1) static_cast<void>(::fchmod(file.get(), quarantined_mode));
+    return file;
+}
+
 Acted Disposal::finish(const Act& order, const Place& source, Place moved) const {
     struct stat status {};
-    UniqueFd file(
-        ::openat(moved.directory.get(), moved.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    const bool opened = file && ::fstat(file.get(), &status) == 0;
-    // A copy that an earlier attempt made in the quarantine has an inode of its own, but never another content.
-    const bool may_be_copy = order.again && order.action == Action::Quarantine && moved.name == order.opaque;
-    const bool right =
-        opened &&
-        (is_judged_file(status, order.identity) || (may_be_copy && same_content_facts(status, order.identity))) &&
-        content_hash(file.get()) == order.sha256;
-    if (!right) {
+    UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
+    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) {
         remove_record(order);
         put_back(moved, source);
         throw Stopped(changed);
     }
+    if (content_hash(file.get()) != order.sha256 || !is_unchanged(file.get(), status)) {
+        remove_record(order);
+        Acted another;
+        another.moved_another = true;
+        another.metadata = metadata_of(file.get());
+        return another;
+    }
     sync_directory(moved.directory);
     if (source.directory) sync_directory(source.directory);
     const bool is_open = is_open_elsewhere(file.get());
-    if (order.action == Action::Quarantine) {
-        try {
-            Acted acted = keep(order, std::move(moved), std::move(file));
-            if (is_open) note(acted.message, "a program has the file open, and may still write into it");
-            return acted;
-        } catch (const Stopped&) {
-            // Still beside its old place, when the copy into the quarantine failed: so that nothing is lost, back.
-            const std::string beside = beside_name(order.opaque);
-            if (source.directory && is_there(source.directory.get(), beside, status)) {
-                put_back({UniqueFd(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3)), beside}, source);
-                remove_record(order);
-            }
-            throw;
-        }
-    }
-    if (::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0) stop("delete the file");
-    sync_directory(moved.directory);
+    const bool letters = may_hold_letters(home_, below_home(order.path, home_path_), file.get(), order.in_mail);
+    if (order.action == Action::Delete && !letters) return destroy(order, moved, file.get(), is_open);
+    Acted acted = keep_or_put_back(order, source, std::move(moved), std::move(file));
+    acted.may_hold_mail = letters;
+    if (order.action == Action::Delete)
+        note(acted.message, "it may hold more than one letter, so it was quarantined instead of deleted");
+    if (is_open) note(acted.message, "a program has the file open, and may still write into it");
+    return acted;
+}
+
+Acted Disposal::destroy(const Act& order, const Place& moved, int file, bool is_open) const {
+    struct stat status {};
     struct stat after {};
-    if (::fstat(file.get(), &after) < 0 || after.st_nlink >= status.st_nlink)
+    if (::fstat(file, &status) < 0 || ::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0)
+        stop("delete the file");
+    sync_directory(moved.directory);
+    if (::fstat(file, &after) < 0 || after.st_nlink >= status.st_nlink)
         throw Stopped("another program put something else under its name in the last moment; it was not deleted");
+    remove_record(order);
     Acted acted;
     acted.state = RecordState::Deleted;
     if (status.st_nlink > 1)
@@ -227,41 +240,91 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
     return acted;
 }
 
-Acted Disposal::keep(const Act& order, Place moved, UniqueFd file) const {
-    if (moved.name != order.opaque) {
-        const UniqueFd quarantine = open_quarantine(home_, true);
-        if (!quarantine) stop("open the quarantine directory");
-        file = copy_into(quarantine, order, moved, file.get());
+Acted Disposal::keep_or_put_back(const Act& order, const Place& source, Place moved, UniqueFd file) const {
+    try {
+        return keep(order, std::move(moved), std::move(file));
+    } catch (const Stopped&) {
+        // Still beside its old place, when the copy into the quarantine failed: so that nothing is lost, back.
+        struct stat status {};
+        const std::string beside = beside_name(order.opaque);
+        if (source.directory && is_there(source.directory.get(), beside, status)) {
+            put_back({UniqueFd(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3)), beside}, source);
+            remove_record(order);
+        }
+        throw;
     }
+}
+
+Acted Disposal::keep(const Act& order, Place moved, UniqueFd file) const {
+    const UniqueFd quarantine = open_quarantine(home_, true);
+    if (!quarantine) stop("open the quarantine directory");
+    struct stat status {};
+    if (!is_there(quarantine.get(), record_name(order.opaque), status)) write_record(order, quarantine);
+    if (::fstat(file.get(), &status) < 0) stop("examine the file");
     Acted acted;
     acted.state = RecordState::Quarantined;
-    struct stat status {};
-    if (::fstat(file.get(), &status) < 0) stop("examine the file");
-    if (status.st_nlink > 1) {
-        acted.message = "the file has " + std::to_string(status.st_nlink - 1) +
-                        " more names, which are still there; so its permissions were left as they are";
-    } else if (::fchmod(file.get(), 0400) < 0) {
-        acted.message = "its permissions could not be taken away";
+    if (moved.name != order.opaque) file = copy_into(quarantine, order, moved, file.get());
+    if (moved.name == order.opaque && status.st_nlink > 1 && !order.put_back) {
+        // Its permissions are those of its further names, too. So a copy is what is kept: else the next scan would find
+        // it here, with permissions to be used.
+        try {
+            file = copy_into(quarantine, order, moved, file.get());
+        } catch (const Stopped&) {
+            acted.message = "it could not be copied, so what is kept has the permissions that it had";
+        }
     }
+    if (status.st_nlink > 1)
+        note(acted.message,
+             "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there");
+    if (::fstat(file.get(), &status) < 0) stop("examine the file");
+    if (status.st_nlink == 1 && ::fchmod(file.get(), quarantined_mode) < 0)
+        note(acted.message, "its permissions could not be taken away");
     acted.device = status.st_dev;
     acted.inode = status.st_ino;
     return acted;
 }
 
-// From another file system: copied, compared, synced, and only then removed from beside its old place.
+// What was moved is not infected. If there is something in its place again, it stays in the quarantine, to be restored.
+Acted Disposal::undo(const Act& order, const Place& source, Place moved) const {
+    UniqueFd file(moved.directory ? ::openat(moved.directory.get(), moved.name.c_str(), reading) : -1);
+    struct stat status {};
+    Acted acted;
+    acted.state = RecordState::NoAction;
+    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) {
+        // An attempt that a crash ended may have put it back.
+        if (source.directory && is_there(source.directory.get(), source.name, status)) return acted;
+        throw Stopped("it was changed and moved away in the middle of this, and is not where it was put any more");
+    }
+    if (source.directory && !is_there(source.directory.get(), source.name, status)) {
+        const bool taken_away = status.st_nlink == 1 && (status.st_mode & 07777) == quarantined_mode;
+        if (taken_away && ::fchmod(file.get(), order.metadata.mode) < 0) stop("set the file's permissions");
+        put_back(moved, source);
+        remove_record(order);
+        return acted;
+    }
+    acted = keep_or_put_back(order, source, std::move(moved), std::move(file));
+    note(acted.message, "its old place is gone or taken, so it was not put back");
+    return acted;
+}
+
+// From beside its old place, on another file system; or in the quarantine itself, where a file has further names.
+// Copied, compared, synced, and only then is the one that was copied removed or replaced.
 UniqueFd Disposal::copy_into(const UniqueFd& quarantine, const Act& order, const Place& moved, int file) const {
     const std::string partial = order.opaque + ".partial";
     if (!copy_file(file, quarantine.get(), partial, order.sha256)) stop("copy the file into the quarantine");
     UniqueFd copy(::openat(quarantine.get(), partial.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
     if (!copy) stop("copy the file into the quarantine");
     const timespec times[2] = {timespec_of(order.metadata.atime_ns), timespec_of(order.identity.mtime_ns)};
+    const bool replaces = moved.name == order.opaque;
     if (::futimens(copy.get(), times) < 0 || ::fsync(copy.get()) < 0 ||
-        !move_without_replacing(quarantine.get(), partial, quarantine.get(), order.opaque)) {
+        (replaces ? ::renameat(quarantine.get(), partial.c_str(), quarantine.get(), order.opaque.c_str()) < 0
+                  : !move_without_replacing(quarantine.get(), partial, quarantine.get(), order.opaque))) {
         const int error = errno;
         ::unlinkat(quarantine.get(), partial.c_str(), 0);
         stop("copy the file into the quarantine", error);
     }
     sync_directory(quarantine);
+    if (replaces) return copy;
     if (::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0) stop("remove what was copied");
     sync_directory(moved.directory);
     return copy;

@@ -341,7 +341,7 @@ void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
 }
 
 void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                          const FileIdentity& identity, bool known, std::optional<std::uint64_t> place) {
+                          const std::string& sha256, bool known, std::optional<std::uint64_t> place) {
     write(id);
     bool known_infected = false;
     statement("SELECT verdict, reason FROM find WHERE task = ? AND path = ?")
@@ -353,13 +353,11 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             },
             id, path);
     statement(
-        "INSERT INTO find(task, path, verdict, virus, reason, device, inode, size, mtime_ns, start, found_ms, known, "
-        "place) VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET "
-        "verdict = 1, virus = excluded.virus, device = excluded.device, inode = excluded.inode, size = excluded.size, "
-        "mtime_ns = excluded.mtime_ns, start = excluded.start, found_ms = excluded.found_ms, known = excluded.known, "
-        "place = excluded.place")
-        .run(id, path, virus, identity.device, identity.inode, identity.size, identity.mtime_ns, start, now_ms(), known,
-             place ? static_cast<std::int64_t>(*place) : -1);
+        "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, known, place) "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, "
+        "virus = excluded.virus, sha256 = excluded.sha256, start = excluded.start, found_ms = excluded.found_ms, "
+        "known = excluded.known, place = excluded.place")
+        .run(id, path, virus, sha256, start, now_ms(), known, place ? static_cast<std::int64_t>(*place) : -1);
     statement("UPDATE task SET infected_files = infected_files + ?, risk = max(risk, ?) WHERE id = ?")
         .run(!known_infected, risk_of(virus), id);
 }
@@ -514,7 +512,8 @@ std::vector<Ledger::Find> Ledger::finds_after(TaskId id, std::int64_t after, std
 std::optional<PlannedAction> Ledger::next_action(TaskId id) {
     std::optional<PlannedAction> next;
     statement(
-        "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata "
+        "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata, "
+        "remark "
         "FROM action WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
         .each(
             [&](Row row) {
@@ -530,6 +529,7 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
                 action.sha256 = row.bytes(10);
                 action.virus = row.bytes(11);
                 action.metadata = unpacked(row.bytes(12));
+                action.remark = row.bytes(13);
                 next = std::move(action);
                 return false;
             },
@@ -548,13 +548,28 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
 void Ledger::intend(TaskId id, const PlannedAction& action) {
     write(id);
     statement(
-        "UPDATE action SET state = 1, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, sha256 = ?, "
-        "virus = ?, metadata = ? WHERE task = ? AND number = ? AND state < 2")
-        .run(action.opaque, action.identity.device, action.identity.inode, action.identity.size,
-             action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), id, action.number);
+        "UPDATE action SET state = 1, action = ?, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, "
+        "sha256 = ?, virus = ?, metadata = ?, remark = ? WHERE task = ? AND number = ? AND state < 2")
+        .run(action.action, action.opaque, action.identity.device, action.identity.inode, action.identity.size,
+             action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), action.remark, id,
+             action.number);
     statement("DELETE FROM cut_message WHERE task = ? AND number = ?").run(id, action.number);
     auto& insert = statement("INSERT INTO cut_message(task, number, opaque, sha256, virus) VALUES(?, ?, ?, ?, ?)");
     for (const auto& cut : action.cuts) insert.run(id, action.number, cut.opaque, cut.sha256, cut.virus);
+}
+
+std::string Ledger::found_content(AccountId account, const std::string& path) {
+    const auto scan = last_task(account, TaskKind::Scan);
+    std::string sha256;
+    if (scan)
+        statement("SELECT sha256 FROM find WHERE task = ? AND path = ? AND verdict = 1")
+            .each(
+                [&](Row row) {
+                    sha256 = row.bytes(0);
+                    return false;
+                },
+                scan->id, path);
+    return sha256;
 }
 
 void Ledger::add_record(TaskId id, Record record) {

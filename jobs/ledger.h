@@ -130,8 +130,7 @@ class Ledger {
     void forget_unsettled(TaskId id);
     void set_signatures(TaskId id, bool embedded_only, const std::string& problem);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                      const FileIdentity& identity, bool known = false,
-                      std::optional<std::uint64_t> place = std::nullopt);
+                      const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt);
     // `place`: in the list; none for what did not get into it.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);
@@ -173,6 +172,8 @@ class Ledger {
     [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
     // Anew, for an action of which nothing was done: then the new intent replaces the old one.
     void intend(TaskId id, const PlannedAction& action);
+    // The hash of what the account's last scan found under this path; empty when nobody knows.
+    [[nodiscard]] std::string found_content(AccountId account, const std::string& path);
     // The step's record and its action's end, together.
     void record_step(TaskId id, const PlannedAction& action, RecordState state, const std::string& message);
     void record_issue(TaskId id, RecordState state, const std::string& message);

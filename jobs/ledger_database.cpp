@@ -101,7 +101,13 @@ constexpr const char* fifth_schema = R"(
 CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
 )";
 
-constexpr int schema_version = 5;
+constexpr const char* sixth_schema = R"(
+ALTER TABLE find ADD COLUMN sha256 BLOB NOT NULL DEFAULT x''; -- of what was found
+ALTER TABLE action ADD COLUMN remark BLOB NOT NULL DEFAULT x''; -- for its step
+ALTER TABLE quarantine ADD COLUMN may_hold_mail INTEGER NOT NULL DEFAULT 0; -- so time alone does not end it
+)";
+
+constexpr int schema_version = 6;
 
 }  // namespace
 
@@ -117,7 +123,8 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     if (version < 3) database_.execute(third_schema);
     if (version < 4) database_.execute(fourth_schema);
     if (version < 5) database_.execute(fifth_schema);
-    database_.execute("PRAGMA user_version = 5");
+    if (version < 6) database_.execute(sixth_schema);
+    database_.execute("PRAGMA user_version = 6");
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
     commit();

@@ -57,16 +57,6 @@ std::vector<MessageRange> messages_of(int file) {
     return messages;
 }
 
-bool holds_postmark(int file) {
-    const std::string bytes = read_all(file);
-    for (std::size_t line = 0; line != std::string::npos && line < bytes.size();) {
-        const std::size_t end = bytes.find('\n', line);
-        if (is_postmark(std::string_view(bytes).substr(line, std::min(end, bytes.size()) - line))) return true;
-        line = end == std::string::npos ? end : end + 1;
-    }
-    return false;
-}
-
 void rewrite(int file, std::string_view is, std::string_view wanted) {
     const auto same = std::mismatch(is.begin(), is.end(), wanted.begin(), wanted.end()).first - is.begin();
     for (auto done = static_cast<std::size_t>(same); done < wanted.size();) {

@@ -27,8 +27,6 @@ inline constexpr std::size_t largest_mailbox = 512 * 1024 * 1024;
 [[nodiscard]] std::string read_all(int file);
 // Empty where it is no mailbox, or an empty one.
 [[nodiscard]] std::vector<MessageRange> messages_of(int file);
-// Whether any line could begin a message, though the first one does not.
-[[nodiscard]] bool holds_postmark(int file);
 [[nodiscard]] inline std::string_view bytes_of(std::string_view mailbox, const MessageRange& range) noexcept {
     return mailbox.substr(range.begin, range.end - range.begin);
 }

@@ -92,6 +92,7 @@ enum class JobMessage : std::uint16_t {
     MessagesHandedOver,
     Saved,
     StillWaiting,
+    JudgeMoved,
     AskHeldSignatures = 130,
     HeldSignatures,
     AllowSignature,
@@ -765,13 +766,13 @@ struct FoundInfected {
     static constexpr auto type = JobMessage::FoundInfected;
     std::string path;
     std::string virus;
-    FileIdentity identity;
+    std::string sha256;       // of the content; empty when it was changed meanwhile, so that nobody knows
     bool known = false;       // it was not read: an earlier scan had found it, and it has not changed
     std::uint64_t place = 0;  // among the files of this start, from 0
     void fields(auto& wire) {
         wire.text(path, longest_path);
         wire.text(virus, longest_virus_name);
-        identity.fields(wire);
+        wire.text(sha256, 64);
         wire.number(known);
         wire.number(place);
     }
@@ -798,17 +799,13 @@ struct Judged {
     Verdict verdict = Verdict::Unscanned;
     UnscannedReason reason = UnscannedReason::ScannerFailed;
     std::string virus;
-    bool mailbox = false;  // an mbox file: never to be moved or deleted whole
-    std::uint32_t links = 1;
     FileIdentity identity;
-    std::string sha256;  // 64 lower-case hex digits of the content scanned; empty unless infected
+    std::string sha256;  // of the content; empty when that was changed meanwhile, or cannot be read
     void fields(auto& wire) {
         wire.number(token);
         wire.choice(verdict, Verdict::Unscanned);
         wire.choice(reason, last_unscanned_reason);
         wire.text(virus, longest_virus_name);
-        wire.number(mailbox);
-        wire.number(links);
         identity.fields(wire);
         wire.text(sha256, 64);
     }
@@ -888,14 +885,17 @@ struct ScanAnswer {
 
 // ---- jobd and a runner ---------------------------------------------------------------------------------------------
 
-// What the records hold as quarantined: left out of the walk where inode and content still agree.
+// A file in the quarantine as it is recorded. If it still is that (quarantine_entry.h says when), hand it to the
+// coordinator under the token, and leave it out of the walk. Answered as Judge is.
 struct LeaveOut {
     static constexpr auto type = JobMessage::LeaveOut;
-    std::uint64_t device = 0;
+    std::uint64_t token = 0;
+    std::string opaque;
     std::uint64_t inode = 0;
     std::string sha256;
     void fields(auto& wire) {
-        wire.number(device);
+        wire.number(token);
+        wire.text(opaque, 32);
         wire.number(inode);
         wire.text(sha256, 64);
     }
@@ -937,6 +937,19 @@ struct Judge {
     }
 };
 
+// The same of what an Act moved and found to be something else than was judged.
+struct JudgeMoved {
+    static constexpr auto type = JobMessage::JudgeMoved;
+    std::uint64_t token = 0;
+    std::string path;    // where it was
+    std::string opaque;  // the name it was given
+    void fields(auto& wire) {
+        wire.number(token);
+        wire.text(path, longest_path);
+        wire.text(opaque, 32);
+    }
+};
+
 // Carry out what is recorded as intended. May come a second time for the same intent, after any crash.
 struct Act {
     static constexpr auto type = JobMessage::Act;
@@ -948,7 +961,9 @@ struct Act {
     std::string sha256;
     std::string virus;
     FileMetadata metadata;
-    bool again = false;  // an earlier attempt may have done some of it
+    bool again = false;     // an earlier attempt may have done some of it
+    bool put_back = false;  // what was moved is not infected: return it to its place
+    bool in_mail = false;   // the path is below the directory that is scanned as mail
     void fields(auto& wire) {
         wire.number(token);
         wire.text(path, longest_path);
@@ -959,6 +974,8 @@ struct Act {
         wire.text(virus, longest_virus_name);
         metadata.fields(wire);
         wire.number(again);
+        wire.number(put_back);
+        wire.number(in_mail);
     }
 };
 
@@ -1060,9 +1077,11 @@ struct Opened {
     static constexpr auto type = JobMessage::Opened;
     std::uint64_t token = 0;
     FileMetadata metadata;
+    bool mailbox = false;  // of many messages, which can be taken out one by one: never to be moved or deleted whole
     void fields(auto& wire) {
         wire.number(token);
         metadata.fields(wire);
+        wire.number(mailbox);
     }
 };
 
@@ -1079,17 +1098,25 @@ struct NotOpened {
 struct Acted {
     static constexpr auto type = JobMessage::Acted;
     std::uint64_t token = 0;
-    RecordState state = RecordState::Error;  // Deleted, Quarantined, MailboxCleansed, Restored or Error
+    // Deleted, Quarantined (also of what was to be deleted), MailboxCleansed, Restored, NoAction (put back), or Error.
+    RecordState state = RecordState::Error;
     std::string message;
-    // Where quarantined: what the file's inode is there (a copy from another file system has a new one).
+    // Where quarantined: what the file's inode is there (a copy has a new one).
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
+    bool may_hold_mail = false;  // where quarantined: perhaps more than one message
+    // What lies under the opaque name is not what was judged, and this is its metadata: judge it there.
+    bool moved_another = false;
+    FileMetadata metadata;
     void fields(auto& wire) {
         wire.number(token);
         wire.choice(state, last_record_state);
         wire.text(message, longest_message);
         wire.number(device);
         wire.number(inode);
+        wire.number(may_hold_mail);
+        wire.number(moved_another);
+        metadata.fields(wire);
     }
 };
 

@@ -11,4 +11,8 @@ namespace clamscanner {
     return (home.ends_with('/') ? home : home + "/") + relative;
 }
 
+[[nodiscard]] inline bool is_below(const std::string& path, const std::string& directory) {
+    return path.starts_with(directory.ends_with('/') ? directory : directory + "/");
+}
+
 }  // namespace clamscanner

@@ -17,9 +17,10 @@ struct PlannedAction {
     bool intended = false;  // the intent is recorded: it may have been carried out in part
     std::string opaque;
     FileIdentity identity;
-    std::string sha256;
+    std::string sha256;  // of what was judged; empty, where intended: what lies under the opaque name is not judged yet
     std::string virus;
     FileMetadata metadata;
+    std::string remark;            // for its step: why something else is done than was asked for
     std::vector<CutMessage> cuts;  // of a mailbox, once intended: the messages to be taken out
 };
 

@@ -23,22 +23,22 @@ PlannedAction read_quarantined(const Row& row) {
 
 }  // namespace
 
-void QuarantineList::add(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode) {
+void QuarantineList::add(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode,
+                         bool may_hold_mail) {
     database_.write();
     statement(
         "INSERT OR IGNORE INTO quarantine(account, opaque, path, virus, sha256, device, inode, size, mtime_ns, "
-        "metadata, time_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        "metadata, time_ms, may_hold_mail) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .run(account, action.opaque, action.path, action.virus, action.sha256, device, inode, action.identity.size,
-             action.identity.mtime_ns, packed(action.metadata), now_ms());
+             action.identity.mtime_ns, packed(action.metadata), now_ms(), may_hold_mail);
 }
 
 std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
     std::vector<Stored> files;
-    statement("SELECT opaque, device, inode, sha256 FROM quarantine WHERE account = ? ORDER BY id")
+    statement("SELECT opaque, inode, sha256 FROM quarantine WHERE account = ? ORDER BY id")
         .each(
             [&](Row row) {
-                files.push_back(
-                    {row.bytes(0), {row.number<std::uint64_t>(1), row.number<std::uint64_t>(2), row.bytes(3)}});
+                files.push_back({row.bytes(0), row.number<std::uint64_t>(1), row.bytes(2)});
                 return true;
             },
             account);
@@ -80,7 +80,9 @@ std::optional<PlannedAction> QuarantineList::find(AccountId account, const std::
 
 std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms, std::size_t limit) {
     std::vector<PlannedAction> files;
-    statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND time_ms < ? ORDER BY id LIMIT ?")
+    statement("SELECT " QUARANTINE_COLUMNS
+              " FROM quarantine WHERE account = ? AND time_ms < ? AND may_hold_mail = 0 "
+              "ORDER BY id LIMIT ?")
         .each(
             [&](Row row) {
                 files.push_back(read_quarantined(row));

@@ -20,11 +20,13 @@ class QuarantineList {
     explicit QuarantineList(LedgerDatabase& database) : database_(database) {}
 
     // `device`, `inode`: of the file in the quarantine.
-    void add(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode);
+    void add(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode,
+             bool may_hold_mail = false);
     [[nodiscard]] std::optional<PlannedAction> find(AccountId account, const std::string& opaque);
     struct Stored {
         std::string opaque;
-        LeaveOut left_out;  // of the walk
+        std::uint64_t inode = 0;
+        std::string sha256;
     };
     [[nodiscard]] std::vector<Stored> all(AccountId account);
     struct Listed {
@@ -33,7 +35,7 @@ class QuarantineList {
     };
     // `budget`: bytes of the answer.
     [[nodiscard]] Listed listed(AccountId account, std::int64_t after, std::size_t budget);
-    // Of those quarantined before that time, some.
+    // Of those quarantined before that time, some; none that may hold more than one mail.
     [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms, std::size_t limit);
     // What newer signatures say.
     void judge(AccountId account, const std::string& opaque, bool clean);

@@ -10,6 +10,8 @@ namespace clamscanner {
 
 // Below the home; the account's own, mode 0700.
 inline constexpr const char* quarantine_directory = "quarantine_clamavconnector";
+// Of a file in it: nothing serves, runs or changes it by accident.
+inline constexpr std::uint32_t quarantined_mode = 0400;
 
 struct QuarantineRecord {
     std::string path;  // absolute, where it was

@@ -215,13 +215,12 @@ std::string Restoration::throw_away(const Act& order) const {
     if (!quarantine && errno != ENOENT) stop("open the quarantine directory");
     struct stat status {};
     if (!quarantine || !is_there(quarantine.get(), order.opaque, status)) return "it was not there any more";
-    // By content where the inode is another one (a home that was moved). The number of a device is another at each
-    // boot.
-    const UniqueFd file(::openat(quarantine.get(), order.opaque.c_str(), reading));
-    const bool is_it = S_ISREG(status.st_mode) &&
-                       (status.st_ino == order.identity.inode || (file && content_hash(file.get()) == order.sha256));
-    if (!is_it) throw Stopped("something else lies in the quarantine under its name; it was left alone");
-    if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("delete it");
+    // Only the very content: whatever else lies there, or was written into it since, may be dear to its owner.
+    const UniqueFd file = open_kept(order, quarantine, status);
+    if (!file || ::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("delete it");
+    struct stat after {};
+    if (::fstat(file.get(), &after) < 0 || after.st_nlink >= status.st_nlink)
+        throw Stopped("another program put something else under its name in the last moment; it was not deleted");
     ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
     sync_directory(quarantine);
     return {};

@@ -28,8 +28,11 @@
 #include "jobs/cleansing.h"
 #include "jobs/disposal.h"
 #include "jobs/home_log.h"
+#include "jobs/mail_store.h"
 #include "jobs/mailbox_bytes.h"
 #include "jobs/maildir.h"
+#include "jobs/quarantine_entry.h"
+#include "jobs/quarantine_record.h"
 #include "jobs/restoration.h"
 #include "jobs/unprivileged.h"
 #include "jobs/walk.h"
@@ -79,6 +82,7 @@ class Runner {
             {RunScan::type, &Runner::answer_run_scan},
             {UseCoordinator::type, &Runner::answer_use_coordinator},
             {Judge::type, &Runner::answer_judge},
+            {JudgeMoved::type, &Runner::answer_judge_moved},
             {JudgeMessages::type, &Runner::answer_judge_messages},
             {CutMessage::type, &Runner::answer_cut_message},
             {Act::type, &Runner::answer_act},
@@ -105,7 +109,16 @@ class Runner {
 
     // ---- A scan
 
-    void answer_leave_out(Packet& packet) { left_out_.push_back(decode<LeaveOut>(packet.bytes)); }
+    // Once more when the walk comes to it: it may be changed until then.
+    void answer_leave_out(Packet& packet) {
+        auto recorded = decode<LeaveOut>(packet.bytes);
+        const UniqueFd quarantine = open_quarantine(home_.get(), false);
+        const UniqueFd file = quarantine ? open_recorded(quarantine.get(), recorded) : UniqueFd();
+        if (!file)
+            return tell_jobd(NotOpened{recorded.token, "it is not in the quarantine any more as it was put there"});
+        hand_over_to_judge(recorded.token, path_in_quarantine(recorded.opaque), file, false);
+        left_out_.push_back(std::move(recorded));
+    }
 
     void answer_run_scan(Packet& packet) {
         const auto order = decode<RunScan>(packet.bytes);
@@ -133,7 +146,7 @@ class Runner {
     }
 
     void walk(const std::string& directory, PathList& list) {
-        Walk walk(home_.get(), std::move(left_out_),
+        Walk walk(home_.get(), std::exchange(left_out_, {}),
                   {[this](const WalkProgress& progress) { tell_jobd(progress); },
                    [this](const std::string& relative, UnscannedReason reason) {
                        tell_jobd(Unreadable{absolute(relative), reason});
@@ -152,6 +165,10 @@ class Runner {
         if (!S_ISREG(status.st_mode)) return UnscannedReason::Vanished;  // replaced by something else since the walk
         send_to_coordinator(HandOver{0, false, absolute(relative)}, {file.get()});
         return std::nullopt;
+    }
+
+    [[nodiscard]] std::string path_in_quarantine(const std::string& opaque) const {
+        return absolute(std::string(quarantine_directory) + "/" + opaque);
     }
 
     template <class Message>
@@ -191,14 +208,27 @@ class Runner {
 
     void answer_judge(Packet& packet) {
         const auto order = decode<Judge>(packet.bytes);
-        UniqueFd file;
         try {
-            file = open_to_judge(order.path);
+            const UniqueFd file = open_to_judge(order.path);
+            const bool mailbox = is_mailbox(home_.get(), below_home(order.path, home_path_), file.get());
+            hand_over_to_judge(order.token, order.path, file, mailbox);
         } catch (const Stopped& stopped) {
-            return tell_jobd(NotOpened{order.token, stopped.what()});
+            tell_jobd(NotOpened{order.token, stopped.what()});
         }
-        tell_jobd(Opened{order.token, metadata_of(file.get())});
-        send_to_coordinator(HandOver{order.token, true, order.path}, {file.get()});
+    }
+
+    void answer_judge_moved(Packet& packet) {
+        const auto order = decode<JudgeMoved>(packet.bytes);
+        try {
+            hand_over_to_judge(order.token, order.path, disposal_.open_moved(order.path, order.opaque), false);
+        } catch (const Stopped& stopped) {
+            tell_jobd(NotOpened{order.token, stopped.what()});
+        }
+    }
+
+    void hand_over_to_judge(std::uint64_t token, const std::string& path, const UniqueFd& file, bool mailbox) {
+        tell_jobd(Opened{token, metadata_of(file.get()), mailbox});
+        send_to_coordinator(HandOver{token, true, path}, {file.get()});
     }
 
     void answer_judge_messages(Packet& packet) {
@@ -209,8 +239,6 @@ class Runner {
         try {
             file = open_to_judge(order.path);
             messages = messages_of(file.get());
-            if (messages.empty() && holds_postmark(file.get()))
-                throw Stopped("it is a mailbox whose first line is in no form that is known");
         } catch (const Stopped& stopped) {
             return tell_jobd(NotOpened{order.token, stopped.what()});
         }

@@ -131,8 +131,10 @@ void ScanJob::hear_runner(Packet& packet) {
     } else if (is<WalkFailed>(packet.bytes)) {
         ledger.end(task().id, Outcome::EndedEarly, decode<WalkFailed>(packet.bytes).why);
         finish(End::Over, "");
-    } else if (is<Opened>(packet.bytes) || is<NotOpened>(packet.bytes)) {
-        return;  // of what is in the quarantine; if it cannot be opened, nothing new is known of it
+    } else if (is<Opened>(packet.bytes)) {
+        return;  // of what is in the quarantine
+    } else if (is<NotOpened>(packet.bytes)) {
+        forget_judgement(decode<NotOpened>(packet.bytes).token);
     } else if (is<Acted>(packet.bytes)) {
         const auto acted = decode<Acted>(packet.bytes);
         if (acted.token == 0 || acted.token > expired_.size()) throw Malformed("the runner did what it was not asked");
@@ -157,7 +159,7 @@ void ScanJob::hear_coordinator(Packet& packet) {
         save_progress();
     } else if (is<FoundInfected>(packet.bytes)) {
         const auto found = decode<FoundInfected>(packet.bytes);
-        ledger.add_infected(task().id, start_, found.path, found.virus, found.identity, found.known,
+        ledger.add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
                             before_.files + found.place);
     } else if (is<FoundUnscanned>(packet.bytes)) {
         const auto found = decode<FoundUnscanned>(packet.bytes);
@@ -189,22 +191,29 @@ void ScanJob::complete_if_agreed() {
     log_.ask_whether_whole();
 }
 
-// What is in the quarantine is left out of the walk, and judged by itself: signatures may have changed their mind.
+// What is in the quarantine as it was put there is left out of the walk, and judged by itself: signatures may have
+// changed their mind. Anything else in there is a file like any other.
 void ScanJob::judge_quarantined() {
     for (auto& file : surroundings_.ledger.quarantine().all(task().account)) {
         quarantined_.push_back(file.opaque);
-        to_runner_.add(
-            Judge{quarantined_.size(), path_in(account().home, std::string(quarantine_directory) + "/" + file.opaque)});
-        to_runner_.add(std::move(file.left_out));
+        to_runner_.add(LeaveOut{quarantined_.size(), std::move(file.opaque), file.inode, std::move(file.sha256)});
     }
 }
 
+const std::string& ScanJob::quarantined(std::uint64_t token) const {
+    if (token == 0 || token > quarantined_.size()) throw Malformed("what is not in the quarantine was judged");
+    return quarantined_[token - 1];
+}
+
 void ScanJob::settle_judged(const Judged& judged) {
-    if (judged.token == 0 || judged.token > quarantined_.size())
-        throw Malformed("the coordinator judges what it was not asked");
+    const auto& opaque = quarantined(judged.token);
     if (judged.verdict != Verdict::Unscanned)
-        surroundings_.ledger.quarantine().judge(task().account, quarantined_[judged.token - 1],
-                                                judged.verdict == Verdict::Clean);
+        surroundings_.ledger.quarantine().judge(task().account, opaque, judged.verdict == Verdict::Clean);
+}
+
+// It is not there as it was put there: so nothing is known of what its owner would get back.
+void ScanJob::forget_judgement(std::uint64_t token) {
+    surroundings_.ledger.quarantine().judge(task().account, quarantined(token), false);
 }
 
 // What has been in the quarantine for as long as the administrator keeps it.

@@ -33,7 +33,9 @@ class ScanJob : public Job {
  private:
     [[nodiscard]] UniqueFd open_list();
     void judge_quarantined();
+    [[nodiscard]] const std::string& quarantined(std::uint64_t token) const;
     void settle_judged(const Judged& judged);
+    void forget_judgement(std::uint64_t token);
     void discard_expired();
     void complete_if_agreed();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);

@@ -13,7 +13,8 @@
 #include "auth/checked.h"
 #include "auth/wire.h"
 #include "jobs/beneath.h"
-#include "jobs/content_hash.h"
+#include "jobs/quarantine_entry.h"
+#include "jobs/quarantine_record.h"
 
 namespace clamscanner {
 namespace {
@@ -39,9 +40,8 @@ UnscannedReason reason_of(int error) noexcept {
 
 }  // namespace
 
-Walk::Walk(int home, std::vector<LeaveOut> left_out, Told told)
-    : home_(home), left_out_(std::move(left_out)), told_(std::move(told)) {
-    std::sort(left_out_.begin(), left_out_.end(), [](const auto& a, const auto& b) { return a.inode < b.inode; });
+Walk::Walk(int home, const std::vector<LeaveOut>& left_out, Told told) : home_(home), told_(std::move(told)) {
+    for (const auto& file : left_out) left_out_[std::string(quarantine_directory) + "/" + file.opaque] = file;
 }
 
 void Walk::list(const std::string& directory, PathList& list) {
@@ -75,8 +75,7 @@ void Walk::list_one(const std::string& directory, PathList& list) {
         if (entry == nullptr) break;
         if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
         std::string path = directory.empty() ? entry->d_name : directory + "/" + entry->d_name;
-        if (entry->d_type == DT_DIR || entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)
-            take(parent, entry->d_name, path, list);
+        take(parent, entry->d_name, path, list);
     }
     if (errno != 0) {
         // Not all of it could be listed: whatever is missing has no name but the directory's.
@@ -91,7 +90,7 @@ void Walk::take(int parent, const char* name, const std::string& path, PathList&
     struct stat status {};
     struct stat above {};
     if (::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno == ENOENT) return;  // gone between the listing and the look: it is not there to be scanned
+        // One that has gone since the listing, too: it may have gone to where the walk does not come any more.
         ++progress_.files;
         told_.unreadable(path, reason_of(errno));
         return;
@@ -106,7 +105,7 @@ void Walk::take(int parent, const char* name, const std::string& path, PathList&
         } else {
             pending_.push_back(path);
         }
-    } else if (S_ISREG(status.st_mode) && !is_left_out(parent, name, status.st_dev, status.st_ino)) {
+    } else if (S_ISREG(status.st_mode) && !is_left_out(parent, name, path)) {
         ++progress_.files;
         progress_.bytes += static_cast<std::uint64_t>(status.st_size);
         list.append(path);
@@ -114,18 +113,10 @@ void Walk::take(int parent, const char* name, const std::string& path, PathList&
     }
 }
 
-bool Walk::is_left_out(int parent, const char* name, std::uint64_t device, std::uint64_t inode) const {
-    const auto [first, last] = std::equal_range(left_out_.begin(), left_out_.end(), LeaveOut{device, inode, {}},
-                                                [](const LeaveOut& a, const LeaveOut& b) { return a.inode < b.inode; });
-    for (auto known = first; known != last; ++known) {
-        if (known->device != device) continue;
-        // By inode alone, malware could write itself into a quarantined file and live there unseen.
-        const UniqueFd fd(::openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-        struct stat opened {};
-        if (!fd || ::fstat(fd.get(), &opened) < 0 || opened.st_ino != inode || opened.st_dev != device) return false;
-        if (content_hash(fd.get()) == known->sha256) return true;
-    }
-    return false;
+bool Walk::is_left_out(int parent, const char* name, const std::string& path) const {
+    const auto recorded = left_out_.find(path);
+    return recorded != left_out_.end() && recorded->second.opaque == name &&
+           static_cast<bool>(open_recorded(parent, recorded->second));
 }
 
 void Walk::tell_progress(bool walked) {

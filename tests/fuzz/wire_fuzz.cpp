@@ -57,9 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted,
                 Declined, ScanStatus, InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded,
                 ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, Judged, ScannedAll, HandOver,
-                HandOverEnd, ScanThis, ScanAnswer, LeaveOut, RunScan, UseCoordinator, RunLogCopy, Judge, Act, CopyBegin,
-                CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted,
-                CopyDone>(bytes);
+                HandOverEnd, ScanThis, ScanAnswer, LeaveOut, RunScan, UseCoordinator, RunLogCopy, Judge, JudgeMoved,
+                Act, CopyBegin, CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened,
+                NotOpened, Acted, CopyDone>(bytes);
     read_frames(bytes);
     return 0;
 }

@@ -469,7 +469,6 @@ BOOST_AUTO_TEST_CASE(a_judgement_tells_which_bytes_were_judged) {
     BOOST_TEST((judged->verdict == Verdict::Infected));
     BOOST_TEST(judged->sha256 == "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f");
     BOOST_TEST(judged->identity.size == 68U);
-    BOOST_TEST(!judged->mailbox);
 }
 
 BOOST_AUTO_TEST_CASE(the_room_is_gone_after_the_job) {

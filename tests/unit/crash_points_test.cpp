@@ -153,6 +153,60 @@ BOOST_AUTO_TEST_CASE(a_quarantine) {
         });
 }
 
+struct TwoNames : OneFile {
+    TwoNames() { std::filesystem::create_hard_link(home.path + "/dir/virus", home.path + "/dir/other"); }
+};
+
+// Of which a copy is made.
+BOOST_AUTO_TEST_CASE(a_quarantine_of_one_of_two_names) {
+    kill_everywhere<TwoNames>(
+        "quarantine of a name", [](const TwoNames& home) { static_cast<void>(home.act(Action::Quarantine, false)); },
+        [](const TwoNames& home, unsigned) {
+            const auto acted = home.act(Action::Quarantine, true);
+            BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
+            BOOST_TEST(!home.home.has("dir/virus"));
+            BOOST_TEST(home.home.read("dir/other") == "evil bytes");
+            BOOST_TEST(home.home.read(kept) == "evil bytes");
+            struct stat status {};
+            BOOST_TEST(::stat((home.home.path + "/" + kept).c_str(), &status) == 0);
+            BOOST_TEST(status.st_nlink == 1U);
+            BOOST_TEST((status.st_mode & 07777) == 0400U);
+            BOOST_TEST(!home.home.has(kept + ".partial"));
+            home.check_innocent();
+        });
+}
+
+// jobd has what was moved judged, and orders its way back.
+struct MovedAnother : OneFile {
+    MovedAnother() {
+        home.write("dir/virus", "good bytes, now");
+        Disposal disposal(home.fd.get(), home.path);
+        order.action = Action::Delete;
+        const auto acted = disposal.act(order);
+        BOOST_REQUIRE(acted.moved_another);
+        order.metadata = acted.metadata;
+        order.sha256 = *content_hash(disposal.open_moved(order.path, opaque).get());
+        order.again = true;
+        order.put_back = true;
+    }
+    [[nodiscard]] Acted put_back() const { return Disposal(home.fd.get(), home.path).act(order); }
+};
+
+BOOST_AUTO_TEST_CASE(the_way_back_of_what_is_not_infected) {
+    kill_everywhere<MovedAnother>(
+        "way back", [](const MovedAnother& home) { static_cast<void>(home.put_back()); },
+        [](const MovedAnother& home, unsigned) {
+            const auto acted = home.put_back();
+            BOOST_TEST((acted.state == RecordState::NoAction), acted.message);
+            BOOST_TEST(home.home.read("dir/virus") == "good bytes, now");
+            struct stat status {};
+            BOOST_TEST(::stat((home.home.path + "/dir/virus").c_str(), &status) == 0);
+            BOOST_TEST((status.st_mode & 07777) == 0640U);
+            BOOST_TEST(!home.home.has(kept));
+            home.check_innocent();
+        });
+}
+
 BOOST_AUTO_TEST_CASE(a_restore) {
     kill_everywhere<OneQuarantined>(
         "restore", [](const OneQuarantined& home) { static_cast<void>(home.restore()); },

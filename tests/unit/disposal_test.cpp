@@ -1,5 +1,6 @@
 #include "jobs/disposal.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -36,6 +37,11 @@ struct InfectedHome {
         act.virus = "Eicar";
         act.metadata = metadata_of(file.get());
         return act;
+    }
+    [[nodiscard]] mode_t mode_of(const std::string& name) const {
+        struct stat status {};
+        checked(::stat((home.path + "/" + name).c_str(), &status), "examine the test's file");
+        return status.st_mode & 07777;
     }
     Act again(Act act) const {
         act.again = true;
@@ -118,32 +124,99 @@ BOOST_AUTO_TEST_CASE(a_quarantined_file_keeps_its_bytes_under_an_opaque_name_wit
     BOOST_TEST(home.read(kept + ".json").find("dir/virus") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_changed_since_it_was_judged_is_left_alone) {
+// Where it cannot escape any more, and judged there.
+BOOST_AUTO_TEST_CASE(another_content_than_was_judged_is_moved_but_neither_destroyed_nor_kept) {
     for (const auto action : {Action::Delete, Action::Quarantine}) {
         const Act act = order(action);
-        home.write("dir/virus", "harmless, and longer than before");
+        home.write("dir/virus", "another evil, and longer than before");
         const auto acted = disposal.act(act);
-        BOOST_TEST((acted.state == RecordState::Error));
-        BOOST_TEST(home.read("dir/virus") == "harmless, and longer than before");
+        BOOST_TEST(acted.moved_another);
+        BOOST_TEST(acted.metadata.mode == act.metadata.mode);
+        BOOST_TEST(!home.has("dir/virus"));
+        BOOST_TEST(home.read(kept) == "another evil, and longer than before");
         BOOST_TEST(!home.has(kept + ".json"));
+        BOOST_TEST(disposal.act(again(act)).moved_another);
+        const UniqueFd moved = disposal.open_moved(act.path, opaque);
+        BOOST_TEST(mode_of(kept) == 0400U);
+        BOOST_TEST(*content_hash(moved.get()) != act.sha256);
+        std::filesystem::remove(home.path + "/" + kept);
         home.write("dir/virus", "evil bytes");
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_was_rewritten_behind_its_size_and_time_is_put_back) {
-    const Act act = order(Action::Delete);
-    struct stat before {};
-    BOOST_REQUIRE(::stat((home.path + "/dir/virus").c_str(), &before) == 0);
-    {
-        const UniqueFd file(::open((home.path + "/dir/virus").c_str(), O_WRONLY | O_CLOEXEC));
-        BOOST_REQUIRE(::write(file.get(), "good bytes", 10) == 10);
-        const timespec times[2] = {before.st_atim, before.st_mtim};
-        BOOST_REQUIRE(::futimens(file.get(), times) == 0);
-    }
-    const auto acted = disposal.act(act);
-    BOOST_TEST((acted.state == RecordState::Error));
+BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_infected_is_kept) {
+    Act act = order(Action::Delete);
+    home.write("dir/virus", "another evil");
+    BOOST_TEST(disposal.act(act).moved_another);
+    act.sha256 = *content_hash(disposal.open_moved(act.path, opaque).get());
+    act.action = Action::Quarantine;
+    const auto acted = disposal.act(again(act));
+    BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
+    BOOST_TEST(home.read(kept) == "another evil");
+    BOOST_TEST(home.has(kept + ".json"));
+    BOOST_TEST(!home.has("dir/virus"));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_clean_goes_back_as_it_was) {
+    Act act = order(Action::Delete);
+    home.write("dir/virus", "good bytes");
+    BOOST_REQUIRE(::chmod((home.path + "/dir/virus").c_str(), 0640) == 0);
+    const auto another = disposal.act(act);
+    BOOST_REQUIRE(another.moved_another);
+    act.metadata = another.metadata;
+    act.sha256 = *content_hash(disposal.open_moved(act.path, opaque).get());
+    act.put_back = true;
+    BOOST_TEST((disposal.act(again(act)).state == RecordState::NoAction));
     BOOST_TEST(home.read("dir/virus") == "good bytes");
+    BOOST_TEST(mode_of("dir/virus") == 0640U);
     BOOST_TEST(!home.has(kept));
+    BOOST_TEST((disposal.act(again(act)).state == RecordState::NoAction));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_moved_and_is_clean_stays_where_nothing_is_replaced) {
+    Act act = order(Action::Delete);
+    home.write("dir/virus", "good bytes");
+    const auto another = disposal.act(act);
+    act.metadata = another.metadata;
+    act.sha256 = *content_hash(disposal.open_moved(act.path, opaque).get());
+    act.put_back = true;
+    home.write("dir/virus", "new bytes");
+    const auto acted = disposal.act(again(act));
+    BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
+    BOOST_TEST(home.read("dir/virus") == "new bytes");
+    BOOST_TEST(home.read(kept) == "good bytes");
+    BOOST_TEST(home.has(kept + ".json"));
+}
+
+BOOST_AUTO_TEST_CASE(times_mode_and_inode_do_not_protect_the_content_that_was_judged) {
+    for (const auto action : {Action::Delete, Action::Quarantine}) {
+        const Act act = order(action);
+        std::filesystem::remove(home.path + "/dir/virus");
+        home.write("another inode", "x");
+        home.write("dir/virus", "evil bytes");
+        const timespec times[2] = {{1, 0}, {1, 0}};
+        BOOST_REQUIRE(::utimensat(AT_FDCWD, (home.path + "/dir/virus").c_str(), times, 0) == 0);
+        BOOST_REQUIRE(::chmod((home.path + "/dir/virus").c_str(), 0400) == 0);
+        const auto acted = disposal.act(act);
+        BOOST_TEST((acted.state == (action == Action::Delete ? RecordState::Deleted : RecordState::Quarantined)),
+                   acted.message);
+        BOOST_TEST(!home.has("dir/virus"));
+        home.write("dir/virus", "evil bytes");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_may_hold_more_than_one_letter_is_kept_where_it_was_to_be_deleted) {
+    const std::string letter = "From: a@example.org\nSubject: evil bytes\n\nx\n";
+    home.write("dir/letters", letter + letter);
+    const auto acted = disposal.act(order(Action::Delete, "dir/letters"));
+    BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
+    BOOST_TEST(acted.may_hold_mail);
+    BOOST_TEST(acted.message.find("more than one letter") != std::string::npos, acted.message);
+    BOOST_TEST(home.read(kept) == letter + letter);
+    BOOST_TEST(home.has(kept + ".json"));
+    std::filesystem::remove(home.path + "/" + kept);
+    home.write("dir/letter", letter);
+    BOOST_TEST((disposal.act(order(Action::Delete, "dir/letter")).state == RecordState::Deleted));
 }
 
 BOOST_AUTO_TEST_CASE(a_link_in_the_place_of_file_or_directory_is_not_followed) {
@@ -191,12 +264,21 @@ BOOST_AUTO_TEST_CASE(a_quarantine_that_a_crash_interrupted_goes_on_and_happens_o
     BOOST_TEST((disposal.act(again(act)).state == RecordState::Error));
 }
 
-BOOST_AUTO_TEST_CASE(further_names_of_a_file_are_told) {
+// Its permissions are theirs, too.
+BOOST_AUTO_TEST_CASE(of_a_file_with_further_names_a_copy_is_kept) {
+    BOOST_REQUIRE(::chmod((home.path + "/dir/virus").c_str(), 0644) == 0);
     BOOST_REQUIRE(::link((home.path + "/dir/virus").c_str(), (home.path + "/other").c_str()) == 0);
-    const auto acted = disposal.act(order(Action::Quarantine));
+    const auto act = order(Action::Quarantine);
+    const auto acted = disposal.act(act);
     BOOST_TEST((acted.state == RecordState::Quarantined));
     BOOST_TEST(acted.message.find("1 more name") != std::string::npos);
-    BOOST_TEST(home.has("other"));
+    BOOST_TEST(home.read("other") == "evil bytes");
+    BOOST_TEST(mode_of("other") == 0644U);
+    BOOST_TEST(home.read(kept) == "evil bytes");
+    BOOST_TEST(mode_of(kept) == 0400U);
+    BOOST_TEST(acted.inode != act.identity.inode);
+    BOOST_TEST(!home.has(kept + ".partial"));
+    BOOST_TEST((disposal.act(again(act)).state == RecordState::Quarantined));
 }
 
 BOOST_AUTO_TEST_CASE(a_path_that_is_not_below_the_home_is_refused) {

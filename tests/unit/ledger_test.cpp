@@ -15,7 +15,7 @@ struct OpenLedger {
     TaskId completed_scan(const std::vector<std::string>& infected) {
         const TaskId scan = *ledger.queue_scan(account, ScanType::Home, false);
         ledger.begin(scan);
-        for (const auto& path : infected) ledger.add_infected(scan, 1, path, "Eicar", {1, 2, 3, 4});
+        for (const auto& path : infected) ledger.add_infected(scan, 1, path, "Eicar", "e1c4");
         ledger.complete_scan(scan, 1, infected.size(), 0, 0);
         return scan;
     }
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(a_uid_with_another_home_is_another_account_and_sees_nothing
 BOOST_AUTO_TEST_CASE(what_was_committed_survives_and_what_was_not_does_not) {
     const auto scan = ledger.queue_scan(account, ScanType::Home, false);
     ledger.commit();
-    ledger.add_infected(*scan, 1, "/home/alice/virus", "Eicar", {});
+    ledger.add_infected(*scan, 1, "/home/alice/virus", "Eicar", "e1c4");
     const TaskId seen = [&] {
         // A second connection sees what a restarted jobd would.
         Database other(place.path + "/jobs.sqlite");
@@ -103,12 +103,12 @@ BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
 BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
-    ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", {});
+    ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", "e1c4");
     ledger.add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable, std::nullopt);
     ledger.add_unscanned(scan, 1, "/home/alice/still", UnscannedReason::Unreadable, std::nullopt);
     ledger.requeue(scan, false, "");
     ledger.begin(scan);
-    ledger.add_infected(scan, 2, "/home/alice/virus", "Eicar", {});
+    ledger.add_infected(scan, 2, "/home/alice/virus", "Eicar", "e1c4");
     ledger.add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit, std::nullopt);
     ledger.complete_scan(scan, 2, 5, 3, 0);
     const auto task = ledger.task(scan);
@@ -288,7 +288,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
     ledger.add_unscanned(id, 1, "/home/alice/u", UnscannedReason::Unreadable, std::nullopt);
     BOOST_TEST(ledger.unscanned_counts(id).size() == 1U);
     BOOST_TEST(last().unscanned_files == 1U);
-    ledger.add_infected(id, 1, "/home/alice/v", "Virus", {});
+    ledger.add_infected(id, 1, "/home/alice/v", "Virus", "e1c4");
     BOOST_TEST(last().infected_files == 1U);
     ledger.set_why(id, "it waits");
     BOOST_TEST(last().why == "it waits");
@@ -354,6 +354,42 @@ BOOST_AUTO_TEST_CASE(a_task_is_named_in_the_form_clients_know) {
     task.id = 255;
     task.created_ms = 0x123456789a;
     BOOST_TEST(task_name(task) == "000000ff/0000123456789a");
+}
+
+BOOST_AUTO_TEST_CASE(the_content_of_a_find_is_known_for_what_is_done_about_it) {
+    completed_scan({"/home/alice/virus"});
+    BOOST_TEST(ledger.found_content(account, "/home/alice/virus") == "e1c4");
+    BOOST_TEST(ledger.found_content(account, "/home/alice/other").empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_intent_that_is_another_than_was_asked_for_is_gone_on_with) {
+    completed_scan({"/home/alice/virus"});
+    const TaskId task = *ledger.queue_disinfection(account, resolve({{"/home/alice/virus", Action::Delete}}));
+    ledger.begin(task);
+    auto action = *ledger.next_action(task);
+    action.action = Action::Quarantine;
+    action.opaque = "aa";
+    action.remark = "it has changed";
+    ledger.intend(task, action);
+    ledger.commit();
+    const auto next = reopened().next_action(task);
+    BOOST_REQUIRE(next.has_value());
+    BOOST_TEST(next->intended);
+    BOOST_TEST((next->action == Action::Quarantine));
+    BOOST_TEST(next->remark == "it has changed");
+    BOOST_TEST(next->sha256.empty());
+}
+
+BOOST_AUTO_TEST_CASE(time_does_not_end_what_may_hold_good_letters) {
+    PlannedAction file;
+    file.path = "/home/alice/virus";
+    file.opaque = "aa";
+    ledger.quarantine().add(account, file, 1, 2);
+    file.opaque = "bb";
+    ledger.quarantine().add(account, file, 1, 3, true);
+    const auto expired = ledger.quarantine().expired(account, INT64_MAX, 10);
+    BOOST_REQUIRE(expired.size() == 1U);
+    BOOST_TEST(expired.front().opaque == "aa");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

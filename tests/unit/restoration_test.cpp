@@ -181,6 +181,15 @@ BOOST_AUTO_TEST_CASE(only_the_very_file_is_discarded) {
     BOOST_TEST(home.has(kept));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_written_into_the_file_since_is_not_discarded) {
+    const auto inode = status_of(kept).st_ino;
+    ::chmod((home.path + "/" + kept).c_str(), 0600);
+    home.write(kept, "something of the owner's");
+    BOOST_REQUIRE(status_of(kept).st_ino == inode);
+    BOOST_TEST((discard().state == RecordState::Error));
+    BOOST_TEST(home.read(kept) == "something of the owner's");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

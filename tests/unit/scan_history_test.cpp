@@ -30,7 +30,7 @@ struct Fixture {
         return id;
     }
     void find_virus(TaskId scan, const std::string& path, const std::string& virus) {
-        ledger.add_infected(scan, 1, path, virus, {1, 2, 3, 4});
+        ledger.add_infected(scan, 1, path, virus, "e1c4");
     }
     void complete(TaskId scan) { ledger.complete_scan(scan, 1, 10, 10, 0); }
 };

@@ -1,14 +1,18 @@
 #include "jobs/walk.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 
 #include "jobs/beneath.h"
 #include "jobs/content_hash.h"
+#include "jobs/quarantine_record.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {
@@ -81,15 +85,85 @@ BOOST_AUTO_TEST_CASE(a_tree_deeper_than_a_path_may_be_is_walked_and_opened) {
     BOOST_TEST(static_cast<bool>(open_beneath(home.fd.get(), path + "deep", O_RDONLY, Crossing::Allowed)));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_quarantined_is_left_out_only_while_its_content_is_the_same) {
-    home.write("quarantine/kept", "evil");
-    struct stat status {};
-    BOOST_REQUIRE(::stat((home.path + "/quarantine/kept").c_str(), &status) == 0);
-    const UniqueFd file(::open((home.path + "/quarantine/kept").c_str(), O_RDONLY | O_CLOEXEC));
-    const LeaveOut known{status.st_dev, status.st_ino, *content_hash(file.get())};
-    BOOST_TEST(walk("", {known}).empty());
-    home.write("quarantine/kept", "another evil");
-    BOOST_TEST((walk("", {known}) == Paths{"quarantine/kept"}));
+// Only in its place and as it was put there: whatever its owner, or malware that runs as its owner, makes of it is
+// scanned.
+struct QuarantinedHome : Home {
+    QuarantinedHome() {
+        put("evil");
+        const UniqueFd file(::open(kept().c_str(), O_RDONLY | O_CLOEXEC));
+        struct stat status {};
+        BOOST_REQUIRE(::fstat(file.get(), &status) == 0);
+        recorded = {1, opaque, status.st_ino, *content_hash(file.get())};
+        BOOST_TEST(walk("", {recorded}).empty());
+    }
+    void put(const std::string& content) const {
+        home.write(name, content);
+        BOOST_REQUIRE(::chmod(kept().c_str(), 0400) == 0);
+    }
+    [[nodiscard]] std::string kept() const { return home.path + "/" + name; }
+
+    const std::string opaque = "0123456789abcdef0123456789abcdef";
+    const std::string name = std::string(quarantine_directory) + "/" + opaque;
+    LeaveOut recorded;
+};
+
+BOOST_FIXTURE_TEST_CASE(what_was_quarantined_is_scanned_where_it_is_moved_or_linked_to, QuarantinedHome) {
+    home.write("public_html/index.html", "x");
+    BOOST_REQUIRE(::link(kept().c_str(), (home.path + "/public_html/evil.php").c_str()) == 0);
+    BOOST_TEST((walk("", {recorded}) == Paths{"public_html/evil.php", "public_html/index.html"}));
+    BOOST_REQUIRE(::unlink(kept().c_str()) == 0);
+    BOOST_TEST((walk("public_html", {recorded}) == Paths{"public_html/evil.php", "public_html/index.html"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(under_another_name_in_the_quarantine_it_is_scanned, QuarantinedHome) {
+    std::filesystem::rename(kept(), kept() + ".php");
+    BOOST_TEST((walk("", {recorded}) == Paths{name + ".php"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_directory_that_is_only_called_like_the_quarantine_is_scanned, QuarantinedHome) {
+    std::filesystem::create_directories(home.path + "/public_html/" + quarantine_directory);
+    std::filesystem::rename(kept(), home.path + "/public_html/" + name);
+    BOOST_TEST((walk("", {recorded}) == Paths{"public_html/" + name}));
+    BOOST_TEST((walk("public_html", {recorded}) == Paths{"public_html/" + name}));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_made_usable_again_in_the_quarantine_is_scanned, QuarantinedHome) {
+    for (const mode_t mode : {0600U, 0644U, 0500U, 0440U, 04400U, 0U}) {
+        BOOST_REQUIRE(::chmod(kept().c_str(), mode) == 0);
+        BOOST_TEST((walk("", {recorded}) == Paths{name}), mode);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(another_content_in_the_quarantine_is_scanned, QuarantinedHome) {
+    BOOST_REQUIRE(::chmod(kept().c_str(), 0600) == 0);
+    put("EVIL");
+    BOOST_TEST((walk("", {recorded}) == Paths{name}));
+}
+
+BOOST_FIXTURE_TEST_CASE(another_file_of_the_same_content_in_the_quarantine_is_scanned, QuarantinedHome) {
+    std::filesystem::rename(kept(), home.path + "/aside");
+    put("evil");
+    BOOST_TEST((walk("", {recorded}) == Paths{"aside", name}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_link_or_a_directory_in_its_place_hides_nothing, QuarantinedHome) {
+    std::filesystem::rename(kept(), home.path + "/aside");
+    BOOST_REQUIRE(::symlink("../aside", kept().c_str()) == 0);
+    BOOST_TEST((walk("", {recorded}) == Paths{"aside"}));
+    BOOST_REQUIRE(::unlink(kept().c_str()) == 0);
+    home.write(name + "/" + opaque, "evil");
+    BOOST_TEST((walk("", {recorded}) == Paths{"aside", name + "/" + opaque}));
+}
+
+// A lease makes an open with O_NONBLOCK fail with EAGAIN for as long as its holder wants.
+BOOST_AUTO_TEST_CASE(a_file_that_somebody_has_a_lease_on_is_refused_at_once) {
+    home.write("leased", "x");
+    const UniqueFd holder(::open((home.path + "/leased").c_str(), O_WRONLY | O_CLOEXEC));
+    BOOST_REQUIRE(::signal(SIGIO, SIG_IGN) != SIG_ERR);
+    BOOST_REQUIRE(::fcntl(holder.get(), F_SETLEASE, F_WRLCK) == 0);
+    const UniqueFd opened = open_beneath(home.fd.get(), "leased", O_RDONLY | O_NONBLOCK, Crossing::Allowed);
+    BOOST_TEST(!opened);
+    BOOST_TEST(errno == EAGAIN);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
