@@ -11,8 +11,6 @@
 namespace clamscanner {
 namespace {
 
-// How many actions that need no runner are settled in one go, before others have their turn.
-constexpr int settled_at_once = 200;
 // How often the messages of a mailbox are judged for one action, when a mail program changes them meanwhile.
 constexpr int most_attempts = 5;
 
@@ -60,29 +58,27 @@ void DisinfectionJob::begin() {
 
 // ---- The actions ---------------------------------------------------------------------------------------------------
 
-void DisinfectionJob::go_on() {
-    if (turn_ends_) return finish(End::TurnOver, "others have their turn");
-    for (int i = 0; i < settled_at_once; ++i) {
-        current_ = surroundings_.ledger.next_action(task().id);
-        opened_ = false;
-        is_letter_ = false;
-        judged_.reset();
-        if (!current_) {
-            end_actions();
-            return;
-        }
-        if (settle_without_runner(*current_)) continue;
-        if (current_->intended) {
-            act(true);
-        } else {
-            stage_ = Stage::Judging;
-            to_runner_.add(Judge{current_->number, current_->path});
-        }
-        return;
+bool DisinfectionJob::begin_next_action() {
+    if (turn_ends_) {
+        finish(End::TurnOver, "others have their turn");
+        return false;
     }
-    surroundings_.loop.after(std::chrono::milliseconds(0), [weak = std::weak_ptr<int>(alive_), this] {
-        if (!weak.expired()) go_on();
-    });
+    current_ = surroundings_.ledger.next_action(task().id);
+    opened_ = false;
+    is_letter_ = false;
+    judged_.reset();
+    if (!current_) {
+        end_actions();
+        return false;
+    }
+    if (settle_without_runner(*current_)) return true;
+    if (current_->intended) {
+        act(true);
+    } else {
+        stage_ = Stage::Judging;
+        to_runner_.add(Judge{current_->number, current_->path});
+    }
+    return false;
 }
 
 bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {

@@ -36,7 +36,11 @@ class DisinfectionJob : public Job {
     // A mailbox goes from Judging by way of its messages to Acting, and is judged once more as JudgingRest.
     enum class Stage { Starting, Judging, JudgingMessages, Acting, JudgingRest, CheckingLog, ClosingLog };
 
-    void go_on();
+    void go_on() {
+        in_pieces([this] { return begin_next_action(); });
+    }
+    // Whether it is settled already, and there may be another.
+    [[nodiscard]] bool begin_next_action();
     [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
     void act(bool again);
     void settle_judged();
@@ -67,8 +71,6 @@ class DisinfectionJob : public Job {
     std::map<std::string, std::string> held_;  // by signature: why nothing is deleted for it
     bool log_tried_anew_ = false;
     bool turn_ends_ = false;
-    // Expires with the job: a continuation that the loop still holds then does nothing.
-    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 // Only the copy of an ended disinfection's log, which the home had no room for when it ran.
