@@ -47,6 +47,21 @@ CREATE TABLE IF NOT EXISTS quarantine(
     time_ms INTEGER NOT NULL, UNIQUE(account, opaque));
 )";
 
+// So that what is done once a step, once a find or once a poll costs the same in a long list as in a short one. Apart
+// from the versions: an index may come and go without them.
+constexpr const char* index_schema = R"(
+CREATE INDEX IF NOT EXISTS unpruned_tasks ON task(account, kind, id) WHERE pruned = 0;
+CREATE INDEX IF NOT EXISTS unpruned_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND pruned = 0;
+CREATE INDEX IF NOT EXISTS open_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND state < 2;
+CREATE INDEX IF NOT EXISTS waiting_accounts ON system_scan_account(scan, uid) WHERE dealt_with = 0;
+CREATE INDEX IF NOT EXISTS listed_finds ON find(task) WHERE verdict = 1 AND gone = 0;
+CREATE INDEX IF NOT EXISTS hits_of_task ON find(task, virus) WHERE verdict = 1;
+CREATE INDEX IF NOT EXISTS finds_by_place ON find(task, place) WHERE place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS quarantine_in_order ON quarantine(account);
+CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms);
+CREATE INDEX IF NOT EXISTS quarantined_clean ON quarantine(account) WHERE clean = 1;
+)";
+
 // What each version of the database added.
 constexpr const char* second_schema = R"(
 ALTER TABLE task ADD COLUMN risk INTEGER NOT NULL DEFAULT 0;
@@ -103,21 +118,6 @@ CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
 
 constexpr int schema_version = 5;
 
-// So that what is done once a step, once a find or once a poll costs the same in a long list as in a short one. Apart
-// from the versions: an index may come and go without them.
-constexpr const char* index_schema = R"(
-CREATE INDEX IF NOT EXISTS unpruned_tasks ON task(account, kind, id) WHERE pruned = 0;
-CREATE INDEX IF NOT EXISTS unpruned_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND pruned = 0;
-CREATE INDEX IF NOT EXISTS open_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND state < 2;
-CREATE INDEX IF NOT EXISTS waiting_accounts ON system_scan_account(scan, uid) WHERE dealt_with = 0;
-CREATE INDEX IF NOT EXISTS listed_finds ON find(task) WHERE verdict = 1 AND gone = 0;
-CREATE INDEX IF NOT EXISTS hits_of_task ON find(task, virus) WHERE verdict = 1;
-CREATE INDEX IF NOT EXISTS finds_by_place ON find(task, place) WHERE place IS NOT NULL;
-CREATE INDEX IF NOT EXISTS quarantine_in_order ON quarantine(account);
-CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms);
-CREATE INDEX IF NOT EXISTS quarantined_clean ON quarantine(account) WHERE clean = 1;
-)";
-
 }  // namespace
 
 LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
@@ -133,9 +133,9 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     if (version < 4) database_.execute(fourth_schema);
     if (version < 5) database_.execute(fifth_schema);
     database_.execute("PRAGMA user_version = 5");
-    database_.execute(index_schema);
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
+    database_.execute(index_schema);
     commit();
 }
 
