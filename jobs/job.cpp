@@ -93,9 +93,10 @@ void Job::watch_runner() {
 // As much as a peer said at once, but not for ever: other jobs want their turn.
 void Job::hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*gone)()) {
     constexpr int at_once = 64;
+    const auto until = Clock::now() + longest_piece;
     Packet packet;
     try {
-        for (int i = 0; i < at_once && socket && end_ == End::Not; ++i) {
+        for (int i = 0; i < at_once && socket && end_ == End::Not && heard_at_ < until; ++i) {
             const Got got = receive_packet(socket.get(), packet);
             if (got == Got::WouldBlock) return;
             if (got == Got::PeerGone) {

@@ -12,6 +12,7 @@ from test_files import EICAR
 DISINFECTION_LOG = ".clamavconnector.disinfection.log"
 SCAN_LOG = ".clamavconnector.scan.log"
 ACTIONS = 200_000
+LONG_TURN_MS = 150  # of processor time: ten times what the longest takes
 UNREADABLE = 30_000
 
 
@@ -55,7 +56,8 @@ class LongLists(ServiceCase):
 
     def assert_others_were_served(self, poller, turns_before):
         self.assertGreater(poller.answers, 0)
-        self.assertEqual(self.service.long_turns_logged()[turns_before:], [], "turns of jobd's loop, in ms")
+        turns = self.service.long_turns_logged()[turns_before:]
+        self.assertEqual([turn for turn in turns if turn > LONG_TURN_MS], [], f"of the turns of jobd's loop: {turns}")
 
     def wait_for_lines(self, path, count):
         """The last line of the copy in the home, which jobd feeds line by line."""

@@ -12,6 +12,7 @@ set_tests_properties(unit.engine_sscanf PROPERTIES LABELS unit TIMEOUT ${unit_pa
     PASS_REGULAR_EXPRESSION "libclamav[^ ]* [^ ]* to [^ ]*clamscanner-engine [^\n]*`sscanf'")
 add_unit_test(frames clamscanner_job_messages)
 add_unit_test(home_log clamscanner_home)
+add_unit_test(job clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(ledger clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(ledger_database clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(locked_room clamscanner_scanning)
