@@ -2,13 +2,24 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "auth/checked.h"
 
 namespace clamscanner {
+namespace {
+
+std::chrono::nanoseconds processor_time() noexcept {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
 
 EventLoop::EventLoop() : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")) {}
 
@@ -62,7 +73,26 @@ void EventLoop::stop_on_signals() {
     watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { stop(); });
 }
 
+void EventLoop::report_turns_over(std::chrono::milliseconds limit, Report report) {
+    longest_turn_ = limit;
+    report_ = std::move(report);
+    begin_turn();
+}
+
+void EventLoop::begin_turn() {
+    if (report_) turn_began_ = processor_time();
+}
+
+// The next one begins with it, so that a turn costs one look at the clock.
+void EventLoop::end_turn() {
+    if (!report_) return;
+    const auto began = std::exchange(turn_began_, processor_time());
+    const auto took = turn_began_ - began;
+    if (took > longest_turn_) report_(std::chrono::duration_cast<std::chrono::milliseconds>(took));
+}
+
 int EventLoop::wait_milliseconds() const {
+    if (again_) return 0;
     if (timers_.empty()) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first.first - Clock::now());
     return static_cast<int>(std::clamp<long long>(left.count(), 0, 3'600'000));
@@ -74,6 +104,7 @@ void EventLoop::run_due_timers() {
         auto due = timers_.extract(timers_.begin());
         timer_deadlines_.erase(due.key().second);
         due.mapped()();
+        end_turn();
     }
 }
 
@@ -85,15 +116,19 @@ void EventLoop::run() {
             ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_milliseconds());
         if (ready < 0 && errno != EINTR) throw_errno("wait for events");
         ++round_;
+        again_ = false;
+        begin_turn();
         for (int i = 0; i < ready; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
             const auto found = handlers_.find(event.data.u64);
             if (found == handlers_.end()) continue;
             const auto handler = found->second;  // kept alive while it runs
             (*handler)(event.events);
+            end_turn();
         }
         run_due_timers();
         if (end_of_round_) end_of_round_();
+        end_turn();
     }
 }
 

@@ -37,6 +37,14 @@ class EventLoop {
     // Called once after the handlers of each round.
     void at_end_of_round(Task task) { end_of_round_ = std::move(task); }
 
+    // Another round follows this one at once: there is more to do, after what others have to do meanwhile.
+    void go_round_again() { again_ = true; }
+
+    // Reports every turn (of a handler, a timer, or the end of a round) that takes more of this thread's processor time
+    // than that: nobody else was served meanwhile.
+    using Report = std::function<void(std::chrono::milliseconds took)>;
+    void report_turns_over(std::chrono::milliseconds limit, Report report);
+
     // Ends run() on SIGTERM and SIGINT, which are blocked for the whole process from here on (children unblock them).
     void stop_on_signals();
 
@@ -45,6 +53,8 @@ class EventLoop {
 
  private:
     void run_due_timers();
+    void begin_turn();
+    void end_turn();
     [[nodiscard]] int wait_milliseconds() const;
 
     UniqueFd epoll_;
@@ -58,6 +68,10 @@ class EventLoop {
     std::unordered_map<TimerId, Deadline> timer_deadlines_;
     TimerId next_timer_ = 1;
     Task end_of_round_;
+    bool again_ = false;
+    Report report_;  // empty: nobody measures
+    std::chrono::nanoseconds longest_turn_{};
+    std::chrono::nanoseconds turn_began_{};
     std::uint64_t round_ = 1;
     bool running_ = false;
 };

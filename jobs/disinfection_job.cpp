@@ -13,8 +13,6 @@
 namespace clamscanner {
 namespace {
 
-// How many actions that need no runner are settled in one go, before others have their turn.
-constexpr int settled_at_once = 200;
 // How often the messages of a mailbox, or a file that was moved, are judged for one action, when somebody changes them
 // meanwhile.
 constexpr int most_attempts = 5;
@@ -68,27 +66,25 @@ void DisinfectionJob::begin() {
 
 // ---- The actions ---------------------------------------------------------------------------------------------------
 
-void DisinfectionJob::go_on() {
-    if (turn_ends_) return finish(End::TurnOver, "others have their turn");
-    for (int i = 0; i < settled_at_once; ++i) {
-        current_ = surroundings_.ledger.next_action(task().id);
-        attempts_ = 0;
-        if (!current_) {
-            end_actions();
-            return;
-        }
-        if (settle_without_runner(*current_)) continue;
-        if (!current_->intended)
-            ask_judgement(Stage::Judging);
-        else if (current_->sha256.empty())
-            ask_judgement(Stage::JudgingMoved);
-        else
-            act(true);
-        return;
+bool DisinfectionJob::begin_next_action() {
+    if (turn_ends_) {
+        finish(End::TurnOver, "others have their turn");
+        return false;
     }
-    surroundings_.loop.after(std::chrono::milliseconds(0), [weak = std::weak_ptr<int>(alive_), this] {
-        if (!weak.expired()) go_on();
-    });
+    current_ = surroundings_.ledger.next_action(task().id);
+    attempts_ = 0;
+    if (!current_) {
+        end_actions();
+        return false;
+    }
+    if (settle_without_runner(*current_)) return true;
+    if (!current_->intended)
+        ask_judgement(Stage::Judging);
+    else if (current_->sha256.empty())
+        ask_judgement(Stage::JudgingMoved);
+    else
+        act(true);
+    return false;
 }
 
 bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {

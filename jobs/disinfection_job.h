@@ -42,7 +42,11 @@ class DisinfectionJob : public Job {
         return stage_ == Stage::Judging || stage_ == Stage::JudgingRest || stage_ == Stage::JudgingMoved;
     }
 
-    void go_on();
+    void go_on() {
+        in_pieces([this] { return begin_next_action(); });
+    }
+    // Whether it is settled already, and there may be another.
+    [[nodiscard]] bool begin_next_action();
     [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
     void act(bool again);
     void ask_judgement(Stage stage);
@@ -83,8 +87,6 @@ class DisinfectionJob : public Job {
     std::map<std::string, std::string> held_;  // by signature: why nothing is deleted for it
     bool log_tried_anew_ = false;
     bool turn_ends_ = false;
-    // Expires with the job: a continuation that the loop still holds then does nothing.
-    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 // Only the copy of an ended disinfection's log, which the home had no room for when it ran.

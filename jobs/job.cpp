@@ -10,6 +10,9 @@ namespace clamscanner {
 namespace {
 
 constexpr auto grace_for_turns = std::chrono::seconds(30);
+// What is done for one job before others have their turn.
+constexpr std::size_t packets_at_once = 64;
+constexpr auto longest_piece = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -90,9 +93,10 @@ void Job::watch_runner() {
 // As much as a peer said at once, but not for ever: other jobs want their turn.
 void Job::hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*gone)()) {
     constexpr int at_once = 64;
+    const auto until = Clock::now() + longest_piece;
     Packet packet;
     try {
-        for (int i = 0; i < at_once && socket && end_ == End::Not; ++i) {
+        for (int i = 0; i < at_once && socket && end_ == End::Not && heard_at_ < until; ++i) {
             const Got got = receive_packet(socket.get(), packet);
             if (got == Got::WouldBlock) return;
             if (got == Got::PeerGone) {
@@ -182,19 +186,34 @@ void Job::ask_to_end_turn() {
     }
 }
 
+// A piece at a time: what takes everything at once may be fed for long, and other jobs and the polls want their turn.
 void Job::flush() {
     if (end_ != End::Not || !runner_ || !runner_writable_) return;
     feed_runner();
-    while (!to_runner_.empty()) {
-        const Sent sent = to_runner_.flush(runner_.get());
-        if (sent == Sent::PeerGone) return;  // its end is read from the socket, after its last words
-        if (sent == Sent::WouldBlock) {
+    if (to_runner_.empty()) return;
+    switch (to_runner_.flush(runner_.get(), packets_at_once)) {
+        case Sent::Yes:
+            surroundings_.loop.go_round_again();
+            return;
+        case Sent::WouldBlock:
             runner_writable_ = false;
             surroundings_.loop.change(runner_.get(), EPOLLIN | EPOLLOUT);
             return;
-        }
-        feed_runner();
+        case Sent::PeerGone:
+            return;  // its end is read from the socket, after its last words
     }
+}
+
+void Job::in_pieces(std::function<bool()> step) {
+    const auto until = Clock::now() + longest_piece;
+    while (end_ == End::Not && step())
+        if (Clock::now() >= until) {
+            surroundings_.loop.after(std::chrono::milliseconds(0),
+                                     [weak = std::weak_ptr<int>(alive_), this, step = std::move(step)]() mutable {
+                                         if (!weak.expired()) in_pieces(std::move(step));
+                                     });
+            return;
+        }
 }
 
 }  // namespace clamscanner

@@ -4,6 +4,7 @@
 // then the task is queued again, or, after three starts that came to nothing, ended.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,6 +90,9 @@ class Job {
     virtual void runner_ended();
 
     void finish(End end, std::string why);
+    // Calls `step` until it returns false, with what others have to do in between when that takes long. Not any more
+    // once the job is gone.
+    void in_pieces(std::function<bool()> step);
     // False when it is gone, or takes nothing.
     template <class Message>
     [[nodiscard]] bool tell_coordinator(Message&& message) {
@@ -126,6 +130,8 @@ class Job {
     std::optional<Deadline> turn_ends_at_;  // it was asked to end its turn, and has until then
     End end_ = End::Not;
     std::string why_;
+    // Expires with the job: a continuation that the loop still holds then does nothing.
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace clamscanner

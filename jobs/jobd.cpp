@@ -28,6 +28,9 @@ using namespace std::chrono_literals;
 
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
+// All accounts share one loop: what holds it for longer than that is told to the administrator.
+constexpr auto longest_turn = 20ms;
+constexpr auto turn_report_interval = 1s;
 
 // Tasks that ended before then are remembered no more, but for the last ones.
 std::int64_t forget_before_ms(const Settings& config) {
@@ -57,6 +60,7 @@ class Jobd {
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
           desk_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config)) {
         loop_.at_end_of_round([this] { end_round(); });
+        loop_.report_turns_over(longest_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
         remove_old_lists(config, ledger_);
         prune();
     }
@@ -74,6 +78,13 @@ class Jobd {
         ledger_.commit();
         desk_.flush();
         dispatcher_.flush();
+    }
+
+    void report_turn(std::chrono::milliseconds took) {
+        if (Clock::now() < next_turn_report_) return;
+        next_turn_report_ = Clock::now() + turn_report_interval;
+        log_line(Severity::Warning,
+                 "everybody waited while one turn of the loop took " + std::to_string(took.count()) + " ms");
     }
 
     void prune() {
@@ -94,6 +105,7 @@ class Jobd {
     ScanHistory history_;
     SystemScans system_scans_;
     AgentDesk desk_;
+    Deadline next_turn_report_{};
 };
 
 int run_jobd(int argc, char** argv) {

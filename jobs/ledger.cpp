@@ -116,7 +116,8 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
     last_tasks_.erase({account, kind});
     // What the host's latest scan found stays, whatever its accounts do meanwhile.
     statement(
-        "UPDATE task SET pruned = 1 WHERE account = ? AND kind = ? AND id < ? AND pruned = 0 AND "
+        "UPDATE task INDEXED BY unpruned_tasks SET pruned = 1 "
+        "WHERE account = ? AND kind = ? AND id < ? AND pruned = 0 AND "
         "(system_scan IS NULL OR system_scan < (SELECT max(id) FROM system_scan))")
         .run(account, kind, id);
     return id;
@@ -305,26 +306,29 @@ void Ledger::settle(TaskId id, const Settled& settled) {
         .run(settled.files, settled.bytes, settled.clean_files, settled.known_files, id);
 }
 
+#define UNSCANNED_BEYOND " FROM find INDEXED BY finds_by_place WHERE task = ? AND verdict = 2 AND place >= ?"
+#define UNSCANNED_BEFORE " FROM find WHERE task = ? AND verdict = 2 AND start < ?"
+#define COUNTED(rows) "SELECT reason, count(*)" rows " GROUP BY reason"
+
 void Ledger::forget_unsettled(TaskId id) {
-    forget_unscanned(id, 0, task(id).settled.files);
+    const auto settled = static_cast<std::int64_t>(task(id).settled.files);
+    forget_unscanned(id, {COUNTED(UNSCANNED_BEYOND), "DELETE" UNSCANNED_BEYOND}, settled);
 }
 
-void Ledger::forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64_t from_place) {
+// `bound`: the statements' second value.
+void Ledger::forget_unscanned(TaskId id, const ForgetStatements& statements, std::int64_t bound) {
     write(id);
     std::map<UnscannedReason, int> forgotten;
-    statement(
-        "SELECT reason, count(*) FROM find WHERE task = ? AND verdict = 2 AND (start < ? OR place >= ?) "
-        "GROUP BY reason")
+    statement(statements.count)
         .each(
             [&](Row row) {
                 forgotten[row.number<UnscannedReason>(0)] = row.number<int>(1);
                 return true;
             },
-            id, before_start, from_place);
+            id, bound);
     if (forgotten.empty()) return;
     for (const auto& [reason, files] : forgotten) count_unscanned(id, reason, -files);
-    statement("DELETE FROM find WHERE task = ? AND verdict = 2 AND (start < ? OR place >= ?)")
-        .run(id, before_start, from_place);
+    statement(statements.remove).run(id, bound);
 }
 
 void Ledger::set_signatures(TaskId id, bool embedded_only, const std::string& problem) {
@@ -343,12 +347,14 @@ void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
 void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                           const std::string& sha256, bool known, std::optional<std::uint64_t> place) {
     write(id);
-    bool known_infected = false;
-    statement("SELECT verdict, reason FROM find WHERE task = ? AND path = ?")
+    bool infected_before = false;
+    bool known_before = false;  // its infection, from an earlier scan
+    statement("SELECT verdict, reason, known FROM find WHERE task = ? AND path = ?")
         .each(
             [&](Row row) {
-                known_infected = row.number(0) == 1;
-                if (!known_infected) count_unscanned(id, row.number<UnscannedReason>(1), -1);
+                infected_before = row.number(0) == 1;
+                known_before = infected_before && row.number(2) != 0;
+                if (!infected_before) count_unscanned(id, row.number<UnscannedReason>(1), -1);
                 return false;
             },
             id, path);
@@ -358,8 +364,10 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
         "virus = excluded.virus, sha256 = excluded.sha256, start = excluded.start, found_ms = excluded.found_ms, "
         "known = excluded.known, place = excluded.place")
         .run(id, path, virus, sha256, start, now_ms(), known, place ? static_cast<std::int64_t>(*place) : -1);
-    statement("UPDATE task SET infected_files = infected_files + ?, risk = max(risk, ?) WHERE id = ?")
-        .run(!known_infected, risk_of(virus), id);
+    statement(
+        "UPDATE task SET infected_files = infected_files + ?, known_infected = known_infected + ?, "
+        "risk = max(risk, ?) WHERE id = ?")
+        .run(!infected_before, static_cast<int>(known) - static_cast<int>(known_before), risk_of(virus), id);
 }
 
 void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
@@ -390,12 +398,12 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
 
 void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
                            std::uint64_t known_files) {
-    forget_unscanned(id, walk_start, INT64_MAX);
+    // Before the first start there was none that could have left something.
+    if (walk_start > 1) forget_unscanned(id, {COUNTED(UNSCANNED_BEFORE), "DELETE" UNSCANNED_BEFORE}, walk_start);
     write(id);
     statement(
         "UPDATE task SET clean_files = ?, known_files = ?, total_files = max(total_files, ?, ? + infected_files + "
-        "unscanned_files), total_bytes = max(total_bytes, scanned_bytes), known_infected = (SELECT count(*) FROM find "
-        "WHERE find.task = task.id AND verdict = 1 AND known = 1) WHERE id = ?")
+        "unscanned_files), total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?")
         .run(clean_files, known_files, total_files, clean_files, id);
     statement("UPDATE task SET scanned_files = total_files WHERE id = ?").run(id);
     end(id, Outcome::Completed, "");
@@ -408,7 +416,8 @@ void Ledger::cancel_scan(TaskId id) {
         // Of the files listed: those settled, those found beyond them, and the others.
         const auto listed = known.total_files - std::min(known.total_files, known.walk_unreadable);
         const auto found_beyond = static_cast<std::uint64_t>(
-            statement("SELECT count(*) FROM find WHERE task = ? AND verdict = 1 AND place >= ?")
+            statement(
+                "SELECT count(*) FROM find INDEXED BY finds_by_place WHERE task = ? AND verdict = 1 AND place >= ?")
                 .number(id, known.settled.files)
                 .value_or(0));
         const auto reached = known.settled.files + found_beyond;
@@ -456,7 +465,9 @@ Ledger::Paths Ledger::found_paths(TaskId id, std::size_t budget) {
 Ledger::Listed Ledger::infected_files(TaskId id, std::int64_t after, std::size_t budget) {
     Listed listed;
     Piece piece(listed, after, budget);
-    statement("SELECT id, path, virus FROM find WHERE task = ? AND id > ? AND verdict = 1 AND gone = 0 ORDER BY id")
+    statement(
+        "SELECT id, path, virus FROM find INDEXED BY listed_finds "
+        "WHERE task = ? AND id > ? AND verdict = 1 AND gone = 0 ORDER BY id")
         .each(
             [&](Row row) {
                 InfectedFile file{row.bytes(1), row.bytes(2)};
@@ -484,7 +495,7 @@ Ledger::Unscanned Ledger::unscanned_files(TaskId id, std::int64_t after, std::si
 std::set<std::string> Ledger::found_beyond_settled(TaskId id) {
     std::set<std::string> paths;
     statement(
-        "SELECT path FROM find WHERE task = ?1 AND verdict = 1 AND "
+        "SELECT path FROM find INDEXED BY finds_by_place WHERE task = ?1 AND verdict = 1 AND "
         "place >= (SELECT settled_files FROM task WHERE id = ?1)")
         .each(
             [&](Row row) {
@@ -497,7 +508,10 @@ std::set<std::string> Ledger::found_beyond_settled(TaskId id) {
 
 std::vector<Ledger::Find> Ledger::finds_after(TaskId id, std::int64_t after, std::size_t limit) {
     std::vector<Find> finds;
-    statement("SELECT id, path, virus, reason FROM find WHERE task = ? AND id > ? ORDER BY id LIMIT ?")
+    // Two lists, each in the order of an index, that are merged: no other way is free of sorting what is left of all.
+#define FINDS_AFTER(verdict) \
+    "SELECT id, path, virus, reason FROM find WHERE task = ?1 AND verdict = " verdict " AND id > ?2"
+    statement(FINDS_AFTER("1") " UNION ALL " FINDS_AFTER("2") " ORDER BY id LIMIT ?3")
         .each(
             [&](Row row) {
                 finds.push_back({row.number(0), row.bytes(1), row.bytes(2), row.number<UnscannedReason>(3)});
@@ -513,8 +527,8 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
     std::optional<PlannedAction> next;
     statement(
         "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata, "
-        "remark "
-        "FROM action WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
+        // By its primary key it would pass all actions that are settled.
+        "remark FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
         .each(
             [&](Row row) {
                 PlannedAction action;
@@ -683,18 +697,18 @@ bool Ledger::prune(std::int64_t forget_before_ms) {
     if (old == 0) return forget_tasks_before(forget_before_ms);
     write(old);
     // In small pieces: a list of a million finds must not hold up everybody's polls.
-    std::int64_t deleted = 0;
     for (const char* sql :
          {"DELETE FROM find WHERE id IN (SELECT id FROM find WHERE task = ? LIMIT 500)",
           "DELETE FROM record WHERE task = ?1 AND id IN (SELECT id FROM record WHERE task = ?1 LIMIT 500)",
-          "DELETE FROM cut_message WHERE task = ?1 AND opaque IN "
-          "(SELECT opaque FROM cut_message WHERE task = ?1 LIMIT 500)",
+          // All those of an action together, which are at most most_messages_cut.
+          "DELETE FROM cut_message WHERE task = ?1 AND number IN "
+          "(SELECT number FROM cut_message WHERE task = ?1 LIMIT 500)",
           "DELETE FROM action WHERE task = ?1 AND number IN "
           "(SELECT number FROM action WHERE task = ?1 LIMIT 500)"}) {
         statement(sql).run(old);
-        deleted += database_.changed_rows();
+        if (database_.changed_rows() > 0) return true;
     }
-    if (deleted == 0) statement("UPDATE task SET pruned = 2, log_pending = 0 WHERE id = ?").run(old);
+    statement("UPDATE task SET pruned = 2, log_pending = 0 WHERE id = ?").run(old);
     return true;
 }
 

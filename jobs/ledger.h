@@ -55,7 +55,7 @@ struct Task {
     std::uint64_t infected_files = 0;
     std::uint64_t unscanned_files = 0;
     std::uint64_t known_files = 0;      // of a completed scan: clean ones that were not read
-    std::uint64_t known_infected = 0;   // of a completed scan: infected ones that were not read
+    std::uint64_t known_infected = 0;   // infected ones that were not read
     bool full = false;                  // it reads every file
     std::string signature_problem;      // why it had not the newest signatures
     Settled settled;                    // of the files listed
@@ -209,7 +209,11 @@ class Ledger {
     void add_record(TaskId id, Record record);
     void mark_gone(AccountId account, const std::string& path, bool gone);
     [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms);
-    void forget_unscanned(TaskId id, std::uint32_t before_start, std::uint64_t from_place);
+    struct ForgetStatements {
+        const char* count;
+        const char* remove;
+    };
+    void forget_unscanned(TaskId id, const ForgetStatements& statements, std::int64_t bound);
     void count_unscanned(TaskId id, UnscannedReason reason, int change);
 
     LedgerDatabase database_;

@@ -47,6 +47,21 @@ CREATE TABLE IF NOT EXISTS quarantine(
     time_ms INTEGER NOT NULL, UNIQUE(account, opaque));
 )";
 
+// So that what is done once a step, once a find or once a poll costs the same in a long list as in a short one. Apart
+// from the versions: an index may come and go without them.
+constexpr const char* index_schema = R"(
+CREATE INDEX IF NOT EXISTS unpruned_tasks ON task(account, kind, id) WHERE pruned = 0;
+CREATE INDEX IF NOT EXISTS unpruned_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND pruned = 0;
+CREATE INDEX IF NOT EXISTS open_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND state < 2;
+CREATE INDEX IF NOT EXISTS waiting_accounts ON system_scan_account(scan, uid) WHERE dealt_with = 0;
+CREATE INDEX IF NOT EXISTS listed_finds ON find(task) WHERE verdict = 1 AND gone = 0;
+CREATE INDEX IF NOT EXISTS hits_of_task ON find(task, virus) WHERE verdict = 1;
+CREATE INDEX IF NOT EXISTS finds_by_place ON find(task, place) WHERE place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS quarantine_in_order ON quarantine(account);
+CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms);
+CREATE INDEX IF NOT EXISTS quarantined_clean ON quarantine(account) WHERE clean = 1;
+)";
+
 // What each version of the database added.
 constexpr const char* second_schema = R"(
 ALTER TABLE task ADD COLUMN risk INTEGER NOT NULL DEFAULT 0;
@@ -127,6 +142,7 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     database_.execute("PRAGMA user_version = 6");
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
+    database_.execute(index_schema);
     commit();
 }
 
@@ -134,6 +150,12 @@ Statement& LedgerDatabase::statement(const char* sql) {
     auto& prepared = statements_[sql];
     if (!prepared) prepared = std::make_unique<Statement>(database_.handle(), sql);
     return *prepared;
+}
+
+std::map<std::string, std::int64_t> LedgerDatabase::work() {
+    std::map<std::string, std::int64_t> work;
+    for (const auto& [sql, prepared] : statements_) work[sql] += prepared->work();
+    return work;
 }
 
 void LedgerDatabase::write() {

@@ -24,6 +24,9 @@ class LedgerDatabase {
 
     // Prepared once for each literal; `sql` must be one.
     [[nodiscard]] Statement& statement(const char* sql);
+    // Every statement prepared so far, with the work of a run of it: what a test looks at, as a
+    // statement that searches more than it takes holds up every account.
+    [[nodiscard]] std::map<std::string, std::int64_t> work();
     [[nodiscard]] std::int64_t last_row() const noexcept { return database_.last_row(); }
     // How many rows the last statement changed.
     [[nodiscard]] std::int64_t changed_rows() const noexcept { return database_.changed_rows(); }

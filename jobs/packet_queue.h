@@ -17,9 +17,9 @@ class PacketQueue {
     }
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
 
-    // WouldBlock while something is left to send.
-    [[nodiscard]] Sent flush(int socket) {
-        while (!waiting_.empty()) {
+    // Sends so many packets at most. WouldBlock when the peer takes no more of them now.
+    [[nodiscard]] Sent flush(int socket, std::size_t at_most) {
+        for (; at_most > 0 && !waiting_.empty(); --at_most) {
             const auto& next = waiting_.front();
             Sent sent = Sent::Yes;
             if (next.descriptors.empty())

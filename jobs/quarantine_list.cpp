@@ -5,6 +5,8 @@
 namespace clamscanner {
 namespace {
 
+constexpr std::size_t most_known_accounts = 20'000;
+
 // The identity is that of the file in the quarantine, with the time it had before.
 #define QUARANTINE_COLUMNS "opaque, path, virus, sha256, device, inode, size, mtime_ns, metadata"
 
@@ -35,7 +37,7 @@ void QuarantineList::add(AccountId account, const PlannedAction& action, std::ui
 
 std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
     std::vector<Stored> files;
-    statement("SELECT opaque, inode, sha256 FROM quarantine WHERE account = ? ORDER BY id")
+    statement("SELECT opaque, inode, sha256 FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? ORDER BY id")
         .each(
             [&](Row row) {
                 files.push_back({row.bytes(0), row.number<std::uint64_t>(1), row.bytes(2)});
@@ -47,20 +49,34 @@ std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
 
 void QuarantineList::judge(AccountId account, const std::string& opaque, bool clean) {
     database_.write();
-    statement("UPDATE quarantine SET clean = ? WHERE account = ? AND opaque = ?").run(clean, account, opaque);
+    statement("UPDATE quarantine SET clean = ?1 WHERE account = ?2 AND opaque = ?3 AND clean <> ?1")
+        .run(clean, account, opaque);
+    if (database_.changed_rows() > 0) adjust_clean_count(account, clean ? 1 : -1);
+}
+
+void QuarantineList::adjust_clean_count(AccountId account, int change) {
+    const auto known = clean_.find(account);
+    if (known != clean_.end()) known->second += change;
 }
 
 std::uint64_t QuarantineList::count_clean(AccountId account) {
-    return static_cast<std::uint64_t>(
-        statement("SELECT count(*) FROM quarantine WHERE account = ? AND clean = 1").number(account).value_or(0));
+    if (const auto known = clean_.find(account); known != clean_.end())
+        return static_cast<std::uint64_t>(known->second);
+    const auto counted =
+        statement("SELECT count(*) FROM quarantine INDEXED BY quarantined_clean WHERE account = ? AND clean = 1")
+            .number(account)
+            .value_or(0);
+    if (clean_.size() >= most_known_accounts) clean_.clear();
+    clean_[account] = counted;
+    return static_cast<std::uint64_t>(counted);
 }
 
 QuarantineList::Listed QuarantineList::listed(AccountId account, std::int64_t after, std::size_t budget) {
     Listed found;
     Piece piece(found, after, budget);
     statement(
-        "SELECT id, opaque, path, virus, sha256, size, time_ms, clean FROM quarantine WHERE account = ? AND id > ? "
-        "ORDER BY id")
+        "SELECT id, opaque, path, virus, sha256, size, time_ms, clean FROM quarantine INDEXED BY quarantine_in_order "
+        "WHERE account = ? AND id > ? ORDER BY id")
         .each(
             [&](Row row) {
                 QuarantinedFile file{
@@ -81,8 +97,7 @@ std::optional<PlannedAction> QuarantineList::find(AccountId account, const std::
 std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms, std::size_t limit) {
     std::vector<PlannedAction> files;
     statement("SELECT " QUARANTINE_COLUMNS
-              " FROM quarantine WHERE account = ? AND time_ms < ? AND may_hold_mail = 0 "
-              "ORDER BY id LIMIT ?")
+              " FROM quarantine WHERE account = ? AND time_ms < ? AND may_hold_mail = 0 ORDER BY time_ms LIMIT ?")
         .each(
             [&](Row row) {
                 files.push_back(read_quarantined(row));
@@ -96,7 +111,10 @@ std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64
 
 void QuarantineList::forget(AccountId account, const std::string& opaque) {
     database_.write();
-    statement("DELETE FROM quarantine WHERE account = ? AND opaque = ?").run(account, opaque);
+    const bool was_clean = statement("DELETE FROM quarantine WHERE account = ? AND opaque = ? RETURNING clean")
+                               .number(account, opaque)
+                               .value_or(0) != 0;
+    if (was_clean) adjust_clean_count(account, -1);
 }
 
 }  // namespace clamscanner

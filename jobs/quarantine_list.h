@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,7 +47,10 @@ class QuarantineList {
  private:
     [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
 
+    void adjust_clean_count(AccountId account, int change);
+
     LedgerDatabase& database_;
+    std::map<AccountId, std::int64_t> clean_;  // how many are; bounded; every poll asks
 };
 
 }  // namespace clamscanner

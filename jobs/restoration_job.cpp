@@ -12,26 +12,33 @@ void RestorationJob::begin() {
     go_on();
 }
 
-void RestorationJob::go_on() {
+bool RestorationJob::begin_next_action() {
     auto& ledger = surroundings_.ledger;
-    for (;;) {
-        if (turn_ends_) return finish(End::TurnOver, "others have their turn");
-        current_ = ledger.next_action(task().id);
-        if (!current_) {
-            ledger.end(task().id, Outcome::Completed, "");
-            to_runner_.add(Finish{});
-            return finish(End::Over, "");
-        }
-        if (current_->listed) break;
+    if (turn_ends_) {
+        finish(End::TurnOver, "others have their turn");
+        return false;
+    }
+    current_ = ledger.next_action(task().id);
+    if (!current_) {
+        ledger.end(task().id, Outcome::Completed, "");
+        to_runner_.add(Finish{});
+        finish(End::Over, "");
+        return false;
+    }
+    if (!current_->listed) {
         ledger.record_step(task().id, *current_, RecordState::Error, "there is no file of this id in the quarantine");
+        return true;
     }
     to_runner_.add(act_of(*current_, true));
+    return false;
 }
 
 void RestorationJob::hear_runner(Packet& packet) {
     const auto acted = decode<Acted>(packet.bytes);
     const auto wanted = current_->action == Action::Restore ? RecordState::Restored : RecordState::Deleted;
-    if (acted.token != current_->number || (acted.state != wanted && acted.state != RecordState::Error))
+    // Of what is not listed it was asked nothing.
+    if (!current_ || !current_->listed || acted.token != current_->number ||
+        (acted.state != wanted && acted.state != RecordState::Error))
         throw Malformed("the runner did something else than it was asked");
     auto& ledger = surroundings_.ledger;
     if (acted.state == wanted) ledger.quarantine().forget(task().account, current_->opaque);

@@ -22,7 +22,11 @@ class RestorationJob : public Job {
     void end_turn() override { turn_ends_ = true; }
 
  private:
-    void go_on();
+    void go_on() {
+        in_pieces([this] { return begin_next_action(); });
+    }
+    // Whether it is settled already, and there may be another.
+    [[nodiscard]] bool begin_next_action();
 
     std::optional<PlannedAction> current_;
     bool turn_ends_ = false;

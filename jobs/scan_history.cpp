@@ -243,7 +243,8 @@ std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const st
     const SystemScanId scan = database_.last_row();
     // What was kept for the scan before this one, unless it is still its account's last.
     statement(
-        "UPDATE task SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT max(newer.id) FROM task "
+        "UPDATE task INDEXED BY unpruned_jobs SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT "
+        "max(newer.id) FROM task "
         "AS newer WHERE newer.account = task.account AND newer.kind = 0)")
         .run(scan);
     auto& insert = statement("INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)");
@@ -257,7 +258,9 @@ std::optional<ScanHistory::SystemScanId> ScanHistory::open_system_scan() {
 
 std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit) {
     std::vector<uid_t> uids;
-    statement("SELECT uid FROM system_scan_account WHERE scan = ? AND dealt_with = 0 AND uid > ? LIMIT ?")
+    statement(
+        "SELECT uid FROM system_scan_account INDEXED BY waiting_accounts "
+        "WHERE scan = ? AND dealt_with = 0 AND uid > ? LIMIT ?")
         .each(
             [&](Row row) {
                 uids.push_back(row.number<uid_t>(0));
@@ -295,8 +298,9 @@ void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
 }
 
 std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms) {
-    auto& count =
-        statement("SELECT count(*) FROM task WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR begun_ms >= ?)");
+    auto& count = statement(
+        "SELECT count(*) FROM task INDEXED BY open_jobs WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR "
+        "begun_ms >= ?)");
     return static_cast<std::size_t>(count.number(scan, begun_since_ms).value_or(0));
 }
 

@@ -35,6 +35,13 @@ Statement::Statement(sqlite3* database, const char* sql) : database_(database) {
     statement_.reset(statement);
 }
 
+std::int64_t Statement::work() noexcept {
+    constexpr int from_now_on = 1;
+    const int runs = ::sqlite3_stmt_status(statement_.get(), SQLITE_STMTSTATUS_RUN, from_now_on);
+    const int steps = ::sqlite3_stmt_status(statement_.get(), SQLITE_STMTSTATUS_VM_STEP, from_now_on);
+    return runs == 0 ? 0 : steps / runs;
+}
+
 void Statement::bind_integer(int position, std::int64_t value) {
     expect(::sqlite3_bind_int64(statement_.get(), position, value), SQLITE_OK, database_, "bind a number");
 }

@@ -73,6 +73,8 @@ class Statement {
     [[nodiscard]] std::optional<std::int64_t> number(const Values&... values) {
         return first([](Row row) { return row.number(0); }, values...);
     }
+    // How many instructions of the database a run of it took, on average since this was last asked.
+    [[nodiscard]] std::int64_t work() noexcept;
 
  private:
     struct Finalize {

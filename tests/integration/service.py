@@ -211,6 +211,11 @@ class Service:
         return [line for log in logs for line in _lines_of(log)
                 if re.search(r"Sanitizer|runtime error:|: panic: ", line)]
 
+    def long_turns_logged(self):
+        """What jobd says of the turns of its loop that kept everybody waiting; in milliseconds."""
+        turns = (re.search(r"one turn of the loop took (\d+) ms", line) for line in _lines_of(self.path("programs.log")))
+        return [int(turn[1]) for turn in turns if turn]
+
     def show_log(self):
         """What the programs said last, for whoever reads why a test failed."""
         logs = [(self.path("programs.log"), 80)] if self.directory else []

@@ -1,6 +1,7 @@
 #include "auth/event_loop.h"
 
 #include <signal.h>
+#include <time.h>
 
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -95,6 +96,51 @@ BOOST_AUTO_TEST_CASE(an_event_of_a_closed_descriptor_does_not_reach_the_next_wit
     });
     run_until(loop, [&] { return replaced; });
     BOOST_TEST(!wrongly_called);
+}
+
+namespace {
+
+void use_processor_for(std::chrono::milliseconds length) {
+    const auto now = [] {
+        timespec time{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    };
+    const auto until = now() + length;
+    while (now() < until) {
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_turn_that_takes_too_much_processor_time_is_reported) {
+    EventLoop loop;
+    std::vector<std::chrono::milliseconds> reported;
+    loop.report_turns_over(50ms, [&](std::chrono::milliseconds took) { reported.push_back(took); });
+    bool over = false;
+    loop.after(0ms, [] { use_processor_for(60ms); });
+    // Two short turns of one round are no long one, and waiting is no work.
+    loop.after(1ms, [] { use_processor_for(30ms); });
+    loop.after(1ms, [] { use_processor_for(30ms); });
+    loop.after(100ms, [&] { over = true; });
+    run_until(loop, [&] { return over; });
+    BOOST_REQUIRE(reported.size() == 1U);
+    BOOST_TEST((reported[0] >= 60ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_round_asked_for_follows_without_an_event) {
+    EventLoop loop;
+    int left = 3;
+    const auto limit = loop.after(10s, [&] { loop.stop(); });
+    loop.at_end_of_round([&] {
+        if (--left == 0) loop.stop();
+        loop.go_round_again();
+    });
+    loop.go_round_again();
+    loop.run();
+    loop.cancel(limit);
+    BOOST_TEST(left == 0);
+    BOOST_TEST(loop.round() == 4U);
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_signal_ends_the_loop) {

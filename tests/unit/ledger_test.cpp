@@ -121,6 +121,48 @@ BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
     BOOST_TEST(counts.at(UnscannedReason::TimeLimit) == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_find_counts_as_known_by_what_was_said_of_it_last) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin(scan);
+    const auto find = [&](const char* path, bool known) {
+        ledger.add_infected(scan, 1, path, "Eicar", {}, known);
+        return ledger.task(scan).known_infected;
+    };
+    BOOST_TEST(find("/home/alice/a", true) == 1U);
+    BOOST_TEST(find("/home/alice/a", true) == 1U);
+    BOOST_TEST(find("/home/alice/b", true) == 2U);
+    BOOST_TEST(find("/home/alice/a", false) == 1U);
+    ledger.complete_scan(scan, 1, 2, 0, 0);
+    BOOST_TEST(ledger.task(scan).known_infected == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_count_of_clean_files_in_quarantine_follows_each_change) {
+    auto& quarantine = ledger.quarantine();
+    const auto expect = [&](std::uint64_t clean) {
+        BOOST_TEST(quarantine.count_clean(account) == clean);
+        ledger.commit();
+        BOOST_TEST(reopened().quarantine().count_clean(account) == clean);
+    };
+    PlannedAction file;
+    for (const char* opaque : {"one", "two"}) {
+        file.opaque = opaque;
+        quarantine.add(account, file, 1, 1);
+    }
+    expect(0);
+    quarantine.judge(account, "one", true);
+    quarantine.judge(account, "one", true);
+    quarantine.judge(account, "two", true);
+    quarantine.judge(account, "nobody's", true);
+    expect(2);
+    quarantine.judge(account, "two", false);
+    expect(1);
+    quarantine.forget(account, "two");
+    expect(1);
+    quarantine.forget(account, "one");
+    quarantine.forget(account, "one");
+    expect(0);
+}
+
 BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);

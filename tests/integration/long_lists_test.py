@@ -1,0 +1,101 @@
+"""An account with a very long list takes no other's time: whatever jobd does for it is done in small pieces. Measured by
+what jobd itself says of the turns of its loop, in processor time, so that a busy machine does not matter."""
+
+import json
+import os
+import threading
+
+from client import wait_until
+from service_case import ServiceCase, main
+from test_files import EICAR
+
+DISINFECTION_LOG = ".clamavconnector.disinfection.log"
+SCAN_LOG = ".clamavconnector.scan.log"
+ACTIONS = 200_000
+LONG_TURN_MS = 150  # of processor time: ten times what the longest takes
+UNREADABLE = 30_000
+
+
+class Poller:
+    """Another account that asks for its status all the while."""
+
+    def __init__(self, client):
+        self._client = client
+        self.answers = 0
+        self._fault = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, fault, trace):
+        self._over.set()
+        self._thread.join(90)
+        if fault is None and self._fault:
+            raise self._fault
+
+    def _work(self):
+        try:
+            while not self._over.wait(0.05):
+                status = self._client.call("get_scan_status")
+                if status["scan_complete"] != 1:
+                    raise AssertionError(f"the poller's own scan was over: {status}")
+                self.answers += 1
+        except Exception as fault:  # raised at the end
+            self._fault = fault
+
+
+class LongLists(ServiceCase):
+    def poller(self):
+        account, client = self.new_account("other")
+        account.write("found", EICAR)
+        client.scan()
+        return Poller(client)
+
+    def assert_others_were_served(self, poller, turns_before):
+        self.assertGreater(poller.answers, 0)
+        turns = self.service.long_turns_logged()[turns_before:]
+        self.assertEqual([turn for turn in turns if turn > LONG_TURN_MS], [], f"of the turns of jobd's loop: {turns}")
+
+    def wait_for_lines(self, path, count):
+        """The last line of the copy in the home, which jobd feeds line by line."""
+        def last_line():
+            try:
+                with open(path, "rb") as file:
+                    lines = file.read().splitlines()
+            except FileNotFoundError:
+                return None
+            return lines[-1] if len(lines) >= count else None
+
+        return wait_until(last_line, 300, f"{count} lines in {path}")
+
+    def test_actions_on_paths_that_are_in_no_list(self):
+        account, client = self.new_account("poster")
+        with self.poller() as poller:
+            client.call("disinfect_files", {"actions": {f"/nowhere/{i}": "delete" for i in range(ACTIONS)}})
+            # The request itself is one turn, and reported before it is answered.
+            request = self.service.long_turns_logged()
+            before = len(request)
+            print(f"turns of jobd's loop for the request itself: {request} ms", flush=True)
+            last = self.wait_for_lines(account.path(DISINFECTION_LOG), ACTIONS + 1)
+            self.assertEqual(json.loads(last)["type"], "done")
+            self.assert_others_were_served(poller, before)
+
+    def test_files_that_cannot_be_read(self):
+        account, client = self.new_account("closed")
+        os.makedirs(account.path("closed"))
+        for number in range(UNREADABLE):
+            # Root's own: the account can neither read them nor change that.
+            os.close(os.open(account.path("closed", str(number)), os.O_CREAT | os.O_WRONLY, 0o600))
+        with self.poller() as poller:
+            before = len(self.service.long_turns_logged())
+            client.call("start_scan", {"scan_type": "home"})
+            last = self.wait_for_lines(account.path(SCAN_LOG), 1 + UNREADABLE)
+            self.assertIn(b"not scanned", last)
+            self.assert_others_were_served(poller, before)
+
+
+if __name__ == "__main__":
+    main()
