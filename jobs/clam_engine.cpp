@@ -73,7 +73,7 @@ cl_scan_options scan_options() noexcept {
 std::string options_text(const Settings& config) {
     const auto& limits = config.engine;
     const auto options = scan_options();
-    std::string text = std::string("libclamav ") + ::cl_retver();
+    std::string text = std::string("libclamav without its cache ") + ::cl_retver();
     for (const std::uint64_t number :
          {limits.max_scan_bytes, limits.max_file_bytes, limits.max_recursion, limits.max_files, limits.max_scan_seconds,
           limits.pcre_match_limit, limits.pcre_recursion_limit, std::uint64_t{options.general},
@@ -116,6 +116,10 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     set_number(CL_ENGINE_MAX_SCANTIME, limits.max_scan_seconds * 1000, "max_scan_seconds");
     set_number(CL_ENGINE_PCRE_MATCH_LIMIT, limits.pcre_match_limit, "pcre_match_limit");
     set_number(CL_ENGINE_PCRE_RECMATCH_LIMIT, limits.pcre_recursion_limit, "pcre_recursion_limit");
+    // Before anything is loaded, since that is when it is made. It remembers clean contents by MD5, those of layers
+    // inside archives too: of a pair with one MD5, the infected one would be clean after the clean one.
+    if (::cl_engine_set_num(engine_.get(), CL_ENGINE_DISABLE_CACHE, 1) != CL_SUCCESS)
+        throw SignatureError("libclamav does not do without its cache of clean contents");
 
     listing_ = listing_of(signature_directory_);
     const auto load = [&](const std::string& directory) {

@@ -43,8 +43,8 @@ class ClamEngine {
 
     // `fd` is a regular file opened for reading; the caller has checked. The token of the answer is left to the caller.
     [[nodiscard]] ScanAnswer scan(int fd) const;
-    // Whether the library failed at something in the last scan. It may then have noted in its own memory that such
-    // content is clean: this process must scan nothing more.
+    // Whether the library failed at something in the last scan. Nobody knows what else that spoiled: this process must
+    // scan nothing more.
     [[nodiscard]] bool is_tainted() const noexcept;
 
  private:

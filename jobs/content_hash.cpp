@@ -11,7 +11,7 @@
 
 namespace clamscanner {
 
-std::optional<std::string> content_hash(int fd) {
+std::optional<std::string> content_hash(int fd, std::uint64_t most_bytes) {
     const std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context(::EVP_MD_CTX_new(), &::EVP_MD_CTX_free);
     if (!context || ::EVP_DigestInit_ex(context.get(), ::EVP_sha256(), nullptr) != 1) return std::nullopt;
     char chunk[64 * 1024];
@@ -21,6 +21,7 @@ std::optional<std::string> content_hash(int fd) {
         if (got == 0) break;
         if (::EVP_DigestUpdate(context.get(), chunk, static_cast<std::size_t>(got)) != 1) return std::nullopt;
         at += got;
+        if (static_cast<std::uint64_t>(at) > most_bytes) return std::nullopt;
     }
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;

@@ -49,6 +49,10 @@ constexpr std::size_t few_ahead = 2;
 constexpr int questions_buffer_bytes = 4096;
 constexpr int quiet_ms = 20;
 constexpr std::size_t most_linked = 100'000;
+constexpr std::size_t most_contents = 50'000;
+// Larger files are simply scanned: while one is hashed, nobody hears the workers.
+constexpr std::uint64_t most_hashed_bytes = 8 * 1024 * 1024;
+constexpr std::uint64_t most_hashed_at_once = 16 * 1024 * 1024;  // then answers and deadlines have their turn
 
 // The files behind provisional verdicts are kept open, to be scanned again if need be: half of our descriptors for
 // them.
@@ -70,6 +74,14 @@ std::int64_t change_time_of(const struct stat& status) {
 std::size_t worker_count(const Settings& config) {
     if (config.engine.scan_workers != 0) return config.engine.scan_workers;
     return std::max(1U, std::thread::hardware_concurrency());
+}
+
+// `virus`: what was found, empty if nothing was.
+ScanAnswer answer_of(const std::string& virus) {
+    ScanAnswer answer;
+    answer.verdict = virus.empty() ? Verdict::Clean : Verdict::Infected;
+    answer.virus = virus;
+    return answer;
 }
 
 // The library writes no file larger than what it may look at; the rest is for what it puts around it.
@@ -291,8 +303,11 @@ bool Coordinator::holds_up_the_rest(const Worker& worker) const {
     const auto is_first = [&](const FilePtr& file) {
         return !file->judge && file->names.front().place == progress_.settled.files;
     };
+    const auto holds_first = [&](const FilePtr& file) {
+        return is_first(file) || std::any_of(file->copies.begin(), file->copies.end(), is_first);
+    };
     return beyond_.size() >= test_every_files_ * workers_.size() &&
-           std::any_of(worker.unconfirmed.begin(), worker.unconfirmed.end(), is_first);
+           std::any_of(worker.unconfirmed.begin(), worker.unconfirmed.end(), holds_first);
 }
 
 // A file that a worker failed on before: it is scanned once more while nothing else is, so that nothing else can be to
@@ -303,19 +318,9 @@ bool Coordinator::must_wait_for_solitude() const {
     return waiting_.front()->tried && !is_idle();
 }
 
-// Each process of the library's remembers by content what it found clean, so copies of one file had better come to the
-// same worker: those have the same size. Only a preference; nobody waits for it.
-Coordinator::FilePtr Coordinator::take_for(std::size_t slot) {
-    auto next = waiting_.begin();
-    if (!(*next)->tried) {
-        const auto suits = [&](const FilePtr& file) {
-            return !file->tried && file->identity.size % workers_.size() == slot;
-        };
-        const auto found = std::find_if(waiting_.begin(), waiting_.end(), suits);
-        if (found != waiting_.end()) next = found;
-    }
-    FilePtr file = std::move(*next);
-    waiting_.erase(next);
+Coordinator::FilePtr Coordinator::take_next() {
+    FilePtr file = std::move(waiting_.front());
+    waiting_.pop_front();
     return file;
 }
 
@@ -332,12 +337,12 @@ void Coordinator::give_work() {
         if (wants_test(*worker, waiting_.empty())) {
             test(*worker, Test::Plain);
         } else if (slot < share && !waiting_.empty() && !must_wait_for_solitude()) {
-            give(*worker, take_for(slot));
+            give(*worker, take_next());
         }
     }
     for (std::size_t deep = 0; deep < most_ahead; ++deep)
         for (std::size_t slot = 0; slot < share; ++slot)
-            if (may_ask_ahead(*workers_[slot])) give(*workers_[slot], take_for(slot));
+            if (may_ask_ahead(*workers_[slot])) give(*workers_[slot], take_next());
 }
 
 void Coordinator::take_answers(std::size_t slot) {
@@ -373,7 +378,8 @@ void Coordinator::take_answer(std::size_t slot, const Packet& packet) {
     begin_next(worker);
     if (!std::exchange(file->counted, true)) count(file->names.size(), file->identity.size);
     file->answer = answer;
-    if (answer.verdict == Verdict::Unscanned || !answer.written_out || !is_still(*file)) file->stamp.reset();
+    if (!answer.written_out || !is_still(*file)) file->stamp.reset();
+    if (answer.verdict != Verdict::Unscanned) learn_content(file);
     if (answer.verdict == Verdict::Clean) {
         worker.unconfirmed.push_back(std::move(file));
     } else {
@@ -421,6 +427,7 @@ void Coordinator::believe(File& file, const ScanAnswer& answer) {
         tell_judgement(file);
     else
         for (const auto& name : file.names) tell_verdict(file, name);
+    settle_copies(file);
     // It may stay known for its further links: without its descriptor and the names that are told.
     file.names.clear();
     file.fd.reset();
@@ -476,9 +483,10 @@ void Coordinator::tell_judgement(const File& file) {
 
 // Of the content that has the verdict: if the file was changed since it was handed over, nobody knows that content any
 // more.
-std::string Coordinator::judged_content(const File& file) {
+std::string Coordinator::judged_content(const File& file) const {
     struct stat status {};
-    auto hash = content_hash(file.fd.get());
+    if (file.identity.size > config_.engine.max_file_bytes) return {};
+    auto hash = content_hash(file.fd.get(), file.identity.size);
     const bool is_unchanged = ::fstat(file.fd.get(), &status) == 0 && identity_of(status) == file.identity &&
                               change_time_of(status) == file.changed_ns;
     return hash && is_unchanged ? *std::move(hash) : std::string();
@@ -492,7 +500,8 @@ bool Coordinator::has_room_for_more() const {
 
 void Coordinator::take_files() {
     Packet packet;
-    for (std::size_t i = 0; i < most_files_at_once && has_room_for_more(); ++i) {
+    hashed_bytes_ = 0;
+    for (std::size_t i = 0; i < most_files_at_once && hashed_bytes_ < most_hashed_at_once && has_room_for_more(); ++i) {
         const Got got = receive_packet(runner_.get(), packet);
         if (got == Got::WouldBlock) return;
         runner_gone_ = got == Got::PeerGone;
@@ -537,6 +546,7 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
     // What is judged by itself has no place among the files of a scan.
     file->names.push_back({std::move(message.path), file->judge ? 0 : taken_++});
     file->fd = std::move(fd);
+    file->taken_ns = now_ns();
     struct stat status {};
     const int flags = ::fcntl(file->fd.get(), F_GETFL);
     // A directory, a pipe or a descriptor that cannot be read would be called clean by libclamav.
@@ -552,23 +562,18 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
         give_up(*file, UnscannedReason::TooLarge);
         return;
     }
-    if (!file->judge && file->links > 1) {
-        const std::pair key(file->identity.device, file->identity.inode);
-        const auto known = linked_.find(key);
-        if (known != linked_.end() && known->second->identity == file->identity) {
-            File& same = *known->second;
-            if (same.counted) count(1, same.identity.size);
-            if (same.final)
-                tell_verdict(same, file->names.front());
-            else
-                same.names.push_back(std::move(file->names.front()));
+    if (file->judge) {
+        waiting_.push_back(std::move(file));
+        return;
+    }
+    file->stamp = stamp_of(file->fd.get(), status);
+    if (file->links > 1) {
+        if (const auto same = other_name_of(*file)) {
+            join(*same, std::move(file->names.front()));
             return;
         }
-        if (linked_.size() < most_linked) linked_[key] = file;
-    }
-    if (memory_ && !file->judge) {
-        file->taken_ns = now_ns();
-        file->stamp = stamp_of(file->fd.get(), status);
+        const std::pair key(file->identity.device, file->identity.inode);
+        if (linked_.size() < most_linked || linked_.contains(key)) linked_[key] = file;
     }
     const auto known = file->stamp && !full_ ? known_answer(*file->stamp) : std::nullopt;
     if (known) {
@@ -578,7 +583,108 @@ void Coordinator::accept_file(HandOver message, UniqueFd fd) {
         believe(*file, *known);
         return;
     }
+    scan_once(std::move(file));
+}
+
+// The file whose verdict is this one's, too: its scan has yet to begin, or it had the same stamp then. Size and
+// modification time alone do not tell: whoever writes to the file between two of its names sets that back.
+Coordinator::FilePtr Coordinator::other_name_of(const File& file) const {
+    const auto found = linked_.find({file.identity.device, file.identity.inode});
+    if (found == linked_.end() || found->second->identity != file.identity) return nullptr;
+    const auto& same = found->second;
+    const bool is_unchanged = same->stamp && same->stamp == file.stamp && is_settled(*same->stamp, same->taken_ns);
+    const bool has_yet_to_begin = std::find(waiting_.begin(), waiting_.end(), same) != waiting_.end();
+    return is_unchanged || has_yet_to_begin ? same : nullptr;
+}
+
+void Coordinator::join(File& same, Name name) {
+    if (same.counted) count(1, same.identity.size);
+    if (same.final)
+        tell_verdict(same, name);
+    else
+        same.names.push_back(std::move(name));
+}
+
+// ---- Copies of one content -----------------------------------------------------------------------------------------
+//
+// A verdict that counts is that of every file of the job with the same bytes. Which bytes those are, we find out by
+// ourselves: a worker that was taken over can lie about the files it was handed, and so about their copies, but never
+// pass its word on one content off as that on another. And what is hashed is what was scanned: what is changed in
+// memory is written out before, so that the stamp, which is compared after the scan and after the hash, tells of every
+// change in between. Of a file that has no stamp, or is too young for it, no copy is known.
+
+// At its hand-over, and when there is no verdict on its content from the copy that it waited for.
+void Coordinator::scan_once(FilePtr file) {
+    if (file->content && !is_still(*file)) {
+        file->content.reset();
+        file->stamp.reset();
+    }
+    if (file->stamp && !file->content && is_size_met(file)) learn_content(file);
+    if (file->content) {
+        const auto known = known_contents_.find(*file->content);
+        if (known != known_contents_.end()) {
+            believe_as_copy(*file, known->second);
+            return;
+        }
+        const auto first = scanned_for(file);
+        if (first != file && waiting_copies_ < test_every_files_) {
+            ++waiting_copies_;
+            first->copies.push_back(std::move(file));
+            return;
+        }
+    }
     waiting_.push_back(std::move(file));
+}
+
+bool Coordinator::is_size_met(const FilePtr& file) {
+    const auto met = sizes_met_.find(file->identity.size);
+    if (met == sizes_met_.end()) {
+        if (sizes_met_.size() < most_contents) sizes_met_.emplace(file->identity.size, file);
+        return false;
+    }
+    if (const auto first = met->second.lock()) learn_content(first);
+    return true;
+}
+
+void Coordinator::learn_content(const FilePtr& file) {
+    const auto size = file->identity.size;
+    const auto met = sizes_met_.find(size);
+    if (met != sizes_met_.end() && met->second.lock() == file) met->second.reset();
+    if (file->content || file->final || size > most_hashed_bytes || !is_still(*file)) return;
+    hashed_bytes_ += size;
+    if (!write_out(file->fd.get())) return;
+    auto sha256 = content_hash(file->fd.get(), size);
+    if (!sha256 || !is_still(*file)) return;
+    file->content = Content{size, *std::move(sha256)};
+    static_cast<void>(scanned_for(file));
+}
+
+// The file that is scanned for all that have its content: itself, if there is none yet.
+Coordinator::FilePtr Coordinator::scanned_for(const FilePtr& file) {
+    auto& under_way = contents_under_way_[*file->content];
+    if (under_way.expired()) under_way = file;
+    return under_way.lock();
+}
+
+void Coordinator::believe_as_copy(File& file, const std::string& virus) {
+    if (!std::exchange(file.counted, true)) count(file.names.size(), file.identity.size);
+    file.answer = answer_of(virus);
+    remember(file);
+    believe(file, *file.answer);
+}
+
+// It has its verdict, for good.
+void Coordinator::settle_copies(File& file) {
+    if (!file.content) return;
+    const auto under_way = contents_under_way_.find(*file.content);
+    if (under_way != contents_under_way_.end() && under_way->second.lock().get() == &file)
+        contents_under_way_.erase(under_way);
+    if (file.answer->verdict != Verdict::Unscanned && file.stamp && known_contents_.size() < most_contents)
+        known_contents_.emplace(*file.content, file.answer->virus);
+    for (auto& copy : std::exchange(file.copies, {})) {
+        --waiting_copies_;
+        scan_once(std::move(copy));
+    }
 }
 
 // ---- Files known to be clean ---------------------------------------------------------------------------------------
@@ -598,12 +704,9 @@ void Coordinator::open_memory(const NewJob& job) {
 std::optional<ScanAnswer> Coordinator::known_answer(const FileStamp& stamp) {
     if (!memory_) return std::nullopt;
     try {
-        auto virus = memory_->find(stamp);
+        const auto virus = memory_->find(stamp);
         if (!virus) return std::nullopt;
-        ScanAnswer answer;
-        answer.verdict = virus->empty() ? Verdict::Clean : Verdict::Infected;
-        answer.virus = *std::move(virus);
-        return answer;
+        return answer_of(*virus);
     } catch (const DatabaseError& damaged) {
         log_line(Severity::Warning, std::string("files are known no more: ") + damaged.what());
         memory_.reset();
@@ -620,7 +723,7 @@ bool Coordinator::is_still(const File& file) const {
 }
 
 void Coordinator::remember(const File& file) {
-    if (!memory_ || !file.stamp) return;
+    if (!memory_ || !file.stamp || file.answer->verdict == Verdict::Unscanned) return;
     try {
         memory_->remember(*file.stamp, file.answer->virus);
     } catch (const DatabaseError& problem) {

@@ -38,6 +38,12 @@ class Coordinator {
         std::string path;
         std::uint64_t place = 0;  // among all that the runner told of, from 0
     };
+    // What a file holds. A verdict depends on nothing else.
+    struct Content {
+        std::uint64_t size = 0;
+        std::string sha256;
+        auto operator<=>(const Content&) const = default;
+    };
     // A file on its way to a verdict, with every name it was handed over under.
     struct File {
         std::uint64_t token = 0;
@@ -47,14 +53,16 @@ class Coordinator {
         FileIdentity identity;
         std::int64_t changed_ns = 0;     // its change time when it was handed over
         std::string sha256;              // of what is judged or infected, once that is believed; empty: nobody knows
-        std::optional<FileStamp> stamp;  // of a file that may be remembered, at taken_ns
+        std::optional<FileStamp> stamp;  // of a file whose verdict may be that of others, at taken_ns
         std::int64_t taken_ns = 0;
         std::uint32_t links = 1;
         bool known = false;    // it was not read
         bool counted = false;  // in the progress told, or no part of it
         bool tried = false;    // a worker failed on it once
         std::optional<ScanAnswer> answer;
-        bool final = false;  // the answer is believed
+        bool final = false;              // the answer is believed
+        std::optional<Content> content;  // by our own hash, of what it held all the while since it was handed over
+        std::vector<std::shared_ptr<File>> copies;  // files of the same content, which wait for its verdict
     };
     using FilePtr = std::shared_ptr<File>;
 
@@ -88,7 +96,7 @@ class Coordinator {
     void start_worker(std::size_t slot);
     void replace_worker(std::size_t slot, bool failed_test);
     void give_work();
-    [[nodiscard]] FilePtr take_for(std::size_t slot);
+    [[nodiscard]] FilePtr take_next();
     void give(Worker& worker, FilePtr file);
     void begin(Worker& worker, Asked asked);
     void begin_next(Worker& worker);
@@ -109,13 +117,21 @@ class Coordinator {
     void take_file(Packet& packet);
     void accept_file(HandOver message, UniqueFd fd);
     void hear_jobd();
+    [[nodiscard]] FilePtr other_name_of(const File& file) const;
+    void join(File& same, Name name);
+    void scan_once(FilePtr file);
+    [[nodiscard]] bool is_size_met(const FilePtr& file);
+    void learn_content(const FilePtr& file);
+    [[nodiscard]] FilePtr scanned_for(const FilePtr& file);
+    void believe_as_copy(File& file, const std::string& virus);
+    void settle_copies(File& file);
     void open_memory(const NewJob& job);
     [[nodiscard]] std::optional<ScanAnswer> known_answer(const FileStamp& stamp);
     [[nodiscard]] bool is_still(const File& file) const;
     void remember(const File& file);
     void count(std::uint64_t files, std::uint64_t bytes);
     void settle(std::uint64_t place, const File& file);
-    [[nodiscard]] static std::string judged_content(const File& file);
+    [[nodiscard]] std::string judged_content(const File& file) const;
     void tell_judgement(const File& file);
     void tell_verdict(const File& file, const Name& name);
     [[nodiscard]] bool is_idle() const;
@@ -144,6 +160,13 @@ class Coordinator {
     std::deque<FilePtr> waiting_;
     // Files with several names, so that each is scanned once. Bounded: beyond it a name more is a scan more.
     std::map<std::pair<std::uint64_t, std::uint64_t>, FilePtr> linked_;
+    // So that copies of one content are scanned once, too, and bounded likewise. The first file of a size is not read
+    // for that before there is a second, or a worker has read it: so long it stands here.
+    std::map<std::uint64_t, std::weak_ptr<File>> sizes_met_;
+    std::map<Content, std::weak_ptr<File>> contents_under_way_;
+    std::map<Content, std::string> known_contents_;  // what was found in each, empty if it was clean
+    std::size_t waiting_copies_ = 0;
+    std::uint64_t hashed_bytes_ = 0;  // since answers and deadlines last had their turn
     ScanProgress progress_;
     ScanProgress told_;
     // What is settled out of order: the places after progress_.settled, as far as they have their verdict.

@@ -202,7 +202,8 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
         put_back(moved, source);
         throw Stopped(changed);
     }
-    if (content_hash(file.get()) != order.sha256 || !is_unchanged(file.get(), status)) {
+    if (content_hash(file.get(), static_cast<std::uint64_t>(status.st_size)) != order.sha256 ||
+        !is_unchanged(file.get(), status)) {
         remove_record(order);
         Acted another;
         another.moved_another = true;

@@ -11,6 +11,7 @@
 #include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/socket.h"
+#include "jobs/clean_memory.h"
 
 namespace clamscanner {
 namespace {
@@ -30,14 +31,6 @@ WorkerSockets leave_coordinator(const WorkerSockets& coordinator) {
     checked(::syscall(SYS_close_range, answers_number + 1, ~0U, 0), "close what a worker must not have");
     ::tzset();  // reads a file, which must be done before the room is closed
     return {UniqueFd(questions_number), UniqueFd(answers_number)};
-}
-
-// As fdatasync() does it, without what makes that slow: a commit of the file system's journal and a flush of the disk's
-// cache. Not durability is wanted here but the kernel's side effect, that pages written out are write-protected again,
-// so that the next store through a mapping gives the file a new change time.
-bool write_out(int fd) noexcept {
-    return ::sync_file_range(fd, 0, 0,
-                             SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) == 0;
 }
 
 }  // namespace

@@ -516,6 +516,30 @@ class Remembering:
     def unless_known(scanned):
         return scanned if scanned[1].known == 0 else None
 
+    def test_copies_are_remembered_each_by_itself(self):
+        account, client = self.new_account()
+        copies = [self.public_file(account, f"copy-{i}", b"c" * len(EICAR)) for i in range(20)]
+        found = {self.public_file(account, f"found-{i}", EICAR) for i in range(5)}
+        wait_until_old(*copies, *found)
+        for full in (0, 1):
+            self.assertEqual(scan(client, full=full), (found, Work(25, 0)))
+            self.assertEqual(scan(client), (found, Work(0, 20, 5)))
+        before = os.stat(copies[7])
+        as_owner(account, lambda: write_in_place(copies[7], None, EICAR))
+        self.set_time_back(account, copies[7], before)
+        self.assertEqual(scan(client), (found | {copies[7]}, Work(1, 19, 5)))
+
+    def test_a_file_that_gets_other_bytes_is_found_under_each_of_its_names(self):
+        account, client = self.new_account()
+        path = self.public_file(account, "raced", b"x" * len(EICAR))
+        os.link(path, account.path("public_html", "raced-too"))
+        wait_until_old(path)
+        self.assertEqual(scan(client), (set(), Work(2, 0)))
+        before = os.stat(path)
+        as_owner(account, lambda: write_in_place(path, None, EICAR))
+        self.set_time_back(account, path, before)
+        self.assertEqual(scan(client)[0], {path, account.path("public_html", "raced-too")})
+
     def test_a_restart_forgets_nothing(self):
         account, client = self.new_account()
         clean = [self.public_file(account, f"{i}", f"clean {i}") for i in range(5)]

@@ -15,6 +15,7 @@
 
 #include "auth/checked.h"
 #include "jobs/test_virus.h"
+#include "tests/unit/md5_twins.h"
 
 namespace clamscanner {
 namespace {
@@ -121,6 +122,51 @@ BOOST_FIXTURE_TEST_CASE(a_broken_database_is_an_error, Place) {
     std::ofstream(directory + "/signatures/broken.ndb") << "this is no signature\n";
     BOOST_CHECK_THROW(ClamEngine{config}, SignatureError);
 }
+
+struct EngineThatKnowsATwin : Place {
+    EngineThatKnowsATwin() : engine(signed_config()) { engine.use_temporary_directory(directory + "/tmp"); }
+    const Settings& signed_config() const {
+        write_twin_signature(directory + "/signatures");
+        return config;
+    }
+    // In one process, in this order.
+    void check_told_apart(const std::string& clean, const std::string& infected) const {
+        for (const int round : {1, 2}) {
+            BOOST_TEST_CONTEXT("round " << round) {
+                BOOST_TEST((engine.scan(sealed_file(clean).get()).verdict == Verdict::Clean));
+                BOOST_TEST((engine.scan(sealed_file(infected).get()).verdict == Verdict::Infected));
+            }
+        }
+    }
+    ClamEngine engine;
+};
+
+BOOST_FIXTURE_TEST_SUITE(texts_of_one_md5, EngineThatKnowsATwin)
+
+BOOST_AUTO_TEST_CASE(are_told_apart) {
+    check_told_apart(clean_twin(), infected_twin());
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_the_infected_one_first) {
+    BOOST_TEST((engine.scan(sealed_file(infected_twin()).get()).verdict == Verdict::Infected));
+    check_told_apart(clean_twin(), infected_twin());
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_inside_archives) {
+    check_told_apart(stored_zip("twin", clean_twin()), stored_zip("twin", infected_twin()));
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_two_archives_deep) {
+    check_told_apart(stored_zip("inner.zip", stored_zip("twin", clean_twin())),
+                     stored_zip("inner.zip", stored_zip("twin", infected_twin())));
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_inside_an_archive_and_beside_it) {
+    check_told_apart(stored_zip("twin", clean_twin()), infected_twin());
+    check_told_apart(clean_twin() + "more", stored_zip("twin", infected_twin() + "more"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_CASE(names_that_tell_a_limit_or_encryption_are_reasons) {
     BOOST_TEST((reason_in(nullptr) == UnscannedReason::TooLarge));

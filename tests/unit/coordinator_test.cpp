@@ -16,6 +16,7 @@
 
 #include "jobs/own_tmpfs.h"
 #include "jobs/test_virus.h"
+#include "tests/unit/md5_twins.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {
@@ -122,6 +123,32 @@ struct StartedCoordinator {
     // One of them makes the coordinator ready; how far the others are, nobody tells. A worker that is stopped in its
     // test holds no file.
     void wait_until_all_are_tested() const { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }
+    // A file on a file system of which files may be remembered and copies known, and old enough for it.
+    void write_old(const std::string& name, const std::string& content) const {
+        place.write(name, content);
+        wait_until_old(name);
+    }
+    void wait_until_old(const std::string& name) const {
+        struct stat status {};
+        checked(::stat((place.path + "/" + name).c_str(), &status), "see how old a file is");
+        const auto changed = std::chrono::seconds(status.st_ctim.tv_sec) + std::chrono::seconds(2);
+        while (std::chrono::system_clock::now().time_since_epoch() < changed)
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    // Other bytes of the same number, at the same old modification time.
+    void rewrite(const std::string& name, const std::string& content) const {
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_WRONLY | O_CLOEXEC), "open a file"));
+        struct stat before {};
+        checked(::fstat(file.get(), &before), "see a file's time");
+        BOOST_REQUIRE(static_cast<std::size_t>(before.st_size) == content.size());
+        BOOST_REQUIRE(::pwrite(file.get(), content.data(), content.size(), 0) == before.st_size);
+        const timespec times[] = {before.st_atim, before.st_mtim};
+        checked(::futimens(file.get(), times), "set a file's time back");
+    }
+    void hand_over_again(const std::string& name) {
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+        hand_over_descriptor(name, file.get());
+    }
     // The coordinator's children now.
     std::vector<pid_t> workers() const {
         std::ifstream list("/proc/" + std::to_string(process.pid()) + "/task/" + std::to_string(process.pid()) +
@@ -206,6 +233,29 @@ BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_told_under_both) {
     BOOST_TEST(infected.contains("/home/other"));
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->files == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_rewritten_between_its_two_names_is_scanned_again) {
+    // Of the second, the kernel tells nothing that a verdict could be remembered by.
+    const TemporaryDirectory in_memory("/dev/shm");
+    for (const std::string& directory : {std::string("."), in_memory.path}) {
+        BOOST_TEST_CONTEXT(directory) {
+            StartedCoordinator one;
+            one.config.engine.scan_workers = 1;
+            std::filesystem::create_directory_symlink(directory, one.place.path + "/home");
+            one.place.write("home/one", std::string(test_virus().size(), 'x'));
+            std::filesystem::create_hard_link(one.place.path + "/home/one", one.place.path + "/home/other");
+            one.wait_until_old("home/one");
+            one.start();
+            one.hand_over_again("home/one");
+            one.hear_until([&] { return one.progress.scanned_files == 1; });
+            one.rewrite("home/one", test_virus());
+            one.hand_over_again("home/other");
+            one.hear_all();
+            BOOST_TEST(one.infected.contains("/home/home/other"));
+            BOOST_TEST(!one.infected.contains("/home/home/one"));
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_could_not_be_opened_has_its_place_among_the_others) {
@@ -458,6 +508,160 @@ BOOST_AUTO_TEST_CASE(a_share_is_one_worker_at_least) {
     BOOST_TEST(jobs.share_of(3) == 1U);
     jobs.set(100);
     BOOST_TEST(jobs.share_of(4) == 1U);
+}
+
+// ---- Copies of one content
+
+BOOST_AUTO_TEST_CASE(texts_of_one_md5_and_size_are_told_apart_by_one_worker) {
+    for (const bool clean_first : {true, false}) {
+        BOOST_TEST_CONTEXT("the clean one first: " << clean_first) {
+            StartedCoordinator one;
+            one.config.engine.scan_workers = 1;
+            write_twin_signature(one.place.path + "/no_signatures");
+            one.place.write("clean", clean_twin());
+            one.place.write("infected", infected_twin());
+            one.place.write("clean.zip", stored_zip("twin", clean_twin()));
+            one.place.write("infected.zip", stored_zip("twin", infected_twin()));
+            one.wait_until_old("infected.zip");
+            one.start();
+            const std::string first = clean_first ? "clean" : "infected";
+            const std::string second = clean_first ? "infected" : "clean";
+            for (const auto& name : {first, second, first + ".zip", second + ".zip"}) one.hand_over_again(name);
+            one.hear_all();
+            BOOST_TEST((one.infected ==
+                        std::map<std::string, std::string>{{"/home/infected", "Infected-Twin.UNOFFICIAL"},
+                                                           {"/home/infected.zip", "Infected-Twin.UNOFFICIAL"}}));
+            BOOST_REQUIRE(one.all.has_value());
+            BOOST_TEST(one.all->clean_files == 2U);
+        }
+    }
+}
+
+// While the only worker is stopped, nobody scans anything.
+struct WithOneWorker : StartedCoordinator {
+    WithOneWorker() {
+        config.engine.scan_workers = 1;
+        config.engine.max_scan_seconds = 5;
+    }
+    void stop_worker() {
+        stopped = workers().at(0);
+        ::kill(stopped, SIGSTOP);
+    }
+    void continue_worker() const {
+        BOOST_TEST(workers().at(0) == stopped, "the worker was replaced, so it was asked something");
+        ::kill(stopped, SIGCONT);
+    }
+    // What was handed over before has come to the worker: each has its turn after the files that came with it.
+    void wait_until_asked() {
+        for (const char* name : {"missing", "missing too"}) {
+            miss(name);
+            hear_until([&] { return unscanned.contains(std::string("/home/") + name); });
+        }
+    }
+    const std::string harmless = std::string(test_virus().size(), 'x');
+    pid_t stopped = 0;
+};
+
+BOOST_FIXTURE_TEST_CASE(a_copy_of_what_was_infected_is_infected_without_a_scan, WithOneWorker) {
+    place.write("virus", test_virus());
+    write_old("copy", test_virus());
+    start();
+    hand_over_again("virus");
+    hear_until([&] { return infected.contains("/home/virus"); });
+    stop_worker();
+    hand_over_again("copy");
+    hear_until([&] { return infected.contains("/home/copy") || unscanned.contains("/home/copy"); });
+    continue_worker();
+    hear_all();
+    BOOST_TEST(infected["/home/copy"] == infected["/home/virus"]);
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 2U);
+    BOOST_TEST(progress.scanned_files == 2U);
+    BOOST_TEST((progress.settled == Settled{2, 2 * 68, 0, 0}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_copy_of_what_was_clean_for_good_is_clean_without_a_scan, WithOneWorker) {
+    place.write("text", harmless);
+    write_old("copy", harmless);
+    start();
+    hand_over_again("text");
+    // So many that the worker has to find its test virus again meanwhile.
+    for (int i = 0; i < 300; ++i) hand_over(std::to_string(i), std::to_string(i) + " is another text");
+    hear_until([&] { return progress.clean_files > 0 && progress.scanned_files == 301; });
+    stop_worker();
+    hand_over_again("copy");
+    hear_until([&] { return progress.scanned_files == 302; });
+    continue_worker();
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 302U);
+    BOOST_TEST(progress.settled.files == 302U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_copy_that_is_rewritten_before_the_verdict_is_scanned_itself, WithOneWorker) {
+    place.write("text", harmless);
+    write_old("copy", harmless);
+    start();
+    wait_until_ready();
+    stop_worker();
+    hand_over_again("text");
+    hand_over_again("copy");
+    wait_until_asked();
+    rewrite("copy", test_virus());
+    continue_worker();
+    hear_all();
+    BOOST_TEST(infected.contains("/home/copy"));
+    BOOST_TEST(infected.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_rewritten_after_its_scan_vouches_for_no_copy_of_what_it_is_then, WithOneWorker) {
+    place.write("text", harmless);
+    write_old("virus", test_virus());
+    start();
+    wait_until_ready();
+    stop_worker();
+    hand_over_again("text");
+    wait_until_asked();
+    ::kill(process.pid(), SIGSTOP);
+    ::kill(stopped, SIGCONT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    // The worker called it clean, and the coordinator has yet to hear it.
+    rewrite("text", test_virus());
+    ::kill(process.pid(), SIGCONT);
+    hand_over_again("virus");
+    hear_all();
+    BOOST_TEST(infected.contains("/home/virus"));
+}
+
+BOOST_FIXTURE_TEST_CASE(copies_of_what_cannot_be_scanned_are_told_as_unscanned_each, WithOneWorker) {
+    config.engine.max_scan_bytes = 1024;
+    const auto large = stored_zip("large.txt", std::string(8192, 'x') + test_virus());
+    for (const char* name : {"one", "two", "three"}) place.write(name, large);
+    wait_until_old("three");
+    start();
+    for (const char* name : {"one", "two", "three"}) hand_over_again(name);
+    hear_all();
+    BOOST_TEST(unscanned.size() == 3U);
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(many_copies_are_told_under_every_name) {
+    place.write("virus0", test_virus());
+    for (int i = 0; i < 400; ++i) place.write("copy" + std::to_string(i), "harmless text of which there are many");
+    for (int i = 0; i < 40; ++i) place.write("virus" + std::to_string(i), test_virus());
+    write_old("last", "harmless text of which there are many");
+    start();
+    for (int i = 0; i < 400; ++i) hand_over_again("copy" + std::to_string(i));
+    for (int i = 0; i < 40; ++i) hand_over_again("virus" + std::to_string(i));
+    hand_over_again("last");
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 441U);
+    BOOST_TEST(all->clean_files == 401U);
+    BOOST_TEST(infected.size() == 40U);
+    BOOST_TEST(unscanned.empty());
+    BOOST_TEST(progress.settled.files == 441U);
 }
 
 BOOST_AUTO_TEST_CASE(a_judgement_tells_which_bytes_were_judged) {

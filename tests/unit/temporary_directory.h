@@ -15,8 +15,8 @@
 namespace clamscanner {
 
 struct TemporaryDirectory {
-    TemporaryDirectory() {
-        path = (std::filesystem::temp_directory_path() / "clamscanner_test.XXXXXX").string();
+    explicit TemporaryDirectory(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+        path = (parent / "clamscanner_test.XXXXXX").string();
         if (::mkdtemp(path.data()) == nullptr) throw_errno("make a directory for the test");
         fd.reset(checked(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the test's directory"));
     }
