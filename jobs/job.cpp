@@ -69,7 +69,8 @@ void Job::connect_authd() {
     authd_ = connect_to(surroundings_.config.runner_socket(), SOCK_SEQPACKET);
     set_blocking(authd_.get(), false);
     auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
-    if (send_message(authd_.get(), StartRunner{account().uid, account().name}, {theirs.get()}) != Sent::Yes)
+    const HomeIdentity home{false, account().file_system, account().inode, account().born_ns};
+    if (send_message(authd_.get(), StartRunner{account().uid, account().name, home}, {theirs.get()}) != Sent::Yes)
         throw_errno("ask authd for a runner", ECONNREFUSED);
     runner_ = std::move(ours);
     set_blocking(runner_.get(), false);
