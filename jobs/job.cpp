@@ -101,6 +101,7 @@ void Job::hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*g
                 return;
             }
             heard_at_ = Clock::now();
+            if (&socket == &coordinator_) coordinator_spoke_ = true;
             if (is<StillWaiting>(packet.bytes)) continue;
             moved_at_ = heard_at_;
             (this->*take)(packet);
@@ -143,8 +144,10 @@ void Job::hear_authd() {
 }
 
 void Job::coordinator_gone() {
-    if (coordinator_for_runner_)
-        finish(End::Postponed, "the virus scanner was restarted; it will be tried again");
+    // Without a word it was never begun: the engine had no process, no descriptor or no disk for it, or ended itself.
+    // However often that is so, it is not the job's fault.
+    if (coordinator_for_runner_ || !coordinator_spoke_)
+        finish(End::Postponed, "the virus scanner cannot begin now or was restarted; it will be tried again");
     else
         finish(End::Failed, "the virus scanner ended in the middle of the job");
 }

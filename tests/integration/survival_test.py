@@ -70,6 +70,36 @@ class Signals(Survival):
         self.assertLessEqual(before, {process.pid for process in self.service.processes()})
 
 
+class Processes(Survival):
+    def test_while_no_process_can_be_begun_a_job_waits_and_the_signatures_stay(self):
+        account, client = self.new_account()
+        account.write("infected", EICAR)
+        client.call("start_scan", {"scan_type": "home"})
+        client.finish_scan()
+        for role in ("engine's signature host", "engine"):
+            with self.subTest(role):
+                length = len(self.log())
+                process, = self.processes(role)
+                if role == "engine":
+                    # Then it has to begin the other, too.
+                    os.kill(self.processes("engine's signature host")[0].pid, signal.SIGKILL)
+                    wait_until(lambda: not self.processes("engine's signature host"), 20, "its end")
+                self.limit_processes(process.pid, 1)
+                client.call("start_scan", {"scan_type": "home"})
+                # More than the attempts that a job has which did begin.
+                wait_until(lambda: self.log()[length:].count("a job could not be begun") > 4, 120, "some attempts")
+                self.assertEqual([running.pid for running in self.processes(role)], [process.pid])
+                self.assertEqual(client.call("get_scan_status")["scan_complete"], 0)
+                self.limit_processes(process.pid, 4096)
+                client.finish_scan()
+                self.assertEqual(len(client.call("list_infected_files")), 1)
+
+    def limit_processes(self, pid, most):
+        user = self.service.users["engine"]
+        subprocess.run(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "prlimit",
+                        "--pid", str(pid), f"--nproc={most}:"], check=True)
+
+
 class Descriptors(Survival):
     SOCKETS = {"authd": ("run/authd/login.sock", socket.SOCK_SEQPACKET),
                "jobd": ("run/jobd/jobs.sock", socket.SOCK_STREAM),
