@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "auth/account_generation.h"
 #include "auth/config.h"
 #include "auth/log.h"
 
@@ -16,12 +17,14 @@ AccessKey key_of(const std::string& line) {
     AccessKey key;
     std::string secret;
     std::string state;
-    std::string more;
-    const bool whole = static_cast<bool>(words >> key.id >> secret >> key.user >> state) && !(words >> more);
+    const bool whole = static_cast<bool>(words >> key.id >> secret >> key.user >> state);
+    std::getline(words >> std::ws, key.generation);
+    const bool has_generation = key.generation.empty() || key.generation.size() == longest_generation;
     key.active = state == states[1];
     key.secret.assign(secret);
     ::explicit_bzero(secret.data(), secret.size());
-    if (!whole || state != states[key.active]) throw ConfigError("wants KEY-ID SECRET USER active|disabled");
+    if (!whole || !has_generation || state != states[key.active])
+        throw ConfigError("wants KEY-ID SECRET USER active|disabled GENERATION");
     return key;
 }
 
@@ -47,9 +50,10 @@ std::vector<AccessKey> read_access_keys(const std::string& file) {
 }
 
 void write_access_keys(const std::string& file, const std::vector<AccessKey>& keys) {
-    std::string text = "# KEY-ID SECRET USER active|disabled. Written by clamscanner-keys.\n";
+    std::string text = "# KEY-ID SECRET USER active|disabled GENERATION. Written by clamscanner-keys.\n";
     for (const auto& key : keys)
-        text += key.id + ' ' + key.secret.reveal() + ' ' + key.user + ' ' + states[key.active] + '\n';
+        text += key.id + ' ' + key.secret.reveal() + ' ' + key.user + ' ' + states[key.active] + ' ' + key.generation +
+                '\n';
     if (text.size() > longest_trusted_text)
         throw ConfigError(file + " would be too long: remove keys that nobody uses");
     replace_file(file, text, S_IRUSR | S_IWUSR);

@@ -1,9 +1,11 @@
 // The keys with which programs sign their requests instead of sending a password: /etc/clamscanner/access_keys, which
 // root alone may read. A line for each:
 //
-//     KEY-ID SECRET USER active|disabled
+//     KEY-ID SECRET USER active|disabled GENERATION
 //
-// The command clamscanner-keys writes it; authd reads it again whenever it has changed. Secrets stay with these two.
+// A key is good for the account it was made for, not for a later one of the same name (account_generation.h). One from
+// before there were generations has none, and is good for nobody. The command clamscanner-keys writes it; authd reads
+// it again whenever it has changed. Secrets stay with these two.
 #pragma once
 
 #include <string>
@@ -19,6 +21,7 @@ struct AccessKey {
     Secret secret;
     std::string user;  // the system user it acts as
     bool active = true;
+    std::string generation = {};  // of the account it was made for
 };
 
 // None when there is no such file. Throws ConfigError, naming file and line; std::system_error.

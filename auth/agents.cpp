@@ -68,7 +68,7 @@ std::size_t Agents::most_in_flight(uid_t uid, Deadline now) const {
 }
 
 Agents::Found Agents::agent_of(const Account& account) {
-    const Key key{account.name, account.uid, account.gid, account.home};
+    const Key key{account.name, account.uid, account.gid, account.home, account.generation};
     if (const auto found = agents_.find(key); found != agents_.end()) return found;
     if (!may_start(account.uid, Clock::now()) || !make_room()) return agents_.end();
 

@@ -38,7 +38,8 @@ class Agents {
     [[nodiscard]] std::size_t count() const noexcept { return agents_.size(); }
 
  private:
-    using Key = std::tuple<std::string, uid_t, gid_t, std::string>;  // an account that changed gets a new agent
+    // An account that changed, or whose name has passed to another owner, gets a new agent.
+    using Key = std::tuple<std::string, uid_t, gid_t, std::string, std::string>;
     struct Agent {
         ChildProcess process;
         UniqueFd control;

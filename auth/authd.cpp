@@ -3,7 +3,6 @@
 // what the kernel says of them, their words by tables; whatever may block or be taken over runs in a child.
 //
 // DIAGNOSTICS: one line each on standard error; exits with 78 when it is not root or the configuration does not hold.
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -89,7 +88,7 @@ void require_trusted(const std::string& program) {
 void prepare_process() {
     occupy_standard_descriptors();
     ::umask(022);
-    ::signal(SIGPIPE, SIG_IGN);
+    ignore_stray_signals();
     checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
     const rlimit none{0, 0};
     checked(::setrlimit(RLIMIT_CORE, &none), "forbid core files");
@@ -112,51 +111,26 @@ LoginDesk::CheckPassword checker(Children& children, const Config& config, bool 
     };
 }
 
-class Doorkeeper {
- public:
-    Doorkeeper(EventLoop& loop, Sessions& sessions, Door door)
-        : loop_(loop),
-          sessions_(sessions),
-          door_(std::move(door)),
-          listener_(listen_at(door_.socket, SOCK_SEQPACKET, door_.mode)) {
-        checked(::chown(door_.socket.c_str(), door_.owner, door_.group), "hand over a socket");
-        open();
-    }
-    Doorkeeper(const Doorkeeper&) = delete;
-    Doorkeeper& operator=(const Doorkeeper&) = delete;
-    ~Doorkeeper() { loop_.forget(listener_.get()); }
-
- private:
-    void open() {
-        loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { let_in(); });
-    }
-    void let_in() try {
-        while (auto socket = accept_from(listener_.get())) {
-            const auto peer = peer_of(socket.get());
-            if (door_.welcome.contains(peer.uid))
-                sessions_.begin(door_.asker, std::move(socket));
-            else
-                log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " is turned away from " + door_.socket);
-        }
-    } catch (const std::system_error& fault) {
-        // No descriptors or no memory: those who are in go on; the others wait a second.
-        log_line(Severity::Error, fault.what());
-        loop_.forget(listener_.get());
-        loop_.after(std::chrono::seconds(1), [this] { open(); });
-    }
-
-    EventLoop& loop_;
-    Sessions& sessions_;
-    const Door door_;
-    UniqueFd listener_;
-};
+// Gives the listening socket.
+UniqueFd open_door(EventLoop& loop, Sessions& sessions, const Door& door) {
+    auto listener = listen_at(door.socket, SOCK_SEQPACKET, door.mode);
+    checked(::chown(door.socket.c_str(), door.owner, door.group), "hand over a socket");
+    loop.let_in(listener.get(), [&sessions, door](UniqueFd connection) {
+        const auto peer = peer_of(connection.get());
+        if (door.welcome.contains(peer.uid))
+            sessions.begin(door.asker, std::move(connection));
+        else
+            log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " is turned away from " + door.socket);
+    });
+    return listener;
+}
 
 void run(const std::string& config_file) {
     const Config config = read_config(config_file);
     prepare_process();
     for (const auto* program : {"clamscanner-agent", "clamscanner-runner"}) require_trusted(config.program(program));
-    auto responders = responders_door(config);
-    auto jobs = jobs_door(config);
+    const auto responders = responders_door(config);
+    const auto jobs = jobs_door(config);
     refuse_hosting_accounts(config);
     make_directory(config.paths.run_directory);
     make_directory(config.paths.run_directory + "/authd");
@@ -166,13 +140,13 @@ void run(const std::string& config_file) {
     loop.stop_on_signals();
     Children children(loop);
     LoginDesk logins(loop, checker(children, config, true), LocalAccounts(), config);
-    LoginDesk open_accounts(loop, checker(children, config, false), LocalAccounts(), config);
+    LoginDesk open_accounts(loop, checker(children, config, false), LocalAccounts({.heed_every_change = true}), config);
     SignatureDesk signatures(open_accounts, config);
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
     Sessions sessions(loop, logins, signatures, agents, runners);
-    const Doorkeeper responders_keeper(loop, sessions, std::move(responders));
-    const Doorkeeper jobs_keeper(loop, sessions, std::move(jobs));
+    const auto responders_listener = open_door(loop, sessions, responders);
+    const auto jobs_listener = open_door(loop, sessions, jobs);
     notify_supervisor("READY=1");
     log_line(Severity::Info, "ready");
     loop.run();

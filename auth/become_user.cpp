@@ -101,6 +101,7 @@ void exec_clean(const Account& account, const std::string& program, const std::v
         must(::chdir("/") == 0, "enter the root directory");
         ::umask(077);
         reset_signals();
+        if (quiet) ignore_stray_signals();
         const rlimit no_core{0, 0};
         must(::setrlimit(RLIMIT_CORE, &no_core) == 0, "forbid core files");
         must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "renounce new privileges");

@@ -16,6 +16,7 @@ struct Account {
     uid_t uid = 0;
     gid_t gid = 0;
     std::string home;
+    std::string generation = {};  // account_generation(), where somebody looked at the home; else empty
 };
 
 // Looks an account up in the name service, which may take as long as it likes: never in a daemon's loop.
@@ -37,8 +38,8 @@ struct Account {
 // works. Dies on any fault: a half-changed identity must not go on.
 void become_for_good(const Account& account) noexcept;
 
-// Then: a fixed environment, standard input and output from /dev/null (if `quiet`), descriptors from `first_closed` on
-// closed, no_new_privs, no core files, and exec. Dies if it does not start.
+// Then: a fixed environment, descriptors from `first_closed` on closed, no_new_privs, no core files, and exec. If
+// `quiet`, standard input and output from /dev/null and stray signals ignored. Dies if it does not start.
 [[noreturn]] void exec_clean(const Account& account, const std::string& program,
                              const std::vector<std::string>& arguments, unsigned first_closed, bool quiet) noexcept;
 

@@ -36,6 +36,7 @@ ChildProcess fork_child(const std::vector<int>& kept, const std::function<void()
     if (pid != 0) return ChildProcess(pid);
     try {
         reset_signals();
+        ignore_stray_signals();
         die_with_authd();
         keep_only(kept);
         body();

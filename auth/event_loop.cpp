@@ -3,15 +3,19 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "auth/checked.h"
+#include "auth/log.h"
 
 namespace clamscanner {
 namespace {
+
+constexpr int let_in_at_once = 64;  // others in the loop want their turn
 
 std::chrono::nanoseconds processor_time() noexcept {
     timespec time{};
@@ -48,6 +52,22 @@ void EventLoop::forget(int fd) {
     serial_of_.erase(found);
 }
 
+void EventLoop::let_in(int listener, Take take) {
+    watch(listener, EPOLLIN, [this, listener, take](std::uint32_t) {
+        try {
+            for (int i = 0; i < let_in_at_once; ++i) {
+                auto connection = accept_from(listener);
+                if (!connection) return;
+                take(std::move(connection));
+            }
+        } catch (const std::system_error& fault) {
+            log_line(Severity::Error, fault.what());
+            forget(listener);
+            after(std::chrono::seconds(1), [this, listener, take] { let_in(listener, take); });
+        }
+    });
+}
+
 EventLoop::TimerId EventLoop::after(std::chrono::milliseconds delay, Task task) {
     const auto id = next_timer_++;
     const auto deadline = Clock::now() + delay;
@@ -64,13 +84,10 @@ void EventLoop::cancel(TimerId timer) {
 }
 
 void EventLoop::stop_on_signals() {
-    sigset_t stopping;
-    ::sigemptyset(&stopping);
-    ::sigaddset(&stopping, SIGTERM);
-    ::sigaddset(&stopping, SIGINT);
-    checked(::sigprocmask(SIG_BLOCK, &stopping, nullptr), "block the stop signals");
-    signals_.reset(checked(::signalfd(-1, &stopping, SFD_CLOEXEC | SFD_NONBLOCK), "listen for the stop signals"));
-    watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { stop(); });
+    stops_ = listen_for_signals({SIGTERM, SIGINT, SIGQUIT});
+    hangups_ = listen_for_signals({SIGHUP});
+    watch(stops_.get(), EPOLLIN, [this](std::uint32_t) { stop(); });
+    watch(hangups_.get(), EPOLLIN, [this](std::uint32_t) { take_signal(hangups_.get()); });
 }
 
 void EventLoop::report_turns_over(std::chrono::milliseconds limit, Report report) {
@@ -137,6 +154,26 @@ void reset_signals() noexcept {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void ignore_stray_signals() noexcept {
+    for (const int number : {SIGHUP, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO})
+        ::signal(number, SIG_IGN);
+}
+
+UniqueFd listen_for_signals(std::initializer_list<int> numbers) {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : numbers) ::sigaddset(&set, number);
+    checked(::sigprocmask(SIG_BLOCK, &set, nullptr), "block signals");
+    return UniqueFd(checked(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "listen for signals"));
+}
+
+int take_signal(int signals) {
+    signalfd_siginfo info{};
+    if (::read(signals, &info, sizeof info) != sizeof info) return 0;
+    if (info.ssi_signo == SIGHUP) log_line(Severity::Info, "SIGHUP changes nothing: settings are read at start only");
+    return static_cast<int>(info.ssi_signo);
 }
 
 }  // namespace clamscanner

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -29,6 +30,12 @@ class EventLoop {
     void change(int fd, std::uint32_t events);
     void forget(int fd);
 
+    // Lets in whoever connects to `listener`, which is non-blocking. While there are no descriptors or no memory to do
+    // so (accept4() or `take` throws std::system_error) it is not listened to for a second at a time: the daemon
+    // neither ends nor spins, and who waits is let in later. Both must live as long as the loop runs.
+    using Take = std::function<void(UniqueFd connection)>;
+    void let_in(int listener, Take take);
+
     TimerId after(std::chrono::milliseconds delay, Task task);
     void cancel(TimerId timer);
 
@@ -45,7 +52,8 @@ class EventLoop {
     using Report = std::function<void(std::chrono::milliseconds took)>;
     void report_turns_over(std::chrono::milliseconds limit, Report report);
 
-    // Ends run() on SIGTERM and SIGINT, which are blocked for the whole process from here on (children unblock them).
+    // Ends run() on SIGTERM, SIGINT and SIGQUIT, and says on SIGHUP that it changes nothing. All are blocked for the
+    // whole process from here on (children unblock them).
     void stop_on_signals();
 
     void run();
@@ -58,7 +66,8 @@ class EventLoop {
     [[nodiscard]] int wait_milliseconds() const;
 
     UniqueFd epoll_;
-    UniqueFd signals_;
+    UniqueFd stops_;
+    UniqueFd hangups_;
     std::uint64_t next_serial_ = 1;
     std::unordered_map<int, std::uint64_t> serial_of_;
     // By serial, not descriptor: an event that was already fetched for a closed descriptor must not reach the handler
@@ -78,5 +87,16 @@ class EventLoop {
 
 // The signal mask that a child starts with, whatever its parent had blocked or ignored. Async-signal-safe.
 void reset_signals() noexcept;
+
+// A daemon does not end for a signal that means nothing to it, such as one to its whole process group, or of a script
+// that takes it for another program. Those that are listened for come all the same. Async-signal-safe.
+void ignore_stray_signals() noexcept;
+
+// Blocks them, for the threads made from here on too, and gives a descriptor (signalfd(2)) that tells when one is
+// there.
+[[nodiscard]] UniqueFd listen_for_signals(std::initializer_list<int> numbers);
+// The number of one that is there; 0: none is. SIGHUP is logged: a daemon that reads its settings at the start only
+// has nothing else to do about it.
+int take_signal(int signals);
 
 }  // namespace clamscanner

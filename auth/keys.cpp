@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "auth/access_keys.h"
+#include "auth/account_generation.h"
 #include "auth/become_user.h"
 #include "auth/checked.h"
 #include "auth/config.h"
@@ -35,7 +36,12 @@ int add(const Config& config, std::vector<AccessKey>& keys, const std::string& u
     Account account;
     if (!find_account(user, account)) return fail(EX_NOUSER, "there is no user " + printable(user));
     if (!is_served(account, config)) return fail(EX_NOPERM, printable(user) + " is a system user: not served");
-    keys.push_back({"cs" + random_hex(11), Secret(random_hex(20)), account.name, true});
+    const auto home = home_identity(account.home);
+    // A home that is made later would be another generation.
+    if (home.is_missing && !is_host_user(account, config))
+        return fail(EX_NOUSER, printable(user) + " has no home directory");
+    keys.push_back(
+        {"cs" + random_hex(11), Secret(random_hex(20)), account.name, true, account_generation(account, home)});
     return EX_OK;
 }
 

@@ -19,9 +19,11 @@ class LatelySucceeded {
     static constexpr std::size_t most_origins = 32;  // an account
     static constexpr std::size_t most_accounts = 65'536;
 
-    void note(const std::string& account, const std::string& origin, Deadline now) {
+    // With the first success of another owner of the name, what the old one did counts no more.
+    void note(const std::string& account, const std::string& origin, Deadline now, const std::string& generation = {}) {
         if (rows_.size() >= most_accounts && !rows_.contains(account)) erase_oldest(rows_);
         auto& row = rows_[account];
+        if (row.generation != generation) row = {{}, generation, now};
         if (row.origins.size() >= most_origins && !row.origins.contains(origin)) erase_oldest(row.origins);
         row.at = row.origins[origin] = now;
     }
@@ -35,6 +37,7 @@ class LatelySucceeded {
  private:
     struct Row {
         std::unordered_map<std::string, Deadline> origins;
+        std::string generation;
         Deadline at;  // of the latest
         bool operator<(const Row& other) const { return at < other.at; }
     };

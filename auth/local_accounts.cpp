@@ -40,11 +40,13 @@ void LocalAccounts::refresh() {
     // Stamps first: what is written while we read makes another stamp, and is read the next time.
     const auto passwd = stamp_of(files_.passwd);
     const auto shadow = stamp_of(files_.shadow);
-    if (read_before_ && passwd == passwd_ && shadow == shadow_) return;
-    read_before_ = true;
+    if (times_read_ != 0 && passwd == passwd_ && shadow == shadow_) return;
+    ++times_read_;
+    const std::size_t change = files_.heed_every_change ? times_read_ : 0;
     accounts_.clear();
     try {
-        for_each_line(files_.passwd, [&](std::string name, std::size_t hash) { accounts_[name].passwd = hash; });
+        for_each_line(files_.passwd,
+                      [&](std::string name, std::size_t hash) { accounts_[name].passwd = hash + change; });
         for_each_line(files_.shadow, [&](const std::string& name, std::size_t hash) {
             if (const auto account = accounts_.find(name); account != accounts_.end()) account->second.shadow = hash;
         });

@@ -19,6 +19,9 @@ class LocalAccounts {
         std::string passwd = "/etc/passwd";
         std::string shadow = "/etc/shadow";
         std::vector<std::string> nologin = {"/etc/nologin", "/run/nologin"};
+        // Whether any change of the files changes all lines. An account without a password that is removed and made
+        // anew has the same two lines as before.
+        bool heed_every_change = false;
     };
     // A hash that is not a MAC is enough: an account has a say in its own lines only.
     struct Lines {
@@ -45,7 +48,7 @@ class LocalAccounts {
     FileStamp passwd_;
     FileStamp shadow_;
     bool closed_ = false;
-    bool read_before_ = false;
+    std::size_t times_read_ = 0;
     std::unordered_map<std::string, Lines> accounts_;
 };
 

@@ -72,7 +72,7 @@ bool LoginDesk::answered_from_cache(const Question& question, const CredentialCa
     if (accounts_.logins_are_closed() || (origin_is_penalised && !question.known)) return false;
     const auto cached = cache_.find(question.user, mac, question.asked);
     if (cached.account != nullptr) {
-        lately_.note(cached.account->name, question.origin, question.asked);
+        lately_.note(cached.account->name, question.origin, question.asked, cached.account->generation);
         question.answer({LoginVerdict::Welcome, 0}, cached.account);
         return true;
     }
@@ -158,7 +158,8 @@ void LoginDesk::end_check(const CheckKey& key, const LoginChecked& checked) {
     const auto& user = check.questions.front().user;
     for (const auto& origin : check.origins) {
         penalties_.end(user, origin, checked.verdict == LoginVerdict::Wrong, now);
-        if (checked.verdict == LoginVerdict::Welcome) lately_.note(checked.account.name, origin, now);
+        if (checked.verdict == LoginVerdict::Welcome)
+            lately_.note(checked.account.name, origin, now, checked.account.generation);
         // A name that does not exist may be a password typed into the wrong field.
         if (checked.verdict == LoginVerdict::Wrong)
             log_line(Severity::Info, "wrong name or password from " + origin +

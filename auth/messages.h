@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 
+#include "auth/home_identity.h"
 #include "auth/secret.h"
 #include "auth/signature.h"
 
@@ -130,10 +131,14 @@ struct Served {
 struct StartRunner {
     static constexpr auto type = MessageType::StartRunner;
     std::uint32_t uid = 0;
-    std::string name;  // of the account whose task it is: a uid that has another name by now gets no runner
+    // Of the account whose task it is: a uid that has another name or another home by now gets no runner. The home is
+    // all 0 where jobd may not look at it.
+    std::string name;
+    HomeIdentity home = {};
     void fields(auto& wire) {
         wire.number(uid);
         wire.text(name, longest_user_name);
+        home.fields(wire);
     }
 };
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "auth/checked.h"
+#include "auth/log.h"
 #include "auth/replace_file.h"
 #include "auth/signature.h"
 
@@ -31,7 +32,13 @@ Nonces::Nonces(std::string file, std::size_t most_of_a_key) : file_(std::move(fi
         words >> entry.until >> entry.key_id >> entry.digest;
         if (words && entry.until <= latest && entry.digest.size() == digest_size) add(std::move(entry));
     }
-    rewrite();
+    if (!lines.eof() && stamp_of(file_) != FileStamp{}) throw_errno("read the file of nonces", EIO);
+    try {
+        rewrite();
+    } catch (const std::system_error& fault) {
+        // A full disk keeps nobody from logging in with a password. Each use tries again.
+        log_line(Severity::Error, std::string("signed requests are refused: ") + fault.what());
+    }
 }
 
 Nonces::Use Nonces::use(const std::string& key_id, const std::string& nonce, std::int64_t now) {
@@ -42,7 +49,7 @@ Nonces::Use Nonces::use(const std::string& key_id, const std::string& nonce, std
     if (of_a_key_[key_id] >= most_of_a_key_) return Use::TooMany;
     const auto line = entry.line();
     add(std::move(entry));
-    if (++lines_ > 2 * entries_.size() + 1024)
+    if (!log_ || ++lines_ > 2 * entries_.size() + 1024)
         rewrite();
     else
         append(line);
@@ -75,6 +82,7 @@ void Nonces::forget_old(std::int64_t now) {
 void Nonces::rewrite() {
     std::string text;
     for (const auto& entry : entries_) text += entry.line();
+    log_.reset();  // should this fail in the middle, the open file may be one that nobody will read again
     replace_file(file_, text, S_IRUSR | S_IWUSR);
     lines_ = entries_.size();
     log_.reset(checked(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC), "open the file of nonces"));

@@ -3,12 +3,12 @@
 #include <security/pam_appl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <system_error>
 
+#include "auth/account_generation.h"
 #include "auth/log.h"
 
 namespace clamscanner {
@@ -38,8 +38,8 @@ class PamTransaction {
         // one of them: what a module would ask next must not tell that the password was right.
         static constexpr std::array no = {PAM_AUTH_ERR,    PAM_USER_UNKNOWN, PAM_MAXTRIES,
                                           PAM_PERM_DENIED, PAM_CONV_ERR,     PAM_ACCT_EXPIRED};
-        last_ = ::pam_authenticate(handle_, PAM_SILENT);
-        if (last_ == PAM_SUCCESS) return PamResult::Yes;
+        last_ = ::pam_authenticate(handle_, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
+        if (last_ == PAM_SUCCESS) return asked_for_the_password() ? PamResult::Yes : PamResult::No;
         return std::find(no.begin(), no.end(), last_) != no.end() ? PamResult::No : fault("authentication");
     }
 
@@ -48,7 +48,7 @@ class PamTransaction {
         static constexpr std::array faults = {PAM_AUTHINFO_UNAVAIL, PAM_SYSTEM_ERR, PAM_SERVICE_ERR,
                                               PAM_BUF_ERR,          PAM_ABORT,      PAM_OPEN_ERR,
                                               PAM_SYMBOL_ERR};
-        last_ = ::pam_acct_mgmt(handle_, PAM_SILENT);
+        last_ = ::pam_acct_mgmt(handle_, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
         if (last_ == PAM_SUCCESS) return PamResult::Yes;
         return std::find(faults.begin(), faults.end(), last_) == faults.end() ? PamResult::No
                                                                               : fault("account management");
@@ -65,6 +65,13 @@ class PamTransaction {
 
  private:
     static constexpr int most_prompts = 8;
+
+    // A module that lets in without a question (pam_rootok, pam_permit) says nothing of the password: any would do.
+    [[nodiscard]] bool asked_for_the_password() const {
+        if (hidden_prompts_ == 0)
+            log_line(Severity::Warning, printable(user()) + " is refused: PAM did not ask for the password");
+        return hidden_prompts_ != 0;
+    }
 
     PamResult fault(const char* where) const {
         log_line(Severity::Error, std::string("PAM ") + where + ": " + ::pam_strerror(handle_, last_));
@@ -99,20 +106,14 @@ class PamTransaction {
     int last_ = PAM_SUCCESS;
 };
 
-// A home that cannot be examined is not for us to judge: root may have no access where the user has.
-bool has_home(const Account& account) {
-    if (!account.home.starts_with('/')) return false;
-    struct stat status {};
-    if (::stat(account.home.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
-    return errno != ENOENT && errno != ENOTDIR;
-}
-
 // Null when nothing speaks against it.
 const char* why_forbidden(const PamTransaction& pam, PamResult open, const Config& config, Account& account) {
     if (open == PamResult::No) return "PAM says that the account is locked, expired or closed";
     if (!find_account(pam.user(), account)) return "the name service does not know the account";
     if (!is_served(account, config)) return "its uid is below the floor";
-    return has_home(account) || is_host_user(account, config) ? nullptr : "it has no home directory";
+    const auto home = home_identity(account.home);
+    account.generation = account_generation(account, home);
+    return !home.is_missing || is_host_user(account, config) ? nullptr : "it has no home directory";
 }
 
 LoginChecked checked_account(PamTransaction& pam, const Config& config) {

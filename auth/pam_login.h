@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "auth/account_generation.h"
 #include "auth/become_user.h"
 #include "auth/config.h"
 #include "auth/messages.h"
@@ -24,6 +25,7 @@ struct LoginChecked {
         wire.number(account.uid);
         wire.number(account.gid);
         wire.text(account.home, 4096);
+        wire.text(account.generation, longest_generation);
     }
 };
 

@@ -10,9 +10,11 @@ namespace clamscanner {
 namespace {
 
 RunnerVerdict verdict_on(const Config& config, const StartRunner& request, Account& account) {
-    // By uid, and the name must fit: a uid that has passed to somebody else since gets no runner for the old tasks.
+    // By uid, and name and home must fit: a uid that has passed to somebody else since gets no runner for the old
+    // tasks.
     if (!find_account(uid_t{request.uid}, account) || account.name != request.name || !is_served(account, config))
         return RunnerVerdict::NoAccount;
+    if (request.home != HomeIdentity{} && request.home != home_identity(account.home)) return RunnerVerdict::NoAccount;
     return pam_account_is_open(config, account.name);
 }
 

@@ -23,8 +23,8 @@ void Sessions::begin(Asker asker, UniqueFd socket) {
     }
     const auto id = next_id_++;
     const int fd = socket.get();
-    sessions_.emplace(id, Session{id, asker, std::move(socket), Stage::MayAsk, {}});
     loop_.watch(fd, EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
+    sessions_.emplace(id, Session{id, asker, std::move(socket), Stage::MayAsk, {}});
 }
 
 void Sessions::listen_to(std::uint64_t id) {

@@ -43,10 +43,20 @@ void SignatureDesk::answer_signed_login(const SignedLogin& login, const Answer& 
     const auto verdict = verdict_on(login, fields, key);
     if (verdict != LoginVerdict::Welcome) return answer({verdict, 0}, nullptr, {});
     // The key's id stands where others have a password: what the desk remembers is remembered for this key.
-    accounts_.answer_login(
-        {key->user, Secret(key->id), login.address, Purpose::Statistics},
-        [answer, serve = Serve{Purpose::Statistics, std::move(fields.action), std::move(fields.version)}](
-            const LoginAnswer& said, const Account* account) { answer(said, account, serve); });
+    accounts_.answer_login({key->user, Secret(key->id), login.address, Purpose::Statistics},
+                           [answer, id = key->id, generation = key->generation,
+                            serve = Serve{Purpose::Statistics, std::move(fields.action), std::move(fields.version)}](
+                               const LoginAnswer& said, const Account* account) {
+                               // What PAM was asked about always has a generation, and a key of an earlier version has
+                               // none.
+                               if (said.verdict != LoginVerdict::Welcome || account->generation == generation)
+                                   return answer(said, account, serve);
+                               log_line(Severity::Warning,
+                                        "the key " + id +
+                                            " was made for an earlier account of its name, or before its home " +
+                                            "moved, or by an earlier version: make it anew");
+                               answer({LoginVerdict::KeyDisabled, 0}, nullptr, {});
+                           });
 }
 
 }  // namespace clamscanner

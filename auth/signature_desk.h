@@ -1,6 +1,6 @@
 // Decides every signed request. In this order, and the first that fails is the answer: the key, the time, the
 // signature, the nonce, whether an action is named; then whether PAM has anything against the account, which is asked
-// and remembered as for logins.
+// and remembered as for logins, and whether the key was made for this account and not for an earlier one of its name.
 #pragma once
 
 #include <functional>

@@ -1,19 +1,20 @@
 // clamscanner.fcgi: the only program that reads the network's bytes, as a system user of its own. Takes FastCGI from
 // the web server on a socket, asks authd about logins, hands each request to its account's agent and the reply back.
 //
-// Stops on SIGTERM, SIGINT and SIGUSR1: what is under way is answered first.
+// Stops on SIGTERM, SIGINT, SIGQUIT and SIGUSR1: what is under way is answered first.
 #include <fcgiapp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <vector>
 
 #include "auth/checked.h"
+#include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/service.h"
 #include "fcgi/gate.h"
@@ -28,12 +29,23 @@ constexpr std::size_t threads_on_standard_input = 2;  // mod_fcgid gives a proce
 constexpr std::size_t threads_for_a_long_body = 8;    // of so many, one may be busy with one
 constexpr auto stop_patience = std::chrono::seconds(25);
 constexpr auto watch_interval = std::chrono::milliseconds(500);
-constexpr auto fault_pause = std::chrono::milliseconds(100);
+constexpr auto fault_pause = std::chrono::milliseconds(250);
+constexpr auto between_logged_faults = std::chrono::seconds(1);
+constexpr auto pause_after_failed_start = std::chrono::seconds(1);
 
 void serve(WebRequest& web, Gate& gate, const Settings& config, UniqueFd connection) {
     if (!web.begin(std::move(connection))) return;
     web.answer(gate.answer(web), config.responder.realm, web.parameter("REQUEST_METHOD") != "HEAD");
     web.end();
+}
+
+// What many threads meet at once, and as long as it lasts, is said once a second.
+void log_now_and_then(const char* fault) {
+    static std::atomic<Clock::rep> not_before = Clock::duration::min().count();
+    const auto now = Clock::now().time_since_epoch();
+    auto due = not_before.load();
+    const auto next = (now + between_logged_faults).count();
+    if (now.count() >= due && not_before.compare_exchange_strong(due, next)) log_line(Severity::Error, fault);
 }
 
 // What each thread does.
@@ -47,22 +59,11 @@ void serve_until_stopped(const Settings& config, const Intake& intake, LongBodie
             if (!connection) return;
             serve(web, gate, config, std::move(connection));
         } catch (const std::exception& fault) {
-            log_line(Severity::Error, fault.what());
+            log_now_and_then(fault.what());
             // Out of descriptors, most likely: trying again at once would change nothing.
             std::this_thread::sleep_for(fault_pause);
         }
     }
-}
-
-UniqueFd listen_for_stop_signals() {
-    // libfcgi leaves a signal alone that is not at its default.
-    ::signal(SIGPIPE, SIG_IGN);
-    sigset_t stopping;
-    ::sigemptyset(&stopping);
-    for (const int number : {SIGTERM, SIGINT, SIGUSR1}) ::sigaddset(&stopping, number);
-    // Before any thread is made, as they inherit it.
-    checked(::sigprocmask(SIG_BLOCK, &stopping, nullptr), "block the stop signals");
-    return UniqueFd(checked(::signalfd(-1, &stopping, SFD_CLOEXEC), "listen for the stop signals"));
 }
 
 // The threads, and the eyes on them.
@@ -122,16 +123,28 @@ void run(const Settings& config) {
     wipe_what_is_freed();
     Listener listener(config);  // first of all that opens a descriptor: it may close what was inherited
     occupy_standard_descriptors();
-    const auto stop_signal = listen_for_stop_signals();
+    // libfcgi leaves a signal alone that is not at its default.
+    ignore_stray_signals();
+    const auto signals = listen_for_signals({SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP});
     if (FCGX_Init() != 0) throw_errno("initialise libfcgi", EINVAL);
     Intake intake(listener);
     Crew crew(config, intake, listener.is_on_standard_input() ? threads_on_standard_input : config.responder.threads);
     notify_supervisor("READY=1");
-    static_cast<void>(crew.watch_until(stop_signal.get(), Deadline::max()));
+    do {
+        static_cast<void>(crew.watch_until(signals.get(), Deadline::max()));
+    } while (take_signal(signals.get()) == SIGHUP);
     notify_supervisor("STOPPING=1");
     listener.withdraw();
     intake.stop();
     if (!crew.join(Clock::now() + stop_patience)) die("requests were still under way when the time to stop was over");
+}
+
+// A socket unit starts us anew for each connection that waits, whatever delay our own unit has, and gives up for good
+// when that happens too often.
+int fail_to_start(const char* why, int status) {
+    log_line(Severity::Fatal, why);
+    std::this_thread::sleep_for(pause_after_failed_start);
+    return status;
 }
 
 }  // namespace
@@ -146,7 +159,9 @@ int main(int argc, char** argv) {
         give_up_privileges();
         run(read_settings(config_file));
         return 0;
+    } catch (const ConfigError& error) {
+        return fail_to_start(error.what(), 78);
     } catch (const std::exception& fault) {
-        die(fault.what());
+        return fail_to_start(fault.what(), 70);
     }
 }

@@ -3,7 +3,6 @@
 // Ends when authd closes descriptor 3.
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "auth/checked.h"
+#include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/request_pipes.h"
 #include "auth/service.h"
@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
         const auto config = read_settings(config_file);
         const auto home = home_given();
         set_blocking(control, true);
-        ::signal(SIGPIPE, SIG_IGN);
+        ignore_stray_signals();
         serve_until_closed(config, home, user_given());
         return 0;
     } catch (const std::exception& fault) {

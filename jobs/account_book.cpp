@@ -1,21 +1,26 @@
 #include "jobs/account_book.h"
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "auth/become_user.h"
 #include "auth/checked.h"
+#include "auth/home_identity.h"
 #include "auth/log.h"
 
 namespace clamscanner {
 namespace {
 
 constexpr std::size_t most_known = 20'000;
+
+// When the list of local accounts was last replaced or written: an account may have gone since, and its name and uid
+// may be another's.
+std::int64_t passwd_stamp() noexcept {
+    struct stat status {};
+    if (::stat("/etc/passwd", &status) != 0) return 0;
+    return static_cast<std::int64_t>(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
+}
 
 AccountBook::Entry find_facts(uid_t uid) {
     Account account;
@@ -25,18 +30,9 @@ AccountBook::Entry find_facts(uid_t uid) {
         log_line(Severity::Warning, fault.what());
         return {std::nullopt, true};
     }
-    AccountFacts facts{uid, account.name, account.home, 0, 0, 0};
     // Where the home's parents cannot be searched by us, the facts have to do without it.
-    struct statfs file_system {};
-    struct statx home {};
-    if (::statx(AT_FDCWD, account.home.c_str(), AT_STATX_SYNC_AS_STAT, STATX_INO | STATX_BTIME, &home) == 0 &&
-        ::statfs(account.home.c_str(), &file_system) == 0) {
-        static_assert(sizeof file_system.f_fsid == sizeof facts.file_system);
-        std::memcpy(&facts.file_system, &file_system.f_fsid, sizeof facts.file_system);
-        facts.inode = home.stx_ino;
-        if ((home.stx_mask & STATX_BTIME) != 0)
-            facts.born_ns = static_cast<std::int64_t>(home.stx_btime.tv_sec) * 1'000'000'000 + home.stx_btime.tv_nsec;
-    }
+    const auto home = home_identity(account.home);
+    const AccountFacts facts{uid, account.name, account.home, home.file_system, home.inode, home.born_ns};
     return {facts, false};
 }
 
@@ -62,7 +58,8 @@ AccountBook::~AccountBook() {
 
 const AccountBook::Entry* AccountBook::fresh(uid_t uid) const {
     const auto found = known_.find(uid);
-    return found != known_.end() && Clock::now() < found->second.until ? &found->second.entry : nullptr;
+    if (found == known_.end() || Clock::now() >= found->second.until) return nullptr;
+    return found->second.passwd == passwd_stamp() ? &found->second.entry : nullptr;
 }
 
 void AccountBook::ask(uid_t uid, Take take) {
@@ -89,9 +86,10 @@ void AccountBook::look_up() {
         const uid_t uid = questions_.front();
         questions_.pop_front();
         lock.unlock();
+        const auto passwd = passwd_stamp();
         Entry entry = find_facts(uid);
         lock.lock();
-        answers_.emplace_back(uid, std::move(entry));
+        answers_.emplace_back(uid, Known{std::move(entry), Clock::now() + fresh_for_, passwd});
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(answered_.get(), &one, sizeof one);
     }
@@ -100,17 +98,17 @@ void AccountBook::look_up() {
 void AccountBook::deliver() {
     std::uint64_t count = 0;
     [[maybe_unused]] const auto read = ::read(answered_.get(), &count, sizeof count);
-    std::deque<std::pair<uid_t, Entry>> answers;
+    std::deque<std::pair<uid_t, Known>> answers;
     {
         const std::lock_guard lock(mutex_);
         answers.swap(answers_);
     }
     if (known_.size() > most_known) known_.clear();
-    for (auto& [uid, entry] : answers) {
-        if (!entry.failed) known_[uid] = {entry, Clock::now() + fresh_for_};
+    for (auto& [uid, known] : answers) {
+        if (!known.entry.failed) known_[uid] = known;
         auto waiting = waiting_.extract(uid);
         if (waiting.empty()) continue;
-        for (const auto& take : waiting.mapped()) take(entry);
+        for (const auto& take : waiting.mapped()) take(known.entry);
     }
 }
 

@@ -26,7 +26,7 @@ class AccountBook {
     };
     using Take = std::function<void(const Entry&)>;
 
-    // `fresh_for`: how long an answer is given again without a look-up.
+    // `fresh_for`: how long an answer is given again without a look-up, unless the list of local accounts changes.
     AccountBook(EventLoop& loop, std::chrono::milliseconds fresh_for);
     ~AccountBook();
     AccountBook(const AccountBook&) = delete;
@@ -46,6 +46,7 @@ class AccountBook {
     struct Known {
         Entry entry;
         Deadline until;
+        std::int64_t passwd;  // passwd_stamp(), before the look-up
     };
     std::map<uid_t, Known> known_;
     std::map<uid_t, std::vector<Take>> waiting_;
@@ -54,7 +55,7 @@ class AccountBook {
     std::mutex mutex_;
     std::condition_variable asked_;
     std::deque<uid_t> questions_;                  // under mutex_
-    std::deque<std::pair<uid_t, Entry>> answers_;  // under mutex_
+    std::deque<std::pair<uid_t, Known>> answers_;  // under mutex_
     bool stopping_ = false;                        // under mutex_
     std::thread thread_;
 };

@@ -23,7 +23,6 @@ using namespace std::chrono_literals;
 
 // For a question to arrive whole, and for its answer to be taken.
 constexpr auto peer_time_limit = 20s;
-constexpr int accepted_at_once = 64;
 constexpr const char* list_is_cut =
     "The list of infected files is longer than an answer may be; only its start is given.";
 constexpr std::size_t frame_head = 4;
@@ -61,32 +60,29 @@ AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts,
       host_users_(std::move(host_users)),
       listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)),
       administrators_listener_(listen_at(surroundings.config.administrator_socket(), SOCK_STREAM, 0600)) {
-    surroundings_.loop.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(listener_, false); });
-    surroundings_.loop.watch(administrators_listener_.get(), EPOLLIN,
-                             [this](std::uint32_t) { accept_some(administrators_listener_, true); });
+    surroundings_.loop.let_in(listener_.get(), [this](UniqueFd socket) { let_in(std::move(socket), false); });
+    surroundings_.loop.let_in(administrators_listener_.get(),
+                              [this](UniqueFd socket) { let_in(std::move(socket), true); });
 }
 
 // ---- Connections ---------------------------------------------------------------------------------------------------
 
-void AgentDesk::accept_some(const UniqueFd& listener, bool for_administrator) {
-    for (int i = 0; i < accepted_at_once; ++i) {
-        UniqueFd socket = accept_from(listener.get());
-        if (!socket) return;
-        const uid_t uid = peer_of(socket.get()).uid;
-        // The administrator's command runs as our own user.
-        if (for_administrator && uid != ::geteuid()) continue;
-        auto& account = by_uid_[uid];
-        if (account.connections >= surroundings_.config.jobs.max_connections_per_account) continue;
-        ++account.connections;
-        const int fd = socket.get();
-        auto connection = std::make_unique<Connection>();
-        connection->socket = std::move(socket);
-        connection->of_administrator = for_administrator;
-        connection->uid = uid;
-        connection->serial = next_serial_++;
-        connections_.emplace(fd, std::move(connection));
-        surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
-    }
+void AgentDesk::let_in(UniqueFd socket, bool for_administrator) {
+    const uid_t uid = peer_of(socket.get()).uid;
+    // The administrator's command runs as our own user.
+    if (for_administrator && uid != ::geteuid()) return;
+    const auto known = by_uid_.find(uid);
+    const auto most = surroundings_.config.jobs.max_connections_per_account;
+    if (known != by_uid_.end() && known->second.connections >= most) return;
+    const int fd = socket.get();
+    surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
+    ++by_uid_[uid].connections;
+    auto connection = std::make_unique<Connection>();
+    connection->socket = std::move(socket);
+    connection->of_administrator = for_administrator;
+    connection->uid = uid;
+    connection->serial = next_serial_++;
+    connections_.emplace(fd, std::move(connection));
 }
 
 AgentDesk::Connection* AgentDesk::still(int fd, std::uint64_t serial) {

@@ -47,7 +47,7 @@ class AgentDesk {
         Deadline paused_until;
     };
 
-    void accept_some(const UniqueFd& listener, bool for_administrator);
+    void let_in(UniqueFd socket, bool for_administrator);
     void take(int fd, std::uint32_t events);
     void answer_next(int fd);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);

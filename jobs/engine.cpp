@@ -45,9 +45,9 @@ class Engine {
         // Whatever a predecessor was killed over.
         std::filesystem::remove_all(tmp);
         checked(::mkdir(tmp.c_str(), 0700), "make the directory for temporary files");
-        listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
         loop_.stop_on_signals();
-        loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_jobd(); });
+        listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
+        loop_.let_in(listener_.get(), [this](UniqueFd connection) { let_in(std::move(connection)); });
     }
 
     void run() {
@@ -68,13 +68,12 @@ class Engine {
         EventLoop::TimerId timer;
     };
 
-    void accept_jobd() {
-        UniqueFd connection = accept_from(listener_.get());
-        if (!connection || peer_of(connection.get()).uid != jobd_ || unasked_.size() >= most_unasked) return;
+    void let_in(UniqueFd connection) {
+        if (peer_of(connection.get()).uid != jobd_ || unasked_.size() >= most_unasked) return;
         const int fd = connection.get();
+        loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_question(fd); });
         const auto timer = loop_.after(patience_for_the_question, [this, fd] { drop(fd); });
         unasked_.emplace(fd, Unasked{std::move(connection), timer});
-        loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_question(fd); });
     }
 
     UniqueFd drop(int fd) {
@@ -95,6 +94,10 @@ class Engine {
             pass_on(job, connection, packet.only_descriptor());
         } catch (const Malformed& wrong) {
             log_line(Severity::Warning, std::string("jobd said what is no question: ") + wrong.what());
+            if (unasked_.contains(fd)) drop(fd);
+        } catch (const std::system_error& fault) {
+            // No process, no descriptor or no memory to be had: jobd will try again.
+            log_line(Severity::Error, std::string("a job could not be begun: ") + fault.what());
             if (unasked_.contains(fd)) drop(fd);
         }
     }
@@ -147,7 +150,11 @@ class Engine {
     void load_beside(const Host& host) {
         if (host_.get() != &host || next_ || Clock::now() < load_not_before_) return;
         log_line(Severity::Info, "the signatures changed: loading the new ones beside the old");
-        next_ = start_host();
+        try {
+            next_ = start_host();
+        } catch (const std::system_error& fault) {
+            tell_broken(fault.what());
+        }
     }
 
     void settle_loaded(Host& host, const std::string& problem) {
@@ -228,6 +235,7 @@ int run_engine(int argc, char** argv) {
     give_up_privileges();
     occupy_standard_descriptors();
     raise_descriptor_limit();
+    ignore_stray_signals();
     use_idle_priority();
     Engine(config, configured_user("jobs.user", config.jobs.user).uid).run();
     return 0;

@@ -72,7 +72,8 @@ void Job::connect_authd() {
     authd_ = connect_to(surroundings_.config.runner_socket(), SOCK_SEQPACKET);
     set_blocking(authd_.get(), false);
     auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
-    if (send_message(authd_.get(), StartRunner{account().uid, account().name}, {theirs.get()}) != Sent::Yes)
+    const HomeIdentity home{false, account().file_system, account().inode, account().born_ns};
+    if (send_message(authd_.get(), StartRunner{account().uid, account().name, home}, {theirs.get()}) != Sent::Yes)
         throw_errno("ask authd for a runner", ECONNREFUSED);
     runner_ = std::move(ours);
     set_blocking(runner_.get(), false);
@@ -104,6 +105,7 @@ void Job::hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*g
                 return;
             }
             heard_at_ = Clock::now();
+            if (&socket == &coordinator_) coordinator_spoke_ = true;
             if (is<StillWaiting>(packet.bytes)) continue;
             moved_at_ = heard_at_;
             (this->*take)(packet);
@@ -146,8 +148,10 @@ void Job::hear_authd() {
 }
 
 void Job::coordinator_gone() {
-    if (coordinator_for_runner_)
-        finish(End::Postponed, "the virus scanner was restarted; it will be tried again");
+    // Without a word it was never begun: the engine had no process, no descriptor or no disk for it, or ended itself.
+    // However often that is so, it is not the job's fault.
+    if (coordinator_for_runner_ || !coordinator_spoke_)
+        finish(End::Postponed, "the virus scanner cannot begin now or was restarted; it will be tried again");
     else
         finish(End::Failed, "the virus scanner ended in the middle of the job");
 }

@@ -123,6 +123,7 @@ class Job {
     UniqueFd authd_;
     bool runner_writable_ = true;
     bool runner_started_ = false;
+    bool coordinator_spoke_ = false;
     bool suspended_ = false;
     Deadline started_at_;
     Deadline moved_at_;

@@ -5,7 +5,6 @@
 //
 // Every round of its loop ends with one commit, and only then does anything go out that rests on it. A crash loses
 // nothing that was acknowledged, and every start is a recovery.
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -115,7 +114,7 @@ int run_jobd(int argc, char** argv) {
     occupy_standard_descriptors();
     raise_descriptor_limit();
     ::umask(077);
-    ::signal(SIGPIPE, SIG_IGN);
+    ignore_stray_signals();
     Jobd(config).run();
     return 0;
 }

@@ -18,7 +18,7 @@ UniqueFd open_recorded(int quarantine, const LeaveOut& recorded) {
     const bool is_recorded = S_ISREG(status.st_mode) && status.st_dev == directory.st_dev &&
                              status.st_ino == recorded.inode && status.st_uid == ::geteuid() &&
                              (status.st_mode & 07777) == quarantined_mode &&
-                             content_hash(file.get()) == recorded.sha256;
+                             content_hash(file.get(), static_cast<std::uint64_t>(status.st_size)) == recorded.sha256;
     return is_recorded ? std::move(file) : UniqueFd();
 }
 

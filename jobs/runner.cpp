@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "auth/checked.h"
+#include "auth/event_loop.h"
 #include "auth/log.h"
 #include "auth/priority.h"
 #include "auth/socket.h"
@@ -348,6 +349,7 @@ int run_runner() {
     refuse_root();
     give_up_privileges();
     use_idle_priority();
+    ignore_stray_signals();
     // A limit on file sizes that the user put on us must be an error we can tell, not our death.
     ::signal(SIGXFSZ, SIG_IGN);
     const char* home = ::getenv("HOME");

@@ -49,7 +49,7 @@ class SignatureHost {
     }
 
  private:
-    void take_job() {
+    void take_job() try {
         Packet packet;
         switch (receive_packet(socket_.get(), packet)) {
             case Got::WouldBlock:
@@ -88,6 +88,17 @@ class SignatureHost {
         const int pidfd = coordinator.pidfd();
         coordinators_.emplace(pidfd, std::move(coordinator));
         loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
+    } catch (const std::system_error& fault) {
+        lose_job(fault.what());
+    } catch (const Malformed& cut) {
+        // The engine's own messages are well-formed, but without descriptors to be had they lose theirs.
+        lose_job(cut.what());
+    }
+
+    // The other jobs, and the signatures, stay; jobd will try this one again.
+    void lose_job(const char* why) {
+        log_line(Severity::Error, std::string("a job could not be begun: ") + why);
+        tell_ended();
     }
 
     [[noreturn]] void coordinate(const NewJob& job, UniqueFd jobd, UniqueFd runner) noexcept {
@@ -140,6 +151,7 @@ class SignatureHost {
 void hold_signatures(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept {
     try {
         reset_signals();
+        ignore_stray_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");
         jobs.only_read();
         SignatureHost(config, jobs, std::move(engine)).run();

@@ -22,6 +22,7 @@ constexpr int answers_number = 4;
 // Nothing of the coordinator's stays but the sockets.
 WorkerSockets leave_coordinator(const WorkerSockets& coordinator) {
     reset_signals();
+    ignore_stray_signals();
     checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the coordinator");
     // By way of a number that neither has, because one may stand where the other goes.
     const int answers =

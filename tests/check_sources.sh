@@ -15,7 +15,7 @@ clang-format --dry-run -Werror "${sources[@]}" || wrong "not formatted: clang-fo
 
 # Root's program is read whole by whoever wants to trust it.
 lines=$(cat auth/*.h auth/*.cpp | grep -vcE '^\s*(//.*)?$')
-[ "$lines" -lt 3600 ] || wrong "auth/ has $lines lines of code, 3600 are the limit"
+[ "$lines" -lt 3700 ] || wrong "auth/ has $lines lines of code, 3700 are the limit"
 
 # only_in PATTERN FOLDER…: nothing outside these folders of the product may contain it.
 only_in() {

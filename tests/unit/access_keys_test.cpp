@@ -36,7 +36,7 @@ BOOST_FIXTURE_TEST_SUITE(access_keys, Fixture)
 BOOST_AUTO_TEST_CASE(what_was_written_is_read_and_nobody_else_can_read_it) {
     std::vector<AccessKey> keys;
     keys.push_back({"b", Secret("sb"), "bob", false});
-    keys.push_back({"a", Secret("sa"), "alice", true});
+    keys.push_back({"a", Secret("sa"), "alice", true, std::string(64, 'f')});
     write_access_keys(file, keys);
     struct stat status {};
     BOOST_REQUIRE(::stat(file.c_str(), &status) == 0);
@@ -47,6 +47,8 @@ BOOST_AUTO_TEST_CASE(what_was_written_is_read_and_nobody_else_can_read_it) {
     BOOST_TEST(read[0].secret.reveal() == "sa");
     BOOST_TEST(read[0].user == "alice");
     BOOST_TEST(read[0].active);
+    BOOST_TEST(read[0].generation == std::string(64, 'f'));
+    BOOST_TEST(read[1].generation.empty());
     BOOST_TEST(!read[1].active);
 }
 
@@ -64,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_others_can_read_is_refused) {
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_its_line) {
     for (const auto* line : {"a", "a s alice", "a s alice yes", "a s alice active more"}) {
         write(std::string("# a comment\n\n") + line + "\n");
-        BOOST_TEST(refusal() == file + ", line 3: wants KEY-ID SECRET USER active|disabled");
+        BOOST_TEST(refusal() == file + ", line 3: wants KEY-ID SECRET USER active|disabled GENERATION");
     }
     write("a s alice active\na t bob active\n");
     BOOST_TEST(refusal().ends_with("the key a stands there twice"));

@@ -105,6 +105,17 @@ BOOST_AUTO_TEST_CASE(serves_its_account_again_and_again) {
     BOOST_TEST(started == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(of_an_earlier_account_does_not_serve_the_next_of_its_name) {
+    agents(serves_each);
+    auto bob = account(1);
+    for (const auto* generation : {"first", "second", "second"}) {
+        bob.generation = generation;
+        BOOST_REQUIRE((admit(bob).verdict == LoginVerdict::Welcome));
+        run_until(loop, [&] { return has_ended(streams.back()); });
+    }
+    BOOST_TEST(started == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(of_a_host_user_answers_for_statistics_alone) {
     agents(serves_each);
     config.login.uid_floor = 2;

@@ -18,10 +18,10 @@ file(GLOB pam_matrix /usr/lib/*/pam_wrapper/pam_matrix.so)
 set(matrix "${pam_matrix} passdb=${pam}/passwords")
 file(WRITE ${pam}/passwords
     "alice:alices:clamscanner\nclosed:closeds:another\nhomeless:homeless-pw:clamscanner\nlowly:lowlys:clamscanner\n"
-    "wheeled:wheeleds:clamscanner\nstranger:strangers:clamscanner\n")
+    "wheeled:wheeleds:clamscanner\nstranger:strangers:clamscanner\nblank:blanks:clamscanner\n")
 file(WRITE ${pam}/passwd
     "alice:x:2001:2001::/tmp:/bin/sh\nclosed:x:2002:2002::/tmp:/bin/sh\nhomeless:x:2003:2003::/nonexistent:/bin/sh\n"
-    "lowly:x:999:999::/tmp:/bin/sh\nwheeled:x:2004:0::/tmp:/bin/sh\n")
+    "lowly:x:999:999::/tmp:/bin/sh\nwheeled:x:2004:0::/tmp:/bin/sh\nblank::2005:2005::/tmp:/bin/sh\n")
 file(WRITE ${pam}/group "users:x:2001:\n")
 file(WRITE ${pam}/services/clamscanner "auth required ${matrix}\naccount required ${matrix}\n")
 file(WRITE ${pam}/services/other "auth required pam_deny.so\naccount required pam_deny.so\n")
@@ -32,6 +32,8 @@ file(WRITE ${pam}/services/broken
     "auth required ${pam_matrix} passdb=${pam}/nowhere\naccount required ${pam_matrix} passdb=${pam}/nowhere\n")
 file(WRITE ${pam}/services/from_there
     "auth requisite pam_succeed_if.so rhost = 192.0.2.1\nauth required ${matrix}\naccount required pam_permit.so\n")
+file(WRITE ${pam}/services/blank_allowed "auth required pam_unix.so nullok\naccount required pam_permit.so\n")
+file(WRITE ${pam}/services/unasked "auth required pam_permit.so\naccount required pam_permit.so\n")
 # The name service's wrapper unlocks mutexes that it has not locked.
 file(WRITE ${pam}/tsan "mutex:libnss_wrapper\n")
 set_tests_properties(unit.pam_login PROPERTIES ENVIRONMENT

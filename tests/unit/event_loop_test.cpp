@@ -1,12 +1,15 @@
 #include "auth/event_loop.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/test/unit_test.hpp>
 
 #include "run_until.h"
+#include "temporary_directory.h"
 
 using namespace clamscanner;
 using namespace std::chrono_literals;
@@ -160,4 +163,62 @@ BOOST_AUTO_TEST_CASE(a_stop_signal_ends_the_loop) {
     ::sigaddset(&stopping, SIGINT);
     ::sigwaitinfo(&stopping, nullptr);  // it is still pending, and would end the test
     ::sigprocmask(SIG_UNBLOCK, &stopping, nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_hangup_and_stray_signals_change_nothing) {
+    EventLoop loop;
+    ignore_stray_signals();
+    loop.stop_on_signals();
+    bool went_on = false;
+    for (const int number : {SIGHUP, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2}) ::kill(::getpid(), number);
+    loop.after(20ms, [&] {
+        ::kill(::getpid(), SIGHUP);
+        loop.after(20ms, [&] {
+            went_on = true;
+            loop.stop();
+        });
+    });
+    loop.run();
+    BOOST_TEST(went_on);
+    reset_signals();
+}
+
+BOOST_AUTO_TEST_CASE(who_connects_while_descriptors_are_short_is_let_in_later) {
+    const TemporaryDirectory directory;
+    EventLoop loop;
+    const auto listener = listen_at(directory.path + "/socket", SOCK_STREAM, 0600);
+    std::vector<UniqueFd> let_in;
+    loop.let_in(listener.get(), [&](UniqueFd connection) { let_in.push_back(std::move(connection)); });
+    const auto first = connect_to(directory.path + "/socket", SOCK_STREAM);
+    run_until(loop, [&] { return let_in.size() == 1; });
+
+    const auto second = connect_to(directory.path + "/socket", SOCK_STREAM);
+    rlimit before{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{static_cast<rlim_t>(second.get()) + 1, before.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    std::vector<UniqueFd> all_others;
+    for (int fd = 0; (fd = ::dup(0)) >= 0;) all_others.emplace_back(fd);
+    const auto rounds = loop.round();
+    bool later = false;
+    loop.after(300ms, [&] { later = true; });
+    run_until(loop, [&] { return later; });
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    BOOST_TEST(let_in.size() == 1U);
+    // run_until() ends a round every two milliseconds.
+    BOOST_TEST(loop.round() - rounds < 1000U);
+    run_until(loop, [&] { return let_in.size() == 2; });
+}
+
+BOOST_AUTO_TEST_CASE(who_cannot_be_taken_in_does_not_end_the_loop) {
+    const TemporaryDirectory directory;
+    EventLoop loop;
+    const auto listener = listen_at(directory.path + "/socket", SOCK_STREAM, 0600);
+    int taken = 0;
+    loop.let_in(listener.get(), [&](const UniqueFd&) {
+        if (++taken == 1) throw_errno("watch a descriptor", ENOSPC);
+    });
+    const auto first = connect_to(directory.path + "/socket", SOCK_STREAM);
+    const auto second = connect_to(directory.path + "/socket", SOCK_STREAM);
+    run_until(loop, [&] { return taken == 2; });
 }

@@ -28,6 +28,24 @@ BOOST_AUTO_TEST_CASE(a_change_of_one_account_leaves_all_others_as_they_were) {
     BOOST_TEST((accounts.lines_of("bob") == bob));
 }
 
+BOOST_AUTO_TEST_CASE(an_account_made_anew_with_equal_lines_is_another_where_every_change_is_heeded) {
+    const LocalAccountFiles files;
+    const std::string lines = "alice:x:2001:2001::/home/alice:/bin/sh\nbob:x:2002:2002::/home/bob:/bin/sh\n";
+    auto names = files.names();
+    LocalAccounts by_its_lines(names);
+    names.heed_every_change = true;
+    LocalAccounts by_every_change(names);
+    const auto bob = by_its_lines.lines_of("bob");
+    const auto heeded = by_every_change.lines_of("bob");
+    by_every_change.refresh();
+    BOOST_TEST((by_every_change.lines_of("bob") == heeded));
+    files.replace("passwd", lines);
+    by_its_lines.refresh();
+    by_every_change.refresh();
+    BOOST_TEST((by_its_lines.lines_of("bob") == bob));
+    BOOST_TEST((by_every_change.lines_of("bob") != heeded));
+}
+
 BOOST_AUTO_TEST_CASE(a_removed_account_is_gone) {
     const LocalAccountFiles files;
     LocalAccounts accounts(files.names());

@@ -50,6 +50,24 @@ BOOST_AUTO_TEST_CASE(a_restart_forgets_none) {
     BOOST_TEST((again.use("key", "m", now + 60) == Nonces::Use::Again));
 }
 
+BOOST_AUTO_TEST_CASE(while_it_cannot_be_written_no_request_is_let_in_and_later_none_twice) {
+    const auto place = directory.path + "/place";
+    const auto kept = place + "/nonces";
+    // A full disk, as far as the file goes: it cannot be made.
+    Nonces used(kept, 100);
+    BOOST_CHECK_THROW(static_cast<void>(used.use("key", "n", now)), std::system_error);
+    std::filesystem::create_directory(place);
+    BOOST_TEST((used.use("key", "m", now) == Nonces::Use::First));
+    BOOST_TEST((used.use("key", "n", now) == Nonces::Use::Again));
+    Nonces after_a_restart(kept, 100);
+    for (const auto* nonce : {"m", "n"}) BOOST_TEST((after_a_restart.use("key", nonce, now) == Nonces::Use::Again));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_not_taken_for_an_empty_one) {
+    std::filesystem::create_directory(file);
+    BOOST_CHECK_THROW(Nonces(file, 100), std::system_error);
+}
+
 BOOST_AUTO_TEST_CASE(a_key_has_so_many_and_takes_nobody_elses) {
     Nonces used(file, 3);
     for (const auto* nonce : {"1", "2", "3"}) BOOST_TEST((used.use("greedy", nonce, now) == Nonces::Use::First));

@@ -64,6 +64,24 @@ BOOST_FIXTURE_TEST_CASE(is_forbidden_only_after_the_right_password, Fixture) {
     BOOST_TEST((verdict_on("stranger", "strangers") == LoginVerdict::Forbidden));
 }
 
+BOOST_FIXTURE_TEST_CASE(with_an_empty_password_field_is_wrong_for_every_password, Fixture) {
+    config.login.pam_service = "blank_allowed";
+    for (const auto* password : {"x", "blanks", " "})
+        BOOST_TEST((verdict_on("blank", password) == LoginVerdict::Wrong), password);
+}
+
+BOOST_FIXTURE_TEST_CASE(is_wrong_when_pam_did_not_ask_for_the_password, Fixture) {
+    config.login.pam_service = "unasked";
+    BOOST_TEST((verdict_on("alice", "alices") == LoginVerdict::Wrong));
+}
+
+BOOST_FIXTURE_TEST_CASE(tells_which_generation_of_the_account_it_is, Fixture) {
+    BOOST_REQUIRE((verdict_on("alice", "alices") == LoginVerdict::Welcome));
+    BOOST_TEST(checked.account.generation == account_generation(checked.account, home_identity("/tmp")));
+    BOOST_TEST(pam_account(config, "alice").account.generation == checked.account.generation);
+    BOOST_TEST(checked.account.generation != account_generation(checked.account, home_identity("/")));
+}
+
 BOOST_FIXTURE_TEST_CASE(says_when_more_than_one_hidden_prompt_was_asked, Fixture) {
     config.login.pam_service = "twice";
     BOOST_TEST((verdict_on("alice", "alices") == LoginVerdict::Welcome));

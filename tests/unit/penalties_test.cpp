@@ -126,6 +126,15 @@ BOOST_AUTO_TEST_CASE(a_success_is_lately_for_a_day) {
     BOOST_TEST(!lately.includes("alice", "home", now));
 }
 
+BOOST_AUTO_TEST_CASE(a_success_of_an_earlier_owner_of_the_name_is_none) {
+    LatelySucceeded lately;
+    const auto now = Clock::now();
+    lately.note("bob", "of the old owner", now, "first");
+    lately.note("bob", "of the new owner", now, "second");
+    BOOST_TEST(!lately.includes("bob", "of the old owner", now));
+    BOOST_TEST(lately.includes("bob", "of the new owner", now));
+}
+
 BOOST_AUTO_TEST_CASE(an_account_that_comes_from_everywhere_pushes_out_its_own_origins_only) {
     LatelySucceeded lately;
     auto now = Clock::now();

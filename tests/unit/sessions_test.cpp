@@ -23,6 +23,7 @@ namespace {
 
 // The whole of authd but its sockets: PAM is the test, the agents are a child that reads and says nothing.
 struct Fixture {
+    static inline const std::string generation = std::string(64, 'a');
     static Config config_in(const TemporaryDirectory& directory) {
         Config config;
         config.login.failure_milliseconds = 20;
@@ -30,8 +31,10 @@ struct Fixture {
         config.statistics.nonces = directory.path + "/nonces";
         config.statistics.max_nonces_per_key = 3;
         std::vector<AccessKey> keys;
-        keys.push_back({"key", Secret("secret"), "bob", true});
-        keys.push_back({"old", Secret("secret"), "bob", false});
+        keys.push_back({"key", Secret("secret"), "bob", true, generation});
+        keys.push_back({"old", Secret("secret"), "bob", false, generation});
+        keys.push_back({"earlier", Secret("secret"), "bob", true, std::string(64, '0')});
+        keys.push_back({"unbound", Secret("secret"), "bob", true});
         write_access_keys(config.statistics.access_keys, keys);
         return config;
     }
@@ -94,7 +97,7 @@ struct Fixture {
                        LocalAccounts(files.names()), config};
     SignatureDesk signatures{accounts, config};
     Sessions sessions{loop, desk, signatures, agents, runners};
-    const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob"}};
+    const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob", generation}};
 };
 
 // What a client of version 3 signs, as the responder puts it together.
@@ -235,6 +238,19 @@ BOOST_AUTO_TEST_CASE(starts_no_runner_for_an_account_that_does_not_fit) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(starts_no_runner_in_another_home_than_the_tasks) {
+    // Everything else would be as it should: the next to be asked is PAM.
+    Account nobody;
+    BOOST_REQUIRE(find_account("nobody", nobody));
+    config.login.uid_floor = nobody.uid;
+    auto home = home_identity(nobody.home);
+    ++home.inode;
+    const auto jobd = connect(Asker::Jobd);
+    const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
+    say(jobd, StartRunner{nobody.uid, nobody.name, home}, {runners_end.get()});
+    BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::NoAccount));
+}
+
 // ---- Signed requests
 
 struct Signing : Fixture {
@@ -294,6 +310,19 @@ BOOST_FIXTURE_TEST_CASE(a_key_may_ask_so_often_and_no_more, Signing) {
     is_let_in(signed_login("key", canonical("1")));
     for (const auto* nonce : {"2", "3"}) ask(signed_login("key", canonical(nonce)));
     BOOST_TEST((refusal_of(signed_login("key", canonical("4"))) == LoginVerdict::Throttled));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_is_good_for_the_account_alone_that_it_was_made_for, Signing) {
+    for (const auto* key : {"earlier", "unbound"}) {
+        ask(signed_login(key, canonical(key)));
+        run_until(loop, [&] { return !checks.empty(); });
+        std::exchange(checks, {}).front()(bob);
+        BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::KeyDisabled), key);
+        BOOST_TEST(has_ended(reply));
+    }
+    // Also when the account is remembered.
+    BOOST_TEST((refusal_of(signed_login("earlier", canonical("again"))) == LoginVerdict::KeyDisabled));
+    BOOST_TEST(agents.count() == 0U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_key_that_is_taken_away_is_refused_at_once, Signing) {

@@ -1,0 +1,176 @@
+"""What must not end a daemon, or be the last that is heard of it: signals that mean something to other programs, and a
+time without descriptors."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from client import wait_until
+from service import DAEMONS
+from service_case import ServiceCase, main
+from sigkill_test import ROLES
+from test_files import EICAR, clean_page
+
+# Of those that end a process which says nothing about them. SIGUSR1 has a responder stop, by FastCGI's custom.
+STRAY = (signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
+FILES = 2000
+
+
+class Survival(ServiceCase):
+    def log(self):
+        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def processes(self, role):
+        return [process for process in self.service.processes() if (process.program, process.depth) == ROLES[role]]
+
+    def check_daemons_run(self):
+        for name, process in self.service.running.items():
+            self.assertIsNone(process.poll(), f"{name} ended (status {process.returncode})")
+
+
+class Signals(Survival):
+    def test_a_signal_that_means_nothing_to_us_ends_no_process_of_ours(self):
+        account, client = self.new_account()
+        for number in range(FILES):
+            account.write(f"{number}.html", clean_page(number))
+        account.write("infected", EICAR)
+        client.call("start_scan", {"scan_type": "home"})
+        # The runner waits, and with it the whole job: every kind of process is there.
+        runner, = wait_until(lambda: self.processes("runner"), 30, "a runner")
+        os.kill(runner.pid, signal.SIGSTOP)
+        wait_until(lambda: self.processes("worker"), 30, "a worker")
+        wait_until(lambda: client.ask("get_scan_status").status == 200, 30, "an agent")
+        before = {process.pid: process.program for process in self.service.processes()}
+        self.assertEqual({role for role in ROLES if self.processes(role)}, set(ROLES))
+        for number in STRAY:
+            for pid, program in before.items():
+                if (program, number) != (DAEMONS["fcgi"].program, signal.SIGUSR1):
+                    os.kill(pid, number)
+        os.kill(runner.pid, signal.SIGCONT)
+
+        wait_until(lambda: client.call("get_scan_status")["scan_complete"], 120, "the scan's end")
+        self.assertEqual([row["file"] for row in client.call("list_infected_files")], [account.path("infected")])
+        self.check_daemons_run()
+        # It was not done anew by others.
+        self.assertNotIn("did not end well", self.log())
+        for daemon in DAEMONS.values():
+            wait_until(lambda: re.search(rf"{re.escape(daemon.program)}\[\d+\]: info: SIGHUP changes nothing", self.log()),
+                       20, f"{daemon.program} to say that settings are read at the start only")
+
+    def test_a_whole_process_group_may_hang_up(self):
+        account, client = self.new_account()
+        before = {process.pid for process in self.service.processes()}
+        for process in self.service.running.values():
+            os.killpg(process.pid, signal.SIGHUP)
+        self.assertEqual(client.ask("get_scan_status").status, 200)
+        self.assertLessEqual(before, {process.pid for process in self.service.processes()})
+
+
+class Processes(Survival):
+    def test_while_no_process_can_be_begun_a_job_waits_and_the_signatures_stay(self):
+        account, client = self.new_account()
+        account.write("infected", EICAR)
+        client.call("start_scan", {"scan_type": "home"})
+        client.finish_scan()
+        for role in ("engine's signature host", "engine"):
+            with self.subTest(role):
+                length = len(self.log())
+                process, = self.processes(role)
+                if role == "engine":
+                    # Then it has to begin the other, too.
+                    os.kill(self.processes("engine's signature host")[0].pid, signal.SIGKILL)
+                    wait_until(lambda: not self.processes("engine's signature host"), 20, "its end")
+                self.limit_processes(process.pid, 1)
+                client.call("start_scan", {"scan_type": "home"})
+                # More than the attempts that a job has which did begin.
+                wait_until(lambda: self.log()[length:].count("a job could not be begun") > 4, 120, "some attempts")
+                self.assertEqual([running.pid for running in self.processes(role)], [process.pid])
+                self.assertEqual(client.call("get_scan_status")["scan_complete"], 0)
+                self.limit_processes(process.pid, 4096)
+                client.finish_scan()
+                self.assertEqual(len(client.call("list_infected_files")), 1)
+
+    def limit_processes(self, pid, most):
+        user = self.service.users["engine"]
+        subprocess.run(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "prlimit",
+                        "--pid", str(pid), f"--nproc={most}:"], check=True)
+
+
+class Descriptors(Survival):
+    SOCKETS = {"authd": ("run/authd/login.sock", socket.SOCK_SEQPACKET),
+               "jobd": ("run/jobd/jobs.sock", socket.SOCK_STREAM),
+               "engine": ("run/engine/engine.sock", socket.SOCK_SEQPACKET),
+               "fcgi": ("run/fcgi/fcgi.sock", socket.SOCK_STREAM)}
+
+    def starve(self, name):
+        """Leaves a daemon no descriptor, nor one of those that it closes by and by; gives what ends that."""
+        process = self.service.running[name]
+        before = self.limit(name)
+
+        def feed():
+            if process.poll() is None:
+                self.limit(name, before)
+
+        self.limit(name, 3)
+        self.addCleanup(feed)
+        return feed
+
+    def limit(self, name, soft=None):
+        """As the daemon's own user: a container's root may not."""
+        user = self.service.users.get(name)
+        become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"] if user else []
+        change = [f"--nofile={soft}:"] if soft else ["--nofile", "--output=SOFT", "--noheadings", "--raw"]
+        done = subprocess.run([*become, "prlimit", "--pid", str(self.service.pid(name)), *change], capture_output=True,
+                              text=True, check=True)
+        return done.stdout.strip()
+
+    @staticmethod
+    def scans_again(client):
+        """Whether a scan that was begun by now has ended."""
+        client.result("start_scan", {"scan_type": "home"})
+        return client.call("get_scan_status")["scan_complete"] == 1
+
+    def test_without_descriptors_a_daemon_waits_for_some(self):
+        account, client = self.new_account()
+        for name, (path, kind) in self.SOCKETS.items():
+            with self.subTest(name):
+                length = len(self.log())
+                feed = self.starve(name)
+                with socket.socket(socket.AF_UNIX, kind) as peer:
+                    peer.connect(self.service.path(path))
+                    wait_until(lambda: re.search(r"accept a connection: Too many open files", self.log()[length:]),
+                               20, "it to say what it lacks")
+                    self.check_daemons_run()
+                    # Those who have a connection already ask and have jobs begun, which then wait.
+                    if name in ("jobd", "engine"):
+                        self.service.add_account()  # so that jobd must look the other up again
+                        client.ask("start_scan", {"scan_type": "home"})
+                        self.assertIn(client.ask("get_scan_status").status, (200, 503))
+                        self.check_daemons_run()
+                    feed()
+                self.service.wait_until_it_serves(account)
+                wait_until(lambda: self.scans_again(client), 60, "a scan's end")
+                self.assertNotIn("the account changed", self.log()[length:])
+        self.check_daemons_run()
+
+    def test_of_many_threads_one_says_so_once_a_second(self):
+        feed = self.starve("fcgi")
+        length = len(self.log())
+        begun = time.monotonic()
+
+        def lines():
+            return self.log()[length:].count("Too many open files")
+
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.connect(self.service.path("run/fcgi/fcgi.sock"))
+            wait_until(lambda: lines() >= 3, 30, "a few lines")
+        self.assertLessEqual(lines(), time.monotonic() - begun + 2)
+        feed()
+
+
+if __name__ == "__main__":
+    main()

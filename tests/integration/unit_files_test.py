@@ -1,0 +1,64 @@
+"""What systemd is told to do with the daemons: nothing that is over some day, such as a full disk, ends one for good."""
+
+import configparser
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from web_front import ROOT
+
+UNITS = sorted(path for folder in ("auth", "jobs", "fcgi") for kind in ("service", "socket")
+               for path in glob.glob(os.path.join(ROOT, folder, f"*.{kind}")))
+SERVICES = [path for path in UNITS if path.endswith(".service")]
+
+
+def parsed(path):
+    unit = configparser.ConfigParser(strict=False, interpolation=None, comment_prefixes="#", delimiters="=")
+    unit.optionxform = str
+    unit.read(path)
+    return unit
+
+
+class UnitFiles(unittest.TestCase):
+    def test_they_are_all_here(self):
+        self.assertEqual(len(SERVICES), 4)
+        self.assertEqual(len(UNITS), 5)
+
+    def test_no_number_of_failures_is_the_last(self):
+        for path in UNITS:
+            self.assertEqual(parsed(path)["Unit"].get("StartLimitIntervalSec"), "0", path)
+            if path.endswith(".socket"):
+                self.assertEqual(parsed(path)["Socket"].get("TriggerLimitIntervalSec"), "0", path)
+
+    def test_however_one_ends_it_is_started_again_but_for_a_wrong_configuration(self):
+        for path in SERVICES:
+            service = parsed(path)["Service"]
+            self.assertEqual(service.get("Restart"), "always", path)
+            self.assertGreaterEqual(int(service["RestartSec"]), 2, path)
+            self.assertEqual(service.get("RestartPreventExitStatus"), "78", path)
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "SKIPPED: systemd-analyze is not installed")
+    def test_systemd_has_nothing_to_say_about_them(self):
+        with tempfile.TemporaryDirectory() as directory:
+            copies = []
+            for path in UNITS:
+                with open(path, encoding="utf-8") as file:
+                    text = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", file.read(), flags=re.MULTILINE)
+                # A template is looked at as one of its instances, too.
+                names = [os.path.basename(path), os.path.basename(path).replace("@.", "@1.")]
+                for name in dict.fromkeys(names):
+                    copies.append(os.path.join(directory, name))
+                    with open(copies[-1], "w", encoding="utf-8") as file:
+                        file.write(text)
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", *copies], capture_output=True, text=True,
+                                  check=False)
+            ours = [line for line in (done.stdout + done.stderr).splitlines() if "clamscanner" in line]
+            self.assertEqual(ours, [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

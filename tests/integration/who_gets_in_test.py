@@ -1,0 +1,145 @@
+"""Nobody gets in who does not know the password, whatever the account's line says; and of an account that was removed
+nothing is good for the next of its name, uid and home."""
+
+import os
+import pwd
+import shutil
+
+import accounts
+from accounts import Account
+from client import wait_until
+from service_case import main
+from statistics_test import GET, StatisticsCase
+from test_files import EICAR
+
+
+class Passwords(StatisticsCase):
+    config = {"login": {"account_failures": 1000, "failure_milliseconds": 50}}
+
+    def status(self, account, password):
+        return self.service.client(user=account.name, password=password).ask("get_scan_status").status
+
+    def test_an_empty_field_is_no_password(self):
+        account, _ = self.new_account()
+        accounts.change(["usermod", "--password", "", account.name])
+        for password in ("anything", account.password, "x"):
+            self.assertEqual(self.status(account, password), 401)
+        with open("/etc/shadow", encoding="utf-8") as shadow:
+            self.assertIn(f"\n{account.name}::", shadow.read())
+
+    def test_a_locked_password_is_none(self):
+        account, _ = self.new_account()
+        for field in ("!", "*", "!!", "x"):
+            accounts.change(["usermod", "--password", field, account.name])
+            for password in (account.password, field, "anything"):
+                self.assertEqual(self.status(account, password), 401, (field, password))
+        accounts.change(["chpasswd"], input=f"{account.name}:{account.password}\n")
+        self.assertEqual(self.status(account, account.password), 200)
+        accounts.change(["usermod", "--lock", account.name])
+        self.assertEqual(self.status(account, account.password), 401)
+
+    def test_a_password_that_must_be_changed_is_not_enough(self):
+        account, _ = self.new_account()
+        accounts.change(["chage", "--lastday", "0", account.name])
+        self.assertEqual(self.status(account, account.password), 403)
+        self.assertEqual(self.status(account, "wrong"), 401)
+
+
+class FormerOwner(StatisticsCase):
+    def remove(self, account):
+        accounts.remove_user(account.name)
+        shutil.rmtree(account.home)
+
+    def make_anew(self, account, password=None):
+        """With the same name, uid and home: as useradd does it once userdel has made room."""
+        accounts.change(["useradd", "--user-group", "--uid", str(account.uid), "--create-home", "--home-dir",
+                         account.home, "--shell", "/bin/sh", account.name])
+        if password:
+            accounts.change(["chpasswd"], input=f"{account.name}:{password}\n")
+        return Account(account.name, password, account.home, account.uid, pwd.getpwnam(account.name).pw_gid)
+
+    def check_refused(self, signer):
+        for answer in (signer.call_v3(GET), signer.call_v1(GET, Format="JSON")):
+            self.check_error(answer, 400, "InvalidAccessKeyId.Inactive")
+
+    def test_a_key_is_not_the_next_owners(self):
+        account, _, signer = self.new_signer()
+        self.assertEqual(signer.call_v3(GET).status, 200)
+        self.remove(account)
+        self.assertNotEqual(signer.call_v3(GET).status, 200)
+        self.make_anew(account, "another-password")
+        self.check_refused(signer)
+        self.assertEqual(self.signer(account.name).call_v3(GET).status, 200)
+        self.check_refused(signer)
+        self.assertIn(f"the key {signer.key_id} was made for an earlier account", self.log())
+
+    def test_nor_is_it_when_the_accounts_lines_are_what_they_were(self):
+        """Accounts whose owner has no password have equal lines, so nothing in them tells."""
+        account, _, _ = self.new_signer()
+        self.remove(account)
+        account = self.make_anew(account)
+        signer = self.signer(account.name)
+        lines = self.lines(account.name)
+        self.assertEqual(signer.call_v3(GET).status, 200)
+        self.remove(account)
+        self.make_anew(account)
+        self.assertEqual(self.lines(account.name), lines)
+        self.check_refused(signer)
+
+    def test_what_the_old_owner_had_found_is_not_shown_to_the_next(self):
+        account, client, signer = self.new_signer()
+        account.write("x", EICAR)
+        client.call("start_scan", {"scan_type": "home"})
+        self.assertEqual(self.await_end(signer)["SuspiciousCount"], 1)
+        self.remove(account)
+        account = self.make_anew(account, "another-password")
+        self.assertEqual(self.service.client(account).call("list_infected_files"), [])
+        self.assertEqual(self.data(self.signer(account.name)), {})
+
+    def test_a_home_that_moved_needs_another_key(self):
+        account, _, signer = self.new_signer()
+        moved = account.home + "-moved"
+        for pid in accounts.processes_of(account.uid):
+            os.kill(pid, 9)
+        wait_until(lambda: not accounts.processes_of(account.uid), 20, "its processes' end")
+        accounts.change(["usermod", "--move-home", "--home", moved, account.name])
+        self.check_refused(signer)
+        self.assertEqual(self.signer(account.name).call_v3(GET).status, 200)
+
+    def test_a_key_of_an_earlier_version_is_good_for_nobody(self):
+        account, _, signer = self.new_signer()
+        self.assertEqual(signer.call_v3(GET).status, 200)
+        file = self.service.path("access_keys")
+        with open(file, encoding="utf-8") as keys:
+            lines = keys.read().splitlines()
+        with open(file, "w", encoding="utf-8") as keys:
+            keys.writelines(" ".join(line.split()[:4]) + "\n" for line in lines if not line.startswith("#"))
+        self.check_refused(signer)
+        self.assertEqual(self.signer(account.name).call_v3(GET).status, 200)
+        self.check_refused(signer)
+
+    def test_a_host_user_needs_no_home(self):
+        name = self.service.host_user.pw_name
+        self.assertFalse(os.path.exists(pwd.getpwnam(name).pw_dir))
+        self.assertEqual(self.signer(name).call_v3(GET).status, 200)
+
+    def test_an_account_without_a_home_gets_no_key(self):
+        account, _ = self.new_account()
+        os.rename(account.home, account.home + "-away")
+        with self.assertRaisesRegex(RuntimeError, "no home directory"):
+            self.service.add_access_key(account.name)
+
+    def lines(self, name):
+        found = []
+        for file in ("/etc/passwd", "/etc/shadow"):
+            with open(file, encoding="utf-8") as lines:
+                found += [line for line in lines if line.startswith(f"{name}:")]
+        return found
+
+    def log(self):
+        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+
+if __name__ == "__main__":
+    main()
