@@ -37,7 +37,8 @@ void QuarantineList::add(AccountId account, const PlannedAction& action, std::ui
 
 std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
     std::vector<Stored> files;
-    statement("SELECT opaque, inode, sha256 FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? ORDER BY id")
+    statement(
+        "SELECT opaque, inode, sha256 FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? ORDER BY id")
         .each(
             [&](Row row) {
                 files.push_back({row.bytes(0), row.number<std::uint64_t>(1), row.bytes(2)});
