@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "auth/checked.h"
+#include "auth/base/checked.h"
 
 namespace clamscanner {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <optional>
 
-#include "auth/request_pipes.h"
-#include "handlers/messages.h"
-#include "jobs/frames.h"
+#include "auth/base/request_pipes.h"
+#include "handlers/agent/messages.h"
+#include "jobs/shared/frames.h"
 
 namespace clamscanner {
 

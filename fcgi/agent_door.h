@@ -6,8 +6,8 @@
 
 #include "fcgi/agent_client.h"
 #include "fcgi/login_client.h"
-#include "handlers/messages.h"
-#include "jobs/settings.h"
+#include "handlers/agent/messages.h"
+#include "jobs/shared/settings.h"
 
 namespace clamscanner {
 

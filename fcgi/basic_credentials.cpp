@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "auth/messages.h"
+#include "auth/authd/messages.h"
 
 namespace clamscanner {
 namespace {

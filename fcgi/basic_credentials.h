@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "auth/secret.h"
+#include "auth/base/secret.h"
 
 namespace clamscanner {
 

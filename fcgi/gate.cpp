@@ -4,11 +4,11 @@
 #include <iterator>
 
 #include "fcgi/client_headers.h"
-#include "handlers/envelope.h"
-#include "handlers/openapi.h"
-#include "handlers/refusal.h"
-#include "handlers/rpc.h"
-#include "jobs/settings.h"
+#include "handlers/shared/envelope.h"
+#include "handlers/shared/openapi.h"
+#include "handlers/shared/rpc.h"
+#include "jobs/shared/refusal.h"
+#include "jobs/shared/settings.h"
 
 namespace clamscanner {
 namespace {

@@ -7,9 +7,9 @@
 #include "fcgi/long_bodies.h"
 #include "fcgi/statistics_gate.h"
 #include "fcgi/web_request.h"
-#include "handlers/functions.h"
-#include "handlers/messages.h"
-#include "jobs/settings.h"
+#include "handlers/agent/messages.h"
+#include "handlers/shared/functions.h"
+#include "jobs/shared/settings.h"
 
 namespace clamscanner {
 

@@ -3,8 +3,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "auth/checked.h"
-#include "auth/socket.h"
+#include "auth/base/checked.h"
+#include "auth/base/socket.h"
 
 namespace clamscanner {
 namespace {

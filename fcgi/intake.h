@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "auth/unique_fd.h"
+#include "auth/base/unique_fd.h"
 #include "fcgi/listener.h"
 
 namespace clamscanner {

@@ -7,10 +7,10 @@
 
 #include <vector>
 
-#include "auth/checked.h"
-#include "auth/socket.h"
-#include "jobs/settings.h"
-#include "jobs/unprivileged.h"
+#include "auth/base/checked.h"
+#include "auth/base/socket.h"
+#include "jobs/shared/settings.h"
+#include "jobs/shared/unprivileged.h"
 
 namespace clamscanner {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "auth/unique_fd.h"
-#include "jobs/settings.h"
+#include "auth/base/unique_fd.h"
+#include "jobs/shared/settings.h"
 
 namespace clamscanner {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "auth/checked.h"
+#include "auth/base/checked.h"
 
 namespace clamscanner {
 namespace {

@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "auth/messages.h"
-#include "auth/request_pipes.h"
-#include "auth/socket.h"
+#include "auth/authd/messages.h"
+#include "auth/base/request_pipes.h"
+#include "auth/base/socket.h"
 
 namespace clamscanner {
 

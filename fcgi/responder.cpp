@@ -13,14 +13,14 @@
 #include <thread>
 #include <vector>
 
-#include "auth/checked.h"
-#include "auth/event_loop.h"
-#include "auth/log.h"
-#include "auth/service.h"
+#include "auth/base/checked.h"
+#include "auth/base/event_loop.h"
+#include "auth/base/log.h"
+#include "auth/base/service.h"
 #include "fcgi/gate.h"
 #include "fcgi/intake.h"
-#include "jobs/settings.h"
-#include "jobs/unprivileged.h"
+#include "jobs/shared/settings.h"
+#include "jobs/shared/unprivileged.h"
 
 namespace clamscanner {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
-#include "auth/signature.h"
-#include "handlers/media_type.h"
-#include "handlers/percent_encoding.h"
+#include "auth/base/signature.h"
+#include "handlers/shared/media_type.h"
+#include "handlers/shared/percent_encoding.h"
 
 namespace clamscanner {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "auth/messages.h"
-#include "handlers/rpc.h"
+#include "auth/authd/messages.h"
+#include "handlers/shared/rpc.h"
 
 namespace clamscanner {
 

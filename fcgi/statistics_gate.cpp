@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "fcgi/client_headers.h"
-#include "handlers/refusal.h"
+#include "jobs/shared/refusal.h"
 
 namespace clamscanner {
 namespace {

@@ -6,7 +6,7 @@
 #include "fcgi/response.h"
 #include "fcgi/rpc_request.h"
 #include "fcgi/web_request.h"
-#include "jobs/settings.h"
+#include "jobs/shared/settings.h"
 
 namespace clamscanner {
 

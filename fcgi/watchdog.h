@@ -5,7 +5,7 @@
 #include <deque>
 #include <mutex>
 
-#include "auth/socket.h"
+#include "auth/base/socket.h"
 
 namespace clamscanner {
 

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <vector>
 
-#include "auth/checked.h"
+#include "auth/base/checked.h"
 
 namespace clamscanner {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "auth/unique_fd.h"
+#include "auth/base/unique_fd.h"
 #include "fcgi/response.h"
 #include "fcgi/watchdog.h"
 

@@ -15,9 +15,9 @@
 #include <thread>
 #include <vector>
 
-#include "auth/checked.h"
-#include "auth/socket.h"
-#include "jobs/coordinator.h"
+#include "auth/base/checked.h"
+#include "auth/base/socket.h"
+#include "jobs/engine/coordinator.h"
 
 namespace clamscanner {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "handlers/arguments.h"
-#include "handlers/refusal.h"
-#include "handlers/row_shaping.h"
+#include "handlers/functions/arguments.h"
+#include "handlers/functions/row_shaping.h"
+#include "jobs/shared/refusal.h"
 
 namespace {
 

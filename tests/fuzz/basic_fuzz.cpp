@@ -1,7 +1,7 @@
 // The Authorization header. Whatever is taken for credentials must keep the promises that authd's messages rest on.
 #include <cstdlib>
 
-#include "auth/messages.h"
+#include "auth/authd/messages.h"
 #include "fcgi/basic_credentials.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {

@@ -2,9 +2,9 @@
 // write of it.
 #include <cstdlib>
 
-#include "handlers/json_arguments.h"
-#include "handlers/json_text.h"
-#include "handlers/refusal.h"
+#include "handlers/functions/json_arguments.h"
+#include "jobs/shared/json_text.h"
+#include "jobs/shared/refusal.h"
 
 namespace {
 

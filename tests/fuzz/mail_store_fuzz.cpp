@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "jobs/mail_store.h"
+#include "jobs/runner/mail_store.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(bytes), size);

@@ -8,9 +8,9 @@
 #include <cstdlib>
 #include <vector>
 
-#include "auth/checked.h"
-#include "auth/unique_fd.h"
-#include "jobs/mbox.h"
+#include "auth/base/checked.h"
+#include "auth/base/unique_fd.h"
+#include "jobs/runner/mbox.h"
 
 namespace clamscanner {
 namespace {

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "fcgi/rpc_request.h"
-#include "handlers/arguments.h"
-#include "handlers/refusal.h"
+#include "handlers/functions/arguments.h"
+#include "jobs/shared/refusal.h"
 
 namespace {
 

@@ -4,12 +4,12 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "auth/messages.h"
-#include "auth/pam_login.h"
-#include "auth/socket.h"
-#include "handlers/messages.h"
-#include "jobs/frames.h"
-#include "jobs/messages.h"
+#include "auth/authd/messages.h"
+#include "auth/authd/pam_login.h"
+#include "auth/base/socket.h"
+#include "handlers/agent/messages.h"
+#include "jobs/shared/frames.h"
+#include "jobs/shared/messages.h"
 
 using namespace clamscanner;
 

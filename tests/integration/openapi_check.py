@@ -10,7 +10,8 @@ from urllib.parse import unquote
 import yaml
 from jsonschema import Draft202012Validator
 
-DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "handlers", "openapi.yaml")
+DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "handlers", "shared",
+                        "openapi.yaml")
 SERVED_AT = "/ClamScanner/openapi.json"
 LONGEST_NAME = 128  # characters of a module or function that an envelope gives back
 # Of a list that is longer, so many rows at either end are looked at: a log of a million records takes minutes else.

@@ -12,7 +12,7 @@ import unittest
 from web_front import ROOT
 
 UNITS = sorted(path for folder in ("auth", "jobs", "fcgi") for kind in ("service", "socket")
-               for path in glob.glob(os.path.join(ROOT, folder, f"*.{kind}")))
+               for path in glob.glob(os.path.join(ROOT, folder, "**", f"*.{kind}"), recursive=True))
 SERVICES = [path for path in UNITS if path.endswith(".service")]
 
 

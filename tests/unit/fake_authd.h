@@ -3,11 +3,11 @@
 
 #include <atomic>
 
-#include "auth/messages.h"
-#include "auth/request_pipes.h"
-#include "fake_daemon.h"
-#include "handlers/messages.h"
-#include "jobs/frames.h"
+#include "auth/authd/messages.h"
+#include "auth/base/request_pipes.h"
+#include "handlers/agent/messages.h"
+#include "jobs/shared/frames.h"
+#include "tests/unit/fake_daemon.h"
 
 namespace clamscanner {
 

@@ -1,9 +1,9 @@
 // jobd as a test wants it: our own frames on a real socket.
 #pragma once
 
-#include "fake_daemon.h"
-#include "jobs/frames.h"
-#include "jobs/messages.h"
+#include "jobs/shared/frames.h"
+#include "jobs/shared/messages.h"
+#include "tests/unit/fake_daemon.h"
 
 namespace clamscanner {
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "handlers/jobs.h"
+#include "jobs/client/jobs.h"
 
 namespace clamscanner {
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "auth/checked.h"
-#include "auth/socket.h"
+#include "auth/base/checked.h"
+#include "auth/base/socket.h"
 
 namespace clamscanner {
 

@@ -1,8 +1,8 @@
 // A passwd, a shadow and a place for a nologin of the test's own. Two accounts: alice and bob.
 #pragma once
 
-#include "auth/local_accounts.h"
-#include "temporary_directory.h"
+#include "auth/authd/local_accounts.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {
 

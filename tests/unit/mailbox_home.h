@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "auth/checked.h"
-#include "jobs/cleansing.h"
-#include "jobs/content_hash.h"
-#include "jobs/disposal.h"
-#include "jobs/quarantine_record.h"
+#include "auth/base/checked.h"
+#include "jobs/runner/cleansing.h"
+#include "jobs/runner/disposal.h"
+#include "jobs/shared/content_hash.h"
+#include "jobs/shared/quarantine_record.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {

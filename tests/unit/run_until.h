@@ -3,7 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "auth/event_loop.h"
+#include "auth/base/event_loop.h"
 
 namespace clamscanner {
 

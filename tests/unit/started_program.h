@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "auth/checked.h"
-#include "auth/child_process.h"
-#include "auth/event_loop.h"
-#include "auth/socket.h"
+#include "auth/base/checked.h"
+#include "auth/base/child_process.h"
+#include "auth/base/event_loop.h"
+#include "auth/base/socket.h"
 
 namespace clamscanner {
 

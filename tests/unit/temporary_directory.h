@@ -9,8 +9,8 @@
 #include <iterator>
 #include <string>
 
-#include "auth/checked.h"
-#include "auth/unique_fd.h"
+#include "auth/base/checked.h"
+#include "auth/base/unique_fd.h"
 
 namespace clamscanner {
 

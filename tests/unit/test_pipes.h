@@ -7,7 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "auth/request_pipes.h"
+#include "auth/base/request_pipes.h"
 
 namespace clamscanner {
 

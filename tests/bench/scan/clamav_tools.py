@@ -13,7 +13,7 @@ DEPTH = 100  # of directories; the tools' own limits differ
 CLAMD_USER = "clamav"  # comes with Debian's packages and may read no account's home
 PROGRAM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 READY_SECONDS = 300
-# The service's priority when it scans (auth/priority.h): beside anything else that the machine does, only equals can be
+# The service's priority when it scans (auth/base/priority.h): beside anything else that the machine does, only equals can be
 # compared.
 NICE = ("nice", "-n", "10")
 

@@ -1,0 +1,166 @@
+#include "auth/authd/agents.h"
+
+#include <algorithm>
+
+#include "auth/base/log.h"
+#include "auth/base/socket.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::chrono::milliseconds between_looks{250};
+constexpr std::chrono::seconds farewell{5};
+constexpr std::chrono::seconds slowed{60};
+constexpr std::size_t in_flight_when_slowed = 2;
+constexpr std::chrono::seconds starts_window{10};
+constexpr unsigned most_starts = 8;
+
+LoginAnswer refusal(LoginVerdict verdict) {
+    return {verdict, verdict == LoginVerdict::Busy ? 1U : 0U};
+}
+
+}  // namespace
+
+Agents::Launch agent_launcher(const Config& config, const std::string& config_file) {
+    return [program = config.program("clamscanner-agent"), config_file](const Account& account, int control) {
+        return fork_child({control}, [&] {
+            become_for_good(account);
+            die_with_authd();
+            exec_clean(account, program, {"--config", config_file}, 4, true);
+        });
+    };
+}
+
+LoginAnswer Agents::admit(const Account& account, const Serve& serve, const RequestPipes& pipes) try {
+    // A host user has no files to be scanned.
+    if (serve.purpose == Purpose::Api && account.uid < config_.login.uid_floor) return refusal(LoginVerdict::Forbidden);
+    // A second try: the first may find an agent that has just ended.
+    for (int tries = 0; tries < 2; ++tries) {
+        const auto found = agent_of(account);
+        if (found == agents_.end()) return refusal(LoginVerdict::Busy);
+        const auto now = Clock::now();
+        auto& agent = found->second;
+        const auto most = most_in_flight(account.uid, now);
+        // Its Served may lie unread: whoever has the reply already must not be refused for the request behind it.
+        if (agent.in_flight.size() >= most && !listen_to(found->first)) continue;
+        if (agent.in_flight.size() >= most) return refusal(LoginVerdict::Busy);
+
+        const auto sent = send_message(agent.control.get(), serve, {pipes.request.get(), pipes.reply.get()});
+        if (sent == Sent::WouldBlock) return refusal(LoginVerdict::Busy);
+        if (sent == Sent::PeerGone) {
+            kill(found, "it hung up");
+            continue;
+        }
+        agent.in_flight.push_back(now);
+        return {LoginVerdict::Welcome, 0};
+    }
+    return refusal(LoginVerdict::Unavailable);
+} catch (const std::exception& fault) {
+    log_line(Severity::Error, "no agent for " + printable(account.name) + ": " + fault.what());
+    return refusal(LoginVerdict::Unavailable);
+}
+
+std::size_t Agents::most_in_flight(uid_t uid, Deadline now) const {
+    const auto conduct = conduct_.find(uid);
+    const bool is_slowed = conduct != conduct_.end() && conduct->second.slowed_until > now;
+    const std::size_t most = config_.agents.max_requests_per_account;
+    return is_slowed ? std::min(most, in_flight_when_slowed) : most;
+}
+
+Agents::Found Agents::agent_of(const Account& account) {
+    const Key key{account.name, account.uid, account.gid, account.home, account.generation};
+    if (const auto found = agents_.find(key); found != agents_.end()) return found;
+    if (!may_start(account.uid, Clock::now()) || !make_room()) return agents_.end();
+
+    auto [ours, childs] = socket_pair(SOCK_SEQPACKET);
+    set_blocking(ours.get(), false);
+    Agent agent{launch_(account, childs.get()), std::move(ours), {}, Clock::now()};
+    const auto added = agents_.emplace(key, std::move(agent)).first;
+    // Its end shows as the end of the control socket, too.
+    loop_.watch(added->second.control.get(), EPOLLIN, [this, key](std::uint32_t) { listen_to(key); });
+    if (!looking_after_) loop_.after(between_looks, [this] { look_after(); });
+    looking_after_ = true;
+    return added;
+}
+
+bool Agents::may_start(uid_t uid, Deadline now) {
+    auto& conduct = conduct_[uid];
+    if (now - conduct.starts_since >= starts_window) {
+        conduct.starts_since = now;
+        conduct.starts = 0;
+    }
+    return ++conduct.starts <= most_starts;
+}
+
+bool Agents::make_room() {
+    if (agents_.size() < config_.agents.max_agents) return true;
+    auto longest_idle = agents_.end();
+    for (auto agent = agents_.begin(); agent != agents_.end(); ++agent) {
+        if (!agent->second.in_flight.empty()) continue;
+        if (longest_idle == agents_.end() || agent->second.idle_since < longest_idle->second.idle_since)
+            longest_idle = agent;
+    }
+    if (longest_idle == agents_.end()) return false;
+    children_.bury(take_out(longest_idle));
+    return true;
+}
+
+bool Agents::listen_to(const Key& key) {
+    const auto found = agents_.find(key);
+    if (found == agents_.end()) return false;
+    auto& agent = found->second;
+    try {
+        Packet packet;
+        for (;;) {
+            const auto got = receive_packet(agent.control.get(), packet);
+            if (got == Got::WouldBlock) return true;
+            if (got == Got::PeerGone) {
+                kill(found, "it ended");
+                return false;
+            }
+            const auto served = decode<Served>(packet.bytes);
+            if (!packet.descriptors.empty() || served.requests == 0 || served.requests > agent.in_flight.size())
+                throw Malformed("it claims to have served what nobody asked");
+            agent.in_flight.erase(agent.in_flight.begin(), agent.in_flight.begin() + served.requests);
+            if (agent.in_flight.empty()) agent.idle_since = Clock::now();
+        }
+    } catch (const Malformed& fault) {
+        kill(found, fault.what());
+        return false;
+    }
+}
+
+ChildProcess Agents::take_out(Found found) {
+    auto agent = std::move(found->second);
+    loop_.forget(agent.control.get());
+    agents_.erase(found);
+    return std::move(agent.process);
+}
+
+void Agents::kill(Found found, const char* why) {
+    log_line(Severity::Warning, "the agent of " + printable(std::get<0>(found->first)) + " goes: " + why);
+    children_.bury(take_out(found));
+}
+
+void Agents::look_after() {
+    const auto now = Clock::now();
+    const std::chrono::seconds overdue(config_.agents.request_seconds);
+    const std::chrono::seconds idle(config_.agents.idle_seconds);
+    for (auto next = agents_.begin(); next != agents_.end();) {
+        const auto found = next++;
+        const auto& agent = found->second;
+        if (agent.in_flight.empty()) {
+            if (now - agent.idle_since >= idle) children_.await(take_out(found), farewell);
+        } else if (now - agent.in_flight.front() >= overdue) {
+            conduct_[std::get<1>(found->first)].slowed_until = now + slowed;
+            kill(found, "it does not answer");
+        }
+    }
+    std::erase_if(conduct_, [&](const auto& one) {
+        return one.second.slowed_until <= now && now - one.second.starts_since >= starts_window;
+    });
+    looking_after_ = !agents_.empty();
+    if (looking_after_) loop_.after(between_looks, [this] { look_after(); });
+}
+
+}  // namespace clamscanner

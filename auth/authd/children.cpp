@@ -1,0 +1,94 @@
+#include "auth/authd/children.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "auth/base/checked.h"
+#include "auth/base/log.h"
+#include "auth/base/socket.h"
+
+namespace clamscanner {
+namespace {
+
+pid_t authd = 0;
+
+void keep_only(const std::vector<int>& kept) {
+    // Out of the way first: one of them may already have the number that another is to get.
+    std::vector<int> moved;
+    for (const int fd : kept) moved.push_back(checked(::fcntl(fd, F_DUPFD_CLOEXEC, 64), "keep a descriptor"));
+    int next = 3;
+    for (const int fd : moved) checked(::dup2(fd, next++), "keep a descriptor");
+    checked(::syscall(SYS_close_range, static_cast<unsigned>(next), ~0U, 0), "close the descriptors of authd");
+}
+
+}  // namespace
+
+void die_with_authd() noexcept {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != authd) ::_exit(70);
+}
+
+ChildProcess fork_child(const std::vector<int>& kept, const std::function<void()>& body) {
+    authd = ::getpid();
+    const pid_t pid = checked(::fork(), "fork a child");
+    if (pid != 0) return ChildProcess(pid);
+    try {
+        reset_signals();
+        ignore_stray_signals();
+        die_with_authd();
+        keep_only(kept);
+        body();
+        ::_exit(0);
+    } catch (const std::exception& fault) {
+        die(fault.what());
+    }
+}
+
+std::uint64_t Children::begin(std::vector<int> kept, std::chrono::seconds limit, const Body& body, Reported reported) {
+    auto [ours, childs] = socket_pair(SOCK_SEQPACKET);
+    set_blocking(ours.get(), false);
+    kept.push_back(childs.get());
+    auto process = fork_child(kept, [&] { body(2 + static_cast<int>(kept.size())); });
+    const auto id = next_child_++;
+    loop_.watch(ours.get(), EPOLLIN, [this, id](std::uint32_t) { take_report(id); });
+    const auto timer = loop_.after(limit, [this, id] {
+        log_line(Severity::Error, "a child took too long");
+        take_report(id);
+    });
+    reporting_[id] = {std::move(process), std::move(ours), timer, std::move(reported)};
+    return id;
+}
+
+void Children::take_report(std::uint64_t id) {
+    auto child = take_out(id);
+    Packet packet;
+    try {
+        if (receive_packet(child.report.get(), packet) != Got::Packet || !packet.descriptors.empty()) packet = {};
+    } catch (const std::exception& fault) {
+        log_line(Severity::Error, std::string("the report of a child: ") + fault.what());
+        packet = {};
+    }
+    child.reported(packet.bytes, std::move(child.process));
+}
+
+Children::Reporting Children::take_out(std::uint64_t id) {
+    auto child = std::move(reporting_.extract(id).mapped());
+    loop_.cancel(child.timer);
+    loop_.forget(child.report.get());
+    return child;
+}
+
+void Children::await(ChildProcess child, std::chrono::milliseconds grace) {
+    if (!child || child.ended()) return;
+    const int pidfd = child.pidfd();
+    const auto kill = [this, pidfd] { dying_.at(pidfd).process.kill(); };
+    dying_[pidfd] = {std::move(child), grace.count() > 0 ? loop_.after(grace, kill) : EventLoop::TimerId{0}};
+    loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) {
+        loop_.forget(pidfd);
+        loop_.cancel(dying_.extract(pidfd).mapped().timer);
+    });
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,104 @@
+#include "auth/authd/credential_cache.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "auth/base/checked.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::size_t page_size = 4096;  // or what the kernel makes of it: it rounds up
+
+}  // namespace
+
+Hmac::Hmac() : context_(nullptr, &::EVP_MAC_CTX_free) {
+    // Root's process reads no configuration of libcrypto, which could name modules to load.
+    ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+    EVP_MAC* const algorithm = ::EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    context_.reset(::EVP_MAC_CTX_new(algorithm));
+    ::EVP_MAC_free(algorithm);  // the context has a share in it
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {::OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                     ::OSSL_PARAM_construct_end()};
+    if (!context_ || ::EVP_MAC_CTX_set_params(context_.get(), parameters) != 1) throw_errno("prepare a MAC", EIO);
+}
+
+void Hmac::begin(const unsigned char* key) {
+    if (::EVP_MAC_init(context_.get(), key, size, nullptr) != 1) throw_errno("begin a MAC", EIO);
+}
+
+Hmac::Result Hmac::of(const unsigned char* key, std::initializer_list<std::string_view> parts) {
+    begin(key);
+    for (const auto part : parts)
+        if (::EVP_MAC_update(context_.get(), reinterpret_cast<const unsigned char*>(part.data()), part.size()) != 1)
+            throw_errno("compute a MAC", EIO);
+    Result result{};
+    std::size_t length = 0;
+    if (::EVP_MAC_final(context_.get(), result.data(), &length, size) != 1 || length != size)
+        throw_errno("compute a MAC", EIO);
+    // The context outlives this call, and children inherit it: it is to hold another key by then.
+    static constexpr unsigned char no_key[size]{};
+    begin(no_key);
+    return result;
+}
+
+UninheritedKey::UninheritedKey() {
+    page_ = ::mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page_ == MAP_FAILED) throw_errno("get a page for a key");
+    checked(::madvise(page_, page_size, MADV_WIPEONFORK), "keep the key from children");
+    checked(::madvise(page_, page_size, MADV_DONTDUMP), "keep the key out of core files");
+    ::mlock(page_, page_size);  // may be forbidden: then the key can be swapped out, as passwords can
+    if (checked(::getrandom(page_, size, 0), "make a key") != static_cast<ssize_t>(size))
+        throw_errno("make a key", EIO);
+}
+
+UninheritedKey::~UninheritedKey() {
+    ::explicit_bzero(page_, size);
+    ::munmap(page_, page_size);
+}
+
+CredentialCache::Mac CredentialCache::mac_of(const std::string& user, const Secret& password) {
+    // Neither holds a NUL, so no other pair makes the same bytes.
+    return hmac_.of(key_.bytes(), {user, std::string_view("\0", 1), password.reveal()});
+}
+
+CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac& mac, Deadline now) const {
+    Answer answer;
+    const auto found = entries_.find(user);
+    if (found == entries_.end()) return answer;
+    for (const auto& entry : found->second) {
+        if (!lives(entry, now)) continue;
+        if (::CRYPTO_memcmp(entry.mac.data(), mac.data(), mac.size()) == 0)
+            answer.account = &entry.account;
+        else
+            answer.knows_another = true;
+    }
+    return answer;
+}
+
+void CredentialCache::remember(const std::string& user, const Mac& mac, const Account& account,
+                               const std::optional<LocalAccounts::Lines>& lines, Deadline now,
+                               std::chrono::seconds lifetime) {
+    if (!entries_.contains(user)) make_room(now);
+    auto& entries = entries_[user];
+    std::erase_if(entries, [&](const Entry& entry) { return entry.mac == mac || !lives(entry, now); });
+    if (entries.size() >= most_passwords) entries.erase(entries.begin());
+    entries.push_back({mac, account, lines, now + lifetime});
+}
+
+void CredentialCache::make_room(Deadline now) {
+    if (entries_.size() < most_entries_) return;
+    std::erase_if(entries_, [&](const auto& row) { return row.second.back().expires <= now; });
+    if (entries_.size() < most_entries_) return;
+    entries_.erase(std::min_element(entries_.begin(), entries_.end(), [](const auto& one, const auto& other) {
+        return one.second.back().expires < other.second.back().expires;
+    }));
+}
+
+}  // namespace clamscanner

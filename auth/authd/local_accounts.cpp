@@ -1,0 +1,63 @@
+#include "auth/authd/local_accounts.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "auth/base/checked.h"
+#include "auth/base/log.h"
+
+namespace clamscanner {
+namespace {
+
+// Calls with the name and the hash of the whole line of each account of a passwd or shadow file.
+template <class Take>
+void for_each_line(const std::string& file, Take take) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> list(std::fopen(file.c_str(), "re"), &std::fclose);
+    if (!list && errno == ENOENT) return;
+    if (!list) throw_errno("open the list of local accounts");
+    char* line = nullptr;
+    std::size_t size = 0;
+    for (ssize_t got = 0; (got = ::getline(&line, &size, list.get())) > 0;) {
+        const std::string_view text(line, static_cast<std::size_t>(got));
+        const auto colon = text.find(':');
+        if (colon != 0 && colon != text.npos)
+            take(std::string(text.substr(0, colon)), std::hash<std::string_view>()(text));
+    }
+    const bool whole = std::ferror(list.get()) == 0;
+    std::free(line);
+    if (!whole) throw_errno("read the list of local accounts", EIO);
+}
+
+}  // namespace
+
+void LocalAccounts::refresh() {
+    closed_ = std::any_of(files_.nologin.begin(), files_.nologin.end(),
+                          [](const std::string& file) { return stamp_of(file) != FileStamp{}; });
+    // Stamps first: what is written while we read makes another stamp, and is read the next time.
+    const auto passwd = stamp_of(files_.passwd);
+    const auto shadow = stamp_of(files_.shadow);
+    if (times_read_ != 0 && passwd == passwd_ && shadow == shadow_) return;
+    ++times_read_;
+    const std::size_t change = files_.heed_every_change ? times_read_ : 0;
+    accounts_.clear();
+    try {
+        for_each_line(files_.passwd,
+                      [&](std::string name, std::size_t hash) { accounts_[name].passwd = hash + change; });
+        for_each_line(files_.shadow, [&](const std::string& name, std::size_t hash) {
+            if (const auto account = accounts_.find(name); account != accounts_.end()) account->second.shadow = hash;
+        });
+        passwd_ = passwd;
+        shadow_ = shadow;
+    } catch (const std::system_error& fault) {
+        // Then nothing is known of any account, nothing remembered holds, and the next look tries again.
+        log_line(Severity::Error, fault.what());
+        accounts_.clear();
+        passwd_ = {};
+    }
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,55 @@
+// What /etc/passwd and /etc/shadow say of each account, reduced to a fingerprint of its own two lines: so that a login
+// that was right once is trusted no longer once they change, and one user's chsh costs nobody else anything. And
+// whether /etc/nologin stands. Reads local files only, never the name service.
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "auth/base/replace_file.h"
+
+namespace clamscanner {
+
+class LocalAccounts {
+ public:
+    struct Files {
+        std::string passwd = "/etc/passwd";
+        std::string shadow = "/etc/shadow";
+        std::vector<std::string> nologin = {"/etc/nologin", "/run/nologin"};
+        // Whether any change of the files changes all lines. An account without a password that is removed and made
+        // anew has the same two lines as before.
+        bool heed_every_change = false;
+    };
+    // A hash that is not a MAC is enough: an account has a say in its own lines only.
+    struct Lines {
+        std::size_t passwd = 0;
+        std::size_t shadow = 0;
+        auto operator<=>(const Lines&) const = default;
+    };
+
+    LocalAccounts() : LocalAccounts(Files{}) {}
+    explicit LocalAccounts(Files files) : files_(std::move(files)) { refresh(); }
+
+    // Looks at the files' stamps, and reads them again if one has changed.
+    void refresh();
+
+    // What follows is as of the last refresh(). Empty: not a local account.
+    [[nodiscard]] std::optional<Lines> lines_of(const std::string& name) const {
+        const auto found = accounts_.find(name);
+        return found != accounts_.end() ? std::optional(found->second) : std::nullopt;
+    }
+    [[nodiscard]] bool logins_are_closed() const noexcept { return closed_; }
+
+ private:
+    Files files_;
+    FileStamp passwd_;
+    FileStamp shadow_;
+    bool closed_ = false;
+    std::size_t times_read_ = 0;
+    std::unordered_map<std::string, Lines> accounts_;
+};
+
+}  // namespace clamscanner

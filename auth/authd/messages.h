@@ -1,0 +1,168 @@
+// What may be said to authd, and by authd to those it starts. authd answers; the responders and jobd ask.
+//
+//   responder ── Login or SignedLogin (+ the agent's ends of two pipes) ──► authd
+//   authd ── LoginAnswer, if it is a refusal ──► responder
+//   authd ── Serve (+ those ends, if the login is right) ──► agent ── Served ──► authd
+//   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer, later RunnerEnded ──► jobd
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "auth/base/home_identity.h"
+#include "auth/base/secret.h"
+#include "auth/base/signature.h"
+
+namespace clamscanner {
+
+// No number is used twice in all conversations, so that no message can be mistaken for another: these are root's, from
+// 20 on those of handlers/agent/messages.h, from 40 on those of jobs/shared/messages.h.
+enum class MessageType : std::uint16_t {
+    Login = 1,
+    LoginAnswer = 2,
+    Serve = 3,
+    Served = 4,
+    StartRunner = 5,
+    RunnerAnswer = 6,
+    RunnerEnded = 7,
+    LoginChecked = 8,  // auth/authd/pam_login.h: between authd and a child of its own
+    SignedLogin = 9,
+};
+
+inline constexpr std::size_t longest_user_name = 256;  // LOGIN_NAME_MAX
+inline constexpr std::size_t longest_password = 1024;
+inline constexpr std::size_t longest_address = 64;
+inline constexpr std::size_t longest_key_id = 128;
+inline constexpr std::size_t longest_signature = 128;
+inline constexpr std::size_t longest_signed_text = 64 * 1024;
+inline constexpr std::size_t longest_action = 128;
+
+// What the descriptor is for; an agent answers nothing else on it.
+enum class Purpose : std::uint8_t { Api = 0, Statistics = 1 };
+
+// With the agent's ends of the pipes of one request (request_pipes.h). authd reads nothing there: it hands them to the
+// account's agent, or closes them. So the request waits where the agent finds it, and the responder waits once, not
+// twice.
+struct Login {
+    static constexpr auto type = MessageType::Login;
+    std::string user;
+    Secret password;
+    std::string address;  // of the client, as the web server names it: may tighten limits, never loosen them
+    Purpose purpose = Purpose::Api;
+    void fields(auto& wire) {
+        wire.text(user, longest_user_name);
+        wire.secret(password, longest_password);
+        wire.text(address, longest_address);
+        wire.choice(purpose, Purpose::Statistics);
+    }
+};
+
+// The same for a request that was signed with an access key.
+struct SignedLogin {
+    static constexpr auto type = MessageType::SignedLogin;
+    std::string key_id;
+    SignatureForm form = SignatureForm::V1;
+    std::string text;  // what the client must have signed
+    std::string signature;
+    std::string address;
+    void fields(auto& wire) {
+        wire.text(key_id, longest_key_id);
+        wire.choice(form, SignatureForm::V3);
+        wire.text(text, longest_signed_text);
+        wire.text(signature, longest_signature);
+        wire.text(address, longest_address);
+    }
+};
+
+enum class LoginVerdict : std::uint8_t {
+    Welcome = 0,      // the agent has the pipes, and what comes there is the answer
+    Wrong = 1,        // name or password; nobody learns which
+    Forbidden = 2,    // the password was right; the account is locked, expired, has no home or a uid below the floor
+    Penalised = 3,    // too many failures; retry_seconds says when to come back
+    Saturated = 4,    // too many logins are being checked
+    Busy = 5,         // this account has too many requests under way
+    Unavailable = 6,  // a fault of ours: the agent could not be started
+    NoKey = 7,        // of a SignedLogin only, from here on
+    KeyDisabled = 8,
+    TimeMalformed = 9,
+    TimeExpired = 10,
+    WrongSignature = 11,
+    NonceUsed = 12,
+    Throttled = 13,  // the key has had as many requests as its nonces may be remembered of
+    NoAction = 14,   // the signed text names none, or none that could be
+};
+inline constexpr auto last_login_verdict = LoginVerdict::NoAction;
+
+// Welcome is not said: what the agent says on its pipe is answer enough. Anything else is said before authd closes the
+// pipes, so that whoever sees their end finds the reason waiting.
+struct LoginAnswer {
+    static constexpr auto type = MessageType::LoginAnswer;
+    LoginVerdict verdict = LoginVerdict::Unavailable;
+    std::uint32_t retry_seconds = 0;
+    void fields(auto& wire) {
+        wire.choice(verdict, last_login_verdict);
+        wire.number(retry_seconds);
+    }
+};
+
+// To an agent, with the pipes of the request to serve.
+struct Serve {
+    static constexpr auto type = MessageType::Serve;
+    Purpose purpose = Purpose::Api;
+    // As they were signed, "" without a signature: the agent carries out nothing else.
+    std::string action;
+    std::string version;
+    void fields(auto& wire) {
+        wire.choice(purpose, Purpose::Statistics);
+        wire.text(action, longest_action);
+        wire.text(version, longest_action);
+    }
+};
+
+// From an agent, before it writes the reply: `requests` more have been dealt with.
+struct Served {
+    static constexpr auto type = MessageType::Served;
+    std::uint32_t requests = 1;
+    void fields(auto& wire) { wire.number(requests); }
+};
+
+// From jobd, with the runner's end of their conversation. The runner lives as long as jobd keeps the connection that
+// this was said on.
+struct StartRunner {
+    static constexpr auto type = MessageType::StartRunner;
+    std::uint32_t uid = 0;
+    // Of the account whose task it is: a uid that has another name or another home by now gets no runner. The home is
+    // all 0 where jobd may not look at it.
+    std::string name;
+    HomeIdentity home = {};
+    void fields(auto& wire) {
+        wire.number(uid);
+        wire.text(name, longest_user_name);
+        home.fields(wire);
+    }
+};
+
+enum class RunnerVerdict : std::uint8_t {
+    Started = 0,
+    Suspended = 1,    // pam_acct_mgmt says no
+    NoAccount = 2,    // no such uid, another name, or below the floor
+    Unavailable = 3,  // a fault, or too many runners
+};
+
+struct RunnerAnswer {
+    static constexpr auto type = MessageType::RunnerAnswer;
+    RunnerVerdict verdict = RunnerVerdict::Unavailable;
+    void fields(auto& wire) { wire.choice(verdict, RunnerVerdict::Unavailable); }
+};
+
+struct RunnerEnded {
+    static constexpr auto type = MessageType::RunnerEnded;
+    bool by_signal = false;
+    std::int32_t code = 0;
+    void fields(auto& wire) {
+        wire.number(by_signal);
+        wire.number(code);
+    }
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,91 @@
+#include "auth/authd/nonces.h"
+
+#include <fcntl.h>
+
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
+#include "auth/base/checked.h"
+#include "auth/base/log.h"
+#include "auth/base/replace_file.h"
+#include "auth/base/signature.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::size_t digest_size = 64;  // hex digits
+
+}  // namespace
+
+std::string Nonces::Entry::line() const {
+    return std::to_string(until) + ' ' + key_id + ' ' + digest + '\n';
+}
+
+Nonces::Nonces(std::string file, std::size_t most_of_a_key) : file_(std::move(file)), most_of_a_key_(most_of_a_key) {
+    // An interrupted write may have left a line that is none.
+    const std::int64_t latest = std::time(nullptr) + remembered_seconds;
+    std::ifstream lines(file_);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        Entry entry;
+        words >> entry.until >> entry.key_id >> entry.digest;
+        if (words && entry.until <= latest && entry.digest.size() == digest_size) add(std::move(entry));
+    }
+    if (!lines.eof() && stamp_of(file_) != FileStamp{}) throw_errno("read the file of nonces", EIO);
+    try {
+        rewrite();
+    } catch (const std::system_error& fault) {
+        // A full disk keeps nobody from logging in with a password. Each use tries again.
+        log_line(Severity::Error, std::string("signed requests are refused: ") + fault.what());
+    }
+}
+
+Nonces::Use Nonces::use(const std::string& key_id, const std::string& nonce, std::int64_t now) {
+    forget_old(now);
+    // Neither holds a NUL: one is a word of a file of ours, the other a header's or a parameter's value.
+    Entry entry{now + remembered_seconds, key_id, sha256_hex(key_id + '\0' + nonce)};
+    if (digests_.contains(entry.digest)) return Use::Again;
+    if (of_a_key_[key_id] >= most_of_a_key_) return Use::TooMany;
+    const auto line = entry.line();
+    add(std::move(entry));
+    if (!log_ || ++lines_ > 2 * entries_.size() + 1024)
+        rewrite();
+    else
+        append(line);
+    return Use::First;
+}
+
+void Nonces::append(const std::string& line) {
+    const auto before = checked(::lseek(log_.get(), 0, SEEK_END), "remember a nonce");
+    const auto written = ::write(log_.get(), line.data(), line.size());
+    if (written == static_cast<ssize_t>(line.size())) return;
+    const int error = written < 0 ? errno : ENOSPC;
+    // A part of a line would spoil the next one.
+    checked(::ftruncate(log_.get(), before), "take back a nonce");
+    throw_errno("remember a nonce", error);
+}
+
+void Nonces::add(Entry entry) {
+    digests_.insert(entry.digest);
+    ++of_a_key_[entry.key_id];
+    entries_.push_back(std::move(entry));
+}
+
+void Nonces::forget_old(std::int64_t now) {
+    for (; !entries_.empty() && entries_.front().until < now; entries_.pop_front()) {
+        digests_.erase(entries_.front().digest);
+        if (--of_a_key_[entries_.front().key_id] == 0) of_a_key_.erase(entries_.front().key_id);
+    }
+}
+
+void Nonces::rewrite() {
+    std::string text;
+    for (const auto& entry : entries_) text += entry.line();
+    log_.reset();  // should this fail in the middle, the open file may be one that nobody will read again
+    replace_file(file_, text, S_IRUSR | S_IWUSR);
+    lines_ = entries_.size();
+    log_.reset(checked(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC), "open the file of nonces"));
+}
+
+}  // namespace clamscanner

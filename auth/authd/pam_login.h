@@ -1,0 +1,42 @@
+// Asks PAM. Runs in a child that authd forks for one login or one runner, because PAM's modules and the name service
+// may take as long as they like, and may do anything to the process they run in.
+#pragma once
+
+#include <string>
+
+#include "auth/authd/account_generation.h"
+#include "auth/authd/messages.h"
+#include "auth/base/config.h"
+#include "auth/base/secret.h"
+#include "auth/identity/become_user.h"
+
+namespace clamscanner {
+
+// What the child reports.
+struct LoginChecked {
+    static constexpr auto type = MessageType::LoginChecked;
+    LoginVerdict verdict = LoginVerdict::Unavailable;
+    bool one_prompt = false;  // exactly one hidden prompt was asked: the password alone decided
+    Account account;          // if welcome
+    void fields(auto& wire) {
+        wire.choice(verdict, last_login_verdict);
+        wire.number(one_prompt);
+        wire.text(account.name, longest_user_name);
+        wire.number(account.uid);
+        wire.number(account.gid);
+        wire.text(account.home, 4096);
+        wire.text(account.generation, longest_generation);
+    }
+};
+
+// Welcome, Wrong, Forbidden (only after the password was right) or Unavailable. `origin` goes into PAM_RHOST.
+[[nodiscard]] LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
+                                     const std::string& origin);
+
+// The same without a password, for somebody who has proved otherwise who they are.
+[[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user);
+
+// Started if PAM has nothing against work for this account now, Suspended or Unavailable.
+[[nodiscard]] RunnerVerdict pam_account_is_open(const Config& config, const std::string& user);
+
+}  // namespace clamscanner

@@ -1,0 +1,82 @@
+#include "auth/authd/runners.h"
+
+#include "auth/authd/pam_login.h"
+#include "auth/base/log.h"
+#include "auth/base/priority.h"
+#include "auth/base/socket.h"
+#include "auth/identity/become_user.h"
+
+namespace clamscanner {
+namespace {
+
+RunnerVerdict verdict_on(const Config& config, const StartRunner& request, Account& account) {
+    // By uid, and name and home must fit: a uid that has passed to somebody else since gets no runner for the old
+    // tasks.
+    if (!find_account(uid_t{request.uid}, account) || account.name != request.name || !is_served(account, config))
+        return RunnerVerdict::NoAccount;
+    if (request.home != HomeIdentity{} && request.home != home_identity(account.home)) return RunnerVerdict::NoAccount;
+    return pam_account_is_open(config, account.name);
+}
+
+// In the child.
+void become_runner(const Config& config, const std::string& config_file, const StartRunner& request, int report) {
+    Account account;
+    const auto verdict = verdict_on(config, request, account);
+    if (send_message(report, RunnerAnswer{verdict}) != Sent::Yes) die("authd does not listen");
+    if (verdict != RunnerVerdict::Started) return;
+    use_idle_priority();
+    become_for_good(account);
+    die_with_authd();
+    exec_clean(account, config.program("clamscanner-runner"), {"--config", config_file}, 4, true);
+}
+
+}  // namespace
+
+void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer, End end) {
+    if (runners_.size() >= 2 * config_.jobs.max_running + 8) {
+        log_line(Severity::Warning, "too many runners");
+        return answer(RunnerVerdict::Unavailable);
+    }
+    try {
+        const auto becoming = children_.begin(
+            {conversation.get()}, std::chrono::seconds(config_.login.pam_seconds),
+            [&](int report) { become_runner(config_, config_file_, request, report); },
+            [this, session](const std::string& report, ChildProcess process) {
+                take_report(session, report_or_fault<RunnerAnswer>(report).verdict, std::move(process));
+            });
+        runners_[session] = {becoming, {}, std::move(answer), std::move(end)};
+    } catch (const std::system_error& fault) {
+        log_line(Severity::Error, std::string("a runner cannot be started: ") + fault.what());
+        answer(RunnerVerdict::Unavailable);
+    }
+}
+
+void Runners::take_report(std::uint64_t session, RunnerVerdict verdict, ChildProcess process) {
+    auto& runner = runners_.at(session);
+    const auto answer = std::move(runner.answer);
+    if (verdict == RunnerVerdict::Started) {
+        runner.becoming = 0;
+        runner.process = std::move(process);
+        loop_.watch(runner.process.pidfd(), EPOLLIN, [this, session](std::uint32_t) { take_end(session); });
+    } else {
+        runners_.erase(session);
+        children_.bury(std::move(process));
+    }
+    answer(verdict);
+}
+
+void Runners::take_end(std::uint64_t session) {
+    auto runner = std::move(runners_.extract(session).mapped());
+    loop_.forget(runner.process.pidfd());
+    if (const auto ending = runner.process.ended()) runner.end(*ending);
+}
+
+void Runners::stop(std::uint64_t session) {
+    if (!runners_.contains(session)) return;
+    auto runner = std::move(runners_.extract(session).mapped());
+    if (!runner.process) return children_.abandon(runner.becoming);
+    loop_.forget(runner.process.pidfd());
+    children_.bury(std::move(runner.process));
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,46 @@
+// Runners: a user's process that works for one of jobd's tasks. jobd may ask for one for an account and nothing else; a
+// child of authd looks the account up, asks PAM whether it is open, becomes it and executes clamscanner-runner.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+#include "auth/authd/children.h"
+#include "auth/authd/messages.h"
+#include "auth/base/config.h"
+
+namespace clamscanner {
+
+class Runners {
+ public:
+    using Answer = std::function<void(RunnerVerdict verdict)>;
+    using End = std::function<void(const Ending& ending)>;
+
+    Runners(EventLoop& loop, Children& children, const Config& config, std::string config_file)
+        : loop_(loop), children_(children), config_(config), config_file_(std::move(config_file)) {}
+
+    // `session` is the caller's number for it, new each time. Calls `answer` once, later or now; `end` once it ended,
+    // if it was started. `conversation` is jobd's descriptor, which the runner is born with as its fd 3.
+    void start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer, End end);
+    // Nobody wants it any more: kills it. Nothing is called afterwards.
+    void stop(std::uint64_t session);
+
+ private:
+    struct Runner {
+        std::uint64_t becoming = 0;  // the child's number until it has reported,
+        ChildProcess process;        // and then itself
+        Answer answer;
+        End end;
+    };
+    void take_report(std::uint64_t session, RunnerVerdict verdict, ChildProcess process);
+    void take_end(std::uint64_t session);
+
+    EventLoop& loop_;
+    Children& children_;
+    const Config& config_;
+    const std::string config_file_;
+    std::unordered_map<std::uint64_t, Runner> runners_;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,119 @@
+#include "auth/authd/sessions.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "auth/base/log.h"
+
+namespace clamscanner {
+
+// Agents have a table of one line, in agents.cpp: Served.
+const Sessions::Permitted Sessions::permitted[] = {
+    {Asker::Responder, Stage::MayAsk, MessageType::Login, &Sessions::answer_login},
+    {Asker::Responder, Stage::MayAsk, MessageType::SignedLogin, &Sessions::answer_signed_login},
+    {Asker::Jobd, Stage::MayAsk, MessageType::StartRunner, &Sessions::answer_start_runner},
+};
+
+void Sessions::begin(Asker asker, UniqueFd socket) {
+    if (sessions_.size() >= most_sessions) {
+        log_line(Severity::Warning, "a connection is closed: there are too many");
+        return;
+    }
+    const auto id = next_id_++;
+    const int fd = socket.get();
+    loop_.watch(fd, EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
+    sessions_.emplace(id, Session{id, asker, std::move(socket), Stage::MayAsk, {}});
+}
+
+void Sessions::listen_to(std::uint64_t id) {
+    auto& session = sessions_.at(id);
+    try {
+        Packet packet;
+        const auto got = receive_packet(session.socket.get(), packet);
+        if (got == Got::Packet) dispatch(session, packet);
+        if (got == Got::PeerGone) end(id);
+    } catch (const std::exception& fault) {
+        // Whether the peer or the machine is at fault: this conversation is over, the others go on.
+        log_line(Severity::Warning, std::string(session.asker == Asker::Jobd ? "jobd" : "a responder") +
+                                        " loses its connection: " + fault.what());
+        end(id);
+    }
+}
+
+void Sessions::dispatch(Session& session, Packet& packet) {
+    const auto type = type_of(packet.bytes);
+    const auto row = std::find_if(std::begin(permitted), std::end(permitted), [&](const Permitted& one) {
+        return one.asker == session.asker && one.stage == session.stage && static_cast<std::uint16_t>(one.type) == type;
+    });
+    if (row == std::end(permitted)) throw Malformed("message " + std::to_string(type) + " is not permitted here now");
+    (this->*row->answer)(session, packet);
+}
+
+void Sessions::answer_login(Session& session, Packet& packet) {
+    auto login = decode<Login>(packet.bytes);
+    session.pipes = take_pipes(packet);
+    session.stage = Stage::AwaitsAnswer;
+    const Serve serve{login.purpose, "", ""};
+    logins_.answer_login(std::move(login),
+                         [this, id = session.id, serve](const LoginAnswer& answer, const Account* account) {
+                             end_login(id, serve, answer, account);
+                         });
+}
+
+void Sessions::answer_signed_login(Session& session, Packet& packet) {
+    const auto login = decode<SignedLogin>(packet.bytes);
+    session.pipes = take_pipes(packet);
+    session.stage = Stage::AwaitsAnswer;
+    signatures_.answer_signed_login(
+        login, [this, id = session.id](const LoginAnswer& answer, const Account* account, const Serve& serve) {
+            end_login(id, serve, answer, account);
+        });
+}
+
+void Sessions::end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, serve, found->second.pipes);
+    if (answer.verdict == LoginVerdict::Welcome)
+        found->second.stage = Stage::MayAsk;
+    else
+        tell(id, answer, Stage::MayAsk);
+    found->second.pipes = {};
+}
+
+void Sessions::answer_start_runner(Session& session, Packet& packet) {
+    const auto request = decode<StartRunner>(packet.bytes);
+    auto conversation = packet.only_descriptor();
+    session.stage = Stage::HasRunner;
+    runners_.start(
+        session.id, request, std::move(conversation),
+        [this, id = session.id](RunnerVerdict verdict) { tell(id, RunnerAnswer{verdict}, Stage::HasRunner); },
+        [this, id = session.id](const Ending& ending) {
+            tell(id, RunnerEnded{ending.by_signal, ending.code}, Stage::HasRunner);
+        });
+}
+
+template <class Message>
+void Sessions::tell(std::uint64_t id, const Message& message, Stage next) try {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    auto& session = found->second;
+    session.stage = next;
+    const int socket = session.socket.get();
+    // A peer that does not take the one answer it asked for is as good as gone. It ends by the way of all peers, at the
+    // next look at its socket: whoever called may still be working on this session.
+    if (send_message(socket, message) != Sent::Yes) ::shutdown(socket, SHUT_RDWR);
+} catch (const std::system_error& fault) {
+    log_line(Severity::Error, std::string("an answer is lost: ") + fault.what());
+    ::shutdown(sessions_.at(id).socket.get(), SHUT_RDWR);
+}
+
+void Sessions::end(std::uint64_t id) {
+    const auto session = std::move(sessions_.extract(id).mapped());
+    loop_.forget(session.socket.get());
+    if (session.asker == Asker::Jobd) runners_.stop(id);
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,69 @@
+// The conversations of those who may ask root something: responders and jobd. What may be asked, by whom and at which
+// stage, is one table (sessions.cpp); anything not in it, out of turn or malformed ends the session.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "auth/authd/agents.h"
+#include "auth/authd/messages.h"
+#include "auth/authd/runners.h"
+#include "auth/authd/signature_desk.h"
+#include "auth/base/event_loop.h"
+#include "auth/base/socket.h"
+
+namespace clamscanner {
+
+enum class Asker { Responder, Jobd };
+
+class Sessions {
+ public:
+    static constexpr std::size_t most_sessions = 8192;
+
+    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners)
+        : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners) {}
+
+    // Takes over a connection whose peer has been looked at.
+    void begin(Asker asker, UniqueFd socket);
+
+    [[nodiscard]] std::size_t count() const noexcept { return sessions_.size(); }
+
+ private:
+    enum class Stage { MayAsk, AwaitsAnswer, HasRunner };
+    struct Session {
+        std::uint64_t id;
+        Asker asker;
+        UniqueFd socket;
+        Stage stage = Stage::MayAsk;
+        RequestPipes pipes;  // that came with the login which is being checked
+    };
+    struct Permitted {
+        Asker asker;
+        Stage stage;
+        MessageType type;
+        void (Sessions::*answer)(Session& session, Packet& packet);
+    };
+    static const Permitted permitted[];
+
+    void listen_to(std::uint64_t id);
+    void dispatch(Session& session, Packet& packet);
+    void answer_login(Session& session, Packet& packet);
+    void answer_signed_login(Session& session, Packet& packet);
+    void end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account);
+    void answer_start_runner(Session& session, Packet& packet);
+    // Tells a session that may be gone by now.
+    template <class Message>
+    void tell(std::uint64_t id, const Message& message, Stage next);
+    void end(std::uint64_t id);
+
+    EventLoop& loop_;
+    LoginDesk& logins_;
+    SignatureDesk& signatures_;
+    Agents& agents_;
+    Runners& runners_;
+    std::uint64_t next_id_ = 1;
+    std::unordered_map<std::uint64_t, Session> sessions_;
+};
+
+}  // namespace clamscanner

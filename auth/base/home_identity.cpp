@@ -1,0 +1,32 @@
+#include "auth/base/home_identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cstring>
+
+namespace clamscanner {
+
+HomeIdentity home_identity(const std::string& home) noexcept {
+    HomeIdentity identity;
+    struct statfs file_system {};
+    struct statx found {};
+    // statfs() first: only it has a home mounted that is mounted on demand.
+    const bool seen =
+        ::statfs(home.c_str(), &file_system) == 0 &&
+        ::statx(AT_FDCWD, home.c_str(), AT_STATX_SYNC_AS_STAT, STATX_TYPE | STATX_INO | STATX_BTIME, &found) == 0;
+    // What cannot be examined is not for us to judge: root may have no access where the user has.
+    identity.is_missing =
+        !home.starts_with('/') || (seen ? !S_ISDIR(found.stx_mode) : errno == ENOENT || errno == ENOTDIR);
+    if (!seen || identity.is_missing) return identity;
+    static_assert(sizeof file_system.f_fsid == sizeof identity.file_system);
+    std::memcpy(&identity.file_system, &file_system.f_fsid, sizeof identity.file_system);
+    identity.inode = found.stx_ino;
+    if ((found.stx_mask & STATX_BTIME) != 0)
+        identity.born_ns = static_cast<std::int64_t>(found.stx_btime.tv_sec) * 1'000'000'000 + found.stx_btime.tv_nsec;
+    return identity;
+}
+
+}  // namespace clamscanner

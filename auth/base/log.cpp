@@ -1,0 +1,62 @@
+#include "auth/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace clamscanner {
+namespace {
+
+const char* program_name = "clamscanner";
+
+const char* severity_word(Severity severity) noexcept {
+    static constexpr const char* words[] = {"panic", "", "fatal", "error", "warning", "", "info"};
+    return words[static_cast<int>(severity)];
+}
+
+}  // namespace
+
+void name_this_program(const char* name) noexcept {
+    program_name = name;
+}
+
+void log_line(Severity severity, std::string_view text) noexcept {
+    static const bool to_journal = ::getenv("JOURNAL_STREAM") != nullptr;
+    char head[96];
+    const int head_size = to_journal ? std::snprintf(head, sizeof head, "<%d>", static_cast<int>(severity))
+                                     : std::snprintf(head, sizeof head, "%s[%d]: %s: ", program_name,
+                                                     static_cast<int>(::getpid()), severity_word(severity));
+    // A line in one writev, so that the lines of several processes do not mix. It may fail: there is nobody to tell.
+    const iovec parts[] = {{head, static_cast<std::size_t>(head_size)},
+                           {const_cast<char*>(text.data()), text.size() > 4000 ? 4000 : text.size()},
+                           {const_cast<char*>("\n"), 1}};
+    [[maybe_unused]] const auto written = ::writev(STDERR_FILENO, parts, 3);
+}
+
+void die(std::string_view text) noexcept {
+    log_line(Severity::Fatal, text);
+    ::_exit(70);
+}
+
+std::string printable(std::string_view text) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string safe;
+    safe.reserve(text.size());
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+            safe += c;
+        } else {
+            safe += "\\x";
+            safe += digits[byte >> 4];
+            safe += digits[byte & 15];
+        }
+    }
+    return safe;
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,73 @@
+#include "auth/base/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "auth/base/checked.h"
+#include "auth/base/unique_fd.h"
+
+#ifndef CLAMSCANNER_CONFIG_FILE
+#error "the build must say where the configuration is installed"
+#endif
+
+namespace clamscanner {
+
+std::string config_file_of(int argc, char** argv) {
+    if (argc == 1) return CLAMSCANNER_CONFIG_FILE;
+    if (argc == 3 && std::strcmp(argv[1], "--config") == 0) return argv[2];
+    std::fprintf(stderr, "usage: %s [--config FILE]\n(without it: %s)\n", argv[0], CLAMSCANNER_CONFIG_FILE);
+    ::exit(64);
+}
+
+std::string take_config_file(std::vector<std::string>& words) {
+    if (words.size() < 2 || words[0] != "--config") return CLAMSCANNER_CONFIG_FILE;
+    const auto file = words[1];
+    words.erase(words.begin(), words.begin() + 2);
+    return file;
+}
+
+const char* installed_config_file() noexcept {
+    return CLAMSCANNER_CONFIG_FILE;
+}
+
+void notify_supervisor(const char* state) noexcept {
+    const char* path = ::getenv("NOTIFY_SOCKET");
+    if (path == nullptr) return;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::size_t length = std::strlen(path);
+    if (length == 0 || length >= sizeof address.sun_path) return;
+    std::memcpy(address.sun_path, path, length);
+    if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return;
+    ::sendto(socket.get(), state, std::strlen(state), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
+             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
+}
+
+void raise_descriptor_limit() {
+    // Not the hard limit itself, which may be a million: modules of PAM close them all one by one before they start a
+    // program.
+    rlimit files{};
+    checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
+    files.rlim_cur = std::max(files.rlim_cur, std::min<rlim_t>(files.rlim_max, 65'536));
+    checked(::setrlimit(RLIMIT_NOFILE, &files), "raise the limit of descriptors");
+}
+
+void occupy_standard_descriptors() {
+    const int null = checked(::open("/dev/null", O_RDWR | O_CLOEXEC), "open /dev/null");
+    checked(::dup2(null, 0), "occupy standard input");
+    checked(::dup2(null, 1), "occupy standard output");
+    if (::fcntl(2, F_GETFD) < 0) checked(::dup2(null, 2), "occupy standard error");
+    if (null > 2) ::close(null);
+}
+
+}  // namespace clamscanner

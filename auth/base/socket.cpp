@@ -1,0 +1,163 @@
+#include "auth/base/socket.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <thread>
+
+#include "auth/base/checked.h"
+
+namespace clamscanner {
+namespace {
+
+sockaddr_un address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) throw_errno("name a socket", ENAMETOOLONG);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    return address;
+}
+
+constexpr int most_tries = 20;
+constexpr std::chrono::milliseconds between_tries{50};
+
+bool somebody_listens_at(const sockaddr_un& address, int type) {
+    const UniqueFd probe(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a socket"));
+    return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
+}
+
+}  // namespace
+
+bool is_gone(int error) noexcept {
+    return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED;
+}
+
+std::pair<UniqueFd, UniqueFd> socket_pair(int type) {
+    int ends[2];
+    checked(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "make a socket pair");
+    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
+    const auto address = address_of(path);
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    // A child that a killed predecessor had just forked may hold its socket for a moment longer.
+    for (int tries = 1; somebody_listens_at(address, type); ++tries) {
+        if (tries == most_tries) throw_errno("listen where another process listens already", EADDRINUSE);
+        std::this_thread::sleep_for(between_tries);
+    }
+    struct stat old {};
+    if (::lstat(path.c_str(), &old) == 0) {
+        if (!S_ISSOCK(old.st_mode)) throw_errno("replace what is no socket", EEXIST);
+        checked(::unlink(path.c_str()), "remove a dead socket");
+    }
+    UniqueFd listener(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a listening socket"));
+    // On Linux the mode of a socket file is taken from the socket's own inode at bind: so there is no moment in which
+    // the wrong people could connect.
+    checked(::fchmod(listener.get(), mode), "set the mode of a listening socket");
+    const mode_t old_mask = ::umask(0);
+    const int bound = ::bind(listener.get(), generic, sizeof address);
+    const int error = errno;
+    ::umask(old_mask);
+    if (bound < 0) throw_errno("bind a listening socket", error);
+    checked(::listen(listener.get(), 4096), "listen");
+    return listener;
+}
+
+UniqueFd connect_to(const std::string& path, int type) {
+    const auto address = address_of(path);
+    UniqueFd socket(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make a socket"));
+    checked(uninterrupted(
+                [&] { return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }),
+            "connect to a daemon");
+    return socket;
+}
+
+UniqueFd accept_from(int listener, int mode) {
+    const int accepted = uninterrupted([&] { return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | mode); });
+    if (accepted >= 0) return UniqueFd(accepted);
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED) return {};
+    throw_errno("accept a connection");
+}
+
+Peer peer_of(int socket) {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    checked(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size), "ask the kernel who a peer is");
+    return {credentials.uid, credentials.gid, credentials.pid};
+}
+
+void set_blocking(int fd, bool blocking) {
+    const int flags = checked(::fcntl(fd, F_GETFL), "read descriptor flags");
+    checked(::fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK), "set descriptor flags");
+}
+
+UniqueFd Packet::only_descriptor() {
+    if (descriptors.size() != 1) throw Malformed("a message carries the wrong number of descriptors");
+    return std::move(descriptors.front());
+}
+
+Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> descriptors) {
+    if (bytes.size() > largest_packet) throw Malformed("a packet is too long to send");
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))]{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (descriptors.size() > most_descriptors) throw Malformed("a packet carries too many descriptors");
+    if (descriptors.size() != 0) {
+        header.msg_control = control;
+        header.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
+        cmsghdr* rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
+        std::memcpy(CMSG_DATA(rights), descriptors.begin(), descriptors.size() * sizeof(int));
+    }
+    const auto sent = uninterrupted([&] { return ::sendmsg(socket, &header, MSG_NOSIGNAL); });
+    if (sent >= 0) return Sent::Yes;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::WouldBlock;
+    // ETOOMANYREFS: the peer leaves descriptors lying in the socket; for us it is as good as gone.
+    if (is_gone(errno) || errno == ETOOMANYREFS) return Sent::PeerGone;
+    throw_errno("send a message");
+}
+
+Got receive_packet(int socket, Packet& packet, int flags) {
+    static thread_local std::vector<char> buffer(largest_packet);
+    packet.descriptors.clear();
+    iovec part{buffer.data(), buffer.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))];
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    const auto got = uninterrupted([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags); });
+    if (got < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;
+        if (is_gone(errno)) return Got::PeerGone;
+        throw_errno("receive a message");
+    }
+    for (cmsghdr* part_header = CMSG_FIRSTHDR(&header); part_header != nullptr;
+         part_header = CMSG_NXTHDR(&header, part_header)) {
+        if (part_header->cmsg_level != SOL_SOCKET || part_header->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (part_header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(part_header) + i * sizeof(int), sizeof fd);
+            packet.descriptors.emplace_back(fd);
+        }
+    }
+    if (got == 0 && packet.descriptors.empty()) return Got::PeerGone;
+    ::explicit_bzero(packet.bytes.data(), packet.bytes.size());
+    packet.bytes.assign(buffer.data(), static_cast<std::size_t>(got));
+    ::explicit_bzero(buffer.data(), static_cast<std::size_t>(got));
+    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) throw Malformed("a packet was too long");
+    return Got::Packet;
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,95 @@
+// clamscanner-keys: makes, lists, disables and removes the access keys of programs. authd heeds a change with the next
+// signed request. Only root can use it.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "auth/authd/access_keys.h"
+#include "auth/authd/account_generation.h"
+#include "auth/base/checked.h"
+#include "auth/base/config.h"
+#include "auth/base/log.h"
+#include "auth/base/random.h"
+#include "auth/base/service.h"
+#include "auth/base/unique_fd.h"
+#include "auth/identity/become_user.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr const char* usage =
+    "usage: clamscanner-keys [--config FILE] add USER\n"
+    "       clamscanner-keys [--config FILE] list\n"
+    "       clamscanner-keys [--config FILE] enable|disable|remove KEY-ID\n";
+
+int fail(int status, const std::string& why) {
+    std::fprintf(stderr, "clamscanner-keys: %s\n", why.c_str());
+    return status;
+}
+
+int add(const Config& config, std::vector<AccessKey>& keys, const std::string& user) {
+    Account account;
+    if (!find_account(user, account)) return fail(EX_NOUSER, "there is no user " + printable(user));
+    if (!is_served(account, config)) return fail(EX_NOPERM, printable(user) + " is a system user: not served");
+    const auto home = home_identity(account.home);
+    // A home that is made later would be another generation.
+    if (home.is_missing && !is_host_user(account, config))
+        return fail(EX_NOUSER, printable(user) + " has no home directory");
+    keys.push_back(
+        {"cs" + random_hex(11), Secret(random_hex(20)), account.name, true, account_generation(account, home)});
+    return EX_OK;
+}
+
+int list(const std::vector<AccessKey>& keys) {
+    for (const auto& key : keys)
+        std::printf("%s %s %s\n", key.id.c_str(), key.user.c_str(), key.active ? "active" : "disabled");
+    return EX_OK;
+}
+
+int change(std::vector<AccessKey>& keys, const std::string& verb, const std::string& id) {
+    const auto key = std::ranges::find(keys, id, &AccessKey::id);
+    if (key == keys.end()) return fail(EX_DATAERR, "there is no key " + printable(id));
+    if (verb == "remove")
+        keys.erase(key);
+    else
+        key->active = verb == "enable";
+    return EX_OK;
+}
+
+int run(const Config& config, const std::vector<std::string>& words) {
+    const auto& file = config.statistics.access_keys;
+    if (words == std::vector<std::string>{"list"}) return list(read_access_keys(file));
+    static constexpr const char* verbs[] = {"add", "enable", "disable", "remove"};
+    if (words.size() != 2 || std::ranges::find(verbs, words[0]) == std::end(verbs)) return fail(EX_USAGE, usage);
+    // One at a time. What reads the file needs no lock: it is replaced whole.
+    const auto directory = std::filesystem::path(file).parent_path();
+    const UniqueFd lock(checked(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open its directory"));
+    checked(::flock(lock.get(), LOCK_EX), "wait for others that write access keys");
+    auto keys = read_access_keys(file);
+    const int status = words[0] == "add" ? add(config, keys, words[1]) : change(keys, words[0], words[1]);
+    if (status == EX_OK) write_access_keys(file, keys);
+    if (status == EX_OK && words[0] == "add")
+        std::printf("AccessKeyId: %s\nAccessKeySecret: %s\n", keys.back().id.c_str(),
+                    keys.back().secret.reveal().c_str());
+    return status;
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    using namespace clamscanner;
+    name_this_program("clamscanner-keys");
+    std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    const auto config_file = take_config_file(words);
+    try {
+        return run(read_config(config_file), words);
+    } catch (const std::exception& fault) {
+        return fail(EX_CONFIG, fault.what());
+    }
+}

@@ -1,0 +1,178 @@
+// clamscanner-agent: answers one account's requests, as that account. authd starts it and gives it, over descriptor 3,
+// the pipes of each request; a responder is at their other ends, and neither its bytes nor its patience is trusted.
+// Ends when authd closes descriptor 3.
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "auth/base/checked.h"
+#include "auth/base/event_loop.h"
+#include "auth/base/log.h"
+#include "auth/base/request_pipes.h"
+#include "auth/base/service.h"
+#include "auth/base/socket.h"
+#include "handlers/agent/shared_replies.h"
+#include "handlers/agent/statistics_actions.h"
+#include "handlers/functions/router.h"
+#include "jobs/client/jobs_client.h"
+#include "jobs/shared/frames.h"
+#include "jobs/shared/settings.h"
+#include "jobs/shared/unprivileged.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr int control = 3;
+// Requests are answered one after the other, so each gets only as long as an honest responder needs: it has the whole
+// request at hand before it asks for us.
+constexpr auto request_patience = std::chrono::seconds(5);
+constexpr auto reply_patience = std::chrono::seconds(15);
+
+constexpr std::size_t most_together = 16;
+constexpr std::size_t most_bytes_together = 1024 * 1024;  // of requests, and of replies
+
+void refuse_capabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[2]{};
+    checked(::syscall(SYS_capget, &header, sets), "read the capabilities");
+    const bool any = std::ranges::any_of(
+        sets, [](const auto& set) { return (set.effective | set.permitted | set.inheritable) != 0; });
+    if (any) die("this program must not have any capability");
+}
+
+struct Task {
+    Serve serve;
+    RequestPipes pipes;
+    std::optional<Request> request;  // empty when none came
+    Reply reply;
+};
+
+using Tasks = std::vector<Task>;
+
+// Waits for the first; further ones only if they are there already. None: there will be no more.
+Tasks take_tasks() {
+    Tasks tasks;
+    Packet packet;
+    while (tasks.size() < most_together &&
+           receive_packet(control, packet, tasks.empty() ? 0 : MSG_DONTWAIT) == Got::Packet) {
+        auto serve = decode<Serve>(packet.bytes);
+        auto pipes = take_pipes(packet);
+        // Whatever they were made as: a read that waits for ever would hold up everybody behind it.
+        for (const auto* pipe : {&pipes.request, &pipes.reply})
+            checked(::fcntl(pipe->get(), F_SETFL, O_NONBLOCK), "make a pipe non-blocking");
+        tasks.push_back({std::move(serve), std::move(pipes), std::nullopt, {}});
+    }
+    return tasks;
+}
+
+void read_request(Task& task) {
+    try {
+        std::string frame;
+        const auto deadline = Clock::now() + request_patience;
+        if (read_frame(task.pipes.request.get(), frame, longest_request_frame, deadline) == Transfer::Done)
+            task.request = decode<Request>(frame);
+    } catch (const std::exception& fault) {
+        log_line(Severity::Warning, std::string("a responder sent no request: ") + fault.what());
+    }
+}
+
+// Reads as many requests as may be held at a time.
+std::size_t read_requests(std::span<Task> tasks) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
+        read_request(tasks[count]);
+        if (tasks[count].request) bytes += tasks[count].request->body.size();
+    }
+    return count;
+}
+
+void send_reply(const Task& task) try {
+    const auto deadline = Clock::now() + reply_patience;
+    if (task.request) static_cast<void>(write_frame(task.pipes.reply.get(), encode(task.reply).bytes(), deadline));
+} catch (const std::system_error& fault) {
+    log_line(Severity::Warning, std::string("a responder takes no reply: ") + fault.what());
+}
+
+void send_replies(std::span<Task> tasks) {
+    // authd first: what this account may have under way is free again before its client can ask the next question.
+    if (send_message(control, Served{static_cast<std::uint32_t>(tasks.size())}) != Sent::Yes) return;
+    for (auto& task : tasks) {
+        send_reply(task);
+        task = {};
+    }
+}
+
+Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, const Request& request) {
+    if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve, request);
+    return shared.answer(caller, request);
+}
+
+// Answers as many of them as have replies that may be held at a time.
+std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::span<Task> tasks) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
+        auto& task = tasks[count];
+        if (task.request) task.reply = answer(caller, shared, task.serve, *task.request);
+        bytes += task.reply.body.size();
+    }
+    return count;
+}
+
+void serve_until_closed(const Settings& config, const std::string& home, const std::string& user) {
+    JobsClient jobs(config.jobs_socket());
+    SharedReplies shared;
+    for (;;) {
+        auto tasks = take_tasks();
+        if (tasks.empty()) return;
+        for (std::span<Task> rest(tasks); !rest.empty();) {
+            auto read = rest.first(read_requests(rest));
+            rest = rest.subspan(read.size());
+            shared.forget();
+            while (!read.empty()) {
+                const auto answered = answer_requests({config, home, jobs, user}, shared, read);
+                send_replies(read.first(answered));
+                read = read.subspan(answered);
+            }
+        }
+    }
+}
+
+std::string home_given() {
+    const char* home = ::getenv("HOME");
+    if (home == nullptr || home[0] != '/') throw ConfigError("HOME names no directory");
+    return home;
+}
+
+std::string user_given() {
+    const char* user = ::getenv("USER");
+    if (user == nullptr) throw ConfigError("USER names nobody");
+    return user;
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    using namespace clamscanner;
+    name_this_program("clamscanner-agent");
+    try {
+        const auto config_file = config_file_of(argc, argv);
+        refuse_root();
+        refuse_capabilities();
+        give_up_privileges();
+        const auto config = read_settings(config_file);
+        const auto home = home_given();
+        set_blocking(control, true);
+        ignore_stray_signals();
+        serve_until_closed(config, home, user_given());
+        return 0;
+    } catch (const std::exception& fault) {
+        die(fault.what());
+    }
+}

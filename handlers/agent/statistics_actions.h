@@ -1,0 +1,14 @@
+// The actions of the statistics interface (rpc.h), as an agent answers them for its account: which scan was the last,
+// what it found, and one more scan. The request's query holds all parameters, whichever way they came.
+#pragma once
+
+#include "handlers/agent/messages.h"
+#include "handlers/functions/caller.h"
+
+namespace clamscanner {
+
+// `serve`: what authd says of it; action and version are those that the client signed, or "" when it logged in with its
+// password.
+[[nodiscard]] Reply answer_statistics(const Caller& caller, const Serve& serve, const Request& request);
+
+}  // namespace clamscanner

@@ -1,0 +1,60 @@
+// The arguments of a request, whichever way they came: query, form, JSON body or multipart form, merged under one rule.
+// All of it is foreign. Whatever is wrong is a Refusal that names the argument.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "handlers/agent/messages.h"
+
+namespace clamscanner {
+
+inline constexpr std::size_t most_arguments = 1000;
+inline constexpr std::size_t longest_argument_name = 256;
+
+enum class ArgumentForm {
+    Text,      // from a query or a form, or a JSON text; any bytes
+    Number,    // of JSON, as it stood there: no digit is lost in a floating-point number
+    Literal,   // true, false or null
+    Compound,  // an object or array, as JSON
+};
+
+struct Argument {
+    ArgumentForm form = ArgumentForm::Text;
+    std::string text;
+};
+
+class Arguments {
+ public:
+    // Refuses a name that was given another value before; the same value again does no harm.
+    void add(std::string name, Argument argument);
+
+    // Null when it was not given.
+    [[nodiscard]] const Argument* find(std::string_view name) const;
+
+    // One that must be a text: refuses anything else, and its absence, saying what is `accepted`.
+    [[nodiscard]] const std::string& text(std::string_view name, std::string_view accepted) const;
+
+    // 0 or 1, in any form; absent: false. Refuses anything else.
+    [[nodiscard]] bool flag(std::string_view name) const;
+
+    [[nodiscard]] std::vector<std::string> names_beginning_with(std::string_view start) const;
+
+    [[nodiscard]] bool empty() const noexcept { return arguments_.empty(); }
+
+ private:
+    std::map<std::string, Argument, std::less<>> arguments_;
+};
+
+// Adds what a query or an application/x-www-form-urlencoded body holds.
+void read_form(std::string_view encoded, Arguments& arguments);
+
+// Adds what the body holds, by its type. Refuses a type it does not understand with 415.
+void read_body(std::string_view content_type, std::string_view body, Arguments& arguments);
+
+[[nodiscard]] Arguments arguments_of(const Request& request);
+
+}  // namespace clamscanner

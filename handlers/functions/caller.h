@@ -1,0 +1,19 @@
+// Whose request a function answers, and what it has to answer it with.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "jobs/client/jobs.h"
+#include "jobs/shared/settings.h"
+
+namespace clamscanner {
+
+struct Caller {
+    const Settings& config;
+    const std::string& home;
+    Jobs& jobs;
+    std::string_view user = {};  // by name; only the statistics want to know
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,109 @@
+#include "handlers/functions/disinfection_functions.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "handlers/functions/json_arguments.h"
+#include "handlers/functions/rows.h"
+#include "jobs/shared/json_text.h"
+#include "jobs/shared/json_writer.h"
+#include "jobs/shared/record_json.h"
+#include "jobs/shared/refusal.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::string_view accepted_actions =
+    "an object whose keys are paths of infected files and whose values are \"ignore\", \"delete\" or \"quarantine\"";
+
+constexpr Action all_actions[] = {Action::Ignore, Action::Delete, Action::Quarantine};
+
+constexpr std::uint64_t largest_id = 9'007'199'254'740'991;  // beyond it JavaScript loses digits
+constexpr std::string_view accepted_last_id = "a whole number from 1 to 9007199254740991";
+
+constexpr std::array<const char*, 4> state_names = {"none", "queued", "running", "done"};  // by DisinfectionState
+
+FileAction action_of(std::string path, const std::string& name) {
+    const auto refuse = [&](const std::string& wrong) { throw wrong_argument("actions", wrong, accepted_actions); };
+    if (path.empty()) refuse("has an empty path");
+    if (path.find('\0') != std::string::npos) refuse("has a path with a NUL byte, " + quoted(path));
+    if (path.size() > longest_path)
+        refuse("has a path of more than " + std::to_string(longest_path) + " bytes, " + quoted(path));
+    const auto* const action =
+        std::ranges::find(all_actions, name, [](Action one) { return std::string(name_of(one)); });
+    if (action == std::end(all_actions)) refuse("has the unknown action " + quoted(name) + " for " + quoted(path));
+    return {std::move(path), *action};
+}
+
+// 0 when it was not given.
+std::uint64_t last_id_of(const Arguments& arguments) {
+    const auto* argument = arguments.find("last_id");
+    if (argument == nullptr) return 0;
+    const auto& text = argument->text;
+    std::uint64_t id = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+    const bool whole = error == std::errc() && end == text.data() + text.size() && !text.starts_with('0');
+    if (!whole || id > largest_id) throw wrong_argument("last_id", "is " + quoted(text), accepted_last_id);
+    return id;
+}
+
+Answer steps_of(const std::vector<Record>& steps) {
+    return answer_array(steps, [](const Record& step) {
+        std::string object;
+        JsonWriter fields(object);
+        fields.begin_object();
+        fields.key("file");
+        fields.text(step.file);
+        fields.key("message");
+        fields.text(step.message);
+        fields.key("state");
+        fields.text(name_of(step.state));
+        fields.end_object();
+        return object;
+    });
+}
+
+}  // namespace
+
+Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
+    const auto* argument = arguments.find("actions");
+    if (argument == nullptr) throw wrong_argument("actions", "is missing", accepted_actions);
+    auto pairs = object_of_texts("actions", *argument, accepted_actions, most_actions);
+    if (pairs.empty()) throw wrong_argument("actions", "is empty", accepted_actions);
+    std::vector<FileAction> actions;
+    actions.reserve(pairs.size());
+    for (auto& [path, action] : pairs) actions.push_back(action_of(std::move(path), action));
+    if (arguments.flag("dry_run")) return steps_of(caller.jobs.dry_run(std::move(actions)));
+    const auto queued = caller.jobs.disinfect(std::move(actions));
+
+    Answer answer;
+    JsonWriter json(answer.data);
+    json.begin_object();
+    json.key("log");
+    json.text(queued.log);
+    json.key("task_id");
+    json.text(queued.task_id);
+    json.end_object();
+    return answer;
+}
+
+Answer check_disinfection_status(const Caller& caller, const Arguments& arguments) {
+    auto status = caller.jobs.disinfection(last_id_of(arguments));
+    Answer answer;
+    answer.warnings = std::move(status.warnings);
+    JsonWriter json(answer.data);
+    json.begin_object();
+    json.key("details");
+    const auto written = json.bounded_array(status.records, answer_budget, record_line);
+    // "done" only together with the last record: a client stops asking when it reads that.
+    if (written < status.records.size() && status.state == DisinfectionState::Done)
+        status.state = DisinfectionState::Running;
+    json.key("log");
+    json.text(status.log);
+    json.key("status");
+    json.text(state_names[static_cast<std::size_t>(status.state)]);
+    json.end_object();
+    return answer;
+}
+
+}  // namespace clamscanner

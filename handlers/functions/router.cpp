@@ -1,0 +1,80 @@
+#include "handlers/functions/router.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "handlers/functions/disinfection_functions.h"
+#include "handlers/functions/quarantine_functions.h"
+#include "handlers/functions/scan_functions.h"
+#include "handlers/shared/functions.h"
+#include "jobs/shared/refusal.h"
+
+namespace clamscanner {
+namespace {
+
+struct Route {
+    std::string_view function;
+    Answer (*answer)(const Caller& caller, const Arguments& arguments);
+};
+
+constexpr Route routes[] = {
+    {"cancel_scan", cancel_scan},
+    {"check_disinfection_status", check_disinfection_status},
+    {"delete_quarantined_files", delete_quarantined_files},
+    {"disinfect_files", disinfect_files},
+    {"get_scan_paths", get_scan_paths},
+    {"get_scan_status", get_scan_status},
+    {"list_infected_files", list_infected_files},
+    {"list_quarantined_files", list_quarantined_files},
+    {"list_unscanned_files", list_unscanned_files},
+    {"restore_quarantined_files", restore_quarantined_files},
+    {"start_scan", start_scan},
+};
+static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),
+              "every function has a route, and in the same order");
+
+const Function& function_of(const Address& address) {
+    const auto* function = find_function(address.module, address.function);
+    if (function == nullptr)
+        throw Refusal(404, "There is no function " + quoted(address.function) + " in the module " +
+                               quoted(address.module) + " here.");
+    return *function;
+}
+
+Answer answer_of(const Function& function, const Caller& caller, const Arguments& arguments) {
+    return routes[&function - functions].answer(caller, arguments);
+}
+
+// The one place where a refusal or a fault becomes an answer.
+template <class Answering>
+Reply reply_with(const Address& address, Answering answering) {
+    try {
+        return {200, "", envelope(address, answering())};
+    } catch (const Refusal& refusal) {
+        return {static_cast<std::uint16_t>(refusal.status()), refusal.allow(),
+                failure_envelope(address, refusal.what())};
+    } catch (const std::exception& fault) {
+        return {500, "", failure_envelope(address, with_reference("The server failed on this request.", fault.what()))};
+    }
+}
+
+}  // namespace
+
+Reply answer_request(const Caller& caller, const Request& request) {
+    const auto address = address_of(request.path);
+    return reply_with(address, [&] {
+        const auto& function = function_of(address);
+        if (!takes_method(function, request.method))
+            throw Refusal(405,
+                          "The function " + quoted(function.name) + " does not take the method " +
+                              quoted(request.method) + ". Accepted: " + std::string(function.methods) + ".",
+                          std::string(function.methods));
+        return answer_of(function, caller, arguments_of(request));
+    });
+}
+
+Answer answer_call(const Caller& caller, const Address& address, const Arguments& arguments) {
+    return answer_of(function_of(address), caller, arguments);
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,37 @@
+// The data of a function that returns an array of objects, before it becomes JSON: row_shaping.h filters, sorts and
+// pages it for every such function alike.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "handlers/shared/envelope.h"
+#include "jobs/shared/json_writer.h"
+#include "jobs/shared/messages.h"
+
+namespace clamscanner {
+
+struct Rows {
+    std::vector<std::string> columns;            // in alphabetical order
+    std::vector<std::vector<std::string>> rows;  // each with a text for each column
+};
+
+class RowShaping;
+
+// The rows in the shape that was asked for, as many as an answer may hold; a warning says how many were left out.
+[[nodiscard]] Answer answer_rows(Rows& rows, const RowShaping& shaping);
+
+// The warning for an array that was cut.
+[[nodiscard]] std::string left_out(std::size_t total, std::size_t written);
+
+// An array of what `to_json` makes of each item, as many as an answer may hold, and that warning.
+template <class Items, class ToJson>
+[[nodiscard]] Answer answer_array(const Items& items, ToJson to_json) {
+    Answer answer;
+    JsonWriter json(answer.data);
+    const auto written = json.bounded_array(items, answer_budget, to_json);
+    if (written < items.size()) answer.warnings.push_back(left_out(items.size(), written));
+    return answer;
+}
+
+}  // namespace clamscanner

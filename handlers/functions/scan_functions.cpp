@@ -1,0 +1,153 @@
+#include "handlers/functions/scan_functions.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "handlers/functions/home.h"
+#include "handlers/functions/row_shaping.h"
+#include "jobs/shared/json_text.h"
+#include "jobs/shared/json_writer.h"
+#include "jobs/shared/paths.h"
+#include "jobs/shared/refusal.h"
+#include "jobs/shared/settings.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::array<const char*, scan_type_count> scan_type_descriptions = {
+    "Scan the entire home directory", "Scan mail", "Scan the public web space", "Scan the public FTP space"};
+
+const std::string accepted_scan_types = [] {
+    std::string names;
+    for (const char* name : scan_type_names) names += (names.empty() ? "" : ", ") + std::string(name);
+    return names;
+}();
+
+// What is to be said of a directory that cannot be scanned, by DirectoryState.
+constexpr const char* directory_problems[] = {
+    "",
+    "does not exist",
+    "is a symbolic link or lies behind one, and links are not followed",
+    "is not a directory",
+    "may not be entered by its owner",
+};
+
+std::uint64_t mebibytes(std::uint64_t bytes) {
+    constexpr std::uint64_t mebibyte = 1024 * 1024;
+    return bytes / mebibyte + (bytes % mebibyte != 0 ? 1 : 0);
+}
+
+constexpr std::size_t most_shaped_bytes = 8 * answer_budget;  // of a list in an agent's memory
+
+// The list, in as many pieces as it takes, up to about so many bytes; `next` is not 0 when there is more. `ask` gives
+// the piece after the one before.
+template <class Ask>
+auto whole_list(std::size_t most, Ask ask) {
+    auto all = ask(0);
+    for (std::size_t bytes = answer_budget; all.next != 0 && bytes < most; bytes += answer_budget) {
+        auto piece = ask(all.next);
+        if (piece.scan != all.scan) {
+            // A scan was started meanwhile: its list is another.
+            all = ask(0);
+            continue;
+        }
+        std::ranges::move(piece.files, std::back_inserter(all.files));
+        all.next = piece.next;
+    }
+    return all;
+}
+
+}  // namespace
+
+Answer start_scan(const Caller& caller, const Arguments& arguments) {
+    const auto& name = arguments.text("scan_type", accepted_scan_types);
+    const auto known = std::ranges::find(scan_type_names, name);
+    if (known == scan_type_names.end())
+        throw wrong_argument("scan_type", "is " + quoted(name) + ", which is no scan type", accepted_scan_types);
+    const bool full = arguments.flag("full");
+    const auto index = static_cast<std::size_t>(known - scan_type_names.begin());
+    const auto& scan = caller.config.scan[index];
+    if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
+    const auto state = look_at_directory(caller.home, scan.directory);
+    if (state != DirectoryState::Present)
+        throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
+                               "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
+    caller.jobs.start_scan({static_cast<ScanType>(index), false, full});
+    return {};
+}
+
+Answer get_scan_status(const Caller& caller, const Arguments&) {
+    auto status = caller.jobs.scan_status();
+    Answer answer;
+    answer.messages = std::move(status.messages);
+    answer.warnings = std::move(status.warnings);
+    if (!status.ever_started && answer.messages.empty()) answer.messages.emplace_back("No scan has been started.");
+
+    JsonWriter json(answer.data);
+    json.begin_object();
+    json.key("current_file");
+    json.text(status.current_file);
+    json.key("infected_files");
+    const auto written = json.bounded_array(status.infected_files, answer_budget, json_text);
+    if (written < status.infected_files.size())
+        answer.warnings.push_back(left_out(status.infected_files.size(), written));
+    json.key("scan_complete");
+    json.number(status.complete ? 1 : 0);
+    json.key("scanned_file_count");
+    json.number(status.scanned_files);
+    json.key("scanned_file_size");
+    json.number(status.scanned_bytes);
+    json.key("time_started");
+    json.text(status.ever_started ? std::to_string(status.time_started) : "");
+    json.key("total_file_count");
+    json.number(status.total_files);
+    json.key("total_file_size_MiB");
+    json.number(mebibytes(status.total_bytes));
+    json.end_object();
+    return answer;
+}
+
+Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
+    Rows rows{.columns = {"file", "virus_type"}, .rows = {}};
+    const RowShaping shaping(arguments, rows.columns);
+    // Whoever filters, sorts or pages does it with the whole list; all others get what one answer holds.
+    const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
+    auto infected = whole_list(most, [&](std::uint64_t after) { return caller.jobs.infected_files(after); });
+    rows.rows.reserve(infected.files.size());
+    for (auto& file : infected.files) rows.rows.push_back({std::move(file.path), std::move(file.virus)});
+    auto answer = answer_rows(rows, shaping);
+    if (infected.next != 0)
+        answer.warnings.insert(answer.warnings.begin(), "There are more infected files than can be listed at a time.");
+    return answer;
+}
+
+Answer list_unscanned_files(const Caller& caller, const Arguments& arguments) {
+    Rows rows{.columns = {"file", "reason"}, .rows = {}};
+    const RowShaping shaping(arguments, rows.columns);
+    auto unscanned =
+        whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.unscanned_files(after); });
+    rows.rows.reserve(unscanned.files.size());
+    for (auto& file : unscanned.files) rows.rows.push_back({std::move(file.path), word_for(file.reason)});
+    auto answer = answer_rows(rows, shaping);
+    if (unscanned.next != 0)
+        answer.warnings.insert(answer.warnings.begin(), "There are more such files than can be listed at a time.");
+    return answer;
+}
+
+Answer cancel_scan(const Caller& caller, const Arguments&) {
+    caller.jobs.cancel_scan();
+    return {};
+}
+
+Answer get_scan_paths(const Caller& caller, const Arguments& arguments) {
+    Rows rows{.columns = {"id", "message"}, .rows = {}};
+    const RowShaping shaping(arguments, rows.columns);
+    for (std::size_t i = 0; i < scan_type_count; ++i) {
+        const auto& scan = caller.config.scan[i];
+        if (scan.allowed && look_at_directory(caller.home, scan.directory) == DirectoryState::Present)
+            rows.rows.push_back({scan_type_names[i], scan_type_descriptions[i]});
+    }
+    return answer_rows(rows, shaping);
+}
+
+}  // namespace clamscanner

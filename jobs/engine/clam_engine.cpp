@@ -1,0 +1,192 @@
+#include "jobs/engine/clam_engine.h"
+
+#include <clamav.h>
+
+#include <string_view>
+
+#include "auth/base/log.h"
+#include "jobs/shared/content_hash.h"
+#include "jobs/shared/settings.h"
+#include "jobs/shared/signature_directory.h"
+
+namespace clamscanner {
+namespace {
+
+// Set by the library's own words, since its answers leave out what it could not do: a temporary file that could not be
+// made, or written for want of room, ends as "clean".
+bool library_failed = false;
+
+void log_from_library(enum cl_msg severity, const char* full, const char* message, void* /*context*/) noexcept {
+    if (severity == CL_MSG_INFO_VERBOSE) return;
+    if (severity == CL_MSG_ERROR) library_failed = true;
+    // Words of a library that reads hostile bytes: shown, but never as they are.
+    log_line(severity == CL_MSG_ERROR ? Severity::Error : Severity::Warning,
+             "libclamav: " + printable(message != nullptr ? message : full));
+}
+
+void initialise_library() {
+    static const bool once = [] {
+        ::cl_set_clcb_msg(&log_from_library);
+        if (const cl_error_t result = ::cl_init(CL_INIT_DEFAULT); result != CL_SUCCESS)
+            throw SignatureError(std::string("libclamav does not start: ") + ::cl_strerror(result));
+        return true;
+    }();
+    static_cast<void>(once);
+}
+
+UnscannedReason reason_of(cl_error_t error) noexcept {
+    switch (error) {
+        case CL_EOPEN:
+        case CL_EREAD:
+        case CL_ESTAT:
+        case CL_ESEEK:
+        case CL_EMAP:
+        case CL_EACCES:
+            return UnscannedReason::Unreadable;
+        case CL_ETIMEOUT:
+            return UnscannedReason::TimeLimit;
+        case CL_EMAXSIZE:
+        case CL_EMAXREC:
+        case CL_EMAXFILES:
+            return UnscannedReason::LimitExceeded;
+        case CL_EFORMAT:
+        case CL_EPARSE:
+        case CL_EUNPACK:
+            return UnscannedReason::Damaged;
+        default:
+            return UnscannedReason::ScannerFailed;
+    }
+}
+
+// What Debian's clamd scans with, and in addition an alert for every limit hit and everything encrypted: without these
+// alerts the library calls such a file clean.
+cl_scan_options scan_options() noexcept {
+    cl_scan_options options{};
+    options.general = CL_SCAN_GENERAL_HEURISTICS;
+    options.parse = ~0U;
+    options.heuristic =
+        CL_SCAN_HEURISTIC_EXCEEDS_MAX | CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE | CL_SCAN_HEURISTIC_ENCRYPTED_DOC;
+    return options;
+}
+
+// Everything but the signatures that decides about a verdict.
+std::string options_text(const Settings& config) {
+    const auto& limits = config.engine;
+    const auto options = scan_options();
+    std::string text = std::string("libclamav without its cache ") + ::cl_retver();
+    for (const std::uint64_t number :
+         {limits.max_scan_bytes, limits.max_file_bytes, limits.max_recursion, limits.max_files, limits.max_scan_seconds,
+          limits.pcre_match_limit, limits.pcre_recursion_limit, std::uint64_t{options.general},
+          std::uint64_t{options.parse}, std::uint64_t{options.heuristic}})
+        text += " " + std::to_string(number);
+    return text;
+}
+
+}  // namespace
+
+std::optional<UnscannedReason> reason_in(const char* name) noexcept {
+    if (name == nullptr) return UnscannedReason::TooLarge;
+    const std::string_view detection(name);
+    if (detection.starts_with("Heuristics.Limits.Exceeded")) {
+        if (detection.ends_with("MaxFileSize")) return UnscannedReason::TooLarge;
+        return detection.ends_with("MaxScanTime") ? UnscannedReason::TimeLimit : UnscannedReason::LimitExceeded;
+    }
+    if (detection.starts_with("Heuristics.Encrypted")) return UnscannedReason::Encrypted;
+    return std::nullopt;
+}
+
+void ClamEngine::FreeEngine::operator()(cl_engine* engine) const noexcept {
+    ::cl_engine_free(engine);
+}
+
+void ClamEngine::FreeStat::operator()(cl_stat* stat) const noexcept {
+    ::cl_statfree(stat);
+    delete stat;
+}
+
+ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.paths.signature_directory) {
+    initialise_library();
+    engine_.reset(::cl_engine_new());
+    if (!engine_) throw SignatureError("libclamav has no memory for an engine");
+    const auto& limits = config.engine;
+    set_number(CL_ENGINE_MAX_SCANSIZE, limits.max_scan_bytes, "max_scan_bytes");
+    set_number(CL_ENGINE_MAX_FILESIZE, limits.max_file_bytes, "max_file_bytes");
+    set_number(CL_ENGINE_MAX_RECURSION, limits.max_recursion, "max_recursion");
+    set_number(CL_ENGINE_MAX_FILES, limits.max_files, "max_files");
+    set_number(CL_ENGINE_MAX_SCANTIME, limits.max_scan_seconds * 1000, "max_scan_seconds");
+    set_number(CL_ENGINE_PCRE_MATCH_LIMIT, limits.pcre_match_limit, "pcre_match_limit");
+    set_number(CL_ENGINE_PCRE_RECMATCH_LIMIT, limits.pcre_recursion_limit, "pcre_recursion_limit");
+    // Before anything is loaded, since that is when it is made. It remembers clean contents by MD5, those of layers
+    // inside archives too: of a pair with one MD5, the infected one would be clean after the clean one.
+    if (::cl_engine_set_num(engine_.get(), CL_ENGINE_DISABLE_CACHE, 1) != CL_SUCCESS)
+        throw SignatureError("libclamav does not do without its cache of clean contents");
+
+    listing_ = listing_of(signature_directory_);
+    const auto load = [&](const std::string& directory) {
+        unsigned count = 0;
+        const cl_error_t result = ::cl_load(directory.c_str(), engine_.get(), &count, CL_DB_STDOPT);
+        if (result != CL_SUCCESS)
+            throw SignatureError("the signatures in " + directory + " do not load: " + ::cl_strerror(result));
+        return count;
+    };
+    stat_.reset(new cl_stat{});
+    if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
+    embedded_only_ = !holds_signatures(signature_directory_);
+    if (!embedded_only_) signatures_ += load(signature_directory_);
+    signatures_ += load(config.paths.embedded_signature_directory);
+    if (const cl_error_t result = ::cl_engine_compile(engine_.get()); result != CL_SUCCESS)
+        throw SignatureError(std::string("the signatures do not compile: ") + ::cl_strerror(result));
+    // An empty listing is that of a directory that is not there: nothing was loaded from it.
+    if (listing_of(signature_directory_) == listing_)
+        fingerprint_ =
+            hash_of_text(listing_ + listing_of(config.paths.embedded_signature_directory) + options_text(config));
+}
+
+ClamEngine::~ClamEngine() = default;
+
+void ClamEngine::set_number(int field, std::uint64_t value, const char* what) {
+    const cl_error_t result =
+        ::cl_engine_set_num(engine_.get(), static_cast<cl_engine_field>(field), static_cast<long long>(value));
+    if (result != CL_SUCCESS) throw SignatureError(std::string("libclamav does not take engine.") + what);
+}
+
+bool ClamEngine::outdated() const {
+    // The library notices no file that went away.
+    if (fingerprint_.empty() || listing_of(signature_directory_) != listing_) return true;
+    // A directory that could not be examined at the start is examined again: it may hold a database by now.
+    if (!stat_) return holds_signatures(signature_directory_);
+    return ::cl_statchkdir(stat_.get()) == 1;
+}
+
+void ClamEngine::use_temporary_directory(const std::string& directory) {
+    if (::cl_engine_set_str(engine_.get(), CL_ENGINE_TMPDIR, directory.c_str()) != CL_SUCCESS)
+        throw SignatureError("libclamav does not take a temporary directory");
+}
+
+bool ClamEngine::is_tainted() const noexcept {
+    return library_failed;
+}
+
+ScanAnswer ClamEngine::scan(int fd) const {
+    cl_scan_options options = scan_options();
+    const char* name = nullptr;
+    unsigned long scanned = 0;
+    library_failed = false;
+    const cl_error_t result = ::cl_scandesc(fd, nullptr, &name, &scanned, engine_.get(), &options);
+    ScanAnswer answer;
+    if (result == CL_CLEAN && library_failed) {
+        answer.reason = UnscannedReason::ScannerFailed;
+    } else if (result == CL_CLEAN) {
+        answer.verdict = Verdict::Clean;
+    } else if (result != CL_VIRUS) {
+        answer.reason = reason_of(result);
+    } else if (const auto no_infection = reason_in(name)) {
+        answer.reason = *no_infection;
+    } else {
+        answer.verdict = Verdict::Infected;
+        answer.virus = printable(name).substr(0, longest_virus_name);
+    }
+    return answer;
+}
+
+}  // namespace clamscanner

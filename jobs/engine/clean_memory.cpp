@@ -1,0 +1,191 @@
+#include "jobs/engine/clean_memory.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <tuple>
+
+#include "auth/base/log.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::int64_t nanoseconds = 1'000'000'000;
+constexpr std::size_t commit_every = 4096;
+constexpr std::uint32_t xfs_magic = 0x58465342;  // statfs(2)
+
+// XFS_IOC_FSGEOMETRY_V1 and its answer (xfs_fs.h in the kernel, the same since 1994): only there XFS tells its UUID;
+// what statfs() calls its identity is the number of the device.
+struct XfsGeometry {
+    std::uint32_t numbers[8];
+    std::uint64_t blocks[4];
+    std::uint8_t uuid[16];
+    std::uint32_t more[8];
+};
+static_assert(sizeof(XfsGeometry) == 112);
+constexpr unsigned long ask_xfs_geometry = _IOR('X', 100, XfsGeometry);
+
+std::int64_t now_s() {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+std::int64_t in_nanoseconds(const timespec& time) noexcept {
+    return static_cast<std::int64_t>(time.tv_sec) * nanoseconds + time.tv_nsec;
+}
+
+// ext4 and Btrfs fold their UUID into f_fsid (Btrfs with the number of the subvolume). 0: none.
+std::uint64_t file_system_of(int fd) {
+    struct statfs status {};
+    if (::fstatfs(fd, &status) != 0) return 0;
+    std::uint64_t id = 0;
+    switch (static_cast<std::uint32_t>(status.f_type)) {
+        case EXT4_SUPER_MAGIC:
+        case BTRFS_SUPER_MAGIC:
+            static_assert(sizeof status.f_fsid == sizeof id);
+            std::memcpy(&id, &status.f_fsid, sizeof id);
+            return id;
+        case xfs_magic: {
+            XfsGeometry geometry{};
+            if (::ioctl(fd, ask_xfs_geometry, &geometry) != 0) return 0;
+            std::uint64_t halves[2];
+            std::memcpy(halves, geometry.uuid, sizeof halves);
+            return halves[0] ^ halves[1];
+        }
+        default:
+            return 0;
+    }
+}
+
+constexpr const char* schema = R"(
+CREATE TABLE IF NOT EXISTS clean(
+    file_system INTEGER, inode INTEGER, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    scanned_s INTEGER NOT NULL, virus BLOB NOT NULL, PRIMARY KEY(file_system, inode)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scanned_with(fingerprint BLOB NOT NULL);
+)";
+
+void remove_memory(const std::string& file) {
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(file + suffix);
+}
+
+}  // namespace
+
+std::optional<FileStamp> stamp_of(int fd, const struct stat& status) {
+    // A device has one file system as long as somebody holds a file of it open, which a scan always does; and a scan
+    // meets few devices.
+    static std::map<dev_t, std::uint64_t> known;
+    const auto [entry, fresh] = known.try_emplace(status.st_dev, 0);
+    if (fresh) entry->second = file_system_of(fd);
+    if (entry->second == 0) return std::nullopt;
+    return FileStamp{entry->second, status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                     in_nanoseconds(status.st_mtim), in_nanoseconds(status.st_ctim)};
+}
+
+bool is_settled(const FileStamp& stamp, std::int64_t now_ns) noexcept {
+    return stamp.ctime_ns <= now_ns - nanoseconds;
+}
+
+// As fdatasync() does it, without what makes that slow: a commit of the file system's journal and a flush of the disk's
+// cache. Not durability is wanted here but the kernel's side effect, that pages written out are write-protected again.
+bool write_out(int fd) noexcept {
+    return ::sync_file_range(fd, 0, 0,
+                             SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) == 0;
+}
+
+CleanMemory::CleanMemory(const Settings& config, const std::string& account, const std::string& fingerprint) {
+    constexpr std::int64_t day_s = 86'400;
+    oldest_s_ = now_s() - static_cast<std::int64_t>(config.engine.rescan_days) * day_s;
+    const auto file = config.engine.memory_directory + "/" + account + ".sqlite";
+    try {
+        open(file, fingerprint);
+    } catch (const DatabaseError& damaged) {
+        log_line(Severity::Warning, std::string("a memory of clean files is begun anew: ") + damaged.what());
+        insert_.reset();
+        find_.reset();
+        database_.reset();
+        remove_memory(file);
+        open(file, fingerprint);
+    }
+}
+
+void CleanMemory::open(const std::string& file, const std::string& fingerprint) {
+    database_.emplace(file);
+    // One process has it at a time; what a power cut takes is read again.
+    database_->execute("PRAGMA locking_mode = EXCLUSIVE");
+    database_->execute("PRAGMA journal_mode = WAL");
+    database_->execute("PRAGMA synchronous = NORMAL");
+    database_->execute("PRAGMA cache_size = -4096");
+    database_->execute("PRAGMA max_page_count = 131072");  // 512 MiB: about ten million files
+    database_->execute(schema);
+    std::string before;
+    Statement(database_->handle(), "SELECT fingerprint FROM scanned_with").each([&](Row row) {
+        before = row.bytes(0);
+        return false;
+    });
+    if (before != fingerprint) {
+        database_->execute("BEGIN; DELETE FROM clean; DELETE FROM scanned_with");
+        Statement(database_->handle(), "INSERT INTO scanned_with VALUES(?)").run(fingerprint);
+        database_->execute("COMMIT");
+    }
+    Statement(database_->handle(), "DELETE FROM clean WHERE scanned_s < ?").run(oldest_s_);
+    find_.emplace(database_->handle(),
+                  "SELECT size, mtime_ns, ctime_ns, scanned_s, virus FROM clean WHERE file_system = ? AND inode = ?");
+    insert_.emplace(database_->handle(), "INSERT OR REPLACE INTO clean VALUES(?, ?, ?, ?, ?, ?, ?)");
+}
+
+CleanMemory::~CleanMemory() {
+    try {
+        commit();
+    } catch (const DatabaseError& fault) {
+        log_line(Severity::Warning, std::string("clean files are not remembered: ") + fault.what());
+    }
+}
+
+std::optional<std::string> CleanMemory::find(const FileStamp& stamp) {
+    std::optional<std::string> virus;
+    find_->each(
+        [&](Row row) {
+            if (row.number<std::uint64_t>(0) == stamp.size && row.number(1) == stamp.mtime_ns &&
+                row.number(2) == stamp.ctime_ns && row.number(3) >= oldest_s_)
+                virus = row.bytes(4);
+            return false;
+        },
+        stamp.file_system, stamp.inode);
+    return virus;
+}
+
+void CleanMemory::remember(const FileStamp& stamp, const std::string& virus) {
+    if (uncommitted_ == 0) database_->execute("BEGIN");
+    ++uncommitted_;
+    insert_->run(stamp.file_system, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns, now_s(), virus);
+    if (uncommitted_ >= commit_every) commit();
+}
+
+void CleanMemory::commit() {
+    if (uncommitted_ == 0) return;
+    uncommitted_ = 0;
+    database_->execute("COMMIT");
+}
+
+void remove_expired_memories(const Settings& config) {
+    namespace fs = std::filesystem;
+    const auto oldest = fs::file_time_type::clock::now() - std::chrono::hours(24 * config.engine.rescan_days);
+    std::error_code problem;
+    for (const auto& entry : fs::directory_iterator(config.engine.memory_directory, problem)) {
+        std::error_code gone;
+        if (entry.path().extension() == ".sqlite" && entry.last_write_time(gone) < oldest && !gone)
+            remove_memory(entry.path());
+    }
+    if (problem)
+        log_line(Severity::Warning, config.engine.memory_directory + ": " + problem.message() +
+                                        "; clean files are not remembered, so every scan reads every file");
+}
+
+}  // namespace clamscanner

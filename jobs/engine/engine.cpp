@@ -1,0 +1,258 @@
+// clamscanner-engine: scans what it is handed, for jobd alone, as a system user of its own that can open no user's
+// file.
+//
+// This process stays small. At the first job it forks the one that loads the signatures (signature_host.h), passes
+// every job on to it, and lets it go when no job came for engine.idle_minutes. When the signatures changed, a new one
+// loads them beside it; once that has them it takes the next jobs, while the old one finishes its own. If they do not
+// load, the old one stays. SECURITY: only jobd's user may ask, which the kernel
+// attests; the hostile bytes are read two processes further down (worker.h).
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "auth/base/checked.h"
+#include "auth/base/child_process.h"
+#include "auth/base/event_loop.h"
+#include "auth/base/log.h"
+#include "auth/base/priority.h"
+#include "auth/base/service.h"
+#include "auth/base/socket.h"
+#include "auth/identity/become_user.h"
+#include "jobs/engine/signature_host.h"
+#include "jobs/shared/messages.h"
+#include "jobs/shared/settings.h"
+#include "jobs/shared/unprivileged.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience_for_the_question = 5s;
+constexpr std::size_t most_unasked = 64;
+constexpr auto between_failed_loads = 10s;
+
+class Engine {
+ public:
+    Engine(const Settings& config, uid_t jobd) : config_(config), jobd_(jobd) {
+        const std::string tmp = config.paths.run_directory + "/engine/tmp";
+        // Whatever a predecessor was killed over.
+        std::filesystem::remove_all(tmp);
+        checked(::mkdir(tmp.c_str(), 0700), "make the directory for temporary files");
+        loop_.stop_on_signals();
+        listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
+        loop_.let_in(listener_.get(), [this](UniqueFd connection) { let_in(std::move(connection)); });
+    }
+
+    void run() {
+        notify_supervisor("READY=1");
+        loop_.run();
+        notify_supervisor("STOPPING=1");
+    }
+
+ private:
+    struct Host {
+        ChildProcess process;
+        UniqueFd socket;
+        std::size_t jobs = 0;
+        EventLoop::TimerId idle_timer = 0;
+    };
+    struct Unasked {
+        UniqueFd connection;
+        EventLoop::TimerId timer;
+    };
+
+    void let_in(UniqueFd connection) {
+        if (peer_of(connection.get()).uid != jobd_ || unasked_.size() >= most_unasked) return;
+        const int fd = connection.get();
+        loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_question(fd); });
+        const auto timer = loop_.after(patience_for_the_question, [this, fd] { drop(fd); });
+        unasked_.emplace(fd, Unasked{std::move(connection), timer});
+    }
+
+    UniqueFd drop(int fd) {
+        loop_.forget(fd);
+        auto found = unasked_.extract(fd);
+        loop_.cancel(found.mapped().timer);
+        return std::move(found.mapped().connection);
+    }
+
+    void take_question(int fd) {
+        try {
+            Packet packet;
+            const Got got = receive_packet(fd, packet);
+            if (got == Got::WouldBlock) return;
+            const UniqueFd connection = drop(fd);
+            if (got == Got::PeerGone) return;
+            const auto job = decode<NewJob>(packet.bytes);
+            pass_on(job, connection, packet.only_descriptor());
+        } catch (const Malformed& wrong) {
+            log_line(Severity::Warning, std::string("jobd said what is no question: ") + wrong.what());
+            if (unasked_.contains(fd)) drop(fd);
+        } catch (const std::system_error& fault) {
+            // No process, no descriptor or no memory to be had: jobd will try again.
+            log_line(Severity::Error, std::string("a job could not be begun: ") + fault.what());
+            if (unasked_.contains(fd)) drop(fd);
+        }
+    }
+
+    void pass_on(NewJob job, const UniqueFd& connection, const UniqueFd& runner) {
+        if (!host_) host_ = start_host();
+        ++host_->jobs;
+        count_jobs();
+        loop_.cancel(std::exchange(host_->idle_timer, 0));
+        if (send_message(host_->socket.get(), std::move(job), {connection.get(), runner.get()}) != Sent::Yes)
+            log_line(Severity::Error, "a job could not be passed on; jobd will try again");
+    }
+
+    [[nodiscard]] std::unique_ptr<Host> start_host() {
+        auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+        const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
+        if (pid == 0) {
+            // Nothing of ours but the one socket: a stray copy of the listener would keep the address taken.
+            const int kept = 3;
+            if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
+                die("close what the signature host must not have");
+            hold_signatures(config_, jobs_, UniqueFd(kept));
+        }
+        auto host = std::make_unique<Host>();
+        host->process = ChildProcess(pid);
+        host->socket = std::move(ours);
+        set_blocking(host->socket.get(), false);
+        loop_.watch(host->socket.get(), EPOLLIN, [this, known = host.get()](std::uint32_t) { hear(*known); });
+        return host;
+    }
+
+    void hear(Host& host) {
+        Packet packet;
+        const Got got = receive_packet(host.socket.get(), packet);
+        if (got == Got::WouldBlock) return;
+        if (got == Got::PeerGone) {
+            log_line(Severity::Info, "the process that held the signatures ended");
+            if (next_.get() == &host) tell_broken("the process that loaded them ended");
+            remove(host);
+        } else if (is<JobEnded>(packet.bytes)) {
+            end_job(host);
+        } else if (is<SignaturesLoaded>(packet.bytes)) {
+            settle_loaded(host, decode<SignaturesLoaded>(packet.bytes).problem);
+        } else {
+            static_cast<void>(decode<SignaturesChanged>(packet.bytes));
+            load_beside(host);
+        }
+    }
+
+    void load_beside(const Host& host) {
+        if (host_.get() != &host || next_ || Clock::now() < load_not_before_) return;
+        log_line(Severity::Info, "the signatures changed: loading the new ones beside the old");
+        try {
+            next_ = start_host();
+        } catch (const std::system_error& fault) {
+            tell_broken(fault.what());
+        }
+    }
+
+    void settle_loaded(Host& host, const std::string& problem) {
+        if (next_.get() != &host) return;  // the first one tells its jobs itself
+        if (!problem.empty()) {
+            tell_broken(problem);
+            remove(host);
+            return;
+        }
+        if (host_) retire();
+        host_ = std::move(next_);
+        end_when_idle();
+    }
+
+    void tell_broken(const std::string& problem) {
+        log_line(Severity::Error, "the old signatures stay in use: " + problem);
+        load_not_before_ = Clock::now() + between_failed_loads;
+        // Kept short: it goes on to where there is a text around it.
+        if (host_) static_cast<void>(send_message(host_->socket.get(), SignaturesBroken{problem.substr(0, 500)}));
+    }
+
+    void end_job(Host& host) {
+        if (host.jobs > 0) --host.jobs;
+        count_jobs();
+        if (host_.get() == &host) end_when_idle();
+    }
+
+    void end_when_idle() {
+        if (host_->jobs > 0 || config_.engine.idle_minutes == 0) return;
+        loop_.cancel(host_->idle_timer);
+        host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
+            log_line(Severity::Info, "no scan for a while: the signatures are let go");
+            retire();
+        });
+    }
+
+    // The host sees its socket shut and ends after its last job; we reap it when it closes the other end.
+    void retire() {
+        loop_.cancel(std::exchange(host_->idle_timer, 0));
+        checked(::shutdown(host_->socket.get(), SHUT_WR), "retire a signature host");
+        retired_.push_back(std::move(host_));
+    }
+
+    void count_jobs() {
+        auto jobs = host_ ? host_->jobs : 0;
+        for (const auto& retired : retired_) jobs += retired->jobs;
+        jobs_.set(jobs);
+    }
+
+    void remove(Host& host) {
+        loop_.forget(host.socket.get());
+        loop_.cancel(std::exchange(host.idle_timer, 0));
+        if (host_.get() == &host) {
+            host_.reset();
+        } else if (next_.get() == &host) {
+            next_.reset();
+        } else {
+            std::erase_if(retired_, [&](const auto& retired) { return retired.get() == &host; });
+        }
+        count_jobs();
+    }
+
+    const Settings& config_;
+    const uid_t jobd_;
+    JobCount jobs_;
+    EventLoop loop_;
+    UniqueFd listener_;
+    std::map<int, Unasked> unasked_;
+    std::unique_ptr<Host> host_;
+    std::unique_ptr<Host> next_;  // loads the signatures that are to take the place of host_'s
+    Deadline load_not_before_;
+    std::vector<std::unique_ptr<Host>> retired_;
+};
+
+int run_engine(int argc, char** argv) {
+    const Settings config = read_settings(config_file_of(argc, argv));
+    refuse_root();
+    give_up_privileges();
+    occupy_standard_descriptors();
+    raise_descriptor_limit();
+    ignore_stray_signals();
+    use_idle_priority();
+    Engine(config, configured_user("jobs.user", config.jobs.user).uid).run();
+    return 0;
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    clamscanner::name_this_program("clamscanner-engine");
+    try {
+        return clamscanner::run_engine(argc, argv);
+    } catch (const clamscanner::ConfigError& error) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, error.what());
+        return 78;
+    } catch (const std::exception& fault) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, fault.what());
+        return 70;
+    }
+}

@@ -1,0 +1,115 @@
+#include "jobs/jobd/account_book.h"
+
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/base/checked.h"
+#include "auth/base/home_identity.h"
+#include "auth/base/log.h"
+#include "auth/identity/become_user.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::size_t most_known = 20'000;
+
+// When the list of local accounts was last replaced or written: an account may have gone since, and its name and uid
+// may be another's.
+std::int64_t passwd_stamp() noexcept {
+    struct stat status {};
+    if (::stat("/etc/passwd", &status) != 0) return 0;
+    return static_cast<std::int64_t>(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
+}
+
+AccountBook::Entry find_facts(uid_t uid) {
+    Account account;
+    try {
+        if (!find_account(uid, account)) return {};
+    } catch (const std::exception& fault) {
+        log_line(Severity::Warning, fault.what());
+        return {std::nullopt, true};
+    }
+    // Where the home's parents cannot be searched by us, the facts have to do without it.
+    const auto home = home_identity(account.home);
+    const AccountFacts facts{uid, account.name, account.home, home.file_system, home.inode, home.born_ns};
+    return {facts, false};
+}
+
+}  // namespace
+
+AccountBook::AccountBook(EventLoop& loop, std::chrono::milliseconds fresh_for)
+    : loop_(loop),
+      fresh_for_(fresh_for),
+      answered_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd")),
+      thread_([this] { look_up(); }) {
+    loop_.watch(answered_.get(), EPOLLIN, [this](std::uint32_t) { deliver(); });
+}
+
+AccountBook::~AccountBook() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    asked_.notify_one();
+    thread_.join();
+    loop_.forget(answered_.get());
+}
+
+const AccountBook::Entry* AccountBook::fresh(uid_t uid) const {
+    const auto found = known_.find(uid);
+    if (found == known_.end() || Clock::now() >= found->second.until) return nullptr;
+    return found->second.passwd == passwd_stamp() ? &found->second.entry : nullptr;
+}
+
+void AccountBook::ask(uid_t uid, Take take) {
+    if (const Entry* entry = fresh(uid)) {
+        const Entry copy = *entry;
+        take(copy);
+        return;
+    }
+    auto& waiting = waiting_[uid];
+    waiting.push_back(std::move(take));
+    if (waiting.size() > 1) return;
+    {
+        const std::lock_guard lock(mutex_);
+        questions_.push_back(uid);
+    }
+    asked_.notify_one();
+}
+
+void AccountBook::look_up() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        asked_.wait(lock, [this] { return stopping_ || !questions_.empty(); });
+        if (stopping_) return;
+        const uid_t uid = questions_.front();
+        questions_.pop_front();
+        lock.unlock();
+        const auto passwd = passwd_stamp();
+        Entry entry = find_facts(uid);
+        lock.lock();
+        answers_.emplace_back(uid, Known{std::move(entry), Clock::now() + fresh_for_, passwd});
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = ::write(answered_.get(), &one, sizeof one);
+    }
+}
+
+void AccountBook::deliver() {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto read = ::read(answered_.get(), &count, sizeof count);
+    std::deque<std::pair<uid_t, Known>> answers;
+    {
+        const std::lock_guard lock(mutex_);
+        answers.swap(answers_);
+    }
+    if (known_.size() > most_known) known_.clear();
+    for (auto& [uid, known] : answers) {
+        if (!known.entry.failed) known_[uid] = known;
+        auto waiting = waiting_.extract(uid);
+        if (waiting.empty()) continue;
+        for (const auto& take : waiting.mapped()) take(known.entry);
+    }
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,567 @@
+#include "jobs/jobd/agent_desk.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <span>
+
+#include "auth/base/checked.h"
+#include "auth/base/log.h"
+#include "jobs/jobd/brake.h"
+#include "jobs/jobd/disinfection_job.h"
+#include "jobs/jobd/list_piece.h"
+#include "jobs/jobd/scan_job.h"
+#include "jobs/shared/path_list.h"
+#include "jobs/shared/paths.h"
+#include "jobs/shared/signature_directory.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+// For a question to arrive whole, and for its answer to be taken.
+constexpr auto peer_time_limit = 20s;
+constexpr const char* list_is_cut =
+    "The list of infected files is longer than an answer may be; only its start is given.";
+constexpr std::size_t frame_head = 4;
+constexpr std::uint32_t nothing = 0;  // of epoll's events; a peer that is gone is told all the same
+// What one account's questions may fill while they come in, and its answers while they go out, before the next waits.
+constexpr std::size_t most_buffered = longest_jobs_question + 2 * longest_jobs_answer;
+constexpr std::size_t most_unsent = longest_jobs_answer;
+constexpr auto while_answers_are_taken = 100ms;
+// An answer that cost this much makes its account's next one wait three times as long: so at most a quarter of jobd's
+// time goes to one account.
+constexpr auto free_of_charge = 2ms;
+constexpr int charge = 3;
+constexpr auto signatures_check_interval = 10s;
+
+std::string files(std::uint64_t count) {
+    return std::to_string(count) + (count == 1 ? " file was" : " files were");
+}
+
+std::string log_path(const AccountFacts& facts) {
+    return path_in(facts.home, ".clamavconnector.disinfection.log");
+}
+
+constexpr const char* busy_text =
+    "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
+
+}  // namespace
+
+AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher,
+                     ScanHistory& history, SystemScans& system_scans, std::set<uid_t> host_users)
+    : surroundings_(surroundings),
+      accounts_(accounts),
+      dispatcher_(dispatcher),
+      history_(history),
+      system_scans_(system_scans),
+      host_users_(std::move(host_users)),
+      listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)),
+      administrators_listener_(listen_at(surroundings.config.administrator_socket(), SOCK_STREAM, 0600)) {
+    surroundings_.loop.let_in(listener_.get(), [this](UniqueFd socket) { let_in(std::move(socket), false); });
+    surroundings_.loop.let_in(administrators_listener_.get(),
+                              [this](UniqueFd socket) { let_in(std::move(socket), true); });
+}
+
+// ---- Connections ---------------------------------------------------------------------------------------------------
+
+void AgentDesk::let_in(UniqueFd socket, bool for_administrator) {
+    const uid_t uid = peer_of(socket.get()).uid;
+    // The administrator's command runs as our own user.
+    if (for_administrator && uid != ::geteuid()) return;
+    const auto known = by_uid_.find(uid);
+    const auto most = surroundings_.config.jobs.max_connections_per_account;
+    if (known != by_uid_.end() && known->second.connections >= most) return;
+    const int fd = socket.get();
+    surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
+    ++by_uid_[uid].connections;
+    auto connection = std::make_unique<Connection>();
+    connection->socket = std::move(socket);
+    connection->of_administrator = for_administrator;
+    connection->uid = uid;
+    connection->serial = next_serial_++;
+    connections_.emplace(fd, std::move(connection));
+}
+
+AgentDesk::Connection* AgentDesk::still(int fd, std::uint64_t serial) {
+    const auto found = connections_.find(fd);
+    return found != connections_.end() && found->second->serial == serial ? found->second.get() : nullptr;
+}
+
+void AgentDesk::close(int fd) {
+    surroundings_.loop.forget(fd);
+    const auto found = connections_.extract(fd);
+    const auto& connection = *found.mapped();
+    surroundings_.loop.cancel(connection.deadline);
+    unflushed_.erase(fd);
+    const auto account = by_uid_.find(connection.uid);
+    account->second.buffered -= connection.in.size() + connection.out.size();
+    if (--account->second.connections == 0 && Clock::now() >= account->second.paused_until) by_uid_.erase(account);
+}
+
+// A peer that stops in the middle of a question or of an answer is let go.
+void AgentDesk::expect_progress(int fd, Connection& connection) {
+    surroundings_.loop.cancel(connection.deadline);
+    connection.deadline = surroundings_.loop.after(peer_time_limit, [this, fd] { close(fd); });
+}
+
+void AgentDesk::listen_again(int fd, Connection& connection) {
+    if (std::exchange(connection.deaf, false)) surroundings_.loop.change(fd, EPOLLIN);
+}
+
+void AgentDesk::take(int fd, std::uint32_t events) {
+    Connection& connection = *connections_.at(fd);
+    if ((events & EPOLLOUT) != 0) unflushed_.insert(fd);
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+    if (connection.answering || connection.waits) {
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close(fd);
+        connection.deaf = true;
+        surroundings_.loop.change(fd, connection.out.empty() ? nothing : std::uint32_t{EPOLLOUT});
+        return;
+    }
+    try {
+        auto& account = by_uid_[connection.uid];
+        const std::size_t before = connection.in.size();
+        const Got got = connection.in.read_from(fd);
+        account.buffered += connection.in.size() - before;
+        if (got == Got::PeerGone) return close(fd);
+        if (account.buffered > most_buffered) throw Malformed("it keeps too much waiting");
+        if (connection.deadline == 0) expect_progress(fd, connection);
+        answer_next(fd);
+    } catch (const Malformed& wrong) {
+        log_line(Severity::Warning, "uid " + std::to_string(connection.uid) + " is hung up on: " + wrong.what());
+        close(fd);
+    }
+}
+
+void AgentDesk::pause(int fd, Connection& connection, Clock::duration length) {
+    connection.waits = true;
+    surroundings_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(length),
+                             [this, fd, serial = connection.serial] {
+                                 Connection* paused = still(fd, serial);
+                                 if (paused == nullptr) return;
+                                 paused->waits = false;
+                                 listen_again(fd, *paused);
+                                 answer_next(fd);
+                             });
+}
+
+void AgentDesk::answer_next(int fd) {
+    const auto found = connections_.find(fd);
+    if (found == connections_.end()) return;
+    Connection& connection = *found->second;
+    if (connection.answering || connection.waits) return;
+    const auto now = Clock::now();
+    auto& account = by_uid_[connection.uid];
+    if (account.paused_until > now) return pause(fd, connection, account.paused_until - now);
+    if (account.buffered > connection.in.size() + most_unsent) return pause(fd, connection, while_answers_are_taken);
+    auto question = connection.in.next();
+    if (!question) return;
+    account.buffered -= question->size() + frame_head;
+    connection.waits = true;
+    // The facts are usually fresh, and then this runs at once.
+    accounts_.ask(connection.uid, [this, fd, serial = connection.serial,
+                                   asked = std::move(*question)](const AccountBook::Entry& entry) {
+        Connection* asker = still(fd, serial);
+        if (asker == nullptr) return;
+        asker->waits = false;
+        try {
+            if (!entry.facts) throw Malformed("there is no such account");
+            answer(*asker, *entry.facts, asked);
+        } catch (const Malformed& wrong) {
+            log_line(Severity::Warning, "uid " + std::to_string(asker->uid) + " is hung up on: " + wrong.what());
+            close(fd);
+        }
+    });
+}
+
+void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
+    struct Row {
+        JobMessage type;
+        Encoded (AgentDesk::*answer)(const AccountFacts&, std::string_view);
+    };
+    static constexpr Row of_agents[] = {
+        {StartScan::type, &AgentDesk::answer_start_scan},
+        {AskScanStatus::type, &AgentDesk::answer_scan_status},
+        {AskInfectedFiles::type, &AgentDesk::answer_infected_files},
+        {Disinfect::type, &AgentDesk::answer_disinfect},
+        {AskDisinfection::type, &AgentDesk::answer_disinfection},
+        {AskStatistics::type, &AgentDesk::answer_statistics},
+        {AskScanTasks::type, &AgentDesk::answer_scan_tasks},
+        {AskScanEvents::type, &AgentDesk::answer_scan_events},
+        {StartSystemScan::type, &AgentDesk::answer_start_system_scan},
+        {CancelScan::type, &AgentDesk::answer_cancel_scan},
+        {AskUnscannedFiles::type, &AgentDesk::answer_unscanned_files},
+        {AskQuarantinedFiles::type, &AgentDesk::answer_quarantined_files},
+        {ChangeQuarantine::type, &AgentDesk::answer_change_quarantine},
+        {AskQuarantineChange::type, &AgentDesk::answer_quarantine_change},
+        {AskDryRun::type, &AgentDesk::answer_dry_run},
+    };
+    static constexpr Row of_administrator[] = {
+        {StartSystemScan::type, &AgentDesk::answer_scan_all},
+        {AskHeldSignatures::type, &AgentDesk::answer_held_signatures},
+        {AllowSignature::type, &AgentDesk::answer_allow_signature},
+    };
+    const std::span<const Row> table =
+        connection.of_administrator ? std::span<const Row>(of_administrator) : std::span<const Row>(of_agents);
+    const auto type = type_of(question);
+    const auto row = std::find_if(table.begin(), table.end(),
+                                  [&](const Row& r) { return static_cast<std::uint16_t>(r.type) == type; });
+    if (row == table.end()) throw Malformed("it asks what jobd does not answer");
+
+    const auto began = Clock::now();
+    const Encoded reply = (this->*row->answer)(facts, question);
+    connection.out.add(reply.bytes());
+    by_uid_[connection.uid].buffered += reply.bytes().size() + frame_head;
+    connection.answering = true;
+    const int fd = connection.socket.get();
+    unflushed_.insert(fd);
+    expect_progress(fd, connection);
+    const auto cost = Clock::now() - began;
+    if (cost > free_of_charge) by_uid_[connection.uid].paused_until = Clock::now() + cost * charge;
+}
+
+void AgentDesk::flush() {
+    const auto unflushed = std::exchange(unflushed_, {});
+    for (const int fd : unflushed) {
+        const auto found = connections_.find(fd);
+        if (found == connections_.end()) continue;
+        Connection& connection = *found->second;
+        const std::size_t before = connection.out.size();
+        const Sent sent = connection.out.write_to(fd);
+        by_uid_[connection.uid].buffered -= before - connection.out.size();
+        if (sent == Sent::PeerGone) {
+            close(fd);
+        } else if (sent == Sent::WouldBlock) {
+            connection.deaf = true;
+            surroundings_.loop.change(fd, EPOLLOUT);
+        } else if (std::exchange(connection.answering, false)) {
+            surroundings_.loop.cancel(std::exchange(connection.deadline, 0));
+            listen_again(fd, connection);
+            // A question that came together with the last one lies in our buffer, where no event tells of it.
+            if (connection.in.size() > 0) pause(fd, connection, Clock::duration::zero());
+        }
+    }
+}
+
+// ---- Answers -------------------------------------------------------------------------------------------------------
+
+Encoded AgentDesk::answer_start_scan(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<StartScan>(question);
+    auto& ledger = surroundings_.ledger;
+    const auto type = static_cast<std::size_t>(asked.scan_type);
+    if (!surroundings_.config.scan[type].allowed)
+        return encode(Declined{std::string("scan_type: the administrator has switched off scans of ") +
+                               scan_type_names[type] + "."});
+    const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system, asked.full);
+    if (!id) return encode(Declined{busy_text});
+    dispatcher_.add({ledger.task(*id), facts});
+    return encode(Accepted{});
+}
+
+bool AgentDesk::only_embedded_signatures() {
+    const auto now = Clock::now();
+    if (now - signatures_checked_ > signatures_check_interval) {
+        embedded_only_ = !holds_signatures(surroundings_.config.paths.signature_directory);
+        signatures_checked_ = now;
+    }
+    return embedded_only_;
+}
+
+std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& task) {
+    std::vector<std::string> warnings;
+    if (task && task->state == TaskState::Ended ? task->embedded_signatures : only_embedded_signatures())
+        warnings.emplace_back(
+            "No virus signature database is installed: only the built-in test signatures are known, so real viruses "
+            "are "
+            "not found. Ask your administrator to install ClamAV's database.");
+    if (!task) return warnings;
+    if (!task->signature_problem.empty())
+        warnings.push_back("The newest signature database could not be loaded, so the one from before was used (" +
+                           printable(task->signature_problem) + ").");
+    if (task->state == TaskState::Ended && task->outcome == Outcome::EndedEarly) {
+        const auto verdicts = task->clean_files + task->infected_files + task->unscanned_files;
+        const auto missing = task->total_files > verdicts ? task->total_files - verdicts : 0;
+        warnings.push_back("The scan ended early (" + task->why + "): " + files(missing) + " not reached.");
+    } else if (task->outcome == Outcome::Cancelled) {
+        warnings.emplace_back("The scan was cancelled before it was complete.");
+    } else if (task->state != TaskState::Ended && !task->why.empty()) {
+        warnings.push_back("The scan waits: " + task->why + ".");
+    }
+    for (const auto& [reason, count] : surroundings_.ledger.unscanned_counts(task->id))
+        warnings.push_back(files(count) + " not scanned: " + text_of(reason) + ".");
+    for (auto& warning : warnings) warning.resize(std::min(warning.size(), longest_message));
+    return warnings;
+}
+
+Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_view question) {
+    static_cast<void>(decode<AskScanStatus>(question));
+    auto& ledger = surroundings_.ledger;
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
+    ScanStatus status;
+    status.warnings = scan_warnings(task);
+    if (!task) {
+        status.messages.emplace_back("No scan has been started yet.");
+        return encode(status);
+    }
+    status.ever_started = true;
+    status.complete = task->state == TaskState::Ended;
+    status.time_started = task->created_ms / 1000;
+    status.total_files = task->total_files;
+    status.total_bytes = task->total_bytes;
+    // An early end leaves nothing to wait for: what was not reached is told in the warnings.
+    status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
+    status.scanned_bytes = task->scanned_bytes;
+    if (task->outcome == Outcome::Cancelled)
+        status.messages.emplace_back("The scan was cancelled; what it had not reached was not scanned.");
+    if (task->outcome == Outcome::Completed) {
+        const auto known = task->known_files + task->known_infected;
+        status.messages.push_back(
+            std::to_string(task->total_files - known) + " scanned, " + std::to_string(task->known_files) +
+            " known clean" +
+            (task->known_infected > 0 ? ", " + std::to_string(task->known_infected) + " known to be infected" : "") +
+            " (what is known was scanned before, has not changed since, and was not read again).");
+    }
+    if (const auto clean = ledger.quarantine().count_clean(task->account); clean > 0)
+        status.messages.push_back(std::to_string(clean) +
+                                  (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
+                                  " clean by today's signatures and can be restored.");
+    if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
+    if (task->infected_files > 0) {
+        auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);
+        status.infected_files = std::move(found.paths);
+        if (found.cut) status.warnings.emplace_back(list_is_cut);
+    }
+    return encode(status);
+}
+
+Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskInfectedFiles>(question);
+    auto& ledger = surroundings_.ledger;
+    InfectedFiles infected;
+    if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
+        auto listed = ledger.infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX),
+                                            answer_budget - 64 * 1024);
+        infected.files = std::move(listed.files);
+        infected.scan = static_cast<std::uint64_t>(task->id);
+        infected.next = static_cast<std::uint64_t>(listed.next);
+    }
+    return encode(infected);
+}
+
+// Declined where two actions name one file.
+std::optional<Encoded> AgentDesk::plan(const AccountFacts& facts, std::vector<FileAction> asked,
+                                       std::vector<PlannedAction>& planned) {
+    auto& ledger = surroundings_.ledger;
+    const auto conflict = ledger.resolve(ledger.account_of(facts), facts.home, std::move(asked), planned);
+    if (!conflict) return std::nullopt;
+    constexpr std::size_t shown = 400;
+    return encode(Declined{"actions: " + printable(conflict->first.substr(0, shown)) + " and " +
+                           printable(conflict->second.substr(0, shown)) +
+                           " are the same file, but their actions differ. Give each file one action."});
+}
+
+Encoded AgentDesk::answer_dry_run(const AccountFacts& facts, std::string_view question) {
+    auto asked = decode<AskDryRun>(question);
+    std::vector<PlannedAction> planned;
+    if (auto declined = plan(facts, std::move(asked.actions), planned)) return *std::move(declined);
+    DryRun answer;
+    for (auto& action : planned) {
+        Record step{action.number, RecordType::Step, RecordState::Error, std::move(action.path), ""};
+        if (!action.listed) {
+            step.message = not_listed_text;
+        } else if (action.action == Action::Ignore) {
+            step.state = RecordState::NoAction;
+            step.message = ignored_text;
+        } else {
+            step.state = action.action == Action::Delete ? RecordState::Deleted : RecordState::Quarantined;
+            step.message = "if it is still infected when it is scanned again";
+        }
+        answer.steps.push_back(std::move(step));
+    }
+    return encode(answer);
+}
+
+Encoded AgentDesk::answer_disinfect(const AccountFacts& facts, std::string_view question) {
+    auto asked = decode<Disinfect>(question);
+    if (asked.actions.empty()) throw Malformed("a disinfection of nothing");
+    auto& ledger = surroundings_.ledger;
+    const AccountId account = ledger.account_of(facts);
+    if (ledger.active_task(account)) return encode(Declined{busy_text});
+    std::vector<PlannedAction> planned;
+    if (auto declined = plan(facts, std::move(asked.actions), planned)) return *std::move(declined);
+    const auto id = ledger.queue_disinfection(account, planned);
+    if (!id) return encode(Declined{busy_text});
+    const Task task = ledger.task(*id);
+    dispatcher_.add({task, facts});
+    return encode(DisinfectionQueued{task_name(task), log_path(facts)});
+}
+
+Encoded AgentDesk::answer_disinfection(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskDisinfection>(question);
+    auto& ledger = surroundings_.ledger;
+    DisinfectionStatus status;
+    status.log = log_path(facts);
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Disinfection);
+    if (!task) return encode(status);
+    // A number that this log has not reached is from another run's log: the client gets all of this one.
+    const std::uint64_t after = asked.last_id > task->last_record ? 0 : asked.last_id;
+    auto found = ledger.records_after(task->id, after, answer_budget - 64 * 1024, most_entries);
+    status.records = std::move(found.records);
+    if (task->state == TaskState::Ended)
+        status.state = found.cut ? DisinfectionState::Running : DisinfectionState::Done;
+    else
+        status.state = task->state == TaskState::Running || task->last_record > 0 ? DisinfectionState::Running
+                                                                                  : DisinfectionState::Queued;
+    if (task->state != TaskState::Ended && !task->why.empty())
+        status.warnings.push_back(("The disinfection waits: " + task->why + ".").substr(0, longest_message));
+    return encode(status);
+}
+
+// ---- Scans that are not wanted, files that were not scanned ---------------------------------------------------------
+
+Encoded AgentDesk::answer_cancel_scan(const AccountFacts& facts, std::string_view question) {
+    static_cast<void>(decode<CancelScan>(question));
+    auto& ledger = surroundings_.ledger;
+    const auto task = ledger.active_task(ledger.account_of(facts));
+    if (!task || task->kind != TaskKind::Scan)
+        return encode(Declined{"No scan is queued or running, so there is none to cancel."});
+    dispatcher_.cancel_scan(task->id);
+    return encode(Accepted{});
+}
+
+namespace {
+
+// Pieces of the list beyond the finds: what a cancelled scan did not reach, by its place in the list of the walk.
+constexpr std::uint64_t unreached = 1ULL << 62;
+
+}  // namespace
+
+Encoded AgentDesk::answer_unscanned_files(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskUnscannedFiles>(question);
+    auto& ledger = surroundings_.ledger;
+    UnscannedFiles unscanned;
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
+    if (!task) return encode(unscanned);
+    unscanned.scan = static_cast<std::uint64_t>(task->id);
+    const bool was_cancelled = task->outcome == Outcome::Cancelled && task->list_bytes > 0;
+    if (asked.after < unreached) {
+        auto found =
+            ledger.unscanned_files(task->id, static_cast<std::int64_t>(asked.after), answer_budget - 64 * 1024);
+        unscanned.files = std::move(found.files);
+        unscanned.next = static_cast<std::uint64_t>(found.next);
+        if (unscanned.next == 0 && was_cancelled) unscanned.next = unreached + task->settled.files;
+    } else if (was_cancelled) {
+        add_unreached(*task, facts.home, asked.after - unreached, unscanned);
+    }
+    return encode(unscanned);
+}
+
+void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::uint64_t from,
+                              UnscannedFiles& unscanned) {
+    UniqueFd file(::open(list_name(surroundings_.config, scan.id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file) return;
+    PathList list(std::move(file));
+    const auto found = surroundings_.ledger.found_beyond_settled(scan.id);
+    std::string relative;
+    std::size_t cost = 0;
+    for (std::uint64_t place = 0; list.next(relative); ++place) {
+        if (place < from) continue;
+        auto path = path_in(home, relative);
+        cost += cost_in_json(path) + 64;
+        if (cost > answer_budget / 4) {  // a piece at a time: others ask jobd, too
+            unscanned.next = unreached + place;
+            return;
+        }
+        if (path.size() <= longest_path && !found.contains(path))
+            unscanned.files.push_back({std::move(path), UnscannedReason::Cancelled});
+    }
+}
+
+// ---- The quarantine ------------------------------------------------------------------------------------------------
+
+Encoded AgentDesk::answer_quarantined_files(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskQuarantinedFiles>(question);
+    auto& ledger = surroundings_.ledger;
+    auto found = ledger.quarantine().listed(
+        ledger.account_of(facts), static_cast<std::int64_t>(asked.after & INT64_MAX), answer_budget - 64 * 1024);
+    return encode(QuarantinedFiles{std::move(found.files), static_cast<std::uint64_t>(found.next)});
+}
+
+Encoded AgentDesk::answer_change_quarantine(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<ChangeQuarantine>(question);
+    if (asked.ids.empty()) throw Malformed("a change of nothing");
+    auto& ledger = surroundings_.ledger;
+    const auto id = ledger.queue_restoration(ledger.account_of(facts), asked.ids,
+                                             asked.restore ? Action::Restore : Action::Discard);
+    if (!id) return encode(Declined{busy_text});
+    dispatcher_.add({ledger.task(*id), facts});
+    return encode(QuarantineQueued{static_cast<std::uint64_t>(*id)});
+}
+
+Encoded AgentDesk::answer_quarantine_change(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskQuarantineChange>(question);
+    auto& ledger = surroundings_.ledger;
+    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Restoration);
+    // Another request of the same account may have come between: then this one's is over.
+    if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return encode(QuarantineChange{true, {}});
+    return encode(QuarantineChange{task->state == TaskState::Ended, ledger.changed_files(task->id)});
+}
+
+// ---- Statistics ----------------------------------------------------------------------------------------------------
+
+ScanHistory::Scope AgentDesk::scope_of(const AccountFacts& facts) {
+    if (host_users_.contains(facts.uid)) return {true, 0};
+    return {false, surroundings_.ledger.account_of(facts)};
+}
+
+Encoded AgentDesk::answer_statistics(const AccountFacts& facts, std::string_view question) {
+    static_cast<void>(decode<AskStatistics>(question));
+    return encode(history_.statistics(scope_of(facts)));
+}
+
+Encoded AgentDesk::answer_scan_tasks(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskScanTasks>(question);
+    return encode(history_.tasks(scope_of(facts), asked.filter, asked.offset, std::min(asked.limit, longest_page)));
+}
+
+Encoded AgentDesk::answer_scan_events(const AccountFacts& facts, std::string_view question) {
+    const auto asked = decode<AskScanEvents>(question);
+    return encode(
+        history_.events(scope_of(facts), asked.offset, std::min(asked.limit, longest_page), answer_budget / 2));
+}
+
+Encoded AgentDesk::answer_start_system_scan(const AccountFacts& facts, std::string_view question) {
+    if (!scope_of(facts).host) return encode(Declined{"Only the administrator may have all accounts scanned."});
+    return begin_system_scan(decode<StartSystemScan>(question));
+}
+
+Encoded AgentDesk::begin_system_scan(const StartSystemScan& asked) {
+    std::vector<uid_t> uids;
+    for (const auto& account : asked.accounts)
+        if (account.uid >= surroundings_.config.login.uid_floor) uids.push_back(account.uid);
+    const auto why = system_scans_.begin(uids);
+    return why.empty() ? encode(Accepted{}) : encode(Declined{why});
+}
+
+// ---- The administrator ---------------------------------------------------------------------------------------------
+
+Encoded AgentDesk::answer_scan_all(const AccountFacts&, std::string_view question) {
+    return begin_system_scan(decode<StartSystemScan>(question));
+}
+
+Encoded AgentDesk::answer_held_signatures(const AccountFacts&, std::string_view question) {
+    static_cast<void>(decode<AskHeldSignatures>(question));
+    return encode(HeldSignatures{Brake(surroundings_.ledger, surroundings_.config).held()});
+}
+
+Encoded AgentDesk::answer_allow_signature(const AccountFacts&, std::string_view question) {
+    const auto asked = decode<AllowSignature>(question);
+    if (Brake(surroundings_.ledger, surroundings_.config).allow(asked.signature)) return encode(Accepted{});
+    return encode(
+        Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."});
+}
+
+}  // namespace clamscanner

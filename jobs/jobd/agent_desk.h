@@ -1,0 +1,109 @@
+// Where agents ask jobd, and anybody else who runs as a user: the kernel says which uid asks, and that is all that
+// counts. Questions are foreign bytes, with limits on every length, on what an account may keep waiting in memory, and
+// on how much of jobd's time its questions take: a list of a million finds costs its owner's next answer, not the
+// neighbour's.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "auth/base/event_loop.h"
+#include "jobs/jobd/account_book.h"
+#include "jobs/jobd/dispatcher.h"
+#include "jobs/jobd/ledger.h"
+#include "jobs/jobd/scan_history.h"
+#include "jobs/jobd/system_scans.h"
+#include "jobs/shared/frames.h"
+
+namespace clamscanner {
+
+class AgentDesk {
+ public:
+    // `host_users`: who are shown the whole host's statistics.
+    AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher, ScanHistory& history,
+              SystemScans& system_scans, std::set<uid_t> host_users);
+    // Sends the answers of this round; to be called after the commit.
+    void flush();
+
+ private:
+    struct Connection {
+        UniqueFd socket;
+        bool of_administrator = false;
+        uid_t uid = 0;
+        FrameReader in{longest_jobs_question};
+        FrameWriter out;
+        std::uint64_t serial = 0;  // descriptors are used again, serials are not
+        bool answering = false;    // a question was taken; the next one waits until its answer is gone
+        bool waits = false;        // for the account's facts, or for the end of its pause
+        bool deaf = false;         // what it says meanwhile stays in the kernel, so that it fills no memory of ours
+        EventLoop::TimerId deadline = 0;
+    };
+    struct Account {
+        std::size_t connections = 0;
+        std::size_t buffered = 0;  // bytes of questions not yet whole, and of answers not yet taken
+        Deadline paused_until;
+    };
+
+    void let_in(UniqueFd socket, bool for_administrator);
+    void take(int fd, std::uint32_t events);
+    void answer_next(int fd);
+    void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
+    void close(int fd);
+    void listen_again(int fd, Connection& connection);
+    void pause(int fd, Connection& connection, Clock::duration length);
+    // Null when that connection is gone, whoever has its descriptor now.
+    [[nodiscard]] Connection* still(int fd, std::uint64_t serial);
+    void expect_progress(int fd, Connection& connection);
+
+    // The table's rows: each answers one kind of question.
+    [[nodiscard]] Encoded answer_start_scan(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_scan_status(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_infected_files(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_disinfect(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_disinfection(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_statistics(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_scan_tasks(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_scan_events(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_start_system_scan(const AccountFacts& facts, std::string_view question);
+
+    [[nodiscard]] Encoded answer_cancel_scan(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_unscanned_files(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_quarantined_files(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_change_quarantine(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_quarantine_change(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_dry_run(const AccountFacts& facts, std::string_view question);
+
+    // Those of the administrator's table.
+    [[nodiscard]] Encoded answer_scan_all(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_held_signatures(const AccountFacts& facts, std::string_view question);
+    [[nodiscard]] Encoded answer_allow_signature(const AccountFacts& facts, std::string_view question);
+
+    [[nodiscard]] Encoded begin_system_scan(const StartSystemScan& asked);
+    void add_unreached(const Task& scan, const std::string& home, std::uint64_t from, UnscannedFiles& unscanned);
+    [[nodiscard]] std::optional<Encoded> plan(const AccountFacts& facts, std::vector<FileAction> asked,
+                                              std::vector<PlannedAction>& planned);
+    [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
+
+    [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
+    [[nodiscard]] bool only_embedded_signatures();
+
+    JobSurroundings surroundings_;
+    AccountBook& accounts_;
+    Dispatcher& dispatcher_;
+    ScanHistory& history_;
+    SystemScans& system_scans_;
+    const std::set<uid_t> host_users_;
+    UniqueFd listener_;
+    UniqueFd administrators_listener_;
+    std::map<int, std::unique_ptr<Connection>> connections_;
+    std::map<uid_t, Account> by_uid_;
+    std::set<int> unflushed_;
+    std::uint64_t next_serial_ = 1;
+    Deadline signatures_checked_;
+    bool embedded_only_ = false;
+};
+
+}  // namespace clamscanner

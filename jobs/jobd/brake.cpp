@@ -1,0 +1,91 @@
+#include "jobs/jobd/brake.h"
+
+namespace clamscanner {
+namespace {
+
+// Fewer are nothing out of the ordinary, whatever their share: a small site may well be infected in most of its files.
+constexpr std::uint64_t fewest_files = 25;
+constexpr std::uint64_t fewest_accounts = 10;
+
+bool is_more_than(std::uint64_t part, std::uint64_t whole, std::uint64_t percent) {
+    return part * 100 > whole * percent;
+}
+
+#define COLUMNS "signature, why, since_ms, allowed"
+
+HeldSignature read_held(const Row& row) {
+    return {row.bytes(0), row.bytes(1), row.number(2), row.number(3) != 0};
+}
+
+}  // namespace
+
+Brake::Hits Brake::files_hit(AccountId account, const std::string& signature) {
+    const auto scan = ledger_.last_task(account, TaskKind::Scan);
+    if (!scan) return {};
+    const auto hit =
+        statement("SELECT count(*) FROM find INDEXED BY hits_of_task WHERE task = ? AND verdict = 1 AND virus = ?")
+            .number(scan->id, signature);
+    return {static_cast<std::uint64_t>(hit.value_or(0)), scan->total_files};
+}
+
+Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since_ms) {
+    const auto hit = statement(
+                         "SELECT count(DISTINCT account) FROM find JOIN task ON task.id = find.task "
+                         "WHERE find.virus = ? AND find.verdict = 1 AND find.found_ms >= ?")
+                         .number(signature, since_ms);
+    const auto accounts = static_cast<std::uint64_t>(hit.value_or(0));
+    // To count all takes long on a host of many accounts.
+    if (accounts < fewest_accounts) return {accounts, 0};
+    const auto all = statement(
+                         "SELECT count(*) FROM account "
+                         "WHERE EXISTS (SELECT 1 FROM task WHERE task.account = account.id AND kind = 0)")
+                         .number();
+    return {accounts, static_cast<std::uint64_t>(all.value_or(0))};
+}
+
+std::optional<HeldSignature> Brake::find(const std::string& signature) {
+    return statement("SELECT " COLUMNS " FROM held_signature WHERE signature = ?").first(read_held, signature);
+}
+
+std::vector<HeldSignature> Brake::held() {
+    std::vector<HeldSignature> held;
+    statement("SELECT " COLUMNS " FROM held_signature ORDER BY since_ms").each([&](Row row) {
+        held.push_back(read_held(row));
+        return true;
+    });
+    return held;
+}
+
+bool Brake::allow(const std::string& signature) {
+    database_.write();
+    statement("UPDATE held_signature SET allowed = 1 WHERE signature = ?").run(signature);
+    return database_.changed_rows() > 0;
+}
+
+std::string Brake::reason(AccountId account, const std::string& signature) {
+    const auto [files, of_files] = files_hit(account, signature);
+    if (files >= fewest_files && is_more_than(files, of_files, settings_.brake.files_percent))
+        return "it was found in " + std::to_string(files) + " of " + std::to_string(of_files) + " files of one account";
+    const auto [accounts, of_accounts] = accounts_hit(signature, now_ms() - hour_ms);
+    if (accounts >= fewest_accounts && is_more_than(accounts, of_accounts, settings_.brake.accounts_percent))
+        return "it was found in " + std::to_string(accounts) + " of " + std::to_string(of_accounts) +
+               " accounts within an hour";
+    return {};
+}
+
+std::string Brake::why_held(AccountId account, const std::string& signature) {
+    auto known = find(signature);
+    if (known && known->allowed) return {};
+    std::string why = known ? known->why : reason(account, signature);
+    if (why.empty()) return {};
+    if (!known) {
+        database_.write();
+        statement("INSERT INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)").run(signature, why, now_ms());
+    }
+    return "deleting is held for " + signature + ": " + why +
+           ", as happens when a signature is wrong. The file was left alone. Put it into quarantine, which can be "
+           "undone, or ask your administrator, who can allow it with: clamscanner-scan --allow " +
+           signature;
+}
+
+}  // namespace clamscanner

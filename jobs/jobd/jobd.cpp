@@ -1,0 +1,136 @@
+// clamscanner-jobd: the queue, and the one truth about every job. Runs as a system user of its own with no capability;
+// the agents' users are attested by the kernel, the work in homes is done by runners that authd starts, the judging by
+// the engine. SECURITY: it reads the messages of every user, and of runners that their user may have stopped or
+// starved, so each is bounded; it opens no file of any user.
+//
+// Every round of its loop ends with one commit, and only then does anything go out that rests on it. A crash loses
+// nothing that was acknowledged, and every start is a recovery.
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "auth/base/event_loop.h"
+#include "auth/base/log.h"
+#include "auth/base/service.h"
+#include "auth/identity/become_user.h"
+#include "jobs/jobd/account_book.h"
+#include "jobs/jobd/agent_desk.h"
+#include "jobs/jobd/dispatcher.h"
+#include "jobs/jobd/ledger.h"
+#include "jobs/jobd/scan_job.h"
+#include "jobs/shared/settings.h"
+#include "jobs/shared/unprivileged.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto facts_stay_fresh = 10s;
+constexpr auto prune_interval = 1s;
+// All accounts share one loop: what holds it for longer than that is told to the administrator.
+constexpr auto longest_turn = 20ms;
+constexpr auto turn_report_interval = 1s;
+
+// Tasks that ended before then are remembered no more, but for the last ones.
+std::int64_t forget_before_ms(const Settings& config) {
+    return config.history_days == 0 ? 0 : now_ms() - static_cast<std::int64_t>(config.history_days) * day_ms;
+}
+
+std::set<uid_t> host_users(const Settings& config) {
+    std::set<uid_t> uids;
+    for (const auto& name : config.jobs.host_users) {
+        const auto account = configured_user("jobs.host_users", name);
+        if (account.uid >= config.login.uid_floor)
+            throw ConfigError("jobs.host_users: " + printable(name) +
+                              " is a hosting account: its uid is not below the floor");
+        uids.insert(account.uid);
+    }
+    return uids;
+}
+
+class Jobd {
+ public:
+    explicit Jobd(const Settings& config)
+        : config_(config),
+          ledger_(config.paths.state_directory + "/jobs.sqlite"),
+          accounts_(loop_, facts_stay_fresh),
+          dispatcher_({config, loop_, ledger_}, accounts_),
+          history_(ledger_, config),
+          system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
+          desk_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config)) {
+        loop_.at_end_of_round([this] { end_round(); });
+        loop_.report_turns_over(longest_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
+        remove_old_lists(config, ledger_);
+        prune();
+    }
+
+    void run() {
+        end_round();
+        notify_supervisor("READY=1");
+        loop_.run();
+        notify_supervisor("STOPPING=1");
+    }
+
+ private:
+    void end_round() {
+        dispatcher_.dispatch();
+        ledger_.commit();
+        desk_.flush();
+        dispatcher_.flush();
+    }
+
+    void report_turn(std::chrono::milliseconds took) {
+        if (Clock::now() < next_turn_report_) return;
+        next_turn_report_ = Clock::now() + turn_report_interval;
+        log_line(Severity::Warning,
+                 "everybody waited while one turn of the loop took " + std::to_string(took.count()) + " ms");
+    }
+
+    void prune() {
+        const bool more = ledger_.prune(forget_before_ms(config_));
+        loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
+                    [this] { prune(); });
+    }
+
+    // Its signals are blocked before the account book starts its thread, so that the thread has them blocked too.
+    struct Loop : EventLoop {
+        Loop() { stop_on_signals(); }
+    };
+    const Settings& config_;
+    Loop loop_;
+    Ledger ledger_;
+    AccountBook accounts_;
+    Dispatcher dispatcher_;
+    ScanHistory history_;
+    SystemScans system_scans_;
+    AgentDesk desk_;
+    Deadline next_turn_report_{};
+};
+
+int run_jobd(int argc, char** argv) {
+    const Settings config = read_settings(config_file_of(argc, argv));
+    refuse_root();
+    give_up_privileges();
+    occupy_standard_descriptors();
+    raise_descriptor_limit();
+    ::umask(077);
+    ignore_stray_signals();
+    Jobd(config).run();
+    return 0;
+}
+
+}  // namespace
+}  // namespace clamscanner
+
+int main(int argc, char** argv) {
+    clamscanner::name_this_program("clamscanner-jobd");
+    try {
+        return clamscanner::run_jobd(argc, argv);
+    } catch (const clamscanner::ConfigError& error) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, error.what());
+        return 78;
+    } catch (const std::exception& fault) {
+        clamscanner::log_line(clamscanner::Severity::Fatal, fault.what());
+        return 70;
+    }
+}

@@ -1,0 +1,234 @@
+// The one truth about jobs: jobd's SQLite database. Tasks, what scans found, what was intended and done with it.
+// Nothing is acknowledged to anybody before commit() returned. Used by jobd alone, single-threaded; throws
+// DatabaseError, after which jobd must not go on (a restart is a recovery).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "jobs/jobd/ledger_database.h"
+#include "jobs/jobd/planned_action.h"
+#include "jobs/jobd/quarantine_list.h"
+#include "jobs/shared/messages.h"
+
+namespace clamscanner {
+
+// An account at one time of its life: a uid is given to somebody else one day, and then nothing of the old owner's may
+// be shown or acted on. All of it must fit.
+struct AccountFacts {
+    uid_t uid = 0;
+    std::string name;
+    std::string home;
+    std::uint64_t file_system = 0;  // statfs(2)'s f_fsid of the home; 0 when jobd may not look
+    std::uint64_t inode = 0;
+    std::int64_t born_ns = 0;  // the home's birth time, 0 where the file system has none
+    bool operator==(const AccountFacts&) const = default;
+};
+
+enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2 };
+enum class TaskState : std::uint8_t { Queued = 0, Running = 1, Ended = 2 };
+enum class Outcome : std::uint8_t { None = 0, Completed = 1, EndedEarly = 2, Cancelled = 3 };
+
+struct Task {
+    TaskId id = 0;
+    AccountId account = 0;
+    TaskKind kind = TaskKind::Scan;
+    TaskState state = TaskState::Queued;
+    Outcome outcome = Outcome::None;
+    ScanType scan_type = ScanType::Home;
+    std::int64_t created_ms = 0;  // since the epoch
+    std::uint32_t attempts = 0;   // that came to nothing
+    std::uint32_t starts = 0;
+    std::int64_t begun_ms = 0;    // of the first start; 0: there was none
+    bool of_system_scan = false;  // a job of the administrator's scan of all accounts
+    std::uint64_t total_files = 0;
+    std::uint64_t total_bytes = 0;
+    std::uint64_t scanned_files = 0;
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t clean_files = 0;
+    std::uint64_t infected_files = 0;
+    std::uint64_t unscanned_files = 0;
+    std::uint64_t known_files = 0;      // of a completed scan: clean ones that were not read
+    std::uint64_t known_infected = 0;   // infected ones that were not read
+    bool full = false;                  // it reads every file
+    std::string signature_problem;      // why it had not the newest signatures
+    Settled settled;                    // of the files listed
+    std::uint64_t list_bytes = 0;       // the length of the list of files; 0: there is none to go on with
+    std::uint64_t walk_unreadable = 0;  // what the walk that made it could not look at
+    std::uint32_t walk_start = 0;       // the number of the start that made it
+    std::uint64_t last_record = 0;
+    bool embedded_signatures = false;
+    bool log_pending = false;
+    std::string why;  // it ended early, or waits; for the owner
+};
+
+struct AccountTask {
+    Task task;
+    AccountFacts account;
+};
+
+class Ledger {
+ public:
+    // Opens or makes the database and recovers: what was running is queued again.
+    explicit Ledger(const std::string& file);
+
+    // Makes everything since the last commit durable, also what others changed in the same database. Cheap when there
+    // is nothing.
+    void commit() { database_.commit(); }
+
+    // Of the same database; they live as long as this.
+    [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
+    [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
+
+    // ---- Accounts
+    [[nodiscard]] AccountId account_of(const AccountFacts& facts);
+
+    // ---- Tasks
+    // Empty while the account has a task queued or running.
+    [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type, bool as_system, bool full = false);
+    struct Conflict {
+        std::string first;
+        std::string second;
+    };
+    // Resolves the paths against the last scan's list. Conflict: two keys name one file with different actions.
+    [[nodiscard]] std::optional<Conflict> resolve(AccountId account, const std::string& home,
+                                                  std::vector<FileAction> asked, std::vector<PlannedAction>& planned);
+    [[nodiscard]] std::optional<TaskId> queue_disinfection(AccountId account,
+                                                           const std::vector<PlannedAction>& planned);
+    [[nodiscard]] std::optional<Task> active_task(AccountId account);
+    [[nodiscard]] std::optional<Task> last_task(AccountId account, TaskKind kind);
+    [[nodiscard]] Task task(TaskId id);
+    [[nodiscard]] std::vector<AccountTask> queued_tasks();
+    // Ended disinfections, the last of their account, whose log in the home is not whole yet.
+    [[nodiscard]] std::vector<AccountTask> tasks_with_pending_log(std::size_t limit);
+    void begin(TaskId id);
+    void requeue(TaskId id, bool came_to_nothing, const std::string& why);
+    void set_why(TaskId id, const std::string& why);
+    void log_is_whole(TaskId id);
+    void end(TaskId id, Outcome outcome, const std::string& why);
+    // Cancelled, and the last of their account.
+    [[nodiscard]] std::vector<TaskId> cancelled_scans();
+    // The one before this task, of the same account and kind.
+    [[nodiscard]] std::optional<TaskId> task_before(const Task& task);
+
+    // ---- A scan
+    // They never fall; `walked`: nor will they rise any more.
+    void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked);
+    void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
+    // This start lists the files anew; whatever an earlier one had settled counts no more.
+    void begin_list(TaskId id, std::uint32_t start);
+    // The list is whole: from now on an interrupted scan goes on with it.
+    void keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable);
+    void settle(TaskId id, const Settled& settled);
+    // Goes on behind the files settled: what was said of those after them is forgotten, except an infection.
+    void forget_unsettled(TaskId id);
+    void set_signatures(TaskId id, bool embedded_only, const std::string& problem);
+    void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
+                      const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt);
+    // `place`: in the list; none for what did not get into it.
+    void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
+                       std::optional<std::uint64_t> place);
+    // Every file has its verdict. What could not be scanned by starts before the one that made the list is forgotten.
+    void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
+                       std::uint64_t known_files);
+    // What was not reached has no verdict: so many files are counted, and the list of the walk says which.
+    void cancel_scan(TaskId id);
+    using UnscannedCounts = std::map<UnscannedReason, std::uint64_t>;
+    [[nodiscard]] UnscannedCounts unscanned_counts(TaskId id);
+
+    // Each with a budget of bytes; `cut` says that there were more.
+    struct Paths {
+        std::vector<std::string> paths;
+        bool cut = false;
+    };
+    [[nodiscard]] Paths found_paths(TaskId id, std::size_t budget);  // infected, disinfected since or not
+    struct Listed {
+        std::vector<InfectedFile> files;
+        std::int64_t next = 0;  // to be given as `after` for the rest; 0: there is none
+    };
+    [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget);
+    struct Unscanned {
+        std::vector<UnscannedFile> files;
+        std::int64_t next = 0;  // as that of Listed
+    };
+    [[nodiscard]] Unscanned unscanned_files(TaskId id, std::int64_t after, std::size_t budget);
+    // Infected, and beyond what is settled: few, as workers run little ahead.
+    [[nodiscard]] std::set<std::string> found_beyond_settled(TaskId id);
+    struct Find {
+        std::int64_t id = 0;
+        std::string path;
+        std::string virus;  // empty: unscanned
+        UnscannedReason reason = UnscannedReason::ScannerFailed;
+    };
+    [[nodiscard]] std::vector<Find> finds_after(TaskId id, std::int64_t after, std::size_t limit);
+
+    // ---- A disinfection
+    [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
+    // Anew, for an action of which nothing was done: then the new intent replaces the old one.
+    void intend(TaskId id, const PlannedAction& action);
+    // The hash of what the account's last scan found under this path; empty when nobody knows.
+    [[nodiscard]] std::string found_content(AccountId account, const std::string& path);
+    // The step's record and its action's end, together.
+    void record_step(TaskId id, const PlannedAction& action, RecordState state, const std::string& message);
+    void record_issue(TaskId id, RecordState state, const std::string& message);
+    // The last record and the task's end, together.
+    void record_done(TaskId id, RecordState state, const std::string& message, Outcome outcome);
+    [[nodiscard]] std::map<RecordState, std::uint64_t> step_counts(TaskId id);
+    struct Records {
+        std::vector<Record> records;
+        bool cut = false;
+    };
+    [[nodiscard]] Records records_after(TaskId id, std::uint64_t last_id, std::size_t budget, std::size_t limit);
+
+    // ---- A restoration
+    // Empty while the account has a task queued or running. The intent of each is recorded with it.
+    [[nodiscard]] std::optional<TaskId> queue_restoration(AccountId account, const std::vector<std::string>& ids,
+                                                          Action action);
+    [[nodiscard]] std::vector<ChangedFile> changed_files(TaskId id);
+    // The file has left the list of infected files.
+    void leave_list(AccountId account, const std::string& path);
+    // It is back where a scan found it.
+    void return_to_list(AccountId account, const std::string& path);
+
+    // Deletes some rows of tasks that newer ones replaced: what was found and done, and of those that ended before that
+    // time, that they were. True while there may be more.
+    bool prune(std::int64_t forget_before_ms);
+
+ private:
+    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    // Begins a change of a task: what is known of it is asked anew the next time.
+    void write(TaskId id);
+    [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);
+    [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
+    void add_record(TaskId id, Record record);
+    void mark_gone(AccountId account, const std::string& path, bool gone);
+    [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms);
+    struct ForgetStatements {
+        const char* count;
+        const char* remove;
+    };
+    void forget_unscanned(TaskId id, const ForgetStatements& statements, std::int64_t bound);
+    void count_unscanned(TaskId id, UnscannedReason reason, int change);
+
+    LedgerDatabase database_;
+    QuarantineList quarantine_;
+    std::map<uid_t, std::pair<AccountFacts, AccountId>> known_accounts_;  // bounded; every poll asks
+    // What every poll asks for, until it changes; both bounded.
+    struct KnownTask {
+        Task task;
+        std::optional<UnscannedCounts> unscanned;
+    };
+    std::map<std::pair<AccountId, TaskKind>, TaskId> last_tasks_;
+    std::map<TaskId, KnownTask> known_tasks_;
+};
+
+// 8 hex digits, a slash and 14 hex digits.
+[[nodiscard]] std::string task_name(const Task& task);
+
+}  // namespace clamscanner

@@ -1,0 +1,48 @@
+// The file behind the ledger: its tables, and one transaction, open from the first change until commit(). Used by jobd
+// alone, single-threaded; throws DatabaseError.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "jobs/shared/sqlite.h"
+
+namespace clamscanner {
+
+class LedgerDatabase {
+ public:
+    // Opens or makes the database, brings it to today's tables and recovers: what was running is queued again. Throws
+    // also for one that a newer version of this program wrote.
+    explicit LedgerDatabase(const std::string& file);
+
+    // To be called before each change.
+    void write();
+    // Makes everything since the last commit durable. Cheap when there is nothing.
+    void commit();
+
+    // Prepared once for each literal; `sql` must be one.
+    [[nodiscard]] Statement& statement(const char* sql);
+    // Every statement prepared so far, with the work of a run of it: what a test looks at, as a
+    // statement that searches more than it takes holds up every account.
+    [[nodiscard]] std::map<std::string, std::int64_t> work();
+    [[nodiscard]] std::int64_t last_row() const noexcept { return database_.last_row(); }
+    // How many rows the last statement changed.
+    [[nodiscard]] std::int64_t changed_rows() const noexcept { return database_.changed_rows(); }
+
+ private:
+    Database database_;
+    std::map<const char*, std::unique_ptr<Statement>> statements_;
+    bool in_transaction_ = false;
+};
+
+using AccountId = std::int64_t;
+using TaskId = std::int64_t;
+
+// Times are milliseconds since the epoch.
+[[nodiscard]] std::int64_t now_ms();
+inline constexpr std::int64_t hour_ms = 3'600'000;
+inline constexpr std::int64_t day_ms = 24 * hour_ms;
+
+}  // namespace clamscanner

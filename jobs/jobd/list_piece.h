@@ -1,0 +1,42 @@
+// Lists go to clients in pieces that fit into an answer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "jobs/shared/messages.h"
+
+namespace clamscanner {
+
+// What `text` may take in an answer: a byte outside UTF-8 takes six, and there is some frame around it.
+[[nodiscard]] std::size_t cost_in_json(const std::string& text);
+
+// One piece: rows in order, as long as they fit. `Listed` has its entries in `files`, and in `next` the row to go on
+// after, 0 when there is no more.
+template <class Listed>
+class Piece {
+ public:
+    Piece(Listed& listed, std::int64_t after, std::size_t budget) : listed_(listed), last_(after), budget_(budget) {}
+    // False, and the list says where it goes on, at the first row that does not fit.
+    template <class File>
+    [[nodiscard]] bool add(std::int64_t row, File file, std::size_t cost) {
+        cost_ += cost;
+        if (cost_ > budget_ || listed_.files.size() >= most_entries) {
+            listed_.next = last_;
+            return false;
+        }
+        last_ = row;
+        listed_.files.push_back(std::move(file));
+        return true;
+    }
+
+ private:
+    Listed& listed_;
+    std::int64_t last_;
+    std::size_t budget_;
+    std::size_t cost_ = 0;
+};
+
+}  // namespace clamscanner

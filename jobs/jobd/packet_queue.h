@@ -1,0 +1,46 @@
+// Messages on their way to a peer that may not take them at once (its user may have stopped it). Sent only when
+// flushed: jobd flushes after what a message rests on is committed.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "auth/base/socket.h"
+
+namespace clamscanner {
+
+class PacketQueue {
+ public:
+    template <class Message>
+    void add(Message&& message, std::vector<UniqueFd> descriptors = {}) {
+        waiting_.push_back({encode(std::forward<Message>(message)), std::move(descriptors)});
+    }
+    [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
+
+    // Sends so many packets at most. WouldBlock when the peer takes no more of them now.
+    [[nodiscard]] Sent flush(int socket, std::size_t at_most) {
+        for (; at_most > 0 && !waiting_.empty(); --at_most) {
+            const auto& next = waiting_.front();
+            Sent sent = Sent::Yes;
+            if (next.descriptors.empty())
+                sent = send_packet(socket, next.encoded.bytes());
+            else if (next.descriptors.size() == 1)
+                sent = send_packet(socket, next.encoded.bytes(), {next.descriptors[0].get()});
+            else
+                sent =
+                    send_packet(socket, next.encoded.bytes(), {next.descriptors[0].get(), next.descriptors[1].get()});
+            if (sent != Sent::Yes) return sent;
+            waiting_.pop_front();
+        }
+        return Sent::Yes;
+    }
+
+ private:
+    struct Waiting {
+        Encoded encoded;
+        std::vector<UniqueFd> descriptors;
+    };
+    std::deque<Waiting> waiting_;
+};
+
+}  // namespace clamscanner

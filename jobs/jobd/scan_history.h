@@ -1,0 +1,70 @@
+// What scans there were, as the clients of the statistics ask for it: of one account, or of the whole host. And the
+// system scans: one task with a job for each account under it. All of it stands in the ledger's database. Used by jobd
+// alone; throws DatabaseError.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/jobd/ledger.h"
+
+namespace clamscanner {
+
+class ScanHistory {
+ public:
+    explicit ScanHistory(Ledger& ledger, const Settings& settings);
+
+    // Whose scans are asked for. The host's are its system scans; where none was ever begun, those of every account.
+    struct Scope {
+        bool host = false;
+        AccountId account = 0;  // unless it is the host
+    };
+    [[nodiscard]] ScanStatistics statistics(Scope scope);
+    [[nodiscard]] ScanTasks tasks(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
+    // At most `budget` bytes of texts, so a page may be shorter than was asked for.
+    [[nodiscard]] ScanEvents events(Scope scope, std::uint64_t offset, std::uint64_t limit, std::size_t budget);
+
+    // ---- System scans. One at a time.
+    using SystemScanId = std::int64_t;
+    // Empty while another is not over.
+    [[nodiscard]] std::optional<SystemScanId> begin_system_scan(const std::vector<uid_t>& accounts);
+    [[nodiscard]] std::optional<SystemScanId> open_system_scan();
+    // Of the accounts that have no job yet, those above `after`, by uid.
+    [[nodiscard]] std::vector<uid_t> waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit);
+    // The account's job, queued; empty while the account is busy.
+    [[nodiscard]] std::optional<TaskId> queue_job(SystemScanId scan, uid_t uid, AccountId account);
+    // It gets no job: there is no such account any more, or no end to what it does itself. Then the host's scan is not
+    // complete.
+    void leave_out(SystemScanId scan, uid_t uid);
+    // Those that wait for their first start, and those begun since then.
+    [[nodiscard]] std::size_t unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms = 0);
+    [[nodiscard]] bool is_waiting(SystemScanId scan, uid_t uid);
+    [[nodiscard]] std::int64_t begun_ms(SystemScanId scan);
+    void end_system_scan(SystemScanId scan);
+
+ private:
+    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    enum class Settled : std::uint8_t { HasJob = 1, LeftOut = 2 };
+    [[nodiscard]] bool host_was_scanned();
+    [[nodiscard]] ScanTask read_scan(const Row& row) const;
+    [[nodiscard]] ScanTask read_system_scan(const Row& row);
+    [[nodiscard]] std::vector<ScanTask> scans(Scope scope, const ScanFilter& filter, std::uint64_t offset,
+                                              std::uint64_t limit);
+    [[nodiscard]] std::uint64_t count_scans(Scope scope, const ScanFilter& filter);
+    void settle_account(SystemScanId scan, uid_t uid, Settled how);
+    // The latest first, until `take` returns false.
+    void each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take);
+    [[nodiscard]] ScanTasks system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
+    [[nodiscard]] Host host();
+
+    Ledger& ledger_;
+    LedgerDatabase& database_;
+    const Settings& settings_;
+    std::string uuid_;
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,67 @@
+// A scan while it runs: totals from the runner's walk, verdicts from the coordinator. Complete when both have said
+// their last word and their counts agree; only then is it called so.
+//
+// The list of files that the walk makes is a file of jobd's own, kept until the scan ends: a start that was
+// interrupted, or whose turn was over, is followed by one that goes on in that list behind the last file settled.
+#pragma once
+
+#include <optional>
+
+#include "jobs/jobd/job.h"
+#include "jobs/jobd/log_copy.h"
+
+namespace clamscanner {
+
+class ScanJob : public Job {
+ public:
+    ScanJob(const JobSurroundings& surroundings, AccountTask task);
+    [[nodiscard]] std::string current_file() const override { return current_file_; }
+    [[nodiscard]] Clock::duration worked() const override { return std::chrono::milliseconds(progress_.worker_ms); }
+    void end_turn() override;
+    void clear_away() override;
+    void cancel() override;
+
+ protected:
+    void begin() override;
+    [[nodiscard]] NewJob new_job() const override;
+    void hear_runner(Packet& packet) override;
+    void hear_coordinator(Packet& packet) override;
+    void feed_runner() override { log_.feed(to_runner_); }
+    [[nodiscard]] bool waits_for_runner() const override;
+    void runner_ended() override;
+
+ private:
+    [[nodiscard]] UniqueFd open_list();
+    void judge_quarantined();
+    [[nodiscard]] const std::string& quarantined(std::uint64_t token) const;
+    void settle_judged(const Judged& judged);
+    void forget_judgement(std::uint64_t token);
+    void discard_expired();
+    void complete_if_agreed();
+    [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);
+    void save_progress();
+
+    LogCopy log_;
+    ScanProgress progress_;
+    std::string current_file_;
+    std::uint64_t walk_unreadable_ = 0;
+    Settled before_;  // by earlier starts
+    std::uint32_t start_ = 0;
+    std::uint32_t walk_start_ = 0;
+    bool scanner_ready_ = false;
+    bool walked_ = false;
+    bool coordinator_waits_ = false;
+    std::optional<HandedOver> handed_over_;
+    std::optional<ScannedAll> scanned_all_;
+    bool completed_ = false;
+    std::vector<std::string> quarantined_;  // opaque names, by the token of their Judge, from 1
+    std::vector<std::string> expired_;      // opaque names, by the token of their Act, from 1
+};
+
+// Removes lists of files that no task needs any more. At the start of jobd.
+void remove_old_lists(const Settings& config, Ledger& ledger);
+
+// Where the list of that scan lies, if it is kept.
+[[nodiscard]] std::string list_name(const Settings& config, TaskId task);
+
+}  // namespace clamscanner

@@ -1,0 +1,291 @@
+// The order, and what a crash after each step leaves (jobd recorded the intent, with the hash and the name of each
+// infected message, before it sent the Act). All of it under the mailbox's two locks, which end with this process:
+//   1  a copy of all of it in the quarantine, synced   → the mailbox is whole: begin again
+//   2  the infected messages and their records there   → the mailbox is whole: begin again
+//   3  what stays written over the mailbox, synced     → see below
+//   4  the mailbox cut to its new length, synced       → go on with 5
+//   5  the copy removed                                → nothing is left to do
+//
+// A copy that is found says that 3 may have begun. With the copy it is known what the mailbox was and what it is to
+// become, and as long as each of its bytes is one of the two, nobody but us was in it: 3 is done again. Mail that was
+// delivered after the crash stands behind the old end; it is first kept in the quarantine too, because 3 would have to
+// move it.
+#include "jobs/runner/cleansing.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "auth/base/checked.h"
+#include "jobs/runner/beneath.h"
+#include "jobs/runner/careful_moves.h"
+#include "jobs/runner/disposal.h"
+#include "jobs/runner/mailbox_bytes.h"
+#include "jobs/shared/content_hash.h"
+#include "jobs/shared/quarantine_json.h"
+#include "jobs/shared/quarantine_record.h"
+
+namespace clamscanner {
+namespace {
+
+// For a mailbox that a crash left half done.
+constexpr auto more_patience = std::chrono::minutes(10);
+constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+std::string copy_name(const Act& order) {
+    return order.opaque + ".mbox";
+}
+
+// A crash left the mailbox between what it was and what it was to be.
+std::string half_done(const Act& order, const std::string& why) {
+    return "the mailbox was cleansed in part when that was interrupted, and it could not be gone on with (" + why +
+           "): a copy of it as it was before is " + copy_name(order) + " in the quarantine directory";
+}
+
+MailboxLock lock_for(const Act& order, int directory, const std::string& name, bool is_half_done,
+                     const std::function<void()>& still_waiting) {
+    if (!is_half_done) return lock_mailbox(directory, name, still_waiting);
+    try {
+        return lock_mailbox(directory, name, still_waiting, more_patience);
+    } catch (const Stopped& stopped) {
+        throw Stopped(half_done(order, stopped.what()));
+    }
+}
+
+// A file with these bytes, which is whole as soon as it has its name. In the place of one that was there.
+void put_file(const UniqueFd& directory, const std::string& name, std::string_view bytes, mode_t mode) {
+    const std::string partial = name + ".partial";
+    ::unlinkat(directory.get(), partial.c_str(), 0);  // of an attempt that a crash ended
+    const UniqueFd file(
+        ::openat(directory.get(), partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file) stop("write into the quarantine");
+    try {
+        write_all(file.get(), std::string(bytes));
+        if (::fchmod(file.get(), mode) < 0 || ::fsync(file.get()) < 0 ||
+            ::renameat(directory.get(), partial.c_str(), directory.get(), name.c_str()) < 0)
+            stop("write into the quarantine");
+    } catch (const Stopped&) {
+        ::unlinkat(directory.get(), partial.c_str(), 0);
+        throw;
+    }
+}
+
+}  // namespace
+
+// One try at it, with the mailbox locked.
+class Cleansing::Attempt {
+ public:
+    Attempt(const Act& order, const std::vector<CutMessage>& cuts, UniqueFd quarantine, MailboxLock& lock)
+        : order_(order),
+          cuts_(cuts),
+          quarantine_(std::move(quarantine)),
+          lock_(lock),
+          copy_name_(copy_name(order)),
+          tail_name_(order.opaque + ".tail") {}
+
+    void carry_out() {
+        struct stat status {};
+        if (::fstat(lock_.file(), &status) < 0) stop("examine the mailbox");
+        if (status.st_uid != ::geteuid()) throw Stopped("the mailbox belongs to another user; it was left alone");
+        times_ = {status.st_atim, status.st_mtim};
+        const UniqueFd copy(::openat(quarantine_.get(), copy_name_.c_str(), reading));
+        if (!copy && errno != ENOENT) stop("open the copy of the mailbox");
+        if (!copy || !has_gone_on(copy.get())) begin();
+    }
+
+    [[nodiscard]] std::vector<Saved> saved() const {
+        std::vector<Saved> saved;
+        for (const auto& cut : cuts_) {
+            const UniqueFd file(::openat(quarantine_.get(), cut.opaque.c_str(), reading));
+            struct stat status {};
+            if (!file || ::fstat(file.get(), &status) < 0 || content_hash(file.get()) != cut.sha256) continue;
+            const auto identity = identity_of(status);
+            saved.push_back({cut.opaque, identity.device, identity.inode, identity.size});
+        }
+        return saved;
+    }
+
+ private:
+    // What stays of a mailbox, and what is taken out of it.
+    struct Split {
+        std::string kept;
+        std::vector<std::pair<const CutMessage*, MessageRange>> cut;
+    };
+
+    [[nodiscard]] Split split(int file, std::string_view mailbox) const {
+        std::multimap<std::string_view, const CutMessage*> wanted;
+        for (const auto& cut : cuts_) wanted.emplace(cut.sha256, &cut);
+        Split split;
+        for (const auto& range : messages_of(file)) {
+            if (range.end > mailbox.size()) throw Stopped(in_use);
+            const auto bytes = bytes_of(mailbox, range);
+            const auto found = wanted.find(hash_of_text(bytes));
+            if (found == wanted.end()) {
+                split.kept += bytes;
+            } else {
+                split.cut.emplace_back(found->second, range);
+                wanted.erase(found);
+            }
+        }
+        return split;
+    }
+
+    void begin() {
+        const std::string mailbox = read_all(lock_.file());
+        const Split found = split(lock_.file(), mailbox);
+        if (found.cut.empty()) return;
+        bool writing = false;
+        try {
+            put_file(quarantine_, copy_name_, mailbox, 0600);
+            sync_directory(quarantine_);
+            save(found, mailbox);
+            expect_undisturbed(mailbox.size());
+            writing = true;
+            rewrite(lock_.file(), mailbox, found.kept);
+        } catch (const Stopped&) {
+            undo(writing, mailbox);
+            throw;
+        }
+        finish();
+    }
+
+    void save(const Split& found, std::string_view mailbox) const {
+        for (const auto& [cut, range] : found.cut) save(*cut, bytes_of(mailbox, range));
+        sync_directory(quarantine_);
+    }
+
+    void save(const CutMessage& cut, std::string_view bytes) const {
+        put_file(quarantine_, cut.opaque, bytes, 0400);
+        QuarantineRecord record{order_.path, cut.virus, cut.sha256, order_.identity, order_.metadata, ::time(nullptr)};
+        record.identity.size = bytes.size();
+        put_file(quarantine_, record_name(cut.opaque), quarantine_json(record), 0600);
+    }
+
+    // By programs that heed no lock.
+    void expect_undisturbed(std::size_t size) const {
+        struct stat status {};
+        if (!lock_.still_named() || !lock_.touch() || ::fstat(lock_.file(), &status) < 0 ||
+            static_cast<std::size_t>(status.st_size) != size || status.st_mtim.tv_sec != times_[1].tv_sec ||
+            status.st_mtim.tv_nsec != times_[1].tv_nsec)
+            throw Stopped(in_use);
+    }
+
+    // As if nothing had been tried. Where the mailbox cannot be written back, the copy is what is left of it.
+    void undo(bool writing, const std::string& mailbox) const {
+        if (writing) {
+            try {
+                rewrite(lock_.file(), {}, mailbox);
+            } catch (const Stopped& again) {
+                throw Stopped(half_done(order_, again.what()));
+            }
+        }
+        forget_all();
+    }
+
+    void forget_all() const {
+        for (const auto& cut : cuts_) forget(cut);
+        ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
+        sync_directory(quarantine_);
+    }
+
+    void forget(const CutMessage& cut) const {
+        ::unlinkat(quarantine_.get(), cut.opaque.c_str(), 0);
+        ::unlinkat(quarantine_.get(), record_name(cut.opaque).c_str(), 0);
+    }
+
+    // The copy is there, so the mailbox may have been written over in part, and the messages be saved or not. False if
+    // it was not begun to write over; then nothing is left of the attempt.
+    bool has_gone_on(int copy) {
+        try {
+            return go_on(copy);
+        } catch (const Stopped& stopped) {
+            throw Stopped(half_done(order_, stopped.what()));
+        }
+    }
+
+    bool go_on(int copy) {
+        const std::string before = read_all(copy);
+        const Split found = split(copy, before);
+        std::string delivered;
+        if (const UniqueFd tail{::openat(quarantine_.get(), tail_name_.c_str(), reading)})
+            delivered = read_all(tail.get());
+        const std::string mailbox = read_all(lock_.file());
+        if (mailbox.starts_with(before) && delivered.empty()) {
+            forget_all();
+            return false;
+        }
+        save(found, before);
+        if (was_ours_alone(mailbox, before + delivered, found.kept + delivered)) {
+            delivered += mailbox.substr(before.size() + delivered.size());
+            if (!delivered.empty()) {
+                put_file(quarantine_, tail_name_, delivered, 0600);
+                sync_directory(quarantine_);
+            }
+            expect_undisturbed(mailbox.size());
+            rewrite(lock_.file(), mailbox, found.kept + delivered);
+        } else if (!mailbox.starts_with(found.kept + delivered)) {
+            throw Stopped("another program changed it since");
+        }
+        finish();
+        return true;
+    }
+
+    // Up to the old end each byte is the old or the new one.
+    [[nodiscard]] static bool was_ours_alone(std::string_view mailbox, std::string_view before,
+                                             std::string_view after) {
+        if (mailbox.size() < before.size()) return false;
+        for (std::size_t i = 0; i < before.size(); ++i)
+            if (mailbox[i] != before[i] && (i >= after.size() || mailbox[i] != after[i])) return false;
+        return true;
+    }
+
+    void finish() const {
+        ::futimens(lock_.file(), times_.data());  // to mail programs it is no newer than it was
+        // The copy last: while it is there, this is gone through once more.
+        ::unlinkat(quarantine_.get(), tail_name_.c_str(), 0);
+        ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
+        ::fsync(quarantine_.get());  // if that fails, the copy may come back, and then all of it is gone through again
+    }
+
+    static constexpr const char* in_use = "another program changed the mailbox meanwhile; it was left alone";
+
+    const Act& order_;
+    const std::vector<CutMessage>& cuts_;
+    UniqueFd quarantine_;
+    MailboxLock& lock_;
+    std::string copy_name_;
+    std::string tail_name_;
+    std::array<timespec, 2> times_{};
+};
+
+Cleansed Cleansing::cleanse(const Act& order, const std::vector<CutMessage>& cuts) const {
+    Cleansed cleansed;
+    cleansed.acted.token = order.token;
+    try {
+        const std::string relative = below_home(order.path, home_path_);
+        const auto [directory_path, name] = split_path(relative);
+        const UniqueFd directory = open_beneath(home_, directory_path, O_RDONLY | O_DIRECTORY, Crossing::Allowed);
+        if (!directory) stop("open the mailbox's directory");
+        UniqueFd quarantine = open_quarantine(home_, true);
+        if (!quarantine) stop("open the quarantine directory");
+        struct stat status {};
+        const bool is_half_done = is_there(quarantine.get(), copy_name(order), status);
+        MailboxLock lock = lock_for(order, directory.get(), std::string(name), is_half_done, still_waiting_);
+        Attempt attempt(order, cuts, std::move(quarantine), lock);
+        attempt.carry_out();
+        cleansed.saved = attempt.saved();
+        cleansed.acted.state = RecordState::MailboxCleansed;
+    } catch (const Stopped& stopped) {
+        cleansed.acted.state = RecordState::Error;
+        cleansed.acted.message = stopped.what();
+    }
+    cleansed.acted.message.resize(std::min(cleansed.acted.message.size(), longest_message));
+    return cleansed;
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,334 @@
+// The order, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
+//   1  the record beside (quarantine only), synced   → the source is still there: begin again
+//   2  the move to the opaque name                   → the opaque name is there: go on with 3
+//   3  the content compared with what was judged     → nothing changed: compare again
+//   4  both directories synced                       → again
+//   5  delete: unlinked, synced                      → both names gone, a delete was intended: it is deleted
+// and jobd records the step. Only 5 destroys anything, and only what 3 found to be the judged content. If 3 finds
+// another one, jobd records that, has it judged under its opaque name, and orders either the same again, as a
+// quarantine, or the move back.
+#include "jobs/runner/disposal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <vector>
+
+#include "auth/base/checked.h"
+#include "auth/base/wire.h"
+#include "jobs/runner/beneath.h"
+#include "jobs/runner/careful_moves.h"
+#include "jobs/runner/mail_store.h"
+#include "jobs/runner/maildir.h"
+#include "jobs/shared/content_hash.h"
+#include "jobs/shared/quarantine_json.h"
+#include "jobs/shared/quarantine_record.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr const char* changed = "the file is not the one that was scanned any more; it was left alone";
+constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+bool is_own_file(const struct stat& status) {
+    return S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
+}
+
+bool is_unchanged(int file, const struct stat& before) {
+    struct stat now {};
+    return ::fstat(file, &now) == 0 && now.st_size == before.st_size &&
+           nanoseconds_of(now.st_mtim) == nanoseconds_of(before.st_mtim) &&
+           nanoseconds_of(now.st_ctim) == nanoseconds_of(before.st_ctim);
+}
+
+}  // namespace
+
+FileMetadata metadata_of(int file) {
+    FileMetadata metadata;
+    struct stat status {};
+    checked(::fstat(file, &status), "examine a file");
+    metadata.owner = status.st_uid;
+    metadata.group = status.st_gid;
+    metadata.mode = status.st_mode & 07777;
+    metadata.atime_ns = nanoseconds_of(status.st_atim);
+    std::vector<char> names(64 * 1024);
+    std::size_t total = 0;
+    const auto size = ::flistxattr(file, names.data(), names.size() - 1);
+    for (ssize_t at = 0; at < size;) {
+        const std::string name = &names[static_cast<std::size_t>(at)];
+        at += static_cast<ssize_t>(name.size()) + 1;
+        std::string value(most_attribute_bytes, '\0');
+        const auto length = ::fgetxattr(file, name.c_str(), value.data(), value.size());
+        if (length < 0) continue;
+        value.resize(static_cast<std::size_t>(length));
+        total += name.size() + value.size();
+        if (total <= most_attribute_bytes && metadata.attributes.size() < most_attributes)
+            metadata.attributes.push_back({name, std::move(value)});
+    }
+    return metadata;
+}
+
+Acted Disposal::act(const Act& order) {
+    Acted acted;
+    try {
+        acted = carry_out(order);
+    } catch (const Stopped& stopped) {
+        acted.state = RecordState::Error;
+        acted.message = stopped.what();
+    }
+    acted.token = order.token;
+    acted.message.resize(std::min(acted.message.size(), longest_message));
+    return acted;
+}
+
+Acted Disposal::carry_out(const Act& order) {
+    const Place source = place_of(order.path);
+    if (order.again) {
+        Place moved = moved_before(order.path, order.opaque, source);
+        if (order.put_back) return undo(order, source, std::move(moved));
+        if (moved.directory) return finish(order, source, std::move(moved));
+    }
+    struct stat status {};
+    if (!source.directory || !is_there(source.directory.get(), source.name, status)) {
+        if (!order.again || order.action != Action::Delete) throw Stopped("the file has vanished");
+        // Both names are gone and a delete was intended: the crash came between the unlink and its record.
+        Acted acted;
+        acted.state = RecordState::Deleted;
+        return acted;
+    }
+    if (!is_own_file(status)) throw Stopped(changed);
+    if (order.action == Action::Quarantine) {
+        const UniqueFd quarantine = open_quarantine(home_, true);
+        if (!quarantine) stop("open the quarantine directory");
+        write_record(order, quarantine);
+    }
+    return finish(order, source, move_away(order, source));
+}
+
+Disposal::Place Disposal::place_of(const std::string& path) const {
+    const std::string relative = below_home(path, home_path_);
+    const auto [directory, name] = split_path(relative);
+    Place place{open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(name)};
+    struct stat status {};
+    if (place.directory && is_there(place.directory.get(), place.name, status)) return place;
+    const auto moved = moved_message(home_, relative);
+    if (!moved) return place;
+    const auto [new_directory, new_name] = split_path(*moved);
+    return {open_beneath(home_, new_directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(new_name)};
+}
+
+Disposal::Place Disposal::moved_before(const std::string& path, const std::string& opaque, const Place& source) const {
+    struct stat status {};
+    UniqueFd quarantine = open_quarantine(home_, false);
+    if (quarantine && is_there(quarantine.get(), opaque, status)) return {std::move(quarantine), opaque};
+    const std::string beside = beside_name(opaque);
+    if (source.directory && is_there(source.directory.get(), beside, status))
+        return {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
+    // A message's name had changed by then, and with it perhaps its directory.
+    for (const auto& directory : maildir_directories(home_, below_home(path, home_path_))) {
+        UniqueFd other = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed);
+        if (other && is_there(other.get(), beside, status)) return {std::move(other), beside};
+    }
+    return {};
+}
+
+void Disposal::write_record(const Act& order, const UniqueFd& quarantine) const {
+    const QuarantineRecord record{order.path,     order.virus,    order.sha256,
+                                  order.identity, order.metadata, ::time(nullptr)};
+    remove_record(order);  // of an attempt that a crash ended
+    const UniqueFd out(::openat(quarantine.get(), record_name(order.opaque).c_str(),
+                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!out) stop("write the quarantine's record");
+    try {
+        write_all(out.get(), quarantine_json(record));
+        if (::fsync(out.get()) < 0 || ::fsync(quarantine.get()) < 0) stop("write the quarantine's record");
+    } catch (const Stopped&) {
+        remove_record(order);
+        throw;
+    }
+}
+
+void Disposal::remove_record(const Act& order) const {
+    if (const UniqueFd quarantine = open_quarantine(home_, false))
+        ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
+}
+
+Disposal::Place Disposal::move_away(const Act& order, const Place& source) const {
+    UniqueFd quarantine = open_quarantine(home_, true);
+    if (quarantine && move_without_replacing(source.directory.get(), source.name, quarantine.get(), order.opaque))
+        return {std::move(quarantine), order.opaque};
+    if (quarantine && errno == ENOENT) {
+        remove_record(order);
+        throw Stopped("the file has vanished");
+    }
+    // On another file system, or in a full home that has no room for a directory more: beside, in its own directory.
+    const std::string beside = beside_name(order.opaque);
+    if (move_without_replacing(source.directory.get(), source.name, source.directory.get(), beside))
+        return {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
+    const int error = errno;
+    remove_record(order);
+    stop("move the file out of its place", error);
+}
+
+void Disposal::put_back(const Place& moved, const Place& source) const {
+    if (!source.directory ||
+        !move_without_replacing(moved.directory.get(), moved.name, source.directory.get(), source.name))
+        throw Stopped("the file could not be put back, as its old place is gone or taken: it is now " + moved.name);
+    sync_directory(moved.directory);
+    sync_directory(source.directory);
+}
+
+UniqueFd Disposal::open_moved(const std::string& path, const std::string& opaque) const {
+    const Place moved = moved_before(path, opaque, place_of(path));
+    UniqueFd file(moved.directory ? ::openat(moved.directory.get(), moved.name.c_str(), reading) : -1);
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status))
+        throw Stopped("it was changed and moved away in the middle of this, and is not where it was put any more");
+    // Best effort: what is judged is the content.
+    if (status.st_nlink == 1) static_cast<void>(::fchmod(file.get(), quarantined_mode));
+    return file;
+}
+
+Acted Disposal::finish(const Act& order, const Place& source, Place moved) const {
+    struct stat status {};
+    UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
+    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) {
+        remove_record(order);
+        put_back(moved, source);
+        throw Stopped(changed);
+    }
+    if (content_hash(file.get(), static_cast<std::uint64_t>(status.st_size)) != order.sha256 ||
+        !is_unchanged(file.get(), status)) {
+        remove_record(order);
+        Acted another;
+        another.moved_another = true;
+        another.metadata = metadata_of(file.get());
+        return another;
+    }
+    sync_directory(moved.directory);
+    if (source.directory) sync_directory(source.directory);
+    const bool is_open = is_open_elsewhere(file.get());
+    const bool letters = may_hold_letters(home_, below_home(order.path, home_path_), file.get(), order.in_mail);
+    if (order.action == Action::Delete && !letters) return destroy(order, moved, file.get(), is_open);
+    Acted acted = keep_or_put_back(order, source, std::move(moved), std::move(file));
+    acted.may_hold_mail = letters;
+    if (order.action == Action::Delete)
+        note(acted.message, "it may hold more than one letter, so it was quarantined instead of deleted");
+    if (is_open) note(acted.message, "a program has the file open, and may still write into it");
+    return acted;
+}
+
+Acted Disposal::destroy(const Act& order, const Place& moved, int file, bool is_open) const {
+    struct stat status {};
+    struct stat after {};
+    if (::fstat(file, &status) < 0 || ::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0)
+        stop("delete the file");
+    sync_directory(moved.directory);
+    if (::fstat(file, &after) < 0 || after.st_nlink >= status.st_nlink)
+        throw Stopped("another program put something else under its name in the last moment; it was not deleted");
+    remove_record(order);
+    Acted acted;
+    acted.state = RecordState::Deleted;
+    if (status.st_nlink > 1)
+        note(acted.message,
+             "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there");
+    if (is_open) note(acted.message, "a program still has it open, and its content until that closes it");
+    return acted;
+}
+
+Acted Disposal::keep_or_put_back(const Act& order, const Place& source, Place moved, UniqueFd file) const {
+    try {
+        return keep(order, std::move(moved), std::move(file));
+    } catch (const Stopped&) {
+        // Still beside its old place, when the copy into the quarantine failed: so that nothing is lost, back.
+        struct stat status {};
+        const std::string beside = beside_name(order.opaque);
+        if (source.directory && is_there(source.directory.get(), beside, status)) {
+            put_back({UniqueFd(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3)), beside}, source);
+            remove_record(order);
+        }
+        throw;
+    }
+}
+
+Acted Disposal::keep(const Act& order, Place moved, UniqueFd file) const {
+    const UniqueFd quarantine = open_quarantine(home_, true);
+    if (!quarantine) stop("open the quarantine directory");
+    struct stat status {};
+    if (!is_there(quarantine.get(), record_name(order.opaque), status)) write_record(order, quarantine);
+    if (::fstat(file.get(), &status) < 0) stop("examine the file");
+    Acted acted;
+    acted.state = RecordState::Quarantined;
+    if (moved.name != order.opaque) file = copy_into(quarantine, order, moved, file.get());
+    if (moved.name == order.opaque && status.st_nlink > 1 && !order.put_back) {
+        // Its permissions are those of its further names, too. So a copy is what is kept: else the next scan would find
+        // it here, with permissions to be used.
+        try {
+            file = copy_into(quarantine, order, moved, file.get());
+        } catch (const Stopped&) {
+            acted.message = "it could not be copied, so what is kept has the permissions that it had";
+        }
+    }
+    if (status.st_nlink > 1)
+        note(acted.message,
+             "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there");
+    if (::fstat(file.get(), &status) < 0) stop("examine the file");
+    if (status.st_nlink == 1 && ::fchmod(file.get(), quarantined_mode) < 0)
+        note(acted.message, "its permissions could not be taken away");
+    acted.device = status.st_dev;
+    acted.inode = status.st_ino;
+    return acted;
+}
+
+// What was moved is not infected. If there is something in its place again, it stays in the quarantine, to be restored.
+Acted Disposal::undo(const Act& order, const Place& source, Place moved) const {
+    UniqueFd file(moved.directory ? ::openat(moved.directory.get(), moved.name.c_str(), reading) : -1);
+    struct stat status {};
+    Acted acted;
+    acted.state = RecordState::NoAction;
+    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) {
+        // An attempt that a crash ended may have put it back.
+        if (source.directory && is_there(source.directory.get(), source.name, status)) return acted;
+        throw Stopped("it was changed and moved away in the middle of this, and is not where it was put any more");
+    }
+    if (source.directory && !is_there(source.directory.get(), source.name, status)) {
+        const bool taken_away = status.st_nlink == 1 && (status.st_mode & 07777) == quarantined_mode;
+        if (taken_away && ::fchmod(file.get(), order.metadata.mode) < 0) stop("set the file's permissions");
+        put_back(moved, source);
+        remove_record(order);
+        return acted;
+    }
+    acted = keep_or_put_back(order, source, std::move(moved), std::move(file));
+    note(acted.message, "its old place is gone or taken, so it was not put back");
+    return acted;
+}
+
+// From beside its old place, on another file system; or in the quarantine itself, where a file has further names.
+// Copied, compared, synced, and only then is the one that was copied removed or replaced.
+UniqueFd Disposal::copy_into(const UniqueFd& quarantine, const Act& order, const Place& moved, int file) const {
+    const std::string partial = order.opaque + ".partial";
+    if (!copy_file(file, quarantine.get(), partial, order.sha256)) stop("copy the file into the quarantine");
+    UniqueFd copy(::openat(quarantine.get(), partial.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (!copy) stop("copy the file into the quarantine");
+    const timespec times[2] = {timespec_of(order.metadata.atime_ns), timespec_of(order.identity.mtime_ns)};
+    const bool replaces = moved.name == order.opaque;
+    if (::futimens(copy.get(), times) < 0 || ::fsync(copy.get()) < 0 ||
+        (replaces ? ::renameat(quarantine.get(), partial.c_str(), quarantine.get(), order.opaque.c_str()) < 0
+                  : !move_without_replacing(quarantine.get(), partial, quarantine.get(), order.opaque))) {
+        const int error = errno;
+        ::unlinkat(quarantine.get(), partial.c_str(), 0);
+        stop("copy the file into the quarantine", error);
+    }
+    sync_directory(quarantine);
+    if (replaces) return copy;
+    if (::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0) stop("remove what was copied");
+    sync_directory(moved.directory);
+    return copy;
+}
+
+}  // namespace clamscanner

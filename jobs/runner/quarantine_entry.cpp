@@ -1,0 +1,25 @@
+#include "jobs/runner/quarantine_entry.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "jobs/shared/content_hash.h"
+#include "jobs/shared/quarantine_record.h"
+
+namespace clamscanner {
+
+UniqueFd open_recorded(int quarantine, const LeaveOut& recorded) {
+    UniqueFd file(
+        ::openat(quarantine, recorded.opaque.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    struct stat directory {};
+    struct stat status {};
+    if (!file || ::fstat(quarantine, &directory) < 0 || ::fstat(file.get(), &status) < 0) return {};
+    const bool is_recorded = S_ISREG(status.st_mode) && status.st_dev == directory.st_dev &&
+                             status.st_ino == recorded.inode && status.st_uid == ::geteuid() &&
+                             (status.st_mode & 07777) == quarantined_mode &&
+                             content_hash(file.get(), static_cast<std::uint64_t>(status.st_size)) == recorded.sha256;
+    return is_recorded ? std::move(file) : UniqueFd();
+}
+
+}  // namespace clamscanner

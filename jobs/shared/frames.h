@@ -1,0 +1,56 @@
+// Messages on streams (sockets and pipes), for what may be long: a frame is a 32-bit little-endian length and that many
+// bytes. Descriptors are non-blocking, and SIGPIPE is ignored. Used by all but root's program, which takes short
+// packets only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auth/base/socket.h"
+
+namespace clamscanner {
+
+enum class Transfer { Done, PeerGone, TimedOut };
+// For a process that serves one peer at a time.
+[[nodiscard]] Transfer write_frame(int stream, std::string_view bytes, Deadline deadline);
+// For a peer that sends one frame and then waits. Throws Malformed when the length announced is over `limit`, and when
+// anything comes after the frame.
+[[nodiscard]] Transfer read_frame(int stream, std::string& bytes, std::size_t limit, Deadline deadline);
+
+// For an event loop: fed with what is readable, gives the whole frames.
+class FrameReader {
+ public:
+    explicit FrameReader(std::size_t limit) : limit_(limit) {}
+    // Reads once. PeerGone at the end of the stream; throws Malformed beyond the limit.
+    [[nodiscard]] Got read_from(int stream);
+    // The next whole frame, if there is one.
+    [[nodiscard]] std::optional<std::string> next();
+    // Nothing is left of what was read.
+    [[nodiscard]] bool empty() const noexcept { return pending_.empty(); }
+    // What lies here unread.
+    [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
+
+ private:
+    std::size_t limit_;
+    std::string pending_;
+};
+
+// Keeps what the peer does not take yet.
+class FrameWriter {
+ public:
+    void add(std::string_view bytes);
+    // WouldBlock while something is left to send.
+    [[nodiscard]] Sent write_to(int stream);
+    [[nodiscard]] bool empty() const noexcept { return sent_ == pending_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return pending_.size() - sent_; }
+
+ private:
+    std::string pending_;
+    std::size_t sent_ = 0;
+};
+
+// Writes what is left.
+[[nodiscard]] Transfer write_rest(FrameWriter& writer, int stream, Deadline deadline);
+
+}  // namespace clamscanner

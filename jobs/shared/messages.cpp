@@ -1,0 +1,49 @@
+#include "jobs/shared/messages.h"
+
+namespace clamscanner {
+
+const char* name_of(Action action) noexcept {
+    static constexpr const char* names[] = {"ignore", "delete", "quarantine", "restore", "discard"};
+    return names[static_cast<int>(action)];
+}
+
+const char* name_of(RecordType type) noexcept {
+    static constexpr const char* names[] = {"step", "issue", "done"};
+    return names[static_cast<int>(type)];
+}
+
+const char* name_of(RecordState state) noexcept {
+    static constexpr const char* names[] = {"deleted", "quarantined", "no-action", "mailbox-cleansed", "error",
+                                            "warning", "success",     "info",      "restored"};
+    return names[static_cast<int>(state)];
+}
+
+const char* text_of(UnscannedReason reason) noexcept {
+    static constexpr const char* texts[] = {
+        "could not be read",
+        "too large to be scanned",
+        "exceeded a limit of the scanner, so not all of it was scanned",
+        "took longer than the time limit",
+        "encrypted",
+        "vanished before it was scanned",
+        "damaged, so not all of it could be scanned",
+        "the scanner failed on it",
+        "the scan was cancelled before it was reached",
+        "on another file system",
+    };
+    return texts[static_cast<int>(reason)];
+}
+
+const char* word_for(UnscannedReason reason) noexcept {
+    static constexpr const char* words[] = {"unreadable", "too large",        "limit exceeded",  "time limit",
+                                            "encrypted",  "vanished",         "damaged archive", "scanner failed",
+                                            "cancelled",  "other file system"};
+    return words[static_cast<int>(reason)];
+}
+
+RiskLevel risk_of(const std::string& virus) noexcept {
+    if (virus.starts_with("PUA.")) return RiskLevel::Low;
+    return virus.starts_with("Heuristics.") ? RiskLevel::Medium : RiskLevel::High;
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,32 @@
+// Paths one after another in a file: appended while walking, read from the start while scanning, so that memory does
+// not grow with the home. The runner writes it, into a file of jobd's; a reader trusts no length in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "auth/base/unique_fd.h"
+
+namespace clamscanner {
+
+class PathList {
+ public:
+    explicit PathList(UniqueFd file);
+    void append(std::string_view path);  // throws std::system_error (no room)
+    // All of it onto the disk. Returns its length.
+    [[nodiscard]] std::uint64_t finish();
+    // False at the end. Throws Malformed.
+    [[nodiscard]] bool next(std::string& path);
+
+ private:
+    void flush();
+    void refill();
+    UniqueFd file_;
+    std::string out_;
+    std::string in_;
+    std::size_t at_ = 0;
+    off_t read_to_ = 0;
+};
+
+}  // namespace clamscanner

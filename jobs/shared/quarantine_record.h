@@ -1,0 +1,25 @@
+// What stands beside a quarantined file for its owner's eyes. What decides is jobd's copy of the same.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "jobs/shared/messages.h"
+
+namespace clamscanner {
+
+// Below the home; the account's own, mode 0700.
+inline constexpr const char* quarantine_directory = "quarantine_clamavconnector";
+// Of a file in it: nothing serves, runs or changes it by accident.
+inline constexpr std::uint32_t quarantined_mode = 0400;
+
+struct QuarantineRecord {
+    std::string path;  // absolute, where it was
+    std::string virus;
+    std::string sha256;
+    FileIdentity identity;
+    FileMetadata metadata;
+    std::int64_t quarantined_at = 0;  // epoch seconds
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,94 @@
+#include "jobs/shared/sqlite.h"
+
+#include <sqlite3.h>
+
+namespace clamscanner {
+namespace {
+
+void expect(int result, int wanted, sqlite3* database, const char* attempted) {
+    if (result != wanted)
+        throw DatabaseError(std::string(attempted) + ": " +
+                            (database != nullptr ? ::sqlite3_errmsg(database) : ::sqlite3_errstr(result)));
+}
+
+}  // namespace
+
+std::int64_t Row::integer(int column) const {
+    return ::sqlite3_column_int64(statement_, column);
+}
+
+std::string Row::bytes(int column) const {
+    // The blob first, then its size: the other order is undefined (sqlite3_column_blob).
+    const auto* data = static_cast<const char*>(::sqlite3_column_blob(statement_, column));
+    const auto size = static_cast<std::size_t>(::sqlite3_column_bytes(statement_, column));
+    return data == nullptr ? std::string() : std::string(data, size);
+}
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const noexcept {
+    ::sqlite3_finalize(statement);
+}
+
+Statement::Statement(sqlite3* database, const char* sql) : database_(database) {
+    sqlite3_stmt* statement = nullptr;
+    expect(::sqlite3_prepare_v3(database, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr), SQLITE_OK, database,
+           sql);
+    statement_.reset(statement);
+}
+
+std::int64_t Statement::work() noexcept {
+    constexpr int from_now_on = 1;
+    const int runs = ::sqlite3_stmt_status(statement_.get(), SQLITE_STMTSTATUS_RUN, from_now_on);
+    const int steps = ::sqlite3_stmt_status(statement_.get(), SQLITE_STMTSTATUS_VM_STEP, from_now_on);
+    return runs == 0 ? 0 : steps / runs;
+}
+
+void Statement::bind_integer(int position, std::int64_t value) {
+    expect(::sqlite3_bind_int64(statement_.get(), position, value), SQLITE_OK, database_, "bind a number");
+}
+
+void Statement::bind_bytes(int position, std::string_view value) {
+    // A null pointer would bind NULL; an empty text is no NULL.
+    const char* bytes = value.empty() ? "" : value.data();
+    expect(::sqlite3_bind_blob64(statement_.get(), position, bytes, value.size(), SQLITE_STATIC), SQLITE_OK, database_,
+           "bind bytes");
+}
+
+bool Statement::step() {
+    const int result = ::sqlite3_step(statement_.get());
+    if (result == SQLITE_ROW) return true;
+    expect(result, SQLITE_DONE, database_, "run a statement");
+    return false;
+}
+
+void Statement::reset() noexcept {
+    ::sqlite3_reset(statement_.get());
+    ::sqlite3_clear_bindings(statement_.get());
+}
+
+void Database::Close::operator()(sqlite3* database) const noexcept {
+    ::sqlite3_close_v2(database);
+}
+
+Database::Database(const std::string& file) {
+    sqlite3* database = nullptr;
+    const int result = ::sqlite3_open_v2(file.c_str(), &database,
+                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    database_.reset(database);
+    expect(result, SQLITE_OK, database, "open the database");
+    ::sqlite3_busy_timeout(database, 5000);
+    ::sqlite3_extended_result_codes(database, 1);
+}
+
+void Database::execute(const char* sql) {
+    expect(::sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr), SQLITE_OK, database_.get(), sql);
+}
+
+std::int64_t Database::last_row() const noexcept {
+    return ::sqlite3_last_insert_rowid(database_.get());
+}
+
+std::int64_t Database::changed_rows() const noexcept {
+    return ::sqlite3_changes64(database_.get());
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,64 @@
+"""Which folder of the product may include what: one line for each folder, from the lowest to the highest. Includes go
+down; of another program a folder knows the messages alone. Prints what breaks that, and exits with 1 if anything does."""
+
+import os
+import re
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TOP = ("auth", "jobs", "handlers", "fcgi")
+
+# Every folder may include itself. A name that ends in ".h" is that header alone.
+AUTHD, AGENT = "auth/authd/messages.h", "handlers/agent/messages.h"
+SHARED = ("auth/base", "jobs/shared")
+FUNCTIONS = (*SHARED, "jobs/client", "handlers/shared")
+MAY_INCLUDE = {
+    "auth/base": (),
+    "auth/identity": ("auth/base",),
+    "auth/authd": ("auth/base", "auth/identity"),
+    "auth/commands": ("auth/base", "auth/identity", "auth/authd"),
+    "jobs/shared": ("auth/base", AUTHD),
+    "jobs/engine": (*SHARED, "jobs/engine/worker"),
+    "jobs/engine/worker": (*SHARED, "jobs/engine/clam_engine.h"),
+    "jobs/runner": SHARED,
+    "jobs/jobd": (*SHARED, AUTHD),
+    "jobs/client": SHARED,
+    "jobs/administrator": (*SHARED, "jobs/client"),
+    "handlers/shared": SHARED,
+    "handlers/functions": (*FUNCTIONS, AGENT),
+    "handlers/agent": (*FUNCTIONS, "handlers/functions", AUTHD),
+    "handlers/uapi": (*FUNCTIONS, "handlers/functions", AGENT),
+    "fcgi": (*SHARED, "handlers/shared", AUTHD, AGENT),
+}
+
+
+def includes(path):
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if found := re.match(r'\s*#\s*include\s*"([^"]+)"', line):
+                yield number, found[1]
+
+
+def wrong_includes(folder, path):
+    allowed = MAY_INCLUDE[folder]
+    for number, name in includes(os.path.join(ROOT, path)):
+        if os.path.dirname(name) != folder and os.path.dirname(name) not in allowed and name not in allowed:
+            yield f"{path}:{number}: {folder} may not include {name}"
+
+
+def main():
+    faults = []
+    for top in TOP:
+        for directory, _, names in os.walk(os.path.join(ROOT, top)):
+            folder = os.path.relpath(directory, ROOT)
+            sources = sorted(name for name in names if name.endswith((".h", ".cpp")))
+            if sources and folder not in MAY_INCLUDE:
+                faults.append(f"{folder}: no line in tests/includes.py says what it may include")
+                continue
+            for name in sources:
+                faults += wrong_includes(folder, os.path.join(folder, name))
+    print("\n".join(faults), end="\n" if faults else "")
+    return 1 if faults else 0
+
+
+sys.exit(main())

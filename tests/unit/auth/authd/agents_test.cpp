@@ -1,0 +1,211 @@
+#include "auth/authd/agents.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "auth/base/socket.h"
+#include "tests/unit/run_until.h"
+#include "tests/unit/test_pipes.h"
+
+using namespace clamscanner;
+using namespace std::chrono_literals;
+
+namespace {
+
+// What the test's agents do with the requests that they are handed, in the child, on descriptor 3.
+void serves_each() {
+    for (Packet packet; receive_packet(3, packet) == Got::Packet;)
+        if (send_message(3, Served{1}) != Sent::Yes) return;
+}
+
+void takes_and_never_answers() {
+    for (Packet packet; receive_packet(3, packet) == Got::Packet;)
+        for (auto& descriptor : packet.descriptors) (void)descriptor.release();
+}
+
+void stops_itself() {
+    ::raise(SIGSTOP);
+}
+
+void claims_too_much() {
+    Packet packet;
+    (void)receive_packet(3, packet);
+    (void)send_message(3, Served{2});
+    ::pause();
+}
+
+void says_what_agents_do_not_say() {
+    (void)send_message(3, LoginAnswer{});
+    ::pause();
+}
+
+void sends_a_descriptor() {
+    Packet packet;
+    (void)receive_packet(3, packet);
+    (void)send_message(3, Served{1}, {3});
+    ::pause();
+}
+
+void ends_at_once() {}
+
+struct Fixture {
+    Fixture() { config.login.uid_floor = 1; }
+    Agents& agents(void (*behaviour)()) {
+        agents_.emplace(loop, children, config, [this, behaviour](const Account&, int control) {
+            ++started;
+            return fork_child({control}, behaviour);
+        });
+        return *agents_;
+    }
+    static Account account(uid_t uid) {
+        return {"user" + std::to_string(uid), uid, uid, "/home/" + std::to_string(uid)};
+    }
+    bool is_welcome(uid_t uid) {
+        if (admit(account(uid)).verdict != LoginVerdict::Welcome) {
+            streams.pop_back();
+            return false;
+        }
+        return true;
+    }
+    bool is_busy(uid_t uid) {
+        const bool busy = admit(account(uid)).verdict == LoginVerdict::Busy;
+        streams.pop_back();
+        return busy;
+    }
+    LoginAnswer admit(const Account& whom, Purpose purpose = Purpose::Api) {
+        TestPipes pipes;
+        streams.push_back(std::move(pipes.reply));
+        return agents_->admit(whom, {purpose, "", ""}, pipes.agents);
+    }
+    // The agent's ends are closed once its request is served or the agent gone.
+    bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
+
+    EventLoop loop;
+    Children children{loop};
+    Config config;
+    unsigned started = 0;
+    std::vector<UniqueFd> streams;
+
+ private:
+    std::optional<Agents> agents_;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(an_agent, Fixture)
+
+BOOST_AUTO_TEST_CASE(serves_its_account_again_and_again) {
+    agents(serves_each);
+    for (int i = 0; i < 100; ++i) {
+        BOOST_REQUIRE(is_welcome(1));
+        run_until(loop, [&] { return has_ended(streams.back()); });
+    }
+    BOOST_TEST(started == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(of_an_earlier_account_does_not_serve_the_next_of_its_name) {
+    agents(serves_each);
+    auto bob = account(1);
+    for (const auto* generation : {"first", "second", "second"}) {
+        bob.generation = generation;
+        BOOST_REQUIRE((admit(bob).verdict == LoginVerdict::Welcome));
+        run_until(loop, [&] { return has_ended(streams.back()); });
+    }
+    BOOST_TEST(started == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(of_a_host_user_answers_for_statistics_alone) {
+    agents(serves_each);
+    config.login.uid_floor = 2;
+    BOOST_TEST((admit(account(1)).verdict == LoginVerdict::Forbidden));
+    BOOST_TEST((admit(account(1), Purpose::Statistics).verdict == LoginVerdict::Welcome));
+}
+
+BOOST_AUTO_TEST_CASE(is_another_one_for_another_account_or_a_changed_one) {
+    agents(serves_each);
+    BOOST_TEST(is_welcome(1));
+    BOOST_TEST(is_welcome(2));
+    auto moved = account(1);
+    moved.home = "/elsewhere";
+    BOOST_TEST((admit(moved).verdict == LoginVerdict::Welcome));
+    BOOST_TEST(started == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(has_only_so_many_requests_at_a_time) {
+    config.agents.max_requests_per_account = 3;
+    agents(takes_and_never_answers);
+    for (int i = 0; i < 3; ++i) BOOST_TEST(is_welcome(1));
+    const auto refused = admit(account(1));
+    BOOST_TEST((refused.verdict == LoginVerdict::Busy));
+    BOOST_TEST(refused.retry_seconds == 1U);
+    BOOST_TEST(is_welcome(2));
+}
+
+BOOST_AUTO_TEST_CASE(that_has_said_served_is_heard_before_a_request_is_refused) {
+    config.agents.max_requests_per_account = 1;
+    agents(serves_each);
+    for (int i = 0; i < 50; ++i) {
+        BOOST_REQUIRE(is_welcome(1));
+        // As a client that has its reply: the loop has not turned yet. The agent closes its end after it said Served.
+        BOOST_REQUIRE(TestPipes::ends(streams.back()));
+    }
+    BOOST_TEST(started == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(that_does_not_answer_is_killed_and_its_account_slowed) {
+    config.agents.request_seconds = 1;
+    auto& all = agents(stops_itself);
+    for (int i = 0; i < 24; ++i) BOOST_REQUIRE(is_welcome(1));
+    BOOST_TEST(is_busy(1));
+    BOOST_TEST(is_welcome(2));
+    run_until(loop, [&] { return all.count() == 0 && has_ended(streams.front()); });
+    BOOST_TEST(is_welcome(1));
+    BOOST_TEST(is_welcome(1));
+    BOOST_TEST(is_busy(1));
+}
+
+BOOST_AUTO_TEST_CASE(that_misbehaves_is_killed) {
+    for (const auto behaviour : {claims_too_much, says_what_agents_do_not_say, sends_a_descriptor}) {
+        auto& all = agents(behaviour);
+        BOOST_TEST(is_welcome(1));
+        run_until(loop, [&] { return all.count() == 0 && has_ended(streams.back()); });
+    }
+}
+
+BOOST_AUTO_TEST_CASE(that_ended_is_replaced_but_not_for_ever) {
+    auto& all = agents(ends_at_once);
+    // Whether one of them is found alive is a matter of luck; how many are started is not.
+    while (!is_busy(1)) run_until(loop, [&] { return all.count() == 0; });
+    BOOST_TEST(started == 8U);
+    BOOST_TEST(!is_busy(2));
+}
+
+BOOST_AUTO_TEST_CASE(that_is_idle_is_ended) {
+    config.agents.idle_seconds = 1;
+    auto& all = agents(serves_each);
+    BOOST_TEST(is_welcome(1));
+    run_until(loop, [&] { return all.count() == 0; });
+}
+
+BOOST_AUTO_TEST_CASE(makes_room_for_another_when_it_is_idle_longest_and_never_when_it_works) {
+    config.agents.max_agents = 2;
+    agents(serves_each);
+    BOOST_TEST(is_welcome(1));
+    run_until(loop, [&] { return has_ended(streams.back()); });
+    BOOST_TEST(is_welcome(2));
+    run_until(loop, [&] { return has_ended(streams.back()); });
+    run_until(loop, [] { return true; });  // their Served are heard
+    BOOST_TEST(is_welcome(3));
+    BOOST_TEST(started == 3U);
+    BOOST_TEST(is_welcome(2));
+    BOOST_TEST(started == 3U);
+
+    agents(takes_and_never_answers);
+    BOOST_TEST(is_welcome(1));
+    BOOST_TEST(is_welcome(2));
+    BOOST_TEST(is_busy(3));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,149 @@
+#include "auth/authd/children.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "auth/authd/pam_login.h"
+#include "auth/base/socket.h"
+#include "tests/unit/run_until.h"
+
+using namespace clamscanner;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Fixture {
+    struct Reported {
+        std::string report;
+        pid_t child;
+    };
+    Children::Reported note() {
+        return [this](const std::string& report, ChildProcess child) {
+            reported = {report, child.pid()};
+            children.bury(std::move(child));
+        };
+    }
+    // A child that was reaped is no child of ours any more.
+    static bool is_reaped(pid_t pid) {
+        siginfo_t info{};
+        return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+    }
+
+    EventLoop loop;
+    Children children{loop};
+    std::optional<Reported> reported;
+};
+
+bool is_open(int fd) {
+    return ::fcntl(fd, F_GETFD) >= 0;
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(a_child, Fixture)
+
+BOOST_AUTO_TEST_CASE(reports_once_and_is_reaped) {
+    children.begin(
+        {}, 10s, [](int report) { (void)send_packet(report, "it went well"); }, note());
+    run_until(loop, [&] { return reported.has_value(); });
+    BOOST_TEST(reported->report == "it went well");
+    run_until(loop, [&] { return is_reaped(reported->child); });
+}
+
+BOOST_AUTO_TEST_CASE(has_the_descriptors_it_is_to_keep_and_no_other) {
+    const auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    const auto [other_here, other_there] = socket_pair(SOCK_SEQPACKET);
+    const auto look = [](int report) {
+        std::string open;
+        for (int fd = 3; fd < 1024; ++fd)
+            if (is_open(fd)) open += std::to_string(fd) + ' ';
+        (void)send_packet(3, "first");
+        (void)send_packet(4, "second");
+        (void)send_packet(report, open);
+    };
+    children.begin({there.get(), other_there.get()}, 10s, look, note());
+    run_until(loop, [&] { return reported.has_value(); });
+    BOOST_TEST(reported->report == "3 4 5 ");
+    Packet packet;
+    BOOST_TEST((receive_packet(here.get(), packet) == Got::Packet));
+    BOOST_TEST(packet.bytes == "first");
+    BOOST_TEST((receive_packet(other_here.get(), packet) == Got::Packet));
+    BOOST_TEST(packet.bytes == "second");
+}
+
+BOOST_AUTO_TEST_CASE(that_ends_or_throws_without_a_word_reports_nothing) {
+    for (const bool throws : {false, true}) {
+        reported.reset();
+        const auto body = [throws](int) {
+            if (throws) throw std::runtime_error("a fault on purpose");
+        };
+        children.begin({}, 10s, body, note());
+        run_until(loop, [&] { return reported.has_value(); });
+        BOOST_TEST(reported->report.empty());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(that_takes_too_long_is_killed) {
+    const auto begun = Clock::now();
+    children.begin(
+        {}, 1s, [](int) { ::pause(); }, note());
+    run_until(loop, [&] { return reported.has_value(); });
+    BOOST_TEST(reported->report.empty());
+    BOOST_TEST((Clock::now() - begun < 5s));
+    run_until(loop, [&] { return is_reaped(reported->child); });
+}
+
+BOOST_AUTO_TEST_CASE(that_is_abandoned_is_killed_and_says_nothing) {
+    auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    set_blocking(here.get(), false);
+    const auto child = children.begin(
+        {there.get()}, 10s, [](int) { ::pause(); }, note());
+    children.abandon(child);
+    children.abandon(child);
+    // Its end of the pair goes with it.
+    there.reset();
+    Packet packet;
+    run_until(loop, [&] { return receive_packet(here.get(), packet) == Got::PeerGone; });
+    BOOST_TEST(!reported.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(is_given_time_to_end_by_itself_and_then_killed) {
+    auto quick = fork_child({}, [] {});
+    auto stubborn = fork_child({}, [] { ::pause(); });
+    const pid_t pids[] = {quick.pid(), stubborn.pid()};
+    children.await(std::move(quick), 10s);
+    children.await(std::move(stubborn), 50ms);
+    run_until(loop, [&] { return is_reaped(pids[0]) && is_reaped(pids[1]); });
+}
+
+BOOST_AUTO_TEST_CASE(dies_with_authd) {
+    auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    set_blocking(here.get(), false);
+    // A stand-in for authd starts a child of its own that would stay for ever, and is killed.
+    auto authd = fork_child({there.get()}, [] {
+        const auto child = fork_child({3}, [] {
+            (void)send_packet(3, "I am here");
+            ::pause();
+        });
+        ::pause();
+    });
+    there.reset();
+    Packet packet;
+    run_until(loop, [&] { return receive_packet(here.get(), packet) == Got::Packet; });
+    authd.kill();
+    run_until(loop, [&] { return receive_packet(here.get(), packet) == Got::PeerGone; });
+}
+
+BOOST_AUTO_TEST_CASE(whose_report_is_no_message_has_a_fault_to_report) {
+    BOOST_TEST((report_or_fault<LoginChecked>("").verdict == LoginVerdict::Unavailable));
+    BOOST_TEST((report_or_fault<LoginChecked>("garbage").verdict == LoginVerdict::Unavailable));
+    BOOST_TEST((report_or_fault<RunnerAnswer>("garbage").verdict == RunnerVerdict::Unavailable));
+    const auto good = encode(RunnerAnswer{RunnerVerdict::Suspended});
+    BOOST_TEST((report_or_fault<RunnerAnswer>(std::string(good.bytes())).verdict == RunnerVerdict::Suspended));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,159 @@
+#include "auth/authd/credential_cache.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "tests/unit/local_account_files.h"
+
+using namespace clamscanner;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Fixture {
+    LocalAccountFiles files;
+    LocalAccounts accounts{files.names()};
+    CredentialCache cache{accounts};
+    Deadline now = Clock::now();
+
+    void remember(const std::string& user, const std::string& password) {
+        cache.remember(user, mac(user, password), {user, 2001, 2001, "/home/" + user}, accounts.lines_of(user), now,
+                       60s);
+    }
+    CredentialCache::Mac mac(const std::string& user, const std::string& password) {
+        return cache.mac_of(user, Secret(password));
+    }
+    bool knows(const std::string& user, const std::string& password) {
+        return cache.find(user, mac(user, password), now).account != nullptr;
+    }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(a_credential_cache, Fixture)
+
+BOOST_AUTO_TEST_CASE(answers_for_the_right_password_until_it_expires) {
+    remember("bob", "right");
+    BOOST_REQUIRE(knows("bob", "right"));
+    BOOST_TEST(cache.find("bob", mac("bob", "right"), now).account->home == "/home/bob");
+    now += 59s;
+    BOOST_TEST(knows("bob", "right"));
+    now += 1s;
+    BOOST_TEST(!knows("bob", "right"));
+}
+
+BOOST_AUTO_TEST_CASE(is_not_changed_by_a_wrong_password) {
+    remember("bob", "right");
+    const auto answer = cache.find("bob", mac("bob", "wrong"), now);
+    BOOST_TEST(answer.account == nullptr);
+    BOOST_TEST(answer.knows_another);
+    BOOST_TEST(knows("bob", "right"));
+    BOOST_TEST(!cache.find("alice", mac("alice", "right"), now).knows_another);
+}
+
+BOOST_AUTO_TEST_CASE(takes_name_and_password_together) {
+    remember("bob", "right");
+    BOOST_TEST(!knows("alice", "right"));
+    BOOST_TEST((mac("ab", "c") != mac("a", "bc")));
+    BOOST_TEST((mac("ab", "c") == mac("ab", "c")));
+}
+
+BOOST_AUTO_TEST_CASE(forgets_an_account_whose_line_changed_and_no_other) {
+    remember("alice", "a");
+    remember("bob", "b");
+    files.replace("shadow", "alice:$y$CHANGED:2:::::\nbob:$y$b:1:::::\n");
+    accounts.refresh();
+    BOOST_TEST(!knows("alice", "a"));
+    BOOST_TEST(knows("bob", "b"));
+}
+
+BOOST_AUTO_TEST_CASE(forgets_a_removed_account_and_a_remote_one_that_became_local) {
+    remember("bob", "b");
+    remember("carol", "c");
+    files.replace("passwd", "carol:x:2003:2003::/home/carol:/bin/sh\n");
+    accounts.refresh();
+    BOOST_TEST(!knows("bob", "b"));
+    BOOST_TEST(!knows("carol", "c"));
+}
+
+BOOST_AUTO_TEST_CASE(keeps_a_few_passwords_of_one_name) {
+    for (const auto* password : {"1", "2", "3", "4", "5"}) remember("bob", password);
+    BOOST_TEST(!knows("bob", "1"));
+    for (const auto* password : {"2", "3", "4", "5"}) BOOST_TEST(knows("bob", password));
+}
+
+BOOST_AUTO_TEST_CASE(is_bounded_and_gives_up_what_expires_first) {
+    CredentialCache small(accounts, 2);
+    const auto put = [&](const std::string& user, std::chrono::seconds lifetime) {
+        small.remember(user, small.mac_of(user, Secret("p")), {user, 2001, 2001, "/"}, accounts.lines_of(user), now,
+                       lifetime);
+    };
+    const auto has = [&](const std::string& user) {
+        return small.find(user, small.mac_of(user, Secret("p")), now).account != nullptr;
+    };
+    put("one", 50s);
+    put("two", 60s);
+    put("three", 55s);
+    BOOST_TEST(!has("one"));
+    BOOST_TEST(has("two"));
+    BOOST_TEST(has("three"));
+}
+
+BOOST_AUTO_TEST_CASE(has_another_key_than_any_other) {
+    CredentialCache other(accounts);
+    BOOST_TEST((other.mac_of("bob", Secret("right")) != mac("bob", "right")));
+}
+
+// RFC 4231, test case 1; HMAC fills a short key up with zeros.
+BOOST_AUTO_TEST_CASE(makes_macs_as_the_standard_says) {
+    unsigned char key[Hmac::size]{};
+    std::fill_n(key, 20, 0x0b);
+    constexpr unsigned char expected[] = {0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53, 0x5c, 0xa8, 0xaf,
+                                          0xce, 0xaf, 0x0b, 0xf1, 0x2b, 0x88, 0x1d, 0xc2, 0x00, 0xc9, 0x83,
+                                          0x3d, 0xa7, 0x26, 0xe9, 0x37, 0x6c, 0x2e, 0x32, 0xcf, 0xf7};
+    Hmac hmac;
+    for (int i = 0; i < 2; ++i)
+        BOOST_TEST(hmac.of(key, {"Hi ", "There"}) == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(leaves_no_key_on_the_heap) {
+#ifdef CLAMSCANNER_SANITIZED
+    std::puts("SKIPPED: a sanitizer's allocator has no heap of its own to look through");
+    return;
+#endif
+    const UninheritedKey key;
+    Hmac hmac;
+    (void)hmac.of(key.bytes(), {"text"});
+    std::ifstream maps("/proc/self/maps");
+    std::string line;
+    while (std::getline(maps, line) && !line.ends_with("[heap]")) {
+    }
+    BOOST_REQUIRE(maps.good());
+    char* end = nullptr;
+    const auto first = std::strtoull(line.c_str(), &end, 16);
+    const auto last = std::strtoull(end + 1, nullptr, 16);
+    const std::string_view heap(reinterpret_cast<const char*>(first), last - first);
+    BOOST_TEST((heap.find({reinterpret_cast<const char*>(key.bytes()), UninheritedKey::size}) == heap.npos));
+}
+
+BOOST_AUTO_TEST_CASE(leaves_a_child_without_the_key) {
+    const UninheritedKey key;
+    const auto is_blank = [&] {
+        return std::all_of(key.bytes(), key.bytes() + UninheritedKey::size,
+                           [](unsigned char byte) { return byte == 0; });
+    };
+    BOOST_TEST(!is_blank());
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(is_blank() ? 0 : 1);
+    int status = -1;
+    BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+    BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,295 @@
+#include "auth/authd/login_desk.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/local_account_files.h"
+#include "tests/unit/run_until.h"
+
+using namespace clamscanner;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A desk whose PAM is the test.
+struct Fixture {
+    struct Check {
+        std::string user;
+        std::string password;
+        std::string origin;
+        LoginDesk::Checked done;
+    };
+    struct Heard {
+        LoginVerdict verdict;
+        std::uint32_t retry_seconds;
+        std::string account;
+        std::chrono::milliseconds after;
+    };
+
+    Fixture() {
+        config.login.pam_processes = 4;
+        config.login.failure_milliseconds = 40;
+        config.login.max_waiting = 5;
+    }
+    LoginDesk& desk() {
+        if (!desk_)
+            desk_.emplace(
+                loop,
+                [this](const std::string& user, const Secret& password, const std::string& origin,
+                       LoginDesk::Checked done) {
+                    if (checks_fail_to_begin) throw_errno("fork a child", EAGAIN);
+                    checks.push_back({user, password.reveal(), origin, std::move(done)});
+                },
+                LocalAccounts(files.names()), config);
+        return *desk_;
+    }
+    void next_round() {
+        run_until(loop, [] { return true; });
+    }
+    // The index of what will be heard.
+    std::size_t ask(const std::string& user, const std::string& password, const std::string& address = "192.0.2.1") {
+        const auto index = heard.size();
+        heard.emplace_back();
+        desk().answer_login({user, Secret(password), address, Purpose::Api},
+                            [this, index, asked = Clock::now()](const LoginAnswer& answer, const Account* account) {
+                                BOOST_REQUIRE_MESSAGE(!heard[index], "answered twice");
+                                const auto after =
+                                    std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - asked);
+                                heard[index] = {answer.verdict, answer.retry_seconds,
+                                                account != nullptr ? account->name : std::string(), after};
+                            });
+        return index;
+    }
+    void finish(std::size_t check, LoginVerdict verdict, bool one_prompt = true) {
+        const auto user = checks.at(check).user;
+        std::exchange(checks.at(check).done, nullptr)({verdict, one_prompt, {user, 2001, 2001, "/home/" + user}});
+    }
+    void log_in(const std::string& user, const std::string& password, const std::string& address = "192.0.2.1") {
+        const auto before = checks.size();
+        const auto index = ask(user, password, address);
+        if (checks.size() > before) finish(before, LoginVerdict::Welcome);
+        BOOST_REQUIRE(heard.at(index).has_value());
+        BOOST_REQUIRE((heard[index]->verdict == LoginVerdict::Welcome));
+    }
+    // A wrong password, to the answer.
+    void fail(const std::string& user, const std::string& password, const std::string& address = "192.0.2.1") {
+        const auto index = ask(user, password, address);
+        finish(checks.size() - 1, LoginVerdict::Wrong);
+        run_until(loop, [&] { return heard[index].has_value(); });
+    }
+    bool answered(std::size_t index) const { return heard.at(index).has_value(); }
+    bool is(std::size_t index, LoginVerdict verdict) const {
+        return answered(index) && heard[index]->verdict == verdict;
+    }
+
+    LocalAccountFiles files;
+    Config config;
+    EventLoop loop;
+    bool checks_fail_to_begin = false;
+    std::vector<Check> checks;
+    std::vector<std::optional<Heard>> heard;
+
+ private:
+    std::optional<LoginDesk> desk_;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(at_the_login_desk, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_right_password_is_welcome_and_remembered) {
+    const auto first = ask("bob", "right");
+    BOOST_REQUIRE(checks.size() == 1U);
+    BOOST_TEST(checks[0].password == "right");
+    BOOST_TEST(checks[0].origin == "192.0.2.1");
+    BOOST_TEST(!answered(first));
+    finish(0, LoginVerdict::Welcome);
+    BOOST_REQUIRE(is(first, LoginVerdict::Welcome));
+    BOOST_TEST(heard[first]->account == "bob");
+    BOOST_TEST(is(ask("bob", "right", "198.51.100.1"), LoginVerdict::Welcome));
+    BOOST_TEST(checks.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(another_password_goes_to_pam_and_does_not_disturb_the_cache) {
+    log_in("bob", "right");
+    fail("bob", "wrong");
+    BOOST_TEST(checks.size() == 2U);
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+    BOOST_TEST(checks.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_login_with_a_second_prompt_is_not_remembered) {
+    ask("bob", "right");
+    finish(0, LoginVerdict::Welcome, false);
+    ask("bob", "right");
+    BOOST_TEST(checks.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_checked_while_the_accounts_line_changed_is_not_remembered) {
+    const auto first = ask("bob", "old");
+    files.replace("shadow", "alice:$y$a:1:::::\nbob:$y$NEW:2:::::\n");
+    finish(0, LoginVerdict::Welcome);
+    BOOST_TEST(is(first, LoginVerdict::Welcome));
+    ask("bob", "old");
+    BOOST_TEST(checks.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(who_asks_after_a_change_does_not_share_a_check_from_before) {
+    ask("bob", "old");
+    files.replace("shadow", "alice:$y$a:1:::::\nbob:$y$NEW:2:::::\n");
+    next_round();
+    const auto later = ask("bob", "old");
+    BOOST_REQUIRE(checks.size() == 2U);
+    finish(0, LoginVerdict::Welcome);
+    BOOST_TEST(!answered(later));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_of_another_account_costs_nothing) {
+    log_in("bob", "right");
+    files.replace("passwd", "alice:x:2001:2001::/home/alice:/bin/zsh\nbob:x:2002:2002::/home/bob:/bin/sh\n");
+    next_round();
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+    BOOST_TEST(checks.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_cache_is_closed_while_nologin_stands) {
+    log_in("bob", "right");
+    files.replace("nologin", "");
+    next_round();
+    ask("bob", "right");
+    BOOST_TEST(checks.size() == 2U);
+    finish(1, LoginVerdict::Welcome);
+    ask("bob", "right");
+    BOOST_TEST(checks.size() == 3U);
+    files.remove("nologin");
+    next_round();
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+}
+
+BOOST_AUTO_TEST_CASE(remote_accounts_are_remembered_for_their_own_time) {
+    config.login.remote_cache_seconds = 0;
+    log_in("carol", "right");
+    ask("carol", "right");
+    BOOST_TEST(checks.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(identical_logins_at_a_time_share_one_check) {
+    std::vector<std::size_t> all;
+    for (int i = 0; i < 20; ++i) all.push_back(ask("bob", "right"));
+    const auto other = ask("bob", "wrong");
+    BOOST_REQUIRE(checks.size() == 2U);
+    finish(0, LoginVerdict::Welcome);
+    for (const auto index : all) BOOST_TEST(is(index, LoginVerdict::Welcome));
+    BOOST_TEST(!answered(other));
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_is_answered_at_its_fixed_time) {
+    config.login.failure_milliseconds = 200;
+    const auto quick = ask("bob", "wrong");
+    finish(0, LoginVerdict::Wrong);
+    const auto no_name = ask("", "x");
+    const auto no_password = ask("bob", "");
+    const auto too_long = ask("bob", std::string(512, 'x'));
+    const auto nul = ask(std::string("b\0b", 3), "x");
+    BOOST_TEST(checks.size() == 1U);
+    run_until(loop, [&] { return answered(nul); });
+    for (const auto index : {quick, no_name, no_password, too_long, nul}) {
+        BOOST_REQUIRE(is(index, LoginVerdict::Wrong));
+        BOOST_TEST(heard[index]->after.count() >= 200);
+        BOOST_TEST(heard[index]->after.count() < 400);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_that_took_longer_is_answered_at_the_next_multiple) {
+    config.login.failure_milliseconds = 200;
+    const auto slow = ask("bob", "wrong");
+    loop.after(210ms, [&] { finish(0, LoginVerdict::Wrong); });
+    run_until(loop, [&] { return answered(slow); });
+    BOOST_TEST(heard[slow]->after.count() >= 400);
+    BOOST_TEST(heard[slow]->after.count() < 600);
+}
+
+BOOST_AUTO_TEST_CASE(a_forbidden_or_failed_check_is_answered_at_once_and_counts_for_nothing) {
+    for (std::size_t i = 0; i < 12; ++i) {
+        const auto index = ask("bob", "right");
+        const auto verdict = i % 2 == 0 ? LoginVerdict::Forbidden : LoginVerdict::Unavailable;
+        finish(i, verdict);
+        BOOST_REQUIRE(is(index, verdict));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(ten_failures_are_a_penalty_that_is_answered_at_once_and_stands_before_the_cache) {
+    log_in("bob", "right");
+    for (int i = 0; i < 10; ++i) fail("bob", "wrong" + std::to_string(i));
+    const auto refused = ask("bob", "right");
+    BOOST_REQUIRE(is(refused, LoginVerdict::Penalised));
+    BOOST_TEST(heard[refused]->retry_seconds == 30U);
+    BOOST_TEST(is(ask("bob", "right", "198.51.100.1"), LoginVerdict::Welcome));
+}
+
+BOOST_AUTO_TEST_CASE(the_same_wrong_password_many_times_at_once_is_one_failure) {
+    std::vector<std::size_t> all;
+    for (int i = 0; i < 15; ++i) all.push_back(ask("bob", "stale"));
+    finish(0, LoginVerdict::Wrong);
+    run_until(loop, [&] { return answered(all.back()); });
+    log_in("bob", "right");
+}
+
+BOOST_AUTO_TEST_CASE(a_penalised_origin_loses_what_is_not_cached) {
+    config.login.address_failures = 3;
+    log_in("bob", "right");
+    for (int i = 0; i < 3; ++i) fail("name" + std::to_string(i), "wrong");
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+    BOOST_TEST(is(ask("alice", "right"), LoginVerdict::Penalised));
+    BOOST_TEST(is(ask("alice", "right", "198.51.100.1"), LoginVerdict::Penalised) == false);
+}
+
+BOOST_AUTO_TEST_CASE(the_cache_is_no_oracle_for_a_penalised_origin) {
+    config.login.address_failures = 3;
+    log_in("alice", "right", "198.51.100.1");
+    log_in("bob", "right");
+    for (int i = 0; i < 3; ++i) fail("name" + std::to_string(i), "wrong");
+    // Of an account that never came from here nothing is looked at.
+    BOOST_TEST(is(ask("alice", "right"), LoginVerdict::Penalised));
+    // And guesses for one that did are counted.
+    for (int i = 0; i < 10; ++i) BOOST_TEST(is(ask("bob", "guess" + std::to_string(i)), LoginVerdict::Penalised));
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Penalised));
+}
+
+BOOST_AUTO_TEST_CASE(strangers_leave_half_of_the_slots_and_a_queue_of_their_own_to_owners) {
+    log_in("bob", "right");
+    for (int i = 0; i < 7; ++i) ask("u" + std::to_string(i), "x", "203.0.113." + std::to_string(i));
+    BOOST_TEST(checks.size() == 1U + 2U);  // two of four slots; five wait
+    const auto beyond = ask("u8", "x", "203.0.113.8");
+    BOOST_REQUIRE(is(beyond, LoginVerdict::Saturated));
+    BOOST_TEST(heard[beyond]->retry_seconds > 0U);
+    // bob, where he succeeded, goes on; elsewhere he is a stranger.
+    BOOST_TEST(is(ask("bob", "new", "198.51.100.9"), LoginVerdict::Saturated));
+    ask("bob", "other");
+    BOOST_REQUIRE(checks.size() == 4U);
+    BOOST_TEST(checks[3].user == "bob");
+    // A slot that a stranger leaves is the next stranger's.
+    finish(1, LoginVerdict::Unavailable);
+    BOOST_REQUIRE(checks.size() == 5U);
+    BOOST_TEST(checks[4].user == "u2");
+}
+
+BOOST_AUTO_TEST_CASE(delayed_failures_hold_their_places) {
+    for (int i = 0; i < 5; ++i) {
+        ask("u" + std::to_string(i), "x", "203.0.113." + std::to_string(i));
+        finish(checks.size() - 1, LoginVerdict::Wrong);
+    }
+    BOOST_TEST(is(ask("u6", "x", "203.0.113.6"), LoginVerdict::Saturated));
+    run_until(loop, [&] { return answered(4); });
+    BOOST_TEST(!is(ask("u7", "x", "203.0.113.7"), LoginVerdict::Saturated));
+}
+
+BOOST_AUTO_TEST_CASE(a_check_that_cannot_begin_is_a_fault_of_ours) {
+    checks_fail_to_begin = true;
+    const auto index = ask("bob", "right");
+    run_until(loop, [&] { return answered(index); });
+    BOOST_TEST(is(index, LoginVerdict::Unavailable));
+    checks_fail_to_begin = false;
+    log_in("bob", "right");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

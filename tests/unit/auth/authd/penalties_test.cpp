@@ -1,0 +1,146 @@
+#include "auth/authd/penalties.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "auth/authd/lately_succeeded.h"
+
+using namespace clamscanner;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Fixture {
+    Config config;  // 10 for a pair, 300 for an origin, 50 for an account, in 60 s; 30 s
+    Penalties penalties{config};
+    Deadline now = Clock::now();
+
+    void fail(const std::string& user, const std::string& origin, int times = 1) {
+        for (int i = 0; i < times; ++i) {
+            penalties.begin(user, origin);
+            penalties.end(user, origin, true, now);
+        }
+    }
+    std::uint32_t stranger(const std::string& user, const std::string& origin) {
+        return penalties.on_account(user, origin, false, now);
+    }
+    std::uint32_t owner(const std::string& user, const std::string& origin) {
+        return penalties.on_account(user, origin, true, now);
+    }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(penalties_are, Fixture)
+
+BOOST_AUTO_TEST_CASE(brought_on_by_ten_failures_of_one_pair_and_end_by_themselves) {
+    fail("bob", "a", 9);
+    BOOST_TEST(stranger("bob", "a") == 0U);
+    fail("bob", "a");
+    BOOST_TEST(stranger("bob", "a") == 30U);
+    BOOST_TEST(owner("bob", "a") == 30U);
+    now += 29500ms;
+    BOOST_TEST(stranger("bob", "a") == 1U);
+    now += 500ms;
+    BOOST_TEST(stranger("bob", "a") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(for_one_pair_only) {
+    fail("bob", "a", 10);
+    BOOST_TEST(stranger("bob", "b") == 0U);
+    BOOST_TEST(stranger("alice", "a") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(brought_on_by_failures_in_any_sixty_seconds) {
+    for (int i = 0; i < 40; ++i) {
+        fail("slow", "a");
+        now += 7s;
+        BOOST_REQUIRE(stranger("slow", "a") == 0U);
+    }
+    for (int i = 0; i < 10; ++i) {
+        fail("fast", "a");
+        now += 5s;
+    }
+    BOOST_TEST(stranger("fast", "a") > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(not_undone_by_a_success) {
+    fail("bob", "a", 9);
+    penalties.begin("bob", "a");
+    penalties.end("bob", "a", false, now);
+    fail("bob", "a");
+    BOOST_TEST(stranger("bob", "a") > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(foreseen_for_checks_that_are_under_way) {
+    for (int i = 0; i < 10; ++i) penalties.begin("bob", "a");
+    BOOST_TEST(stranger("bob", "a") == 1U);
+    for (int i = 0; i < 10; ++i) penalties.end("bob", "a", false, now);
+    BOOST_TEST(stranger("bob", "a") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_origins_after_three_hundred_failures_for_whatever_names) {
+    for (int i = 0; i < 299; ++i) fail("name" + std::to_string(i), "a");
+    BOOST_TEST(penalties.on_origin("a", now) == 0U);
+    fail("no such name", "a");
+    BOOST_TEST(penalties.on_origin("a", now) == 30U);
+    BOOST_TEST(penalties.on_origin("b", now) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_accounts_from_everywhere_but_where_it_succeeded_lately) {
+    for (int i = 0; i < 50; ++i) fail("bob", "origin" + std::to_string(i));
+    BOOST_TEST(stranger("bob", "another") == 30U);
+    BOOST_TEST(owner("bob", "home") == 0U);
+    BOOST_TEST(stranger("alice", "another") == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(a_full_table_gives_up_the_row_touched_longest_ago) {
+    FailureTable table({1, 60s, 30s}, 3);
+    const auto now = Clock::now();
+    for (const auto* key : {"one", "two", "three"}) BOOST_TEST(table.end(key, true, now));
+    table.begin("one");
+    BOOST_TEST(table.end("four", true, now));
+    BOOST_TEST(table.penalty("one", now) == 30U);
+    BOOST_TEST(table.penalty("two", now) == 0U);
+    BOOST_TEST(table.penalty("four", now) == 30U);
+}
+
+BOOST_AUTO_TEST_CASE(an_origin_is_an_address_or_a_network_that_one_person_has) {
+    BOOST_TEST(origin_of("192.0.2.7") == "192.0.2.7");
+    BOOST_TEST(origin_of("::ffff:192.0.2.7") == "192.0.2.7");
+    BOOST_TEST(origin_of("2001:db8:1:2::1") == origin_of("2001:0db8:1:2:ffff::9"));
+    BOOST_TEST(origin_of("2001:db8:1:2::1") != origin_of("2001:db8:1:3::1"));
+    for (const auto* other : {"", "unix:", "192.0.2.7:80", "192.0.2.07x", "2001:db8::1%eth0"})
+        BOOST_TEST(origin_of(other) == "unknown");
+    BOOST_TEST(origin_of(std::string("192.0.2.7\0", 10)) == "unknown");
+}
+
+BOOST_AUTO_TEST_CASE(a_success_is_lately_for_a_day) {
+    LatelySucceeded lately;
+    const auto now = Clock::now();
+    lately.note("bob", "home", now);
+    BOOST_TEST(lately.includes("bob", "home", now + 23h));
+    BOOST_TEST(!lately.includes("bob", "home", now + 24h));
+    BOOST_TEST(!lately.includes("bob", "elsewhere", now));
+    BOOST_TEST(!lately.includes("alice", "home", now));
+}
+
+BOOST_AUTO_TEST_CASE(a_success_of_an_earlier_owner_of_the_name_is_none) {
+    LatelySucceeded lately;
+    const auto now = Clock::now();
+    lately.note("bob", "of the old owner", now, "first");
+    lately.note("bob", "of the new owner", now, "second");
+    BOOST_TEST(!lately.includes("bob", "of the old owner", now));
+    BOOST_TEST(lately.includes("bob", "of the new owner", now));
+}
+
+BOOST_AUTO_TEST_CASE(an_account_that_comes_from_everywhere_pushes_out_its_own_origins_only) {
+    LatelySucceeded lately;
+    auto now = Clock::now();
+    lately.note("bob", "home", now);
+    for (int i = 0; i < 1000; ++i) lately.note("eve", std::to_string(i), now += 1s);
+    BOOST_TEST(lately.includes("bob", "home", now));
+    BOOST_TEST(!lately.includes("eve", "0", now));
+    BOOST_TEST(lately.includes("eve", "999", now));
+}

@@ -1,0 +1,334 @@
+#include "auth/authd/sessions.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <openssl/hmac.h>
+
+#include <boost/test/unit_test.hpp>
+#include <ctime>
+
+#include "auth/authd/access_keys.h"
+#include "auth/base/random.h"
+#include "auth/base/signature.h"
+#include "auth/identity/become_user.h"
+#include "tests/unit/local_account_files.h"
+#include "tests/unit/run_until.h"
+#include "tests/unit/temporary_directory.h"
+#include "tests/unit/test_pipes.h"
+
+using namespace clamscanner;
+
+namespace {
+
+// The whole of authd but its sockets: PAM is the test, the agents are a child that reads and says nothing.
+struct Fixture {
+    static inline const std::string generation = std::string(64, 'a');
+    static Config config_in(const TemporaryDirectory& directory) {
+        Config config;
+        config.login.failure_milliseconds = 20;
+        config.statistics.access_keys = directory.path + "/access_keys";
+        config.statistics.nonces = directory.path + "/nonces";
+        config.statistics.max_nonces_per_key = 3;
+        std::vector<AccessKey> keys;
+        keys.push_back({"key", Secret("secret"), "bob", true, generation});
+        keys.push_back({"old", Secret("secret"), "bob", false, generation});
+        keys.push_back({"earlier", Secret("secret"), "bob", true, std::string(64, '0')});
+        keys.push_back({"unbound", Secret("secret"), "bob", true});
+        write_access_keys(config.statistics.access_keys, keys);
+        return config;
+    }
+
+    UniqueFd connect(Asker asker) {
+        auto [ours, authds] = socket_pair(SOCK_SEQPACKET);
+        set_blocking(ours.get(), false);
+        set_blocking(authds.get(), false);
+        sessions.begin(asker, std::move(authds));
+        return std::move(ours);
+    }
+    template <class Message>
+    static void say(const UniqueFd& socket, const Message& message, std::initializer_list<int> descriptors = {}) {
+        BOOST_REQUIRE((send_message(socket.get(), message, descriptors) == Sent::Yes));
+    }
+    // As a responder does: what the reply will be read from comes back.
+    static UniqueFd ask_login(const UniqueFd& socket, const std::string& user) {
+        TestPipes pipes;
+        say(socket, login(user), {pipes.agents.request.get(), pipes.agents.reply.get()});
+        return std::move(pipes.reply);
+    }
+    static bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
+    // The next packet; without bytes when the session was ended.
+    Packet hear(const UniqueFd& socket) {
+        Packet packet;
+        auto got = Got::WouldBlock;
+        run_until(loop, [&] {
+            if (got == Got::WouldBlock) got = receive_packet(socket.get(), packet);
+            return got != Got::WouldBlock;
+        });
+        return packet;
+    }
+    bool is_ended(const UniqueFd& socket) { return hear(socket).bytes.empty(); }
+    static Login login(const std::string& user) { return {user, Secret("password"), "192.0.2.1", Purpose::Api}; }
+
+    TemporaryDirectory directory;
+    LocalAccountFiles files;
+    Config config = config_in(directory);
+    EventLoop loop;
+    Children children{loop};
+    std::vector<LoginDesk::Checked> checks;
+    std::vector<std::string> checked_users;  // whose account alone was to be looked at
+    LoginDesk desk{loop,
+                   [this](const std::string&, const Secret&, const std::string&, LoginDesk::Checked done) {
+                       checks.push_back(std::move(done));
+                   },
+                   LocalAccounts(files.names()), config};
+    Agents agents{loop, children, config, [](const Account&, int control) {
+                      return fork_child({control}, [] {
+                          for (Packet packet; receive_packet(3, packet) == Got::Packet;) {
+                          }
+                      });
+                  }};
+    Runners runners{loop, children, config, "/nowhere/clamscanner.toml"};
+    LoginDesk accounts{loop,
+                       [this](const std::string& user, const Secret&, const std::string&, LoginDesk::Checked done) {
+                           checked_users.push_back(user);
+                           checks.push_back(std::move(done));
+                       },
+                       LocalAccounts(files.names()), config};
+    SignatureDesk signatures{accounts, config};
+    Sessions sessions{loop, desk, signatures, agents, runners};
+    const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob", generation}};
+};
+
+// What a client of version 3 signs, as the responder puts it together.
+std::string canonical(const std::string& nonce, std::int64_t seconds_ago = 0, const std::string& time = "",
+                      const std::string& action = "GetVirusScanLatestTaskStatistic") {
+    const std::time_t then = std::time(nullptr) - seconds_ago;
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&then));
+    return "POST\n/\n\nhost:localhost\nx-acs-action:" + action + "\nx-acs-date:" + (time.empty() ? text : time) +
+           "\nx-acs-signature-nonce:" + nonce + "\nx-acs-version:2018-12-03\n\nhost\n" + sha256_hex("");
+}
+
+std::string signature_of(const std::string& text, const std::string& secret) {
+    unsigned char code[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    const auto to_sign = "ACS3-HMAC-SHA256\n" + sha256_hex(text);
+    ::HMAC(::EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+           reinterpret_cast<const unsigned char*>(to_sign.data()), to_sign.size(), code, &size);
+    return hex(code, size);
+}
+
+SignedLogin signed_login(const std::string& key_id, const std::string& text, const std::string& secret = "secret") {
+    return {key_id, SignatureForm::V3, text, signature_of(text, secret), "192.0.2.1"};
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(a_session, Fixture)
+
+BOOST_AUTO_TEST_CASE(answers_one_login_after_the_other) {
+    const auto responder = connect(Asker::Responder);
+    const auto bobs = ask_login(responder, "bob");
+    run_until(loop, [&] { return checks.size() == 1; });
+    checks[0](bob);
+    // The agent has it, and that is all the responder needs to know.
+    BOOST_TEST(agents.count() == 1U);
+    Packet nothing;
+    BOOST_TEST((receive_packet(responder.get(), nothing) == Got::WouldBlock));
+
+    const auto eves = ask_login(responder, "eve");
+    run_until(loop, [&] { return checks.size() == 2; });
+    BOOST_TEST(!has_ended(eves));
+    checks[1]({LoginVerdict::Wrong, true, {}});
+    BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Wrong));
+    BOOST_TEST(has_ended(eves));
+    BOOST_TEST(agents.count() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(ends_at_a_second_login_before_the_first_is_answered) {
+    const auto responder = connect(Asker::Responder);
+    const auto first = ask_login(responder, "bob");
+    const auto second = ask_login(responder, "bob");
+    BOOST_TEST(is_ended(responder));
+    BOOST_TEST(sessions.count() == 0U);
+    // The answer that comes now has nobody to go to.
+    BOOST_REQUIRE(checks.size() == 1U);
+    checks[0](bob);
+}
+
+BOOST_AUTO_TEST_CASE(ends_at_whatever_its_kind_of_peer_may_not_say) {
+    const auto [descriptor, other] = socket_pair(SOCK_SEQPACKET);
+    const auto responder = connect(Asker::Responder);
+    say(responder, StartRunner{2002, "bob"}, {descriptor.get()});
+    BOOST_TEST(is_ended(responder));
+    const auto jobd = connect(Asker::Jobd);
+    say(jobd, login("bob"), {descriptor.get()});
+    BOOST_TEST(is_ended(jobd));
+    for (const auto asker : {Asker::Responder, Asker::Jobd}) {
+        const auto peer = connect(asker);
+        say(peer, LoginAnswer{LoginVerdict::Welcome, 0});
+        BOOST_TEST(is_ended(peer));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(ends_at_malformed_bytes_and_unexpected_descriptors) {
+    const auto whole = encode(login("bob"));
+    for (const std::string& bytes : {std::string("x"), std::string(whole.bytes().substr(0, 10)),
+                                     std::string(whole.bytes()) + "more", std::string(100'000, '\xff')}) {
+        const auto responder = connect(Asker::Responder);
+        BOOST_REQUIRE((send_packet(responder.get(), bytes) == Sent::Yes));
+        BOOST_TEST(is_ended(responder));
+    }
+    const TestPipes pipes;
+    const int request = pipes.agents.request.get();
+    const auto without = connect(Asker::Responder);
+    say(without, login("bob"));
+    BOOST_TEST(is_ended(without));
+    const auto with_one = connect(Asker::Responder);
+    say(with_one, login("bob"), {request});
+    BOOST_TEST(is_ended(with_one));
+    const auto with_three = connect(Asker::Responder);
+    say(with_three, login("bob"), {request, pipes.agents.reply.get(), request});
+    BOOST_TEST(is_ended(with_three));
+    const auto jobd = connect(Asker::Jobd);
+    say(jobd, StartRunner{2002, "bob"});
+    BOOST_TEST(is_ended(jobd));
+    BOOST_TEST(checks.empty());
+}
+
+BOOST_AUTO_TEST_CASE(of_a_peer_that_left_is_forgotten_while_its_login_is_checked) {
+    auto responder = connect(Asker::Responder);
+    const auto stream = ask_login(responder, "bob");
+    run_until(loop, [&] { return checks.size() == 1; });
+    responder.reset();
+    run_until(loop, [&] { return sessions.count() == 0; });
+    BOOST_TEST(has_ended(stream));
+    checks[0](bob);
+    BOOST_TEST(agents.count() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(takes_nothing_for_an_agent_but_pipes) {
+    const TestPipes pipes;
+    const auto refuses = [&](int descriptor) {
+        const auto responder = connect(Asker::Responder);
+        say(responder, login("bob"), {pipes.agents.request.get(), descriptor});
+        return is_ended(responder);
+    };
+    const auto [packets, other] = socket_pair(SOCK_SEQPACKET);
+    const UniqueFd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const UniqueFd network(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    for (const int descriptor : {packets.get(), file.get(), network.get()}) BOOST_TEST(refuses(descriptor));
+    BOOST_TEST(checks.empty());
+}
+
+BOOST_AUTO_TEST_CASE(starts_no_runner_for_an_account_that_does_not_fit) {
+    Account me;
+    BOOST_REQUIRE(find_account(::getuid(), me));
+    config.login.uid_floor = me.uid + 1;
+    for (const auto& request : {StartRunner{me.uid, me.name + "x"}, StartRunner{me.uid, me.name},
+                                StartRunner{0, "root"}, StartRunner{UINT32_MAX, "nobody-of-that-name"}}) {
+        const auto jobd = connect(Asker::Jobd);
+        const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
+        say(jobd, request, {runners_end.get()});
+        BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::NoAccount));
+        // One runner a connection, whatever became of it.
+        say(jobd, request, {runners_end.get()});
+        BOOST_TEST(is_ended(jobd));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(starts_no_runner_in_another_home_than_the_tasks) {
+    // Everything else would be as it should: the next to be asked is PAM.
+    Account nobody;
+    BOOST_REQUIRE(find_account("nobody", nobody));
+    config.login.uid_floor = nobody.uid;
+    auto home = home_identity(nobody.home);
+    ++home.inode;
+    const auto jobd = connect(Asker::Jobd);
+    const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
+    say(jobd, StartRunner{nobody.uid, nobody.name, home}, {runners_end.get()});
+    BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::NoAccount));
+}
+
+// ---- Signed requests
+
+struct Signing : Fixture {
+    UniqueFd responder = connect(Asker::Responder);
+    UniqueFd reply;
+
+    void ask(const SignedLogin& login) {
+        TestPipes pipes;
+        say(responder, login, {pipes.agents.request.get(), pipes.agents.reply.get()});
+        reply = std::move(pipes.reply);
+    }
+    LoginVerdict refusal_of(const SignedLogin& login) {
+        ask(login);
+        return decode<LoginAnswer>(hear(responder).bytes).verdict;
+    }
+    // The account is open, as far as PAM goes.
+    void is_let_in(const SignedLogin& login) {
+        ask(login);
+        const auto agents_before = agents.count();
+        run_until(loop, [&] { return !checks.empty() || agents.count() > agents_before; });
+        for (auto& done : std::exchange(checks, {})) done(bob);
+        run_until(loop, [&] { return agents.count() == 1; });
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(a_signed_request_is_let_in_when_the_account_is_open, Signing) {
+    is_let_in(signed_login("key", canonical("n1")));
+    BOOST_TEST(checked_users == std::vector<std::string>{"bob"}, boost::test_tools::per_element());
+    // What PAM said is remembered; the session is ready for the next question.
+    ask(signed_login("key", canonical("n2")));
+    BOOST_TEST((refusal_of(signed_login("nobody", canonical("n3"))) == LoginVerdict::NoKey));
+    BOOST_TEST(checked_users.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_first_thing_that_is_wrong_is_the_answer, Signing) {
+    const auto late = canonical("n", 16 * 60);
+    BOOST_TEST((refusal_of(signed_login("nobody", late, "wrong")) == LoginVerdict::NoKey));
+    BOOST_TEST((refusal_of(signed_login("old", late, "wrong")) == LoginVerdict::KeyDisabled));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n", 0, "today"), "wrong")) == LoginVerdict::TimeMalformed));
+    BOOST_TEST((refusal_of(signed_login("key", late, "wrong")) == LoginVerdict::TimeExpired));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n", -16 * 60))) == LoginVerdict::TimeExpired));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n"), "wrong")) == LoginVerdict::WrongSignature));
+    // A nonce counts as used only once its signature was right.
+    is_let_in(signed_login("key", canonical("n")));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n"))) == LoginVerdict::NonceUsed));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n"), "wrong")) == LoginVerdict::WrongSignature));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_action_that_can_be_none_costs_nobody_else_anything, Signing) {
+    BOOST_TEST((refusal_of(signed_login("key", canonical("1", 0, "", ""))) == LoginVerdict::NoAction));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("2", 0, "", std::string(longest_action + 1, 'A')))) ==
+                LoginVerdict::NoAction));
+    is_let_in(signed_login("key", canonical("3", 0, "", std::string(longest_action, 'A'))));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_may_ask_so_often_and_no_more, Signing) {
+    is_let_in(signed_login("key", canonical("1")));
+    for (const auto* nonce : {"2", "3"}) ask(signed_login("key", canonical(nonce)));
+    BOOST_TEST((refusal_of(signed_login("key", canonical("4"))) == LoginVerdict::Throttled));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_is_good_for_the_account_alone_that_it_was_made_for, Signing) {
+    for (const auto* key : {"earlier", "unbound"}) {
+        ask(signed_login(key, canonical(key)));
+        run_until(loop, [&] { return !checks.empty(); });
+        std::exchange(checks, {}).front()(bob);
+        BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::KeyDisabled), key);
+        BOOST_TEST(has_ended(reply));
+    }
+    // Also when the account is remembered.
+    BOOST_TEST((refusal_of(signed_login("earlier", canonical("again"))) == LoginVerdict::KeyDisabled));
+    BOOST_TEST(agents.count() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_that_is_taken_away_is_refused_at_once, Signing) {
+    is_let_in(signed_login("key", canonical("1")));
+    write_access_keys(config.statistics.access_keys, {});
+    BOOST_TEST((refusal_of(signed_login("key", canonical("2"))) == LoginVerdict::NoKey));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,119 @@
+#include "auth/base/socket.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/temporary_directory.h"
+
+using namespace clamscanner;
+
+namespace {
+
+bool is_close_on_exec(int fd) {
+    return (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+}
+
+void send_raw(int socket, const std::string& bytes) {
+    BOOST_REQUIRE(::send(socket, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_packet_arrives_with_its_descriptors) {
+    const auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    const auto [reading, writing] = socket_pair(SOCK_STREAM);
+    BOOST_TEST((send_packet(here.get(), "hello", {writing.get()}) == Sent::Yes));
+    Packet packet;
+    BOOST_TEST((receive_packet(there.get(), packet) == Got::Packet));
+    BOOST_TEST(packet.bytes == "hello");
+    const auto passed = packet.only_descriptor();
+    BOOST_TEST(is_close_on_exec(passed.get()));
+    send_raw(passed.get(), "!");
+    char byte = 0;
+    BOOST_TEST(::read(reading.get(), &byte, 1) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_packet_without_its_one_descriptor_is_malformed) {
+    Packet packet;
+    BOOST_CHECK_THROW((void)packet.only_descriptor(), Malformed);
+    packet.descriptors.emplace_back(::dup(0));
+    packet.descriptors.emplace_back(::dup(0));
+    BOOST_CHECK_THROW((void)packet.only_descriptor(), Malformed);
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_packet_is_malformed) {
+    const auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    send_raw(here.get(), std::string(largest_packet + 1, 'x'));
+    Packet packet;
+    BOOST_CHECK_THROW((void)receive_packet(there.get(), packet), Malformed);
+}
+
+BOOST_AUTO_TEST_CASE(more_descriptors_than_expected_are_malformed_and_closed) {
+    const auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    const auto [one, other] = socket_pair(SOCK_STREAM);
+    char control[CMSG_SPACE(6 * sizeof(int))]{};
+    iovec part{const_cast<char*>("x"), 1};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(6 * sizeof(int));
+    for (std::size_t i = 0; i < 6; ++i) {
+        const int fd = one.get();
+        std::copy_n(reinterpret_cast<const unsigned char*>(&fd), sizeof fd, CMSG_DATA(rights) + i * sizeof fd);
+    }
+    BOOST_REQUIRE(::sendmsg(here.get(), &header, 0) == 1);
+    {
+        Packet packet;
+        BOOST_CHECK_THROW((void)receive_packet(there.get(), packet), Malformed);
+    }
+    ::shutdown(one.get(), SHUT_WR);
+    char byte = 0;
+    BOOST_TEST(::read(other.get(), &byte, 1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_peer_shows_on_both_ways) {
+    auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    set_blocking(here.get(), false);
+    Packet packet;
+    BOOST_TEST((receive_packet(here.get(), packet) == Got::WouldBlock));
+    there.reset();
+    BOOST_TEST((receive_packet(here.get(), packet) == Got::PeerGone));
+    BOOST_TEST((send_packet(here.get(), "x") == Sent::PeerGone));
+}
+
+BOOST_AUTO_TEST_CASE(a_listener_has_its_mode_and_replaces_a_dead_socket_only) {
+    const TemporaryDirectory directory;
+    const auto path = directory.path + "/socket";
+    struct stat status {};
+    {
+        const auto first = listen_at(path, SOCK_SEQPACKET, 0660);
+        BOOST_REQUIRE(::stat(path.c_str(), &status) == 0);
+        BOOST_TEST((status.st_mode & 07777) == 0660U);
+        BOOST_CHECK_THROW((void)listen_at(path, SOCK_SEQPACKET, 0660), std::system_error);
+    }
+    const auto second = listen_at(path, SOCK_SEQPACKET, 0600);
+    BOOST_REQUIRE(::stat(path.c_str(), &status) == 0);
+    BOOST_TEST((status.st_mode & 07777) == 0600U);
+
+    const auto asking = connect_to(path, SOCK_SEQPACKET);
+    const auto answering = accept_from(second.get());
+    BOOST_REQUIRE(static_cast<bool>(answering));
+    BOOST_TEST(is_close_on_exec(answering.get()));
+    BOOST_TEST(peer_of(answering.get()).uid == ::getuid());
+    BOOST_TEST(!accept_from(second.get()));
+}
+
+BOOST_AUTO_TEST_CASE(a_listener_does_not_remove_what_is_no_socket) {
+    const TemporaryDirectory directory;
+    directory.write("file", "content");
+    BOOST_CHECK_THROW((void)listen_at(directory.path + "/file", SOCK_SEQPACKET, 0600), std::system_error);
+    BOOST_TEST(directory.read("file") == "content");
+}

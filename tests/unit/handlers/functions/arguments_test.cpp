@@ -1,0 +1,225 @@
+#include "handlers/functions/arguments.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "handlers/functions/json_arguments.h"
+#include "handlers/shared/media_type.h"
+#include "jobs/shared/refusal.h"
+
+using namespace clamscanner;
+using namespace std::string_literals;
+
+namespace {
+
+Arguments given(std::string query, std::string content_type = "", std::string body = "") {
+    Request request;
+    request.query = std::move(query);
+    request.content_type = std::move(content_type);
+    request.body = std::move(body);
+    return arguments_of(request);
+}
+
+Arguments json(std::string body) {
+    return given("", "application/json", std::move(body));
+}
+
+std::string text(const Arguments& arguments, std::string_view name) {
+    const auto* argument = arguments.find(name);
+    return argument == nullptr ? "(missing)" : argument->text;
+}
+
+// Runs `read` and gives the refusal's sentence; "" if there is none.
+template <class Read>
+std::string refusal(Read read, int status = 200) {
+    try {
+        static_cast<void>(read());
+    } catch (const Refusal& refused) {
+        BOOST_TEST(refused.status() == status);
+        return refused.what();
+    }
+    return "";
+}
+
+bool names(const std::string& sentence, std::string_view part) {
+    return sentence.find(part) != std::string::npos;
+}
+
+const std::string form = "application/x-www-form-urlencoded";
+const std::string multipart = "multipart/form-data; boundary=XX";
+
+std::string part(const std::string& name, const std::string& value, const std::string& more = "") {
+    return "--XX\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n" + more + "\r\n" + value + "\r\n";
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_query_is_decoded) {
+    const auto arguments = given("a=1+2&b=%2F%ff&c&d=x=y&&e=");
+    BOOST_TEST(text(arguments, "a") == "1 2");
+    BOOST_TEST(text(arguments, "b") == "/\xff");
+    BOOST_TEST(text(arguments, "c") == "");
+    BOOST_TEST(text(arguments, "d") == "x=y");
+    BOOST_TEST(text(arguments, "e") == "");
+    BOOST_TEST(text(arguments, "f") == "(missing)");
+}
+
+BOOST_AUTO_TEST_CASE(bad_percent_encoding_is_refused_by_the_arguments_name) {
+    for (const char* query : {"last_id=%", "last_id=%4", "last_id=%4g", "last_id=5%"})
+        BOOST_TEST(names(refusal([&] { return given(query); }), "\"last_id\""));
+    BOOST_TEST(names(refusal([] { return given("la%zz=1"); }), "\"la%zz\""));
+    BOOST_TEST(names(refusal([] { return given("", form, "x=%0"); }), "\"x\""));
+}
+
+BOOST_AUTO_TEST_CASE(an_argument_needs_a_name_of_some_length) {
+    BOOST_TEST(refusal([] { return given("=1"); }) != "");
+    BOOST_TEST(refusal([] { return given(std::string(257, 'n') + "=1"); }) != "");
+    BOOST_TEST(refusal([] { return given(std::string(256, 'n') + "=1"); }) == "");
+}
+
+BOOST_AUTO_TEST_CASE(there_is_a_limit_to_how_many_arguments) {
+    std::string query;
+    for (std::size_t i = 0; i < most_arguments; ++i) query += "a" + std::to_string(i) + "=&";
+    BOOST_TEST(refusal([&] { return given(query); }) == "");
+    BOOST_TEST(refusal([&] { return given(query + "b="); }) != "");
+}
+
+BOOST_AUTO_TEST_CASE(all_ways_are_merged) {
+    const auto arguments = given("a=1", "application/json; charset=UTF-8", R"({"b":"2","c":3})");
+    BOOST_TEST(text(arguments, "a") == "1");
+    BOOST_TEST(text(arguments, "b") == "2");
+    BOOST_TEST(text(arguments, "c") == "3");
+    BOOST_TEST(text(given("a=1", form, "b=2"), "b") == "2");
+    BOOST_TEST(text(given("a=1", multipart, part("b", "2") + "--XX--\r\n"), "b") == "2");
+}
+
+BOOST_AUTO_TEST_CASE(the_same_value_twice_is_no_contradiction) {
+    BOOST_TEST(text(given("a=1&a=1"), "a") == "1");
+    BOOST_TEST(text(given("last_id=5", "application/json", R"({"last_id":5})"), "last_id") == "5");
+}
+
+BOOST_AUTO_TEST_CASE(two_values_are_refused_wherever_they_came_from) {
+    BOOST_TEST(names(refusal([] { return given("a=1&a=2"); }), "\"a\""));
+    BOOST_TEST(names(refusal([] { return given("a=1", "application/json", R"({"a":"2"})"); }), "\"a\""));
+    BOOST_TEST(names(refusal([] { return json(R"({"a":"1","a":"2"})"); }), "\"a\""));
+    BOOST_TEST(
+        names(refusal([] { return given("", multipart, part("a", "1") + part("a", "2") + "--XX--"); }), "\"a\""));
+}
+
+BOOST_AUTO_TEST_CASE(json_values_keep_their_form_and_their_digits) {
+    const auto arguments = json(R"({"n":9007199254740993,"x":1.50e+2,"t":true,"z":null,"o":{"a":[1,{}]},"l":[ ]})");
+    BOOST_TEST(text(arguments, "n") == "9007199254740993");
+    BOOST_TEST(text(arguments, "x") == "1.50e+2");
+    BOOST_TEST((arguments.find("n")->form == ArgumentForm::Number));
+    BOOST_TEST(text(arguments, "t") == "true");
+    BOOST_TEST((arguments.find("z")->form == ArgumentForm::Literal));
+    BOOST_TEST(text(arguments, "o") == R"({"a":[1,{}]})");
+    BOOST_TEST(text(arguments, "l") == "[ ]");
+    BOOST_TEST((arguments.find("l")->form == ArgumentForm::Compound));
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_is_not_one_json_object_is_refused) {
+    for (const auto& body : {"[]"s, "1"s, "\"x\""s, "null"s, " "s, "{"s, "{} {}"s, "{}x"s, "{\"a\":1,}"s, "{a:1}"s,
+                             "{'a':1}"s, "{\"a\":01}"s, "{\"a\":NaN}"s, "// c\n{}"s, "{}\0"s, "{\"a\":\"\0\"}"s,
+                             "\xef\xbb\xbf{}"s, "{\"a\":\"\t\"}"s, "{\"a\":\"\\x\"}"s})
+        BOOST_TEST(names(refusal([&] { return json(body); }), "a JSON object"), "accepted: " << body);
+    BOOST_TEST(json(" {} \r\n").empty());
+}
+
+BOOST_AUTO_TEST_CASE(json_must_be_utf8) {
+    BOOST_TEST(names(refusal([] { return json("{\"a\":\"\xff\"}"); }), "UTF-8"));
+    BOOST_TEST(names(refusal([] { return json("{\"a\":\"\xed\xb2\x80\"}"); }), "UTF-8"));
+    BOOST_TEST(names(refusal([] { return json("{\"a\":\"\xc0\x80\"}"); }), "UTF-8"));
+}
+
+BOOST_AUTO_TEST_CASE(an_escaped_byte_means_that_byte) {
+    const auto arguments = json(R"({"a":"\udc80\uDCFFx","b":"\ud83e\udda0","c":"\u0000"})");
+    BOOST_TEST(text(arguments, "a") == "\x80\xffx");
+    BOOST_TEST(text(arguments, "b") == "\xf0\x9f\xa6\xa0");
+    BOOST_TEST(text(arguments, "c") == "\0"s);
+    // A surrogate that stood in a file name as bytes goes out as three escapes and comes back as it was.
+    BOOST_TEST(text(json(R"({"a":"\udced\udcb2\udc80"})"), "a") == "\xed\xb2\x80");
+}
+
+BOOST_AUTO_TEST_CASE(any_other_lone_surrogate_is_refused) {
+    for (const char* escape :
+         {"\\udc7f", "\\udd00", "\\udfff", "\\ud800", "\\ud800x", "\\ud800\\u0041", "\\udbff\\ud800"}) {
+        BOOST_TEST(refusal([&] { return json(std::string("{\"a\":\"") + escape + "\"}"); }) != "", escape);
+        BOOST_TEST(refusal([&] { return json(std::string("{\"") + escape + "\":1}"); }) != "", escape);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(json_may_be_nested_to_a_limit) {
+    const auto nested = [](std::size_t depth) {
+        return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+    };
+    BOOST_TEST(refusal([&] { return json(nested(deepest_json)); }) == "");
+    BOOST_TEST(names(refusal([&] { return json(nested(deepest_json + 1)); }), "nested"));
+    BOOST_TEST(names(refusal([&] { return json("{\"a\":" + std::string(1'000'000, '[')); }), "nested"));
+}
+
+BOOST_AUTO_TEST_CASE(multipart_fields_are_read) {
+    const auto arguments = given("", multipart,
+                                 "preamble\r\n" + part("a", "1\r\n--X\r\n2") +
+                                     part("b", "", "Content-Type: text/plain\r\ncontent-transfer-encoding: 8BIT\r\n") +
+                                     "--XX--\r\nepilogue");
+    BOOST_TEST(text(arguments, "a") == "1\r\n--X\r\n2");
+    BOOST_TEST(text(arguments, "b") == "");
+    BOOST_TEST(text(given("", "Multipart/Form-Data; boundary=\"XX\"", part("q\\\"q", "1") + "--XX--"), "q\"q") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(broken_multipart_is_refused) {
+    const auto refused = [](const std::string& type, const std::string& body) {
+        return refusal([&] { return given("", type, body); }) != "";
+    };
+    BOOST_TEST(refused("multipart/form-data", part("a", "1") + "--XX--"));
+    BOOST_TEST(refused("multipart/form-data; boundary=", part("a", "1") + "--XX--"));
+    BOOST_TEST(refused("multipart/form-data; boundary=" + std::string(71, 'X'), part("a", "1") + "--XX--"));
+    BOOST_TEST(refused(multipart, "nothing"));
+    BOOST_TEST(refused(multipart, part("a", "1")));  // no closing delimiter
+    BOOST_TEST(refused(multipart, "--XXjunk\r\n\r\n1\r\n--XX--"));
+    BOOST_TEST(refused(multipart, "--XX\r\n\r\n1\r\n--XX--"));  // nameless
+    BOOST_TEST(refused(multipart, "--XX\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\n1\r\n--XX--"));
+    BOOST_TEST(refused(multipart, part("a", "1", "Content-Transfer-Encoding: base64\r\n") + "--XX--"));
+    BOOST_TEST(refused(multipart, part("a", "1", "Content-Disposition: form-data; name=\"b\"\r\n") + "--XX--"));
+    BOOST_TEST(refused(multipart, part("a\"; filename=\"f", "1") + "--XX--"));
+}
+
+BOOST_AUTO_TEST_CASE(another_type_of_body_is_415) {
+    for (const char* type :
+         {"", "text/plain", "application/xml", "application/json; charset=utf-16", "application/json,",
+          "application/json; charset=utf-8; charset=utf-8", "application/json; x", "application/jsonx"})
+        BOOST_TEST(names(refusal([&] { return given("", type, "{}"); }, 415), "application/json"), type);
+    BOOST_TEST(given("", "text/plain", "").empty());
+    BOOST_TEST(text(given("", "APPLICATION/JSON ; Charset=\"utf-8\";", R"({"a":1})"), "a") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(an_object_may_come_as_an_object_or_as_a_text) {
+    const std::string wanted = "an object";
+    const auto pairs_of = [&](const Arguments& arguments) {
+        return object_of_texts("actions", *arguments.find("actions"), wanted, 10);
+    };
+    const auto from_json = pairs_of(json(R"({"actions":{"/a":"delete","/\udcff":"ignore"}})"));
+    const auto from_form = pairs_of(given("", form, R"(actions={"/a":"delete","/\udcff":"ignore"})"));
+    const auto from_text = pairs_of(json(R"({"actions":"{\"/a\":\"delete\",\"/\\udcff\":\"ignore\"}"})"));
+    const TextPairs expected = {{"/a", "delete"}, {"/\xff", "ignore"}};
+    BOOST_TEST((from_json == expected));
+    BOOST_TEST((from_form == expected));
+    BOOST_TEST((from_text == expected));
+}
+
+BOOST_AUTO_TEST_CASE(an_object_of_texts_holds_texts_only_and_each_key_once) {
+    const auto refused = [](const std::string& value) {
+        return refusal([&] {
+            const auto arguments = json("{\"actions\":" + value + "}");
+            return object_of_texts("actions", *arguments.find("actions"), "an object of this kind", 3);
+        });
+    };
+    for (const char* value : {"5", "true", "null", "[]", "[{\"a\":\"b\"}]", "\"\"", "\"x\"", "\"[]\"", "{\"a\":5}",
+                              "{\"a\":null}", "{\"a\":[]}", "{\"a\":{}}", "{\"a\":\"x\",\"a\":\"y\"}",
+                              "{\"a\":\"x\",\"\\u0061\":\"x\"}", "{\"a\":\"\",\"b\":\"\",\"c\":\"\",\"d\":\"\"}"}) {
+        const auto sentence = refused(value);
+        BOOST_TEST(names(sentence, "\"actions\""), value);
+        BOOST_TEST(names(sentence, "Accepted: an object of this kind."), value);
+    }
+    BOOST_TEST(refused("{\"a\":\"\",\"b\":\"\",\"c\":\"\"}") == "");
+}

@@ -1,0 +1,336 @@
+#include "handlers/functions/router.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <functional>
+
+#include "jobs/shared/refusal.h"
+
+#include "tests/unit/fake_jobs.h"
+
+using namespace clamscanner;
+using namespace std::string_literals;
+
+namespace {
+
+// jobd as each test wants it; keeps what it was asked.
+struct Fixture {
+    Settings config;
+    std::string home = make_home();
+    FakeJobs jobs;
+
+    Fixture() = default;
+    Fixture(const Fixture&) = delete;
+    Fixture& operator=(const Fixture&) = delete;
+    ~Fixture() { std::filesystem::remove_all(home); }
+
+    static std::string make_home() {
+        std::string name = "/tmp/clamscanner-router-XXXXXX";
+        BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+        return name;
+    }
+
+    Reply ask(const std::string& method, const std::string& target, const std::string& body = "",
+              const std::string& type = "application/json") {
+        Request request;
+        const auto question = target.find('?');
+        request.method = method;
+        request.path = target.substr(0, question);
+        if (question != std::string::npos) request.query = target.substr(question + 1);
+        request.content_type = body.empty() ? "" : type;
+        request.body = body;
+        return answer_request({config, home, jobs}, request);
+    }
+    // The data of a successful answer, or the error of one that is none.
+    std::string outcome(const std::string& method, const std::string& function, const std::string& body = "") {
+        const auto reply = ask(method, "/execute/ClamScanner/" + function, body);
+        BOOST_TEST(reply.status == 200);
+        const auto between = [&](const std::string& begin, const std::string& end) {
+            const auto at = reply.body.find(begin) + begin.size();
+            return reply.body.substr(at, reply.body.rfind(end) - at);
+        };
+        if (reply.body.find("\"status\":1,\"warnings\"") == std::string::npos)
+            return between("\"errors\":[\"", "\"],\"messages\"");
+        return between("{\"data\":", ",\"errors\":null");
+    }
+};
+
+bool holds(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(router, Fixture)
+
+BOOST_AUTO_TEST_CASE(an_unknown_function_is_404_in_the_form_that_was_asked_for) {
+    const auto documented = ask("GET", "/ClamScanner/no_such");
+    BOOST_TEST(documented.status == 404);
+    BOOST_TEST(holds(documented.body, R"("func":"no_such","module":"ClamScanner","result":{"data":null,"errors":[)"));
+    const auto live = ask("GET", "/cpsess1/execute/Other/start_scan");
+    BOOST_TEST(live.status == 404);
+    BOOST_TEST(live.body.starts_with(R"({"data":null,"errors":[)"));
+}
+
+BOOST_AUTO_TEST_CASE(a_method_that_is_not_taken_is_405_with_those_that_are) {
+    const auto reply = ask("GET", "/ClamScanner/disinfect_files");
+    BOOST_TEST(reply.status == 405);
+    BOOST_TEST(reply.allow == "POST");
+    BOOST_TEST(holds(reply.body, "\"status\":0"));
+    BOOST_TEST(ask("HEAD", "/ClamScanner/start_scan").allow == "GET, POST");
+    BOOST_TEST(ask("DELETE", "/ClamScanner/get_scan_status").allow == "GET, HEAD, POST");
+}
+
+BOOST_AUTO_TEST_CASE(a_fault_is_500_with_a_reference_and_nothing_from_inside) {
+    jobs.before_answering = [] { throw std::runtime_error("/var/lib/clamscanner/jobs.db is broken"); };
+    const auto reply = ask("GET", "/ClamScanner/get_scan_status");
+    BOOST_TEST(reply.status == 500);
+    BOOST_TEST(holds(reply.body, "(reference "));
+    BOOST_TEST(!holds(reply.body, "jobs.db"));
+}
+
+BOOST_AUTO_TEST_CASE(what_jobd_declines_is_the_functions_own_refusal) {
+    jobs.before_answering = [] { throw Refusal(200, "A scan is running."); };
+    BOOST_TEST(outcome("GET", "start_scan?scan_type=home") == "A scan is running.");
+    BOOST_TEST(outcome("POST", "disinfect_files", R"({"actions":{"/a":"delete"}})") == "A scan is running.");
+}
+
+BOOST_AUTO_TEST_CASE(a_body_of_an_unknown_type_is_415) {
+    BOOST_TEST(ask("POST", "/ClamScanner/get_scan_status", "x", "text/plain").status == 415);
+}
+
+BOOST_AUTO_TEST_CASE(a_status_has_exactly_the_fields_of_the_contract) {
+    jobs.status.ever_started = true;
+    jobs.status.complete = false;
+    jobs.status.time_started = 1608593571;
+    jobs.status.scanned_files = 135;
+    jobs.status.scanned_bytes = 6022;
+    jobs.status.total_files = 200;
+    jobs.status.total_bytes = 3 * 1024 * 1024 + 1;
+    jobs.status.current_file = "/home/u/\xff";
+    jobs.status.infected_files = {"/home/u/b", "/home/u/a\"\n"};
+    BOOST_TEST(outcome("GET", "get_scan_status") ==
+               R"({"current_file":"/home/u/\udcff","infected_files":["/home/u/b","/home/u/a\"\n"],"scan_complete":0,)"
+               R"("scanned_file_count":135,"scanned_file_size":6022,"time_started":"1608593571",)"
+               R"("total_file_count":200,"total_file_size_MiB":4})");
+}
+
+BOOST_AUTO_TEST_CASE(before_the_first_scan_everything_is_empty_and_a_message_says_so) {
+    const auto reply = ask("POST", "/execute/ClamScanner/get_scan_status");
+    BOOST_TEST(reply.body ==
+               R"({"data":{"current_file":"","infected_files":[],"scan_complete":1,"scanned_file_count":0,)"
+               R"("scanned_file_size":0,"time_started":"","total_file_count":0,"total_file_size_MiB":0},)"
+               R"("errors":null,"messages":["No scan has been started."],"metadata":{},"status":1,"warnings":null})");
+}
+
+BOOST_AUTO_TEST_CASE(warnings_of_jobd_reach_the_client) {
+    jobs.status.ever_started = true;
+    jobs.status.warnings = {"2 files could not be read"};
+    BOOST_TEST(holds(ask("GET", "/ClamScanner/get_scan_status").body, R"("warnings":["2 files could not be read"])"));
+}
+
+BOOST_AUTO_TEST_CASE(sizes_are_rounded_up_to_mebibytes) {
+    const auto size_of = [&](std::uint64_t bytes) {
+        jobs.status.total_bytes = bytes;
+        const auto data = outcome("GET", "get_scan_status");
+        const std::string key = "\"total_file_size_MiB\":";
+        return data.substr(data.find(key) + key.size());
+    };
+    BOOST_TEST(size_of(1) == "1}");
+    BOOST_TEST(size_of(1024 * 1024) == "1}");
+    BOOST_TEST(size_of(UINT64_MAX) == "17592186044416}");
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_needs_a_scan_type) {
+    for (const char* call : {"start_scan", "start_scan?scan_type=", "start_scan?scan_type=HOME",
+                             "start_scan?scan_type=home%00", "start_scan?scan_type=..%2f"}) {
+        const auto error = outcome("GET", call);
+        BOOST_TEST(holds(error, R"(\"scan_type\")"), call);
+        BOOST_TEST(holds(error, "Accepted: home, mail, public_html, public_ftp."), call);
+    }
+    BOOST_TEST(holds(outcome("POST", "start_scan", R"({"scan_type":1})"), "is not a text"));
+    BOOST_TEST(jobs.started.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_of_a_directory_that_is_there_is_started) {
+    std::filesystem::create_directory(home + "/mail");
+    BOOST_TEST(outcome("GET", "start_scan?scan_type=home") == "null");
+    BOOST_TEST(outcome("POST", "start_scan", R"({"scan_type":"mail"})") == "null");
+    BOOST_TEST((jobs.started == std::vector{ScanType::Home, ScanType::Mail}));
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_scanned_is_named_with_the_reason) {
+    BOOST_TEST(holds(outcome("GET", "start_scan?scan_type=mail"),
+                     home + "/mail, which is what \\\"mail\\\" scans, does not exist."));
+    std::filesystem::create_symlink("/etc", home + "/public_ftp");
+    BOOST_TEST(holds(outcome("GET", "start_scan?scan_type=public_ftp"), "symbolic link"));
+    std::filesystem::create_symlink(home + "/public_ftp", home + "/link");
+    config.scan[1].directory = "link/ssl";
+    BOOST_TEST(holds(outcome("GET", "start_scan?scan_type=mail"), "symbolic link"));
+    BOOST_REQUIRE(::mkfifo((home + "/public_html").c_str(), 0600) == 0);
+    BOOST_TEST(holds(outcome("GET", "start_scan?scan_type=public_html"), "is not a directory"));
+    BOOST_TEST(jobs.started.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_type_that_is_switched_off_is_refused_and_not_listed) {
+    config.scan[0].allowed = false;
+    BOOST_TEST(holds(outcome("GET", "start_scan?scan_type=home"), "switched off"));
+    BOOST_TEST(outcome("GET", "get_scan_paths") == "[]");
+    BOOST_TEST(jobs.started.empty());
+}
+
+BOOST_AUTO_TEST_CASE(only_directories_that_are_there_are_listed) {
+    std::filesystem::create_directories(home + "/sites/www");
+    std::filesystem::create_symlink("sites", home + "/mail");
+    config.scan[2].directory = "sites/www";
+    BOOST_TEST(outcome("GET", "get_scan_paths") == R"([{"id":"home","message":"Scan the entire home directory"},)"
+                                                   R"({"id":"public_html","message":"Scan the public web space"}])");
+}
+
+BOOST_AUTO_TEST_CASE(infected_files_are_listed_with_their_virus) {
+    jobs.infected.files = {{"/home/u/a", "Eicar-Test-Signature"}, {"/home/u/\x80", "X"}};
+    BOOST_TEST(
+        outcome("GET", "list_infected_files") ==
+        R"([{"file":"/home/u/a","virus_type":"Eicar-Test-Signature"},{"file":"/home/u/\udc80","virus_type":"X"}])");
+}
+
+BOOST_AUTO_TEST_CASE(a_list_too_long_for_an_answer_is_cut_and_says_so) {
+    // Bytes that take six times their number in JSON, so that jobd's own count does not help.
+    const std::size_t count = 1200;
+    jobs.infected.files.assign(count, {std::string(5000, '\xff'), "X"});
+    const auto reply = ask("GET", "/ClamScanner/list_infected_files");
+    BOOST_TEST(reply.status == 200);
+    BOOST_TEST(reply.body.size() <= answer_budget + 4096);
+    BOOST_TEST(reply.body.size() > answer_budget - 60000);
+    BOOST_TEST(holds(reply.body, "of 1200 entries are in it."));
+}
+
+BOOST_AUTO_TEST_CASE(actions_are_handed_on_as_asked) {
+    const auto data = outcome("POST", "disinfect_files",
+                              R"({"actions":{"home/virus1":"delete","/home/\udcff":"quarantine","/x":"ignore"}})");
+    BOOST_TEST(data == R"({"log":"/home/u/.clamavconnector.disinfection.log","task_id":"00000001/0123456789abcd"})");
+    BOOST_REQUIRE(jobs.actions.size() == 3U);
+    BOOST_TEST(jobs.actions[0].path == "home/virus1");
+    BOOST_TEST((jobs.actions[0].action == Action::Delete));
+    BOOST_TEST(jobs.actions[1].path == "/home/\xff");
+    BOOST_TEST((jobs.actions[1].action == Action::Quarantine));
+    BOOST_TEST((jobs.actions[2].action == Action::Ignore));
+}
+
+BOOST_AUTO_TEST_CASE(actions_may_come_in_a_form) {
+    const auto reply = ask("POST", "/ClamScanner/disinfect_files", "actions=%7B%22/a%22%3A%22delete%22%7D",
+                           "application/x-www-form-urlencoded");
+    BOOST_TEST(holds(reply.body, "\"status\":1"));
+    BOOST_REQUIRE(jobs.actions.size() == 1U);
+    BOOST_TEST(jobs.actions[0].path == "/a");
+}
+
+BOOST_AUTO_TEST_CASE(one_wrong_action_refuses_them_all) {
+    const std::string good = R"("/good":"delete",)";
+    const std::pair<std::string, std::string> wrong[] = {
+        {R"("/a":"destroy")", R"(unknown action \"destroy\" for \"/a\")"},
+        {R"("/a":"Delete")", "unknown action"},
+        {R"("/a":"")", "unknown action"},
+        {R"("/a":1)", R"(is not a text, for \"/a\")"},
+        {R"("/a":null)", "is not a text"},
+        {R"("":"delete")", "empty path"},
+        {R"("/a\u0000b":"delete")", "NUL"},
+        {R"("/good":"delete")", R"(the key \"/good\" twice)"},
+        {R"("/good":"ignore")", R"(the key \"/good\" twice)"},
+        {"\"/" + std::string(longest_path, 'x') + R"(":"delete")", "more than"},
+    };
+    for (const auto& [member, reason] : wrong) {
+        const auto error = outcome("POST", "disinfect_files", R"({"actions":{)" + good + member + "}}");
+        BOOST_TEST(holds(error, reason), error.substr(0, 300));
+        BOOST_TEST(holds(error, R"(\"actions\")"));
+        BOOST_TEST(holds(error, "Accepted: an object"));
+    }
+    BOOST_TEST(jobs.actions.empty());
+}
+
+BOOST_AUTO_TEST_CASE(missing_or_empty_actions_are_refused) {
+    BOOST_TEST(holds(outcome("POST", "disinfect_files"), "is missing"));
+    BOOST_TEST(holds(outcome("POST", "disinfect_files", "{}"), "is missing"));
+    BOOST_TEST(holds(outcome("POST", "disinfect_files", R"({"actions":{}})"), "is empty"));
+    BOOST_TEST(holds(outcome("POST", "disinfect_files", R"({"actions":["/a"]})"), "is not a JSON object"));
+    BOOST_TEST(holds(outcome("POST", "disinfect_files", R"({"actions":)"), "The body is not well-formed JSON"));
+    BOOST_TEST(jobs.actions.empty());
+}
+
+BOOST_AUTO_TEST_CASE(more_actions_than_may_be_asked_are_refused) {
+    std::string body = R"({"actions":{)";
+    for (std::size_t i = 0; i <= most_actions; ++i)
+        body += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":"ignore")";
+    BOOST_TEST(holds(outcome("POST", "disinfect_files", body + "}}"), "more than 500000 members"));
+    BOOST_TEST(jobs.actions.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_disinfection_is_told_record_by_record) {
+    jobs.disinfection_status.state = DisinfectionState::Done;
+    jobs.disinfection_status.log = "/home/u/.clamavconnector.disinfection.log";
+    jobs.disinfection_status.records = {{1, RecordType::Step, RecordState::Deleted, "/home/u/a", ""},
+                                        {2, RecordType::Done, RecordState::Success, "", ""}};
+    BOOST_TEST(outcome("GET", "check_disinfection_status?last_id=1") ==
+               R"({"details":[{"file":"/home/u/a","id":1,"message":"","state":"deleted","type":"step"},)"
+               R"({"id":2,"message":"","state":"success","status":"done","type":"done"}],)"
+               R"("log":"/home/u/.clamavconnector.disinfection.log","status":"done"})");
+    BOOST_TEST((jobs.last_ids == std::vector<std::uint64_t>{1}));
+}
+
+BOOST_AUTO_TEST_CASE(every_state_of_a_disinfection_has_its_word) {
+    const std::pair<DisinfectionState, const char*> words[] = {{DisinfectionState::None, "none"},
+                                                               {DisinfectionState::Queued, "queued"},
+                                                               {DisinfectionState::Running, "running"},
+                                                               {DisinfectionState::Done, "done"}};
+    for (const auto& [state, word] : words) {
+        jobs.disinfection_status.state = state;
+        BOOST_TEST(outcome("GET", "check_disinfection_status") ==
+                   R"({"details":[],"log":"","status":")" + std::string(word) + "\"}");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_disinfection_is_not_done_for_a_client_that_has_not_got_the_last_record) {
+    jobs.disinfection_status.state = DisinfectionState::Done;
+    jobs.disinfection_status.records.assign(600,
+                                            {1, RecordType::Step, RecordState::Error, std::string(10000, '\xff'), ""});
+    const auto reply = ask("GET", "/ClamScanner/check_disinfection_status");
+    BOOST_TEST(reply.body.size() <= answer_budget + 4096);
+    BOOST_TEST(holds(reply.body, R"(,"status":"running"})"));
+}
+
+BOOST_AUTO_TEST_CASE(last_id_is_a_whole_number_in_range) {
+    for (const char* good : {"1", "10", "9007199254740991"}) {
+        static_cast<void>(outcome("GET", "check_disinfection_status?last_id="s + good));
+        static_cast<void>(outcome("POST", "check_disinfection_status", R"({"last_id":)"s + good + "}"));
+    }
+    BOOST_TEST(jobs.last_ids.size() == 6U);
+    BOOST_TEST(jobs.last_ids.back() == 9007199254740991U);
+    jobs.last_ids.clear();
+    for (const char* bad : {"", "0", "-1", "+1", "1.0", "1e2", "01", "x", "1x", "%201", "1%20", "1%00",
+                            "9007199254740992", "18446744073709551617", "99999999999999999999999"}) {
+        const auto error = outcome("GET", "check_disinfection_status?last_id="s + bad);
+        BOOST_TEST(holds(error, R"(\"last_id\")"), bad);
+        BOOST_TEST(holds(error, "Accepted: a whole number from 1 to 9007199254740991."), bad);
+    }
+    for (const char* bad : {"1.0", "1e2", "0", "-1", "true", "null", "[1]", "{}", "\"\""})
+        BOOST_TEST(holds(outcome("POST", "check_disinfection_status", R"({"last_id":)"s + bad + "}"), "last_id"), bad);
+    BOOST_TEST(jobs.last_ids.empty());
+}
+
+BOOST_AUTO_TEST_CASE(arguments_a_function_does_not_know_are_ignored) {
+    BOOST_TEST(outcome("GET", "check_disinfection_status?api.version=1&x=y").starts_with("{\"details\""));
+}
+
+BOOST_AUTO_TEST_CASE(a_call_by_name_is_answered_or_refused_alike) {
+    Arguments arguments;
+    arguments.add("scan_type", {ArgumentForm::Text, "home"});
+    const Address address{EnvelopeForm::Documented, "ClamScanner", "start_scan"};
+    BOOST_TEST(answer_call({config, home, jobs}, address, arguments).data == "");
+    BOOST_CHECK_THROW(static_cast<void>(answer_call({config, home, jobs}, {EnvelopeForm::Documented, "X", "y"}, {})),
+                      Refusal);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

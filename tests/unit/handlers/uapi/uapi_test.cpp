@@ -1,0 +1,110 @@
+// The real uapi, as a user runs it, beside a jobd that the tests play.
+#include <boost/test/unit_test.hpp>
+#include <optional>
+
+#include "tests/unit/fake_jobd.h"
+#include "tests/unit/started_program.h"
+
+using namespace clamscanner;
+
+namespace {
+
+struct Said {
+    int exit_status;
+    std::string output;
+};
+
+struct Fixture {
+    TestDirectory directory;
+    std::optional<FakeJobd> jobd;
+
+    Fixture() {
+        std::filesystem::create_directory(directory.path("jobd"));
+        std::ofstream(directory.path("clamscanner.toml"))
+            << "[paths]\nrun_directory = \"" << directory.path("") << "\"\n";
+        jobd.emplace(directory.path("jobd/jobs.sock"), [](std::string_view question) {
+            if (is<AskDisinfection>(question)) {
+                DisinfectionStatus status;
+                status.records = {
+                    {decode<AskDisinfection>(question).last_id + 1, RecordType::Step, RecordState::Error, "/\xff", ""}};
+                return said(status);
+            }
+            return said(Declined{"not now"});
+        });
+    }
+    Said run(const std::vector<std::string>& words) const {
+        const auto output = directory.path("output");
+        const UniqueFd file(
+            checked(::open(output.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), "open the output"));
+        StartedProgram uapi({.program = UAPI_PROGRAM,
+                             .config_file = "",
+                             .descriptors = {{file.get(), 1}},
+                             .environment = {},
+                             .handed_over_by_systemd = false,
+                             .as_root = false,
+                             .arguments = words});
+        const auto ending = uapi.wait();
+        std::ifstream stream(output, std::ios::binary);
+        return {ending.by_signal ? -1 : ending.code, {std::istreambuf_iterator<char>(stream), {}}};
+    }
+    [[nodiscard]] std::string config() const { return "--config=" + directory.path("clamscanner.toml"); }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(uapi_program, Fixture)
+
+BOOST_AUTO_TEST_CASE(the_documented_envelope_is_printed) {
+    const auto said = run({config(), "--output=json", "ClamScanner", "check_disinfection_status", "last_id=%34"});
+    BOOST_TEST(said.exit_status == 0);
+    BOOST_TEST(
+        said.output ==
+        R"({"apiversion":3,"func":"check_disinfection_status","module":"ClamScanner","result":{"data":{"details":)"
+        R"([{"file":"/\udcff","id":5,"message":"","state":"error","type":"step"}],"log":"","status":"none"},)"
+        R"("errors":null,"messages":null,"metadata":{},"status":1,"warnings":null}})"
+        "\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_same_can_be_laid_out) {
+    const auto said = run({config(), "--output=jsonpretty", "ClamScanner", "check_disinfection_status"});
+    BOOST_TEST(said.exit_status == 0);
+    BOOST_TEST(said.output.starts_with("{\n  \"apiversion\": 3,\n  \"func\": \"check_disinfection_status\",\n"));
+    BOOST_TEST(said.output.find(R"("file": "/\udcff",)") != std::string::npos);
+    BOOST_TEST(said.output.ends_with("    \"warnings\": null\n  }\n}\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_printed_too_and_the_exit_status_tells) {
+    const auto check = [&](const std::vector<std::string>& words, const std::string& part) {
+        auto all = words;
+        all.insert(all.begin(), config());
+        const auto said = run(all);
+        BOOST_TEST(said.exit_status == 1);
+        BOOST_TEST(said.output.find(part) != std::string::npos);
+        BOOST_TEST(said.output.find("\"status\":0") != std::string::npos);
+    };
+    check({"ClamScanner", "disinfect_files", R"(actions={"/a%25":"delete"})"}, R"("errors":["not now"])");
+    check({"ClamScanner", "check_disinfection_status", "last_id=0"}, "last_id");
+    check({"ClamScanner", "check_disinfection_status", "last_id=1", "last_id=2"}, "more than once");
+    check({"ClamScanner", "no_such"}, R"("func":"no_such")");
+    check({"Email", "list_pops"}, R"("module":"Email")");
+    jobd.reset();
+    check({"ClamScanner", "check_disinfection_status"}, "starting or gone");
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_64_and_prints_nothing) {
+    const std::vector<std::vector<std::string>> wrong = {
+        {},
+        {"ClamScanner"},
+        {"--output=yaml", "ClamScanner", "get_scan_status"},
+        {"--user=somebody-else", "ClamScanner", "get_scan_status"},
+        {config(), "ClamScanner", "get_scan_status", "no-equals-sign"},
+        {config(), "ClamScanner", "get_scan_status", "a=%zz"},
+    };
+    for (const auto& words : wrong) {
+        const auto said = run(words);
+        BOOST_TEST(said.exit_status == 64);
+        BOOST_TEST(said.output == "");
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

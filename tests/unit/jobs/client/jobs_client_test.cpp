@@ -1,0 +1,118 @@
+#include "jobs/client/jobs_client.h"
+
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <optional>
+
+#include "jobs/shared/refusal.h"
+#include "tests/unit/fake_jobd.h"
+#include "tests/unit/started_program.h"
+
+using namespace clamscanner;
+
+namespace {
+
+struct Fixture {
+    TestDirectory directory;
+    std::string socket = directory.path("jobs.sock");
+    std::optional<FakeJobd> jobd;
+    JobsClient jobs{socket};
+
+    void start(FakeJobd::Answer answer) { jobd.emplace(socket, std::move(answer)); }
+};
+
+std::string answer_all(std::string_view question) {
+    if (is<AskScanStatus>(question)) return said(ScanStatus{});
+    if (is<StartScan>(question)) return said(Accepted{});
+    if (is<AskInfectedFiles>(question)) return said(InfectedFiles{});
+    if (is<AskDisinfection>(question)) return said(DisinfectionStatus{});
+    return said(DisinfectionQueued{});
+}
+
+template <class Call>
+void check_gone(Call call) {
+    BOOST_CHECK_EXCEPTION(call(), Refusal, [](const Refusal& refusal) {
+        const std::string sentence = refusal.what();
+        return refusal.status() == 503 && sentence.find("(reference ") != std::string::npos &&
+               sentence.find("sock") == std::string::npos;
+    });
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(jobs_client, Fixture)
+
+BOOST_AUTO_TEST_CASE(questions_and_answers_arrive_as_they_are) {
+    start([](std::string_view question) {
+        if (is<StartScan>(question))
+            return decode<StartScan>(question).scan_type == ScanType::Mail ? said(Accepted{}) : "";
+        if (is<AskDisinfection>(question)) {
+            DisinfectionStatus status;
+            status.records = {
+                {decode<AskDisinfection>(question).last_id + 1, RecordType::Issue, RecordState::Error, "", "m"}};
+            return said(status);
+        }
+        const auto actions = decode<Disinfect>(question).actions;
+        return said(DisinfectionQueued{std::to_string(actions.size()), actions.back().path});
+    });
+    jobs.start_scan({ScanType::Mail});
+    BOOST_TEST(jobs.disinfection(41).records.at(0).id == 42U);
+    const auto queued = jobs.disinfect({{"/a", Action::Ignore}, {"/b", Action::Delete}});
+    BOOST_TEST(queued.task_id == "2");
+    BOOST_TEST(queued.log == "/b");
+}
+
+BOOST_AUTO_TEST_CASE(what_jobd_declines_is_a_refusal_with_its_sentence) {
+    start([](std::string_view) { return said(Declined{"A scan is running."}); });
+    BOOST_CHECK_EXCEPTION(jobs.start_scan({ScanType::Home}), Refusal, [](const Refusal& refusal) {
+        return refusal.status() == 200 && std::string(refusal.what()) == "A scan is running.";
+    });
+}
+
+BOOST_AUTO_TEST_CASE(without_jobd_the_scanner_is_starting_or_gone) {
+    check_gone([&] { static_cast<void>(jobs.scan_status()); });
+    start(answer_all);
+    BOOST_TEST(!jobs.scan_status().ever_started);
+}
+
+BOOST_AUTO_TEST_CASE(a_jobd_that_was_started_again_is_found_again) {
+    for (int i = 0; i < 3; ++i) {
+        start(answer_all);
+        static_cast<void>(jobs.scan_status());
+        jobd.reset();
+    }
+    start(answer_all);
+    // A question that changes something, too: what could not be written whole had no effect.
+    jobs.start_scan({ScanType::Home});
+}
+
+BOOST_AUTO_TEST_CASE(only_a_question_that_reads_is_asked_twice) {
+    std::atomic<int> asked = 0;
+    const auto answer_first_of_each_two = [&](std::string_view question) {
+        return asked++ % 2 == 0 ? answer_all(question) : std::string();
+    };
+    start(answer_first_of_each_two);
+    static_cast<void>(jobs.scan_status());
+    static_cast<void>(jobs.scan_status());  // not answered, asked again
+    BOOST_TEST(asked == 3);
+    check_gone([&] { jobs.start_scan({ScanType::Home}); });
+    BOOST_TEST(asked == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_jobd_that_never_answers_is_given_up) {
+    start([](std::string_view) { return std::string(); });
+    check_gone([&] { static_cast<void>(jobs.scan_status()); });
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_of_another_kind_is_no_answer) {
+    start([](std::string_view) { return said(Accepted{}); });
+    BOOST_CHECK_THROW(static_cast<void>(jobs.scan_status()), Malformed);
+}
+
+BOOST_AUTO_TEST_CASE(a_question_too_long_for_jobd_is_refused_here) {
+    std::vector<FileAction> actions(400, {std::string(longest_path, 'x'), Action::Ignore});
+    BOOST_CHECK_EXCEPTION(static_cast<void>(jobs.disinfect(std::move(actions))), Refusal,
+                          [](const Refusal& refusal) { return refusal.status() == 200; });
+}
+
+BOOST_AUTO_TEST_SUITE_END()

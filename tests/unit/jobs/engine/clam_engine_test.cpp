@@ -1,0 +1,181 @@
+// The real libclamav with the signatures we ship: what it finds, and the ways in which it says "clean" without having
+// looked. The coordinator's self-tests rest on these.
+#include "jobs/engine/clam_engine.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "auth/base/checked.h"
+#include "jobs/engine/test_virus.h"
+#include "tests/unit/md5_twins.h"
+
+namespace clamscanner {
+namespace {
+
+struct Place {
+    Place() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "clam_engine_test.XXXXXX").string();
+        directory = ::mkdtemp(pattern.data());
+        std::filesystem::create_directory(directory + "/signatures");
+        std::filesystem::create_directory(directory + "/tmp");
+        config.paths.signature_directory = directory + "/signatures";
+        config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
+    }
+    ~Place() { std::filesystem::remove_all(directory); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    std::string directory;
+    Settings config;
+};
+
+struct LoadedEngine : Place {
+    LoadedEngine() : engine(config) { engine.use_temporary_directory(directory + "/tmp"); }
+    ScanAnswer scan(const std::string& content) const { return engine.scan(sealed_file(content).get()); }
+    ClamEngine engine;
+};
+
+BOOST_FIXTURE_TEST_SUITE(clam_engine, LoadedEngine)
+
+BOOST_AUTO_TEST_CASE(the_test_virus_is_found_plain_and_in_an_archive) {
+    BOOST_TEST((scan(test_virus()).verdict == Verdict::Infected));
+    BOOST_TEST(scan(test_virus()).virus == "Eicar-Test-Signature.UNOFFICIAL");
+    BOOST_TEST((scan(zipped_test_virus()).verdict == Verdict::Infected));
+}
+
+BOOST_AUTO_TEST_CASE(a_harmless_text_is_clean) {
+    const auto answer = scan("nothing to see here, only a longer line of plain text\n");
+    BOOST_TEST((answer.verdict == Verdict::Clean));
+    BOOST_TEST(answer.virus.empty());
+}
+
+BOOST_AUTO_TEST_CASE(only_our_own_signatures_are_said_to_be_only_ours) {
+    BOOST_TEST(engine.embedded_only());
+    BOOST_TEST(engine.signatures() >= 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_appears_makes_the_engine_outdated) {
+    BOOST_TEST(!engine.outdated());
+    std::ofstream(directory + "/signatures/new.hdb") << "44d88612fea8a8f36de82e1278abb02f:68:Another-Name\n";
+    BOOST_TEST(engine.outdated());
+}
+
+BOOST_AUTO_TEST_CASE(without_its_temporary_directory_the_self_test_fails) {
+    std::filesystem::remove(directory + "/tmp");
+    const bool plain = scan(test_virus()).verdict == Verdict::Infected;
+    const bool zipped = scan(zipped_test_virus()).verdict == Verdict::Infected;
+    BOOST_TEST(!(plain && zipped));
+}
+
+BOOST_AUTO_TEST_CASE(what_could_not_be_written_for_want_of_room_is_not_clean) {
+    // HTML is taken apart into temporary files. The room left for them is none.
+    const std::string page =
+        "<html><body><p>" + std::string(300'000, 'x') + "<script>var a = 1;</script></body></html>";
+    const UniqueFd file = sealed_file(page);
+    const pid_t pid = checked(::fork(), "fork a scanner");
+    if (pid == 0) {
+        // As RLIMIT_FSIZE fails a write, so does a full file system.
+        ::signal(SIGXFSZ, SIG_IGN);
+        const rlimit little{4096, 4096};
+        ::setrlimit(RLIMIT_FSIZE, &little);
+        ::_exit(engine.scan(file.get()).verdict == Verdict::Clean ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    BOOST_TEST(WEXITSTATUS(status) == 0);
+    BOOST_TEST((engine.scan(file.get()).verdict == Verdict::Clean));
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_of_the_library_is_known_afterwards) {
+    BOOST_TEST(!engine.is_tainted());
+    static_cast<void>(scan(zipped_test_virus()));
+    BOOST_TEST(!engine.is_tainted());
+    std::filesystem::remove(directory + "/tmp");
+    static_cast<void>(scan(stored_zip("text", "harmless text")));
+    BOOST_TEST(engine.is_tainted());
+}
+
+BOOST_AUTO_TEST_CASE(without_its_temporary_directory_no_archive_is_clean) {
+    std::filesystem::remove(directory + "/tmp");
+    BOOST_TEST((scan(stored_zip("text", "harmless text")).verdict == Verdict::Unscanned));
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_that_was_hit_is_no_infection_and_not_clean) {
+    config.engine.max_file_bytes = 1024;
+    ClamEngine limited(config);
+    limited.use_temporary_directory(directory + "/tmp");
+    const auto answer = limited.scan(sealed_file(std::string(4096, 'x')).get());
+    BOOST_TEST((answer.verdict == Verdict::Unscanned));
+    BOOST_TEST((answer.reason == UnscannedReason::TooLarge));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_CASE(a_broken_database_is_an_error, Place) {
+    std::ofstream(directory + "/signatures/broken.ndb") << "this is no signature\n";
+    BOOST_CHECK_THROW(ClamEngine{config}, SignatureError);
+}
+
+struct EngineThatKnowsATwin : Place {
+    EngineThatKnowsATwin() : engine(signed_config()) { engine.use_temporary_directory(directory + "/tmp"); }
+    const Settings& signed_config() const {
+        write_twin_signature(directory + "/signatures");
+        return config;
+    }
+    // In one process, in this order.
+    void check_told_apart(const std::string& clean, const std::string& infected) const {
+        for (const int round : {1, 2}) {
+            BOOST_TEST_CONTEXT("round " << round) {
+                BOOST_TEST((engine.scan(sealed_file(clean).get()).verdict == Verdict::Clean));
+                BOOST_TEST((engine.scan(sealed_file(infected).get()).verdict == Verdict::Infected));
+            }
+        }
+    }
+    ClamEngine engine;
+};
+
+BOOST_FIXTURE_TEST_SUITE(texts_of_one_md5, EngineThatKnowsATwin)
+
+BOOST_AUTO_TEST_CASE(are_told_apart) {
+    check_told_apart(clean_twin(), infected_twin());
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_the_infected_one_first) {
+    BOOST_TEST((engine.scan(sealed_file(infected_twin()).get()).verdict == Verdict::Infected));
+    check_told_apart(clean_twin(), infected_twin());
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_inside_archives) {
+    check_told_apart(stored_zip("twin", clean_twin()), stored_zip("twin", infected_twin()));
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_two_archives_deep) {
+    check_told_apart(stored_zip("inner.zip", stored_zip("twin", clean_twin())),
+                     stored_zip("inner.zip", stored_zip("twin", infected_twin())));
+}
+
+BOOST_AUTO_TEST_CASE(are_told_apart_inside_an_archive_and_beside_it) {
+    check_told_apart(stored_zip("twin", clean_twin()), infected_twin());
+    check_told_apart(clean_twin() + "more", stored_zip("twin", infected_twin() + "more"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(names_that_tell_a_limit_or_encryption_are_reasons) {
+    BOOST_TEST((reason_in(nullptr) == UnscannedReason::TooLarge));
+    BOOST_TEST((reason_in("Heuristics.Limits.Exceeded.MaxScanTime") == UnscannedReason::TimeLimit));
+    BOOST_TEST((reason_in("Heuristics.Limits.Exceeded.MaxRecursion") == UnscannedReason::LimitExceeded));
+    BOOST_TEST((reason_in("Heuristics.Encrypted.Zip") == UnscannedReason::Encrypted));
+    BOOST_TEST(!reason_in("Heuristics.Phishing.Email.SpoofedDomain").has_value());
+    BOOST_TEST(!reason_in("Win.Test.EICAR_HDB-1").has_value());
+}
+
+}  // namespace
+}  // namespace clamscanner

@@ -1,0 +1,712 @@
+// A coordinator with real workers and the real libclamav; the test plays jobd and the runner. What is broken on purpose
+// must never make a file clean.
+#include "jobs/engine/coordinator.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "jobs/engine/test_virus.h"
+#include "jobs/engine/worker/own_tmpfs.h"
+#include "tests/unit/md5_twins.h"
+#include "tests/unit/temporary_directory.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr std::uint64_t slow_bytes = 100'000'000;
+
+struct StartedCoordinator {
+    StartedCoordinator() {
+        std::filesystem::create_directories(place.path + "/engine/tmp");
+        std::filesystem::create_directory(place.path + "/no_signatures");
+        config.paths.run_directory = place.path;
+        config.paths.signature_directory = place.path + "/no_signatures";
+        config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
+        config.engine.scan_workers = 2;
+        config.engine.max_file_bytes = config.engine.max_scan_bytes = 2 * slow_bytes;
+    }
+    void start() {
+        auto [jobd_end, coordinators_jobd] = socket_pair(SOCK_SEQPACKET);
+        auto [runner_end, coordinators_runner] = socket_pair(SOCK_SEQPACKET);
+        const pid_t pid = checked(::fork(), "fork a coordinator");
+        if (pid == 0) {
+            jobd_end.reset();
+            runner_end.reset();
+            try {
+                ClamEngine engine(config);
+                const UniqueFd told(::dup(coordinators_jobd.get()));
+                try {
+                    Coordinator(config, engine, jobs, job, "", std::move(coordinators_jobd),
+                                std::move(coordinators_runner))
+                        .run();
+                } catch (const SignatureError& error) {
+                    static_cast<void>(send_message(told.get(), ScannerFailed{error.what()}));
+                }
+            } catch (const std::exception&) {
+                ::_exit(1);
+            }
+            ::_exit(0);
+        }
+        process = ChildProcess(pid);
+        jobd = std::move(jobd_end);
+        runner = std::move(runner_end);
+    }
+    void hand_over(const std::string& name, const std::string& content, bool judge = false) {
+        place.write(name, content);
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+        hand_over_descriptor(name, file.get(), judge);
+    }
+    void hand_over_descriptor(const std::string& name, int fd, bool judge = false) {
+        // A coordinator that gave up already takes nothing; then it has told why, or just ended.
+        if (send_message(runner.get(), HandOver{next_token++, judge, "/home/" + name}, {fd}) == Sent::Yes && !judge)
+            ++handed_over;
+    }
+    // Clean, and long enough at work that it is certainly begun and not ended when something happens meanwhile.
+    void hand_over_slow(const std::string& name,
+                        std::chrono::milliseconds until_begun = std::chrono::milliseconds(100)) {
+        place.write(name, "");
+        std::filesystem::resize_file(place.path + "/" + name, slow_bytes);
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+        hand_over_descriptor(name, file.get());
+        std::this_thread::sleep_for(until_begun);
+    }
+    void miss(const std::string& name) {
+        if (send_message(runner.get(), NotHandedOver{"/home/" + name, UnscannedReason::Vanished}) == Sent::Yes)
+            ++handed_over;
+    }
+    // Everything that jobd hears until the last word.
+    void hear_all() {
+        static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
+        Packet packet;
+        while (!all && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    }
+    void hear(const Packet& packet) {
+        if (is<FoundInfected>(packet.bytes)) {
+            const auto found = decode<FoundInfected>(packet.bytes);
+            infected[found.path] = found.virus;
+        } else if (is<FoundUnscanned>(packet.bytes)) {
+            const auto found = decode<FoundUnscanned>(packet.bytes);
+            unscanned.emplace(found.path, found.reason);
+            place_of[found.path] = found.place;
+        } else if (is<ScannerFailed>(packet.bytes)) {
+            failure = decode<ScannerFailed>(packet.bytes).why;
+        } else if (is<ScannedAll>(packet.bytes)) {
+            all = decode<ScannedAll>(packet.bytes);
+        } else if (is<Judged>(packet.bytes)) {
+            judged = decode<Judged>(packet.bytes);
+        } else if (is<ScannerReady>(packet.bytes)) {
+            ready = true;
+        } else if (is<ScanProgress>(packet.bytes)) {
+            progress = decode<ScanProgress>(packet.bytes);
+        } else if (is<TurnEnded>(packet.bytes)) {
+            turn_ended = true;
+        }
+    }
+    template <class Condition>
+    void hear_until(Condition condition) {
+        Packet packet;
+        while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    }
+    void wait_until_ready() {
+        Packet packet;
+        while (!ready && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    }
+    // One of them makes the coordinator ready; how far the others are, nobody tells. A worker that is stopped in its
+    // test holds no file.
+    void wait_until_all_are_tested() const { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }
+    // A file on a file system of which files may be remembered and copies known, and old enough for it.
+    void write_old(const std::string& name, const std::string& content) const {
+        place.write(name, content);
+        wait_until_old(name);
+    }
+    void wait_until_old(const std::string& name) const {
+        struct stat status {};
+        checked(::stat((place.path + "/" + name).c_str(), &status), "see how old a file is");
+        const auto changed = std::chrono::seconds(status.st_ctim.tv_sec) + std::chrono::seconds(2);
+        while (std::chrono::system_clock::now().time_since_epoch() < changed)
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    // Other bytes of the same number, at the same old modification time.
+    void rewrite(const std::string& name, const std::string& content) const {
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_WRONLY | O_CLOEXEC), "open a file"));
+        struct stat before {};
+        checked(::fstat(file.get(), &before), "see a file's time");
+        BOOST_REQUIRE(static_cast<std::size_t>(before.st_size) == content.size());
+        BOOST_REQUIRE(::pwrite(file.get(), content.data(), content.size(), 0) == before.st_size);
+        const timespec times[] = {before.st_atim, before.st_mtim};
+        checked(::futimens(file.get(), times), "set a file's time back");
+    }
+    void hand_over_again(const std::string& name) {
+        const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+        hand_over_descriptor(name, file.get());
+    }
+    // The coordinator's children now.
+    std::vector<pid_t> workers() const {
+        std::ifstream list("/proc/" + std::to_string(process.pid()) + "/task/" + std::to_string(process.pid()) +
+                           "/children");
+        return {std::istream_iterator<pid_t>(list), {}};
+    }
+
+    TemporaryDirectory place;
+    Settings config;
+    JobCount jobs;
+    NewJob job;
+    ChildProcess process;
+    UniqueFd jobd;
+    UniqueFd runner;
+    std::uint64_t next_token = 1;
+    std::uint64_t handed_over = 0;
+    bool ready = false;
+    std::map<std::string, std::string> infected;
+    std::map<std::string, UnscannedReason> unscanned;
+    std::map<std::string, std::uint64_t> place_of;
+    ScanProgress progress;
+    bool turn_ended = false;
+    std::string failure;
+    std::optional<ScannedAll> all;
+    std::optional<Judged> judged;
+};
+
+BOOST_FIXTURE_TEST_SUITE(coordinator, StartedCoordinator)
+
+BOOST_AUTO_TEST_CASE(every_file_handed_over_gets_its_verdict) {
+    start();
+    hand_over("virus", test_virus());
+    hand_over("virus.zip", zipped_test_virus());
+    for (int i = 0; i < 600; ++i) hand_over("clean" + std::to_string(i), "harmless text number " + std::to_string(i));
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 602U);
+    BOOST_TEST(all->clean_files == 600U);
+    BOOST_TEST(infected.size() == 2U);
+    BOOST_TEST(infected.contains("/home/virus.zip"));
+    BOOST_TEST(unscanned.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_readable_file_is_never_clean) {
+    start();
+    const UniqueFd directory(::open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd write_only(::open((place.path + "/new").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const UniqueFd path_only(::open((place.path + "/new").c_str(), O_PATH | O_CLOEXEC));
+    int pipe_ends[2];
+    BOOST_REQUIRE(::pipe2(pipe_ends, O_CLOEXEC) == 0);
+    const UniqueFd reading(pipe_ends[0]);
+    const UniqueFd writing(pipe_ends[1]);
+    hand_over_descriptor("directory", directory.get());
+    hand_over_descriptor("write_only", write_only.get());
+    hand_over_descriptor("path_only", path_only.get());
+    hand_over_descriptor("pipe", reading.get());
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 0U);
+    BOOST_TEST(unscanned.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_above_the_limit_is_told_as_too_large) {
+    config.engine.max_file_bytes = 1024;
+    start();
+    hand_over("large", std::string(2000, 'x'));
+    hear_all();
+    BOOST_REQUIRE(unscanned.contains("/home/large"));
+    BOOST_TEST((unscanned["/home/large"] == UnscannedReason::TooLarge));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_told_under_both) {
+    start();
+    place.write("virus", test_virus());
+    std::filesystem::create_hard_link(place.path + "/virus", place.path + "/other");
+    for (const char* name : {"virus", "other"}) {
+        const UniqueFd file(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+        hand_over_descriptor(name, file.get());
+    }
+    hear_all();
+    BOOST_TEST(infected.contains("/home/virus"));
+    BOOST_TEST(infected.contains("/home/other"));
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_rewritten_between_its_two_names_is_scanned_again) {
+    // Of the second, the kernel tells nothing that a verdict could be remembered by.
+    const TemporaryDirectory in_memory("/dev/shm");
+    for (const std::string& directory : {std::string("."), in_memory.path}) {
+        BOOST_TEST_CONTEXT(directory) {
+            StartedCoordinator one;
+            one.config.engine.scan_workers = 1;
+            std::filesystem::create_directory_symlink(directory, one.place.path + "/home");
+            one.place.write("home/one", std::string(test_virus().size(), 'x'));
+            std::filesystem::create_hard_link(one.place.path + "/home/one", one.place.path + "/home/other");
+            one.wait_until_old("home/one");
+            one.start();
+            one.hand_over_again("home/one");
+            one.hear_until([&] { return one.progress.scanned_files == 1; });
+            one.rewrite("home/one", test_virus());
+            one.hand_over_again("home/other");
+            one.hear_all();
+            BOOST_TEST(one.infected.contains("/home/home/other"));
+            BOOST_TEST(!one.infected.contains("/home/home/one"));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_could_not_be_opened_has_its_place_among_the_others) {
+    start();
+    hand_over("first", "harmless text");
+    miss("second");
+    hand_over("third", test_virus());
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 3U);
+    BOOST_TEST(all->clean_files == 1U);
+    BOOST_TEST(place_of.at("/home/second") == 1U);
+    BOOST_TEST((progress.settled == Settled{3, 13 + 68, 1, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_settled_waits_for_the_file_before_it) {
+    config.engine.scan_workers = 2;
+    start();
+    wait_until_ready();
+    wait_until_all_are_tested();
+    ::kill(workers()[0], SIGSTOP);
+    for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    hear_until([&] { return infected.size() >= 19 && progress.scanned_files >= 19; });
+    // One of the first two is held: behind it nothing counts as settled.
+    BOOST_TEST(progress.settled.files <= 1U);
+    ::kill(workers()[0], SIGCONT);
+    hear_all();
+    BOOST_TEST(infected.size() == 20U);
+    BOOST_TEST(progress.settled.files == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_what_is_begun_is_finished_and_nothing_more_begun) {
+    start();
+    wait_until_ready();
+    wait_until_all_are_tested();
+    // One begins and never ends what it was asked; what it was asked, it has not read.
+    ::kill(workers()[1], SIGSTOP);
+    hand_over_slow("slow");
+    for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    BOOST_REQUIRE(send_message(jobd.get(), EndTurn{}) == Sent::Yes);
+    hear_until([&] { return turn_ended; });
+    BOOST_TEST(turn_ended);
+    // Every file settled was told, and the others will be handed over again.
+    BOOST_TEST(progress.clean_files == 1U);
+    BOOST_TEST(progress.settled.files >= 1U);
+    BOOST_TEST(progress.settled.files <= 1 + infected.size());
+    BOOST_TEST(infected.size() < 20U);
+    BOOST_TEST(!all.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(killed_workers_cost_no_verdict) {
+    start();
+    wait_until_ready();
+    for (int i = 0; i < 200; ++i) hand_over("clean" + std::to_string(i), "harmless text number " + std::to_string(i));
+    const auto killed = workers();
+    BOOST_TEST(!killed.empty());
+    for (const pid_t worker : killed) ::kill(worker, SIGKILL);
+    hand_over("virus", test_virus());
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 201U);
+    BOOST_TEST(infected.size() == 1U);
+    BOOST_TEST(all->clean_files + unscanned.size() == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
+    start();
+    wait_until_ready();
+    // What losing the file system would do; the room is the coordinator's, no account can reach it.
+    for (const auto& room : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
+        std::filesystem::rename(room, place.path + "/lost");
+    hand_over("virus", test_virus());
+    hand_over("clean", "harmless text");
+    hear_all();
+    // Either the scanner says that it does not work, or the files are told as unscanned; clean is none.
+    BOOST_TEST(!infected.contains("/home/clean"));
+    BOOST_TEST((!all.has_value() || all->clean_files == 0U));
+}
+
+// The other ways in which libclamav says "clean" without having looked. A descriptor that is no readable file is above.
+
+BOOST_AUTO_TEST_CASE(no_two_workers_share_a_temporary_directory) {
+    config.engine.scan_workers = 4;
+    start();
+    wait_until_ready();
+    wait_until_all_are_tested();
+    std::set<std::string> directories;
+    for (const auto& room : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
+        for (const auto& directory : std::filesystem::directory_iterator(room)) directories.insert(directory.path());
+    BOOST_TEST(directories.size() == 4U);
+    if (!own_tmpfs_works("/tmp")) return;
+    // And each sees what the others see there as an empty directory: by the number of the device of its own.
+    std::set<std::string> devices;
+    for (const pid_t worker : workers()) {
+        std::ifstream mounts("/proc/" + std::to_string(worker) + "/mountinfo");
+        std::string id, parent, device, root, point;
+        for (std::string line; std::getline(mounts, line);) {
+            std::istringstream(line) >> id >> parent >> device >> root >> point;
+            if (directories.contains(point)) devices.insert(device);
+        }
+    }
+    BOOST_TEST(devices.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_scanned_again_and_again_is_not_clean_for_having_been_scanned) {
+    config.engine.scan_workers = 1;
+    start();
+    const auto zip = zipped_test_virus();
+    for (int i = 0; i < 50; ++i) {
+        hand_over("virus" + std::to_string(i), i % 2 == 0 ? test_virus() : zip);
+        hand_over("clean" + std::to_string(i), "harmless text");
+    }
+    hear_all();
+    BOOST_TEST(infected.size() == 50U);
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 50U);
+}
+
+struct Limited {
+    const char* what;
+    void (*set)(Settings&);
+    std::string content;
+};
+
+BOOST_AUTO_TEST_CASE(a_limit_that_was_hit_is_never_clean) {
+    const auto twice = stored_zip("inner.zip", zipped_test_virus());
+    const auto deep = stored_zip("4.zip", stored_zip("3.zip", stored_zip("2.zip", twice)));
+    const std::vector<Limited> limits = {
+        {"MaxRecursion", [](Settings& settings) { settings.engine.max_recursion = 3; }, deep},
+        {"MaxFiles", [](Settings& settings) { settings.engine.max_files = 2; }, deep},
+        {"MaxScanSize", [](Settings& settings) { settings.engine.max_scan_bytes = 1024; },
+         stored_zip("large.txt", std::string(8192, 'x') + test_virus())},
+        {"MaxFileSize", [](Settings& settings) { settings.engine.max_file_bytes = 2048; },
+         stored_zip("large.txt", std::string(8192, 'x') + test_virus())},
+    };
+    for (const auto& limit : limits) {
+        BOOST_TEST_CONTEXT(limit.what) {
+            StartedCoordinator limited;
+            limit.set(limited.config);
+            limited.start();
+            limited.hand_over("archive.zip", limit.content);
+            limited.hear_all();
+            BOOST_TEST(limited.unscanned.contains("/home/archive.zip"));
+            BOOST_TEST((!limited.all || limited.all->clean_files == 0U));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_not_scanned_for_want_of_time) {
+    config.engine.max_scan_seconds = 1;
+    config.engine.scan_workers = 1;
+    start();
+    wait_until_ready();
+    ::kill(workers()[0], SIGSTOP);
+    hand_over("slow", "harmless text");
+    hand_over("next", "harmless text");
+    hear_all();
+    BOOST_REQUIRE(unscanned.contains("/home/slow"));
+    BOOST_TEST((unscanned["/home/slow"] == UnscannedReason::TimeLimit));
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_tried_once_more_and_alone) {
+    start();
+    wait_until_ready();
+    wait_until_all_are_tested();
+    const auto both = workers();
+    ::kill(both[1], SIGSTOP);
+    hand_over_slow("first");
+    hand_over("second", test_virus());
+    ::kill(both[0], SIGKILL);
+    pollfd heard{jobd.get(), POLLIN, 0};
+    Packet packet;
+    const auto until = Clock::now() + std::chrono::milliseconds(1500);
+    while (Clock::now() < until)
+        if (::poll(&heard, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    // The other worker is still at its file, so this one waits.
+    BOOST_TEST(progress.scanned_files == 0U);
+    ::kill(both[1], SIGCONT);
+    hear_all();
+    BOOST_TEST(infected.size() == 1U);
+    BOOST_TEST(unscanned.empty());
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_dead_worker_had_not_begun_is_nobodys_fault) {
+    config.engine.scan_workers = 1;
+    start();
+    wait_until_ready();
+    // Each of three workers dies with files before it that it never read. None of them is given up.
+    for (int i = 0; i < 30; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    for (int i = 0; i < 3; ++i) {
+        const auto worker = workers().at(0);
+        ::kill(worker, SIGSTOP);
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        for (int j = 0; j < 20; ++j) hand_over("more" + std::to_string(20 * i + j), test_virus());
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        ::kill(worker, SIGKILL);
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    }
+    hear_all();
+    BOOST_TEST(infected.size() == 90U);
+    BOOST_TEST(unscanned.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_before_a_busy_worker_is_taken_back_by_a_free_one) {
+    start();
+    wait_until_ready();
+    wait_until_all_are_tested();
+    const auto held = workers()[0];
+    ::kill(held, SIGSTOP);
+    for (int i = 0; i < 40; ++i) hand_over("virus" + std::to_string(i), test_virus());
+    // All but what the stopped worker may have read: nothing.
+    hear_until([&] { return infected.size() >= 39; });
+    ::kill(held, SIGCONT);
+    hear_all();
+    BOOST_TEST(infected.size() == 40U);
+    BOOST_TEST(unscanned.empty());
+}
+
+BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_its_share_of_the_workers) {
+    jobs.set(2);
+    start();
+    wait_until_ready();
+    // Its one worker is held; the other may do nothing as long as there is another job.
+    const auto both = workers();
+    BOOST_REQUIRE(both.size() == 2U);
+    ::kill(both[0], SIGSTOP);
+    hand_over("first", test_virus(), true);
+    hand_over("second", test_virus(), true);
+    pollfd heard{jobd.get(), POLLIN, 0};
+    Packet packet;
+    const auto until = Clock::now() + std::chrono::milliseconds(1500);
+    while (Clock::now() < until)
+        if (::poll(&heard, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    BOOST_TEST(!judged.has_value());
+    jobs.set(1);
+    while (!judged && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    BOOST_REQUIRE(judged.has_value());
+    BOOST_TEST((judged->verdict == Verdict::Infected));
+    ::kill(both[0], SIGCONT);
+}
+
+BOOST_AUTO_TEST_CASE(a_share_is_one_worker_at_least) {
+    BOOST_TEST(jobs.share_of(4) == 4U);
+    jobs.set(2);
+    BOOST_TEST(jobs.share_of(4) == 2U);
+    BOOST_TEST(jobs.share_of(3) == 1U);
+    jobs.set(100);
+    BOOST_TEST(jobs.share_of(4) == 1U);
+}
+
+// ---- Copies of one content
+
+BOOST_AUTO_TEST_CASE(texts_of_one_md5_and_size_are_told_apart_by_one_worker) {
+    for (const bool clean_first : {true, false}) {
+        BOOST_TEST_CONTEXT("the clean one first: " << clean_first) {
+            StartedCoordinator one;
+            one.config.engine.scan_workers = 1;
+            write_twin_signature(one.place.path + "/no_signatures");
+            one.place.write("clean", clean_twin());
+            one.place.write("infected", infected_twin());
+            one.place.write("clean.zip", stored_zip("twin", clean_twin()));
+            one.place.write("infected.zip", stored_zip("twin", infected_twin()));
+            one.wait_until_old("infected.zip");
+            one.start();
+            const std::string first = clean_first ? "clean" : "infected";
+            const std::string second = clean_first ? "infected" : "clean";
+            for (const auto& name : {first, second, first + ".zip", second + ".zip"}) one.hand_over_again(name);
+            one.hear_all();
+            BOOST_TEST((one.infected ==
+                        std::map<std::string, std::string>{{"/home/infected", "Infected-Twin.UNOFFICIAL"},
+                                                           {"/home/infected.zip", "Infected-Twin.UNOFFICIAL"}}));
+            BOOST_REQUIRE(one.all.has_value());
+            BOOST_TEST(one.all->clean_files == 2U);
+        }
+    }
+}
+
+// While the only worker is stopped, nobody scans anything.
+struct WithOneWorker : StartedCoordinator {
+    WithOneWorker() {
+        config.engine.scan_workers = 1;
+        config.engine.max_scan_seconds = 5;
+    }
+    void stop_worker() {
+        stopped = workers().at(0);
+        ::kill(stopped, SIGSTOP);
+    }
+    void continue_worker() const {
+        BOOST_TEST(workers().at(0) == stopped, "the worker was replaced, so it was asked something");
+        ::kill(stopped, SIGCONT);
+    }
+    // What was handed over before has come to the worker: each has its turn after the files that came with it.
+    void wait_until_asked() {
+        for (const char* name : {"missing", "missing too"}) {
+            miss(name);
+            hear_until([&] { return unscanned.contains(std::string("/home/") + name); });
+        }
+    }
+    const std::string harmless = std::string(test_virus().size(), 'x');
+    pid_t stopped = 0;
+};
+
+BOOST_FIXTURE_TEST_CASE(a_copy_of_what_was_infected_is_infected_without_a_scan, WithOneWorker) {
+    place.write("virus", test_virus());
+    write_old("copy", test_virus());
+    start();
+    hand_over_again("virus");
+    hear_until([&] { return infected.contains("/home/virus"); });
+    stop_worker();
+    hand_over_again("copy");
+    hear_until([&] { return infected.contains("/home/copy") || unscanned.contains("/home/copy"); });
+    continue_worker();
+    hear_all();
+    BOOST_TEST(infected["/home/copy"] == infected["/home/virus"]);
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 2U);
+    BOOST_TEST(progress.scanned_files == 2U);
+    BOOST_TEST((progress.settled == Settled{2, 2 * 68, 0, 0}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_copy_of_what_was_clean_for_good_is_clean_without_a_scan, WithOneWorker) {
+    place.write("text", harmless);
+    write_old("copy", harmless);
+    start();
+    hand_over_again("text");
+    // So many that the worker has to find its test virus again meanwhile.
+    for (int i = 0; i < 300; ++i) hand_over(std::to_string(i), std::to_string(i) + " is another text");
+    hear_until([&] { return progress.clean_files > 0 && progress.scanned_files == 301; });
+    stop_worker();
+    hand_over_again("copy");
+    hear_until([&] { return progress.scanned_files == 302; });
+    continue_worker();
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 302U);
+    BOOST_TEST(progress.settled.files == 302U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_copy_that_is_rewritten_before_the_verdict_is_scanned_itself, WithOneWorker) {
+    place.write("text", harmless);
+    write_old("copy", harmless);
+    start();
+    wait_until_ready();
+    stop_worker();
+    hand_over_again("text");
+    hand_over_again("copy");
+    wait_until_asked();
+    rewrite("copy", test_virus());
+    continue_worker();
+    hear_all();
+    BOOST_TEST(infected.contains("/home/copy"));
+    BOOST_TEST(infected.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_rewritten_after_its_scan_vouches_for_no_copy_of_what_it_is_then, WithOneWorker) {
+    place.write("text", harmless);
+    write_old("virus", test_virus());
+    start();
+    wait_until_ready();
+    stop_worker();
+    hand_over_again("text");
+    wait_until_asked();
+    ::kill(process.pid(), SIGSTOP);
+    ::kill(stopped, SIGCONT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    // The worker called it clean, and the coordinator has yet to hear it.
+    rewrite("text", test_virus());
+    ::kill(process.pid(), SIGCONT);
+    hand_over_again("virus");
+    hear_all();
+    BOOST_TEST(infected.contains("/home/virus"));
+}
+
+BOOST_FIXTURE_TEST_CASE(copies_of_what_cannot_be_scanned_are_told_as_unscanned_each, WithOneWorker) {
+    config.engine.max_scan_bytes = 1024;
+    const auto large = stored_zip("large.txt", std::string(8192, 'x') + test_virus());
+    for (const char* name : {"one", "two", "three"}) place.write(name, large);
+    wait_until_old("three");
+    start();
+    for (const char* name : {"one", "two", "three"}) hand_over_again(name);
+    hear_all();
+    BOOST_TEST(unscanned.size() == 3U);
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(many_copies_are_told_under_every_name) {
+    place.write("virus0", test_virus());
+    for (int i = 0; i < 400; ++i) place.write("copy" + std::to_string(i), "harmless text of which there are many");
+    for (int i = 0; i < 40; ++i) place.write("virus" + std::to_string(i), test_virus());
+    write_old("last", "harmless text of which there are many");
+    start();
+    for (int i = 0; i < 400; ++i) hand_over_again("copy" + std::to_string(i));
+    for (int i = 0; i < 40; ++i) hand_over_again("virus" + std::to_string(i));
+    hand_over_again("last");
+    hear_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 441U);
+    BOOST_TEST(all->clean_files == 401U);
+    BOOST_TEST(infected.size() == 40U);
+    BOOST_TEST(unscanned.empty());
+    BOOST_TEST(progress.settled.files == 441U);
+}
+
+BOOST_AUTO_TEST_CASE(a_judgement_tells_which_bytes_were_judged) {
+    start();
+    hand_over("virus", test_virus(), true);
+    Packet packet;
+    while (!judged && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+    BOOST_REQUIRE(judged.has_value());
+    BOOST_TEST((judged->verdict == Verdict::Infected));
+    BOOST_TEST(judged->sha256 == "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f");
+    BOOST_TEST(judged->identity.size == 68U);
+}
+
+BOOST_AUTO_TEST_CASE(the_room_is_gone_after_the_job) {
+    start();
+    hand_over("clean", "harmless text");
+    hear_all();
+    jobd.reset();
+    runner.reset();
+    process.wait();
+    BOOST_TEST(std::filesystem::is_empty(place.path + "/engine/tmp"));
+}
+
+// When a worker's answer is on its way and it is at its next file, what it has not begun is behind that.
+BOOST_AUTO_TEST_CASE(no_question_is_lost_when_it_is_taken_back) {
+    for (int attempt = 0; attempt < 5; ++attempt) {
+        StartedCoordinator one;
+        one.config.engine.scan_workers = 1;
+        one.start();
+        one.wait_until_ready();
+        one.hand_over("first", test_virus());
+        one.hand_over_slow("second", std::chrono::milliseconds(0));
+        for (int i = 0; i < 6; ++i) one.hand_over("virus" + std::to_string(i), test_virus());
+        std::this_thread::sleep_for(std::chrono::milliseconds(2 * attempt));
+        const auto begun = Clock::now();
+        BOOST_REQUIRE(send_message(one.jobd.get(), EndTurn{}) == Sent::Yes);
+        one.hear_until([&] { return one.turn_ended; });
+        BOOST_TEST(one.turn_ended);
+        // Of a file that it was never asked about, a worker's silence would be taken for its time limit.
+        BOOST_REQUIRE((Clock::now() - begun < std::chrono::seconds(60)));
+        BOOST_TEST(one.unscanned.empty());
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner

@@ -1,0 +1,325 @@
+// What the ledger's statements cost. jobd is one thread, so a statement that passes more rows than it takes lets one
+// account's long list hold up every other account.
+#include "jobs/jobd/ledger_database.h"
+
+#include <boost/test/unit_test.hpp>
+#include <string_view>
+
+#include "jobs/jobd/brake.h"
+#include "jobs/jobd/scan_history.h"
+#include "tests/unit/temporary_directory.h"
+
+using namespace clamscanner;
+
+namespace {
+
+constexpr std::size_t little = 1;  // a budget that one entry exceeds, so that an answer of any length costs the same
+constexpr int cuts_of_one_action = 10;
+
+// A ledger in which alice has lists of so many entries each, and a history of so many scans.
+class LongLists {
+ public:
+    explicit LongLists(int length) : length_(length) {
+        for (int i = 0; i < length; ++i) static_cast<void>(short_scan());
+        fill_scan();
+        fill_disinfection();
+        fill_quarantine();
+        fill_system_scan();
+    }
+
+    // What is done once an event, an action, a find, a poll or a piece.
+    void do_one_of_each() {
+        scan_one();
+        poll();
+        disinfect_one();
+        quarantine_one();
+        system_scan_one();
+        end_all();
+    }
+
+    // What is done once a job, a start or a request of the administrator.
+    void do_the_rest() {
+        static_cast<void>(ledger.queued_tasks());
+        static_cast<void>(ledger.tasks_with_pending_log(8));
+        static_cast<void>(ledger.cancelled_scans());
+        const auto scan = *ledger.queue_scan(alice, ScanType::Home, true, true);
+        ledger.begin(scan);
+        ledger.add_unscanned(scan, 1, path(1), UnscannedReason::TimeLimit, 7);
+        ledger.forget_unsettled(scan);
+        ledger.requeue(scan, true, "");
+        ledger.set_why(scan, "it waits");
+        ledger.begin(scan);
+        ledger.add_unscanned(scan, 1, path(1), UnscannedReason::TimeLimit, 7);
+        ledger.complete_scan(scan, 2, 1, 0, 0);
+        const auto restoration = ledger.queue_restoration(alice, {opaque(1), "unknown"}, Action::Restore);
+        static_cast<void>(ledger.changed_files(*restoration));
+        ledger.log_is_whole(disinfection_);
+        static_cast<void>(ledger.quarantine().all(alice));
+        static_cast<void>(brake_.held());
+        static_cast<void>(brake_.allow("Everywhere"));
+        infect_many_accounts();
+        static_cast<void>(brake_.why_held(alice, "Everywhere"));
+        for (const auto scope : {ScanHistory::Scope{true, 0}, ScanHistory::Scope{false, alice}}) {
+            static_cast<void>(history.tasks(scope, {}, 0, 10));
+            static_cast<void>(history.events(scope, 0, 10, 1'000'000));
+        }
+        history.leave_out(system_scan_, 5000);
+        history.end_system_scan(system_scan_);
+        static_cast<void>(history.begin_system_scan({5000}));
+        while (ledger.prune(INT64_MAX)) {
+        }
+    }
+
+ private:
+    static std::string path(int i) { return "/home/alice/" + std::to_string(i); }
+    static std::string opaque(int i) { return "opaque" + std::to_string(i); }
+
+    TaskId short_scan() {
+        const auto scan = ledger.queue_scan(alice, ScanType::Home, false).value();
+        ledger.end(scan, Outcome::Completed, "");
+        return scan;
+    }
+    void fill_scan() {
+        scan_ = ledger.queue_scan(alice, ScanType::Home, false).value();
+        ledger.begin(scan_);
+        ledger.begin_list(scan_, 1);
+        ledger.save_totals(scan_, 1, 1, true);
+        ledger.keep_list(scan_, 4096, 0);
+        for (int i = 0; i < length_; ++i) {
+            const auto place = static_cast<std::uint64_t>(2 * i);
+            ledger.add_infected(scan_, 1, path(i), "Eicar", {}, i % 2 == 0, place);
+            ledger.add_unscanned(scan_, 1, path(i) + "?", UnscannedReason::TimeLimit, place + 1);
+        }
+        ledger.settle(scan_, {static_cast<std::uint64_t>(2 * length_), 0, 0, 0});
+        ledger.complete_scan(scan_, 1, 0, 0, 0);
+        // All but one are gone from the list.
+        for (int i = 1; i < length_; ++i) ledger.leave_list(alice, path(i));
+    }
+    void fill_disinfection() {
+        std::vector<PlannedAction> planned(static_cast<std::size_t>(length_));
+        for (int i = 0; i < length_; ++i) {
+            planned[static_cast<std::size_t>(i)].number = static_cast<std::uint64_t>(i + 1);
+            planned[static_cast<std::size_t>(i)].path = path(i);
+        }
+        disinfection_ = ledger.queue_disinfection(alice, planned).value();
+        ledger.begin(disinfection_);
+        // Half of them are settled.
+        for (int i = 0; i < length_ / 2; ++i) {
+            auto action = ledger.next_action(disinfection_).value();
+            if (i % cuts_of_one_action == 0) intend(action);
+            ledger.record_step(disinfection_, action, RecordState::Error, "left alone");
+        }
+    }
+    void intend(PlannedAction& action) {
+        for (int i = 0; i < cuts_of_one_action; ++i) action.cuts.push_back({opaque(i), "sha256", "Eicar"});
+        ledger.intend(disinfection_, action);
+    }
+    void fill_quarantine() {
+        for (int i = 0; i < length_; ++i) {
+            PlannedAction file;
+            file.opaque = opaque(i);
+            file.path = path(i);
+            ledger.quarantine().add(alice, file, 1, 1);
+            ledger.quarantine().judge(alice, file.opaque, true);
+        }
+        // Asked of the database once, and known from then on.
+        BOOST_TEST(ledger.quarantine().count_clean(alice) == static_cast<std::uint64_t>(length_));
+    }
+    void fill_system_scan() {
+        std::vector<uid_t> uids;
+        for (int i = 0; i < length_; ++i) uids.push_back(static_cast<uid_t>(5000 + i));
+        system_scan_ = history.begin_system_scan(uids).value();
+        // All but the last have had their job.
+        for (int i = 0; i + 1 < length_; ++i) {
+            const auto account = ledger.account_of({static_cast<uid_t>(5000 + i), "user", "/home/user", 1, 1, 1});
+            const auto job = history.queue_job(system_scan_, static_cast<uid_t>(5000 + i), account).value();
+            ledger.end(job, Outcome::Completed, "");
+        }
+    }
+
+    void scan_one() {
+        ledger.set_signatures(scan_, false, "");
+        ledger.save_progress(scan_, 1, 1, 1);
+        ledger.add_infected(scan_, 1, path(0), "Eicar", {});
+        ledger.add_infected(scan_, 1, path(length_), "Eicar", {});
+        ledger.add_unscanned(scan_, 1, path(0) + "?", UnscannedReason::TimeLimit, 1);
+        static_cast<void>(ledger.finds_after(scan_, 1, 64));
+        static_cast<void>(ledger.task_before(ledger.task(scan_)));
+    }
+    void poll() {
+        static_cast<void>(ledger.account_of({1002, "bob", "/home/bob", 1, 1, 1}));
+        static_cast<void>(ledger.last_task(alice, TaskKind::Scan));
+        static_cast<void>(ledger.active_task(alice));
+        static_cast<void>(ledger.unscanned_counts(scan_));
+        static_cast<void>(ledger.found_paths(scan_, little));
+        static_cast<void>(ledger.infected_files(scan_, 0, little));
+        static_cast<void>(ledger.unscanned_files(scan_, 0, little));
+        static_cast<void>(ledger.found_beyond_settled(scan_));
+        static_cast<void>(ledger.records_after(disinfection_, 2, little, 64));
+        static_cast<void>(ledger.step_counts(disinfection_));
+        static_cast<void>(ledger.quarantine().count_clean(alice));
+        static_cast<void>(ledger.quarantine().listed(alice, 1, little));
+        static_cast<void>(history.statistics({false, alice}));
+    }
+    void disinfect_one() {
+        std::vector<PlannedAction> planned;
+        static_cast<void>(ledger.resolve(alice, "/home/alice", {{path(0), Action::Delete}}, planned));
+        static_cast<void>(brake_.why_held(alice, "Rare"));
+        auto action = ledger.next_action(disinfection_).value();
+        intend(action);
+        static_cast<void>(ledger.next_action(disinfection_));
+        ledger.record_step(disinfection_, action, RecordState::Deleted, "");
+        ledger.record_issue(disinfection_, RecordState::Warning, "");
+        ledger.leave_list(alice, path(0));
+        ledger.return_to_list(alice, path(0));
+    }
+    void quarantine_one() {
+        auto& quarantine = ledger.quarantine();
+        PlannedAction file;
+        file.opaque = "fresh";
+        quarantine.add(alice, file, 1, 1);
+        quarantine.judge(alice, "fresh", true);
+        static_cast<void>(quarantine.find(alice, "fresh"));
+        static_cast<void>(quarantine.expired(alice, 1000, 64));
+        quarantine.forget(alice, "fresh");
+    }
+    void system_scan_one() {
+        static_cast<void>(history.open_system_scan());
+        static_cast<void>(history.waiting_accounts(system_scan_, 0, 1));
+        static_cast<void>(history.is_waiting(system_scan_, 5000));
+        static_cast<void>(history.unfinished_jobs(system_scan_));
+        static_cast<void>(history.begun_ms(system_scan_));
+    }
+    void end_all() {
+        ledger.record_done(disinfection_, RecordState::Success, "", Outcome::Completed);
+        const auto scan = ledger.queue_scan(alice, ScanType::Home, false).value();
+        ledger.complete_scan(scan, 1, 0, 0, 0);
+        const auto next = ledger.queue_scan(alice, ScanType::Home, false).value();
+        ledger.keep_list(next, 4096, 0);
+        ledger.cancel_scan(next);
+        static_cast<void>(ledger.queue_disinfection(alice, {}));
+        ledger.end(ledger.active_task(alice)->id, Outcome::Completed, "");
+        // The rows of the long scan and the long disinfection, a piece at a time.
+        while (ledger.prune(0)) {
+        }
+    }
+    void infect_many_accounts() {
+        for (uid_t uid = 3000; uid < 3010; ++uid) {
+            const auto scan =
+                ledger.queue_scan(ledger.account_of({uid, "user", "/home/user", 1, 1, 1}), ScanType::Home, false);
+            ledger.add_infected(*scan, 1, "/home/user/virus", "Everywhere", {});
+        }
+    }
+
+    int length_;
+    TemporaryDirectory directory_;
+    Settings settings_;
+
+ public:
+    const std::string file = directory_.path + "/jobs.sqlite";
+    Ledger ledger{file};
+    ScanHistory history{ledger, settings_};
+
+ private:
+    Brake brake_{ledger, settings_};
+    const AccountId alice = ledger.account_of({1001, "alice", "/home/alice", 1, 1, 1});
+    TaskId scan_ = 0;
+    TaskId disinfection_ = 0;
+    ScanHistory::SystemScanId system_scan_ = 0;
+};
+
+std::vector<std::string> plan_of(Database& database, const std::string& sql) {
+    std::vector<std::string> plan;
+    constexpr int detail = 3;
+    Statement(database.handle(), ("EXPLAIN QUERY PLAN " + sql).c_str()).each([&](Row row) {
+        plan.push_back(row.bytes(detail));
+        return true;
+    });
+    return plan;
+}
+
+bool passes_all_rows(const std::string& step) {
+    return step.starts_with("SCAN ") || step.find("TEMP B-TREE") != std::string::npos;
+}
+
+struct Allowed {
+    std::string_view sql;  // how the statement begins
+    std::string_view step;
+    std::string_view why;
+};
+
+constexpr Allowed allowed[] = {
+    {"SELECT uuid FROM host", "SCAN host", "it has one row"},
+    {"SELECT signature, why", "SCAN held_signature", "the administrator's list of what is held"},
+    {"SELECT signature, why", "USE TEMP B-TREE FOR ORDER BY", "the same"},
+    {"SELECT 1 FROM system_scan", "SCAN system_scan", "it ends at the first row"},
+    {"SELECT id FROM system_scan WHERE ended_ms IS NULL", "SCAN system_scan USING INDEX one_system_scan",
+     "that index has at most one entry"},
+    {"SELECT id, created_ms, coalesce(ended_ms", "SCAN system_scan", "of the host users, and the scans of all are few"},
+    {"UPDATE task SET state = 0 WHERE state = 1", "SCAN task", "once, when the program starts"},
+    {"SELECT id FROM task WHERE kind = 0 AND outcome = 3", "SCAN task USING INDEX unpruned_tasks",
+     "once, when the program starts"},
+    {"SELECT id, account, kind, state", "SCAN task", "queued_tasks(): when the program starts"},
+    {"SELECT id, account, kind, state", "SCAN task USING INDEX pending_logs",
+     "an index of what is pending: of each account the last one, or what is about to be pruned"},
+    {"SELECT id FROM task WHERE pruned = 1", "SCAN task USING INDEX to_prune", "it ends at the first row"},
+    {"SELECT reason, count(*)", "USE TEMP B-TREE FOR GROUP BY", "a handful of reasons, of rows about to be deleted"},
+    {"SELECT count(DISTINCT account)", "USE TEMP B-TREE FOR count(DISTINCT)",
+     "once a signature in a job, over the finds of an hour"},
+    {"SELECT count(*) FROM account", "SCAN account", "once a signature, and only when it is in ten accounts"},
+    {"SELECT find.id, path, virus", "USE TEMP B-TREE FOR ORDER BY", "of the host users alone"},
+    {"SELECT task.id, created_ms", "SCAN task", "of the host users alone, and it ends with the page"},
+    {"SELECT count(*) FROM task JOIN account", "SCAN task", "of the host users alone"},
+};
+
+bool is_allowed(const std::string& sql, const std::string& step) {
+    return std::any_of(std::begin(allowed), std::end(allowed),
+                       [&](const Allowed& row) { return sql.starts_with(row.sql) && step == row.step; });
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ledger_database)
+
+BOOST_AUTO_TEST_CASE(no_statement_reads_or_sorts_a_whole_table) {
+    LongLists lists(20);
+    lists.do_one_of_each();
+    lists.do_the_rest();
+    Database other(lists.file);
+    const auto statements = lists.ledger.database().work();
+    BOOST_TEST(statements.size() > 90U);
+    for (const auto& [sql, steps] : statements)
+        for (const auto& step : plan_of(other, sql))
+            BOOST_TEST((!passes_all_rows(step) || is_allowed(sql, step)), sql << "\n  " << step);
+}
+
+BOOST_AUTO_TEST_CASE(one_step_costs_the_same_in_a_long_list_as_in_a_short_one) {
+    constexpr int is_short = 600;  // longer than the pieces in which rows are deleted
+    constexpr int times = 5;
+    const auto work_in = [](int length) {
+        LongLists lists(length);
+        static_cast<void>(lists.ledger.database().work());
+        lists.do_one_of_each();
+        return lists.ledger.database().work();
+    };
+    const auto in_short = work_in(is_short);
+    const auto in_long = work_in(is_short * times);
+    for (const auto& [sql, steps] : in_long) {
+        const auto before = in_short.find(sql);
+        BOOST_REQUIRE_MESSAGE(before != in_short.end(), sql);
+        BOOST_TEST(steps <= 2 * before->second + 100, sql << ": " << before->second << ", then " << steps);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_index_that_is_missing_is_made_at_the_next_start) {
+    const TemporaryDirectory directory;
+    const auto file = directory.path + "/jobs.sqlite";
+    { const Ledger made(file); }
+    Database(file).execute("DROP INDEX quarantine_in_order; DROP INDEX unpruned_tasks");
+    Ledger again(file);
+    const auto alice = again.account_of({1001, "alice", "/home/alice", 1, 1, 1});
+    BOOST_TEST(again.quarantine().all(alice).empty());
+    BOOST_TEST(again.queue_scan(alice, ScanType::Home, false).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

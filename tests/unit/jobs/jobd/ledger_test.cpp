@@ -1,0 +1,440 @@
+#include "jobs/jobd/ledger.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/temporary_directory.h"
+
+namespace clamscanner {
+namespace {
+
+struct OpenLedger {
+    OpenLedger() : ledger(place.path + "/jobs.sqlite") {}
+
+    // What a SIGKILL leaves: the uncommitted is gone, and the next start recovers.
+    Ledger reopened() { return Ledger(place.path + "/jobs.sqlite"); }
+    TaskId completed_scan(const std::vector<std::string>& infected) {
+        const TaskId scan = *ledger.queue_scan(account, ScanType::Home, false);
+        ledger.begin(scan);
+        for (const auto& path : infected) ledger.add_infected(scan, 1, path, "Eicar", "e1c4");
+        ledger.complete_scan(scan, 1, infected.size(), 0, 0);
+        return scan;
+    }
+    std::vector<PlannedAction> resolve(std::vector<FileAction> asked) {
+        std::vector<PlannedAction> planned;
+        BOOST_TEST(!ledger.resolve(account, facts.home, std::move(asked), planned).has_value());
+        return planned;
+    }
+
+    TemporaryDirectory place;
+    Ledger ledger;
+    AccountFacts facts{1001, "alice", "/home/alice", 11, 22, 33};
+    AccountId account = ledger.account_of(facts);
+};
+
+BOOST_FIXTURE_TEST_SUITE(ledger, OpenLedger)
+
+BOOST_AUTO_TEST_CASE(an_account_has_one_job_at_a_time) {
+    const auto first = ledger.queue_scan(account, ScanType::Home, false);
+    BOOST_REQUIRE(first.has_value());
+    BOOST_TEST(!ledger.queue_scan(account, ScanType::Mail, false).has_value());
+    BOOST_TEST(!ledger.queue_disinfection(account, {}).has_value());
+    ledger.end(*first, Outcome::Completed, "");
+    BOOST_TEST(ledger.queue_scan(account, ScanType::Mail, false).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_uid_with_another_home_is_another_account_and_sees_nothing) {
+    completed_scan({"/home/alice/virus"});
+    AccountFacts heir = facts;
+    heir.inode = 23;
+    const auto other = ledger.account_of(heir);
+    BOOST_TEST(other != account);
+    BOOST_TEST(!ledger.last_task(other, TaskKind::Scan).has_value());
+    BOOST_TEST(ledger.account_of(facts) == account);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_committed_survives_and_what_was_not_does_not) {
+    const auto scan = ledger.queue_scan(account, ScanType::Home, false);
+    ledger.commit();
+    ledger.add_infected(*scan, 1, "/home/alice/virus", "Eicar", "e1c4");
+    const TaskId seen = [&] {
+        // A second connection sees what a restarted jobd would.
+        Database other(place.path + "/jobs.sqlite");
+        std::int64_t finds = -1;
+        Statement(other.handle(), "SELECT count(*) FROM find").each([&](Row row) {
+            finds = row.number(0);
+            return false;
+        });
+        BOOST_TEST(finds == 0);
+        ledger.commit();
+        Statement(other.handle(), "SELECT count(*) FROM find").each([&](Row row) {
+            finds = row.number(0);
+            return false;
+        });
+        BOOST_TEST(finds == 1);
+        return *scan;
+    }();
+    BOOST_TEST(seen == *scan);
+}
+
+BOOST_AUTO_TEST_CASE(what_ran_at_a_crash_is_queued_again) {
+    const auto scan = ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin(*scan);
+    ledger.commit();
+    auto restarted = reopened();
+    const auto queued = restarted.queued_tasks();
+    BOOST_REQUIRE(queued.size() == 1U);
+    BOOST_TEST(queued[0].task.id == *scan);
+    BOOST_TEST(queued[0].task.starts == 1U);
+    BOOST_TEST((queued[0].account == facts));
+}
+
+BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.save_totals(scan, 100, 1000, true);
+    ledger.save_totals(scan, 50, 500, false);
+    ledger.save_progress(scan, 40, 400, 10);
+    ledger.save_progress(scan, 5, 50, 1);
+    const auto task = ledger.task(scan);
+    BOOST_TEST(task.total_files == 100U);
+    BOOST_TEST(task.total_bytes == 1000U);
+    BOOST_TEST(task.scanned_files == 40U);
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin(scan);
+    ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", "e1c4");
+    ledger.add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable, std::nullopt);
+    ledger.add_unscanned(scan, 1, "/home/alice/still", UnscannedReason::Unreadable, std::nullopt);
+    ledger.requeue(scan, false, "");
+    ledger.begin(scan);
+    ledger.add_infected(scan, 2, "/home/alice/virus", "Eicar", "e1c4");
+    ledger.add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit, std::nullopt);
+    ledger.complete_scan(scan, 2, 5, 3, 0);
+    const auto task = ledger.task(scan);
+    BOOST_TEST(task.infected_files == 1U);
+    BOOST_TEST(task.unscanned_files == 1U);
+    BOOST_TEST(task.clean_files + task.infected_files + task.unscanned_files == task.total_files);
+    BOOST_TEST(task.scanned_files == task.total_files);
+    const auto counts = ledger.unscanned_counts(scan);
+    BOOST_TEST(counts.size() == 1U);
+    BOOST_TEST(counts.at(UnscannedReason::TimeLimit) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_find_counts_as_known_by_what_was_said_of_it_last) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin(scan);
+    const auto find = [&](const char* path, bool known) {
+        ledger.add_infected(scan, 1, path, "Eicar", {}, known);
+        return ledger.task(scan).known_infected;
+    };
+    BOOST_TEST(find("/home/alice/a", true) == 1U);
+    BOOST_TEST(find("/home/alice/a", true) == 1U);
+    BOOST_TEST(find("/home/alice/b", true) == 2U);
+    BOOST_TEST(find("/home/alice/a", false) == 1U);
+    ledger.complete_scan(scan, 1, 2, 0, 0);
+    BOOST_TEST(ledger.task(scan).known_infected == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_count_of_clean_files_in_quarantine_follows_each_change) {
+    auto& quarantine = ledger.quarantine();
+    const auto expect = [&](std::uint64_t clean) {
+        BOOST_TEST(quarantine.count_clean(account) == clean);
+        ledger.commit();
+        BOOST_TEST(reopened().quarantine().count_clean(account) == clean);
+    };
+    PlannedAction file;
+    for (const char* opaque : {"one", "two"}) {
+        file.opaque = opaque;
+        quarantine.add(account, file, 1, 1);
+    }
+    expect(0);
+    quarantine.judge(account, "one", true);
+    quarantine.judge(account, "one", true);
+    quarantine.judge(account, "two", true);
+    quarantine.judge(account, "nobody's", true);
+    expect(2);
+    quarantine.judge(account, "two", false);
+    expect(1);
+    quarantine.forget(account, "two");
+    expect(1);
+    quarantine.forget(account, "one");
+    quarantine.forget(account, "one");
+    expect(0);
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin(scan);
+    ledger.begin_list(scan, 1);
+    ledger.add_unscanned(scan, 1, "/home/alice/closed/", UnscannedReason::Unreadable, std::nullopt);
+    ledger.keep_list(scan, 4000, 1);
+    ledger.add_unscanned(scan, 1, "/home/alice/third", UnscannedReason::TimeLimit, 2);
+    ledger.add_unscanned(scan, 1, "/home/alice/ninth", UnscannedReason::TimeLimit, 8);
+    ledger.save_progress(scan, 10, 100, 7);
+    ledger.settle(scan, {5, 50, 4, 3});
+    ledger.requeue(scan, false, "others have their turn");
+    ledger.commit();
+    auto later = reopened();
+    later.begin(scan);
+    const auto task = later.task(scan);
+    BOOST_TEST((task.settled == Settled{5, 50, 4, 3}));
+    BOOST_TEST(task.list_bytes == 4000U);
+    BOOST_TEST(task.walk_unreadable == 1U);
+    BOOST_TEST(task.walk_start == 1U);
+    BOOST_TEST(task.attempts == 0U);
+    later.forget_unsettled(scan);
+    BOOST_TEST(later.task(scan).unscanned_files == 2U);
+    // What the walk could not look at is not walked again, and stays.
+    later.complete_scan(scan, 1, 11, 9, 3);
+    BOOST_TEST(later.task(scan).known_files == 3U);
+    const auto done = later.task(scan);
+    BOOST_TEST(done.total_files == 11U);
+    BOOST_TEST(done.clean_files + done.infected_files + done.unscanned_files == done.total_files);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_made_anew_settles_nothing) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.begin_list(scan, 1);
+    ledger.keep_list(scan, 4000, 1);
+    ledger.settle(scan, {5, 50, 4, 3});
+    ledger.begin_list(scan, 2);
+    const auto task = ledger.task(scan);
+    BOOST_TEST((task.settled == Settled{}));
+    BOOST_TEST(task.list_bytes == 0U);
+    BOOST_TEST(task.walk_unreadable == 0U);
+    BOOST_TEST(task.walk_start == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(starts_that_came_to_nothing_are_counted_and_progress_forgives_them) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    for (std::uint32_t i = 1; i <= 2; ++i) {
+        ledger.begin(scan);
+        ledger.requeue(scan, true, "it was killed");
+        BOOST_TEST(ledger.task(scan).attempts == i);
+    }
+    ledger.begin(scan);
+    ledger.save_progress(scan, 10, 10, 10);
+    ledger.requeue(scan, true, "it was killed");
+    BOOST_TEST(ledger.task(scan).attempts == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_path_without_its_slash_is_taken_from_the_root_and_then_from_the_home) {
+    completed_scan({"/home/alice/a", "/home/alice/home/alice/b"});
+    auto planned = resolve({{"home/alice/a", Action::Delete}, {"home/alice/b", Action::Ignore}, {"c", Action::Delete}});
+    BOOST_REQUIRE(planned.size() == 3U);
+    BOOST_TEST(planned[0].path == "/home/alice/a");
+    BOOST_TEST(planned[0].listed);
+    BOOST_TEST(planned[1].path == "/home/alice/home/alice/b");
+    BOOST_TEST(planned[1].listed);
+    BOOST_TEST(planned[2].path == "c");
+    BOOST_TEST(!planned[2].listed);
+}
+
+BOOST_AUTO_TEST_CASE(two_names_of_one_file_with_different_actions_are_a_conflict) {
+    completed_scan({"/home/alice/a"});
+    std::vector<PlannedAction> planned;
+    const auto conflict =
+        ledger.resolve(account, facts.home, {{"/home/alice/a", Action::Delete}, {"a", Action::Ignore}}, planned);
+    BOOST_REQUIRE(conflict.has_value());
+    BOOST_TEST(conflict->first == "/home/alice/a");
+    BOOST_TEST(conflict->second == "a");
+    BOOST_TEST(resolve({{"/home/alice/a", Action::Delete}, {"a", Action::Delete}}).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(records_are_numbered_without_gaps_and_end_with_done) {
+    completed_scan({"/home/alice/a", "/home/alice/b"});
+    const auto task = *ledger.queue_disinfection(
+        account, resolve({{"/home/alice/a", Action::Delete}, {"/home/alice/b", Action::Ignore}}));
+    while (const auto action = ledger.next_action(task)) ledger.record_step(task, *action, RecordState::Deleted, "");
+    ledger.record_issue(task, RecordState::Warning, "the log is incomplete");
+    ledger.record_done(task, RecordState::Success, "2 deleted", Outcome::Completed);
+    const auto records = ledger.records_after(task, 0, answer_budget, 100).records;
+    BOOST_REQUIRE(records.size() == 4U);
+    for (std::size_t i = 0; i < records.size(); ++i) BOOST_TEST(records[i].id == i + 1);
+    BOOST_TEST((records.back().type == RecordType::Done));
+    BOOST_TEST((ledger.task(task).state == TaskState::Ended));
+    BOOST_TEST(ledger.records_after(task, 3, answer_budget, 100).records.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_intent_is_found_again_after_a_crash_with_all_it_needs) {
+    completed_scan({"/home/alice/a"});
+    const auto task = *ledger.queue_disinfection(account, resolve({{"/home/alice/a", Action::Quarantine}}));
+    auto action = *ledger.next_action(task);
+    BOOST_TEST(!action.intended);
+    action.opaque = "0123456789abcdef0123456789abcdef";
+    action.identity = {5, 6, 7, -8};
+    action.sha256 = std::string(64, 'a');
+    action.virus = "Eicar";
+    action.metadata.mode = 0640;
+    action.metadata.attributes = {{"user.note", std::string("a\0b", 3)}};
+    ledger.intend(task, action);
+    ledger.commit();
+    auto restarted = reopened();
+    const auto found = restarted.next_action(task);
+    BOOST_REQUIRE(found.has_value());
+    BOOST_TEST(found->intended);
+    BOOST_TEST(found->opaque == action.opaque);
+    BOOST_TEST((found->identity == action.identity));
+    BOOST_TEST(found->metadata.mode == 0640U);
+    BOOST_REQUIRE(found->metadata.attributes.size() == 1U);
+    BOOST_TEST(found->metadata.attributes[0].value == std::string("a\0b", 3));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_stays_among_what_was_found) {
+    const auto scan = completed_scan({"/home/alice/a", "/home/alice/b"});
+    ledger.leave_list(account, "/home/alice/a");
+    BOOST_TEST(ledger.found_paths(scan, answer_budget).paths.size() == 2U);
+    const auto listed = ledger.infected_files(scan, 0, answer_budget).files;
+    BOOST_REQUIRE(listed.size() == 1U);
+    BOOST_TEST(listed[0].path == "/home/alice/b");
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_is_cut_at_its_budget) {
+    const auto scan = completed_scan({"/home/alice/a", "/home/alice/b", "/home/alice/c"});
+    const auto found = ledger.found_paths(scan, 200);
+    BOOST_TEST(found.cut);
+    BOOST_TEST(found.paths.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
+    const auto scan = completed_scan({"/home/alice/a", "/home/alice/b", "/home/alice/c"});
+    std::vector<std::string> paths;
+    std::int64_t after = 0;
+    int pieces = 0;
+    do {
+        const auto listed = ledger.infected_files(scan, after, 250);
+        for (const auto& file : listed.files) paths.push_back(file.path);
+        after = listed.next;
+        ++pieces;
+    } while (after != 0 && pieces < 10);
+    BOOST_TEST(paths == (std::vector<std::string>{"/home/alice/a", "/home/alice/b", "/home/alice/c"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(pieces > 1);
+}
+
+// What polls are told from memory must never be older than the last write.
+BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
+    const auto id = ledger.queue_scan(account, ScanType::Home, false).value();
+    const auto last = [&] { return ledger.last_task(account, TaskKind::Scan).value(); };
+    BOOST_TEST((last().state == TaskState::Queued));
+    ledger.begin(id);
+    BOOST_TEST((last().state == TaskState::Running));
+    ledger.set_signatures(id, true, "");
+    BOOST_TEST(last().embedded_signatures);
+    ledger.save_totals(id, 7, 700, true);
+    BOOST_TEST(last().total_files == 7U);
+    ledger.save_progress(id, 3, 300, 2);
+    BOOST_TEST(last().scanned_files == 3U);
+    BOOST_TEST(ledger.unscanned_counts(id).empty());
+    ledger.add_unscanned(id, 1, "/home/alice/u", UnscannedReason::Unreadable, std::nullopt);
+    BOOST_TEST(ledger.unscanned_counts(id).size() == 1U);
+    BOOST_TEST(last().unscanned_files == 1U);
+    ledger.add_infected(id, 1, "/home/alice/v", "Virus", "e1c4");
+    BOOST_TEST(last().infected_files == 1U);
+    ledger.set_why(id, "it waits");
+    BOOST_TEST(last().why == "it waits");
+    ledger.requeue(id, false, "again");
+    BOOST_TEST((last().state == TaskState::Queued));
+    ledger.begin(id);
+    ledger.complete_scan(id, 1, 7, 5, 0);
+    BOOST_TEST((last().state == TaskState::Ended));
+    const auto next = ledger.queue_scan(account, ScanType::Home, false).value();
+    BOOST_TEST(last().id == next);
+    ledger.end(next, Outcome::EndedEarly, "why");
+    BOOST_TEST(last().why == "why");
+}
+
+BOOST_AUTO_TEST_CASE(only_what_newer_tasks_replaced_is_pruned) {
+    const auto old_scan = completed_scan({"/home/alice/a"});
+    const auto new_scan = completed_scan({"/home/alice/b"});
+    while (ledger.prune(0)) {
+    }
+    BOOST_TEST(ledger.found_paths(old_scan, answer_budget).paths.empty());
+    BOOST_TEST(ledger.found_paths(new_scan, answer_budget).paths.size() == 1U);
+    BOOST_TEST((ledger.task(old_scan).outcome == Outcome::Completed));
+}
+
+BOOST_AUTO_TEST_CASE(tasks_that_newer_ones_replaced_are_forgotten_in_time) {
+    std::vector<TaskId> scans;
+    for (int i = 0; i < 250; ++i) scans.push_back(completed_scan({"/home/alice/a"}));
+    const auto in_a_minute = now_ms() + 60'000;
+    const auto running = ledger.queue_scan(account, ScanType::Home, false).value();
+    while (ledger.prune(now_ms() - 60'000)) {
+    }
+    BOOST_TEST(ledger.task(scans.front()).id == scans.front());
+
+    while (ledger.prune(in_a_minute)) {
+    }
+    for (const auto scan : scans) BOOST_CHECK_THROW((void)ledger.task(scan), DatabaseError);
+    BOOST_TEST(ledger.task(running).id == running);
+    ledger.complete_scan(running, 1, 0, 0, 0);
+    while (ledger.prune(in_a_minute)) {
+    }
+    BOOST_TEST(ledger.last_task(account, TaskKind::Scan)->id == running);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_clean_in_the_quarantine_is_told) {
+    PlannedAction action;
+    action.path = "/home/alice/virus";
+    for (const char* opaque : {"a", "b"}) {
+        action.opaque = opaque;
+        ledger.quarantine().add(account, action, 1, 2);
+    }
+    ledger.quarantine().judge(account, "b", true);
+    const auto files = ledger.quarantine().listed(account, 0, 100'000).files;
+    BOOST_REQUIRE(files.size() == 2U);
+    BOOST_TEST(!files[0].clean);
+    BOOST_TEST(files[1].clean);
+    BOOST_TEST(ledger.quarantine().count_clean(account) == 1U);
+    ledger.quarantine().judge(account, "b", false);
+    BOOST_TEST(ledger.quarantine().count_clean(account) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_task_is_named_in_the_form_clients_know) {
+    Task task;
+    task.id = 255;
+    task.created_ms = 0x123456789a;
+    BOOST_TEST(task_name(task) == "000000ff/0000123456789a");
+}
+
+BOOST_AUTO_TEST_CASE(the_content_of_a_find_is_known_for_what_is_done_about_it) {
+    completed_scan({"/home/alice/virus"});
+    BOOST_TEST(ledger.found_content(account, "/home/alice/virus") == "e1c4");
+    BOOST_TEST(ledger.found_content(account, "/home/alice/other").empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_intent_that_is_another_than_was_asked_for_is_gone_on_with) {
+    completed_scan({"/home/alice/virus"});
+    const TaskId task = *ledger.queue_disinfection(account, resolve({{"/home/alice/virus", Action::Delete}}));
+    ledger.begin(task);
+    auto action = *ledger.next_action(task);
+    action.action = Action::Quarantine;
+    action.opaque = "aa";
+    action.remark = "it has changed";
+    ledger.intend(task, action);
+    ledger.commit();
+    const auto next = reopened().next_action(task);
+    BOOST_REQUIRE(next.has_value());
+    BOOST_TEST(next->intended);
+    BOOST_TEST((next->action == Action::Quarantine));
+    BOOST_TEST(next->remark == "it has changed");
+    BOOST_TEST(next->sha256.empty());
+}
+
+BOOST_AUTO_TEST_CASE(time_does_not_end_what_may_hold_good_letters) {
+    PlannedAction file;
+    file.path = "/home/alice/virus";
+    file.opaque = "aa";
+    ledger.quarantine().add(account, file, 1, 2);
+    file.opaque = "bb";
+    ledger.quarantine().add(account, file, 1, 3, true);
+    const auto expired = ledger.quarantine().expired(account, INT64_MAX, 10);
+    BOOST_REQUIRE(expired.size() == 1U);
+    BOOST_TEST(expired.front().opaque == "aa");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner

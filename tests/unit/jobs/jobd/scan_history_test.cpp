@@ -1,0 +1,311 @@
+#include "jobs/jobd/scan_history.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/temporary_directory.h"
+
+using namespace clamscanner;
+
+namespace {
+
+struct Fixture {
+    TemporaryDirectory directory;
+    Settings settings;
+    Ledger ledger{directory.path + "/jobs.sqlite"};
+    ScanHistory history{ledger, settings};
+    const AccountId alice = ledger.account_of({2001, "alice", "/home/alice", 1, 1, 1});
+    const AccountId bob = ledger.account_of({2002, "bob", "/home/bob", 1, 2, 1});
+    const AccountId carol = ledger.account_of({2003, "carol", "/home/carol", 1, 3, 1});
+    static constexpr ScanHistory::Scope host{true, 0};
+
+    static ScanHistory::Scope of(AccountId account) { return {false, account}; }
+    ScanTask latest(ScanHistory::Scope scope) {
+        const auto statistics = history.statistics(scope);
+        BOOST_REQUIRE(statistics.ever_scanned);
+        return statistics.latest;
+    }
+    TaskId begin(AccountId account, ScanType type = ScanType::Home, bool as_system = false) {
+        const auto id = ledger.queue_scan(account, type, as_system).value();
+        ledger.begin(id);
+        return id;
+    }
+    void find_virus(TaskId scan, const std::string& path, const std::string& virus) {
+        ledger.add_infected(scan, 1, path, virus, "e1c4");
+    }
+    void complete(TaskId scan) { ledger.complete_scan(scan, 1, 10, 10, 0); }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(a_history, Fixture)
+
+BOOST_AUTO_TEST_CASE(begins_empty) {
+    for (const auto scope : {of(alice), host}) {
+        BOOST_TEST(!history.statistics(scope).ever_scanned);
+        BOOST_TEST(history.tasks(scope, {}, 0, 10).total == 0U);
+        BOOST_TEST(history.events(scope, 0, 10, 1'000'000).total == 0U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(tells_a_scan_from_its_begin_to_its_end) {
+    const auto id = ledger.queue_scan(alice, ScanType::Mail, false).value();
+    auto scan = latest(of(alice));
+    BOOST_TEST((scan.phase == ScanPhase::Queued));
+    BOOST_TEST(scan.percent == 0U);
+    BOOST_TEST(scan.ended_ms == 0);
+    BOOST_TEST(!scan.system);
+    BOOST_TEST(scan.paths == std::vector<std::string>{"/home/alice/mail"}, boost::test_tools::per_element());
+    BOOST_TEST(scan.id.size() == 32U);
+    const auto task_id = scan.id;
+
+    ledger.begin(id);
+    ledger.save_totals(id, 100, 1000, false);
+    ledger.save_progress(id, 50, 500, 50);
+    scan = latest(of(alice));
+    BOOST_TEST((scan.phase == ScanPhase::Running));
+    BOOST_TEST(scan.percent == 0U);  // nobody knows yet how much there is
+
+    ledger.save_totals(id, 300, 3000, true);
+    ledger.save_progress(id, 199, 500, 50);
+    BOOST_TEST(latest(of(alice)).percent == 66U);
+    ledger.save_progress(id, 300, 3000, 300);
+    BOOST_TEST(latest(of(alice)).percent == 99U);
+    // What waits for its next turn has not gone back to its beginning.
+    ledger.requeue(id, false, "the scanner is starting");
+    BOOST_TEST((latest(of(alice)).phase == ScanPhase::Running));
+
+    ledger.complete_scan(id, 1, 300, 300, 0);
+    scan = latest(of(alice));
+    BOOST_TEST((scan.phase == ScanPhase::Completed));
+    BOOST_TEST(scan.percent == 100U);
+    BOOST_TEST(scan.ended_ms >= scan.created_ms);
+    BOOST_TEST(scan.id == task_id);
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_that_ended_early_is_over_and_not_complete) {
+    const auto id = begin(alice);
+    ledger.end(id, Outcome::EndedEarly, "it was no good");
+    const auto scan = latest(of(alice));
+    BOOST_TEST((scan.phase == ScanPhase::EndedEarly));
+    BOOST_TEST(scan.percent == 100U);
+}
+
+BOOST_AUTO_TEST_CASE(the_risk_is_the_highest_of_all_that_was_found) {
+    const auto id = begin(alice);
+    BOOST_TEST((latest(of(alice)).risk == RiskLevel::None));
+    find_virus(id, "/a", "PUA.Win.Tool");
+    BOOST_TEST((latest(of(alice)).risk == RiskLevel::Low));
+    find_virus(id, "/b", "Heuristics.Phishing");
+    BOOST_TEST((latest(of(alice)).risk == RiskLevel::Medium));
+    find_virus(id, "/c", "Eicar-Test-Signature");
+    find_virus(id, "/d", "PUA.Win.Tool");
+    BOOST_TEST((latest(of(alice)).risk == RiskLevel::High));
+    BOOST_TEST(latest(of(alice)).infected_files == 4U);
+    // What was done about a file since changes nothing about what was found.
+    ledger.leave_list(alice, "/c");
+    BOOST_TEST((latest(of(alice)).risk == RiskLevel::High));
+    BOOST_TEST(latest(of(alice)).infected_files == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(an_account_sees_its_own_scans_alone) {
+    complete(begin(alice));
+    const auto of_bob = begin(bob);
+    find_virus(of_bob, "/home/bob/x", "V");
+    BOOST_TEST(latest(of(alice)).infected_files == 0U);
+    BOOST_TEST(history.tasks(of(alice), {}, 0, 10).total == 1U);
+    BOOST_TEST(history.events(of(alice), 0, 10, 1'000'000).total == 0U);
+    // The host's scans are everybody's as long as there was no system scan.
+    BOOST_TEST(latest(host).infected_files == 1U);
+    BOOST_TEST(history.tasks(host, {}, 0, 10).total == 2U);
+    BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.at(0).path == "/home/bob/x");
+}
+
+BOOST_AUTO_TEST_CASE(lists_pages_with_the_latest_first) {
+    std::vector<std::string> ids;
+    for (int i = 0; i < 5; ++i) {
+        complete(begin(alice, ScanType::Home, i % 2 == 1));
+        ids.insert(ids.begin(), latest(of(alice)).id);
+    }
+    const auto page = history.tasks(of(alice), {}, 2, 2);
+    BOOST_TEST(page.total == 5U);
+    BOOST_REQUIRE(page.tasks.size() == 2U);
+    BOOST_TEST(page.tasks[0].id == ids[2]);
+    BOOST_TEST(page.tasks[1].id == ids[3]);
+    BOOST_TEST(history.tasks(of(alice), {}, 5, 2).tasks.empty());
+
+    const auto count = [&](auto change) {
+        ScanFilter filter;
+        change(filter);
+        const auto found = history.tasks(of(alice), filter, 0, 10);
+        BOOST_TEST(found.total == found.tasks.size());
+        return found.total;
+    };
+    BOOST_TEST(count([](auto& filter) { filter.system = 1; }) == 2U);
+    BOOST_TEST(count([](auto& filter) { filter.system = 0; }) == 3U);
+    BOOST_TEST(count([&](auto& filter) { filter.task_id = ids[1]; }) == 1U);
+    BOOST_TEST(count([](auto& filter) { filter.task_id = "none"; }) == 0U);
+    BOOST_TEST(count([](auto& filter) { filter.phases = 1U << 2; }) == 5U);
+    BOOST_TEST(count([](auto& filter) { filter.phases = 1U << 0 | 1U << 1 | 1U << 3; }) == 0U);
+    BOOST_TEST(count([](auto& filter) { filter.created_from_ms = now_ms() + 1000; }) == 0U);
+    BOOST_TEST(count([](auto& filter) { filter.ended_until_ms = 1; }) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(lists_what_was_found_in_pages) {
+    const auto id = begin(alice);
+    for (int i = 0; i < 5; ++i) find_virus(id, "/home/alice/" + std::to_string(i), "V");
+    const auto events = history.events(of(alice), 1, 3, 1'000'000);
+    BOOST_TEST(events.total == 5U);
+    BOOST_REQUIRE(events.events.size() == 3U);
+    BOOST_TEST(events.events[0].path == "/home/alice/1");
+    BOOST_TEST(events.events[0].virus == "V");
+    BOOST_TEST(events.events[0].found_ms > 0);
+    BOOST_TEST(history.events(of(alice), 0, 3, 100).events.size() < 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_host_keeps_its_name_and_number) {
+    const auto statistics = history.statistics(host);
+    BOOST_TEST(!statistics.host.name.empty());
+    BOOST_TEST(statistics.host.uuid.size() == 36U);
+    BOOST_TEST(ScanHistory(ledger, settings).statistics(host).host.uuid == statistics.host.uuid);
+}
+
+// ---- System scans
+
+BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
+    complete(begin(alice));
+    const auto scan = history.begin_system_scan({2001, 2002, 2001, 2003}).value();
+    BOOST_TEST(!history.begin_system_scan({2001}).has_value());
+    auto seen = latest(host);
+    BOOST_TEST(seen.system);
+    BOOST_TEST(seen.paths.empty());
+    BOOST_TEST((seen.phase == ScanPhase::Queued));
+    const auto id = seen.id;
+
+    const std::vector<uid_t> all = {2001, 2002, 2003};
+    BOOST_TEST(history.waiting_accounts(scan, 0, 10) == all, boost::test_tools::per_element());
+    BOOST_TEST(history.waiting_accounts(scan, 2001, 1).at(0) == 2002U);
+    const auto of_alice = history.queue_job(scan, 2001, alice).value();
+    BOOST_TEST(history.waiting_accounts(scan, 0, 10).size() == 2U);
+    const auto own_of_bob = begin(bob);
+    BOOST_TEST(!history.queue_job(scan, 2002, bob).has_value());  // busy with its own
+    BOOST_TEST(history.waiting_accounts(scan, 0, 10).size() == 2U);
+    complete(own_of_bob);
+    const auto of_bob = history.queue_job(scan, 2002, bob).value();
+    BOOST_TEST(history.is_waiting(scan, 2003));
+    static_cast<void>(history.queue_job(scan, 2003, carol));
+    BOOST_TEST(!history.is_waiting(scan, 2003));
+    BOOST_TEST(history.waiting_accounts(scan, 0, 10).empty());
+    BOOST_TEST(history.unfinished_jobs(scan) == 3U);
+
+    ledger.begin(of_alice);
+    BOOST_TEST(history.unfinished_jobs(scan, now_ms() + 1000) == 2U);  // all but the one that is slow
+    find_virus(of_alice, "/home/alice/x", "PUA.X");
+    complete(of_alice);
+    seen = latest(host);
+    BOOST_TEST((seen.phase == ScanPhase::Running));
+    BOOST_TEST(seen.percent == 33U);
+    BOOST_TEST(seen.infected_files == 1U);
+    BOOST_TEST((seen.risk == RiskLevel::Low));
+    // The account's own view of its part.
+    BOOST_TEST(latest(of(alice)).system);
+    BOOST_TEST(latest(of(alice)).id != id);
+
+    ledger.begin(of_bob);
+    complete(of_bob);
+    complete(ledger.active_task(carol)->id);
+    BOOST_TEST(history.unfinished_jobs(scan) == 0U);
+    history.end_system_scan(scan);
+    seen = latest(host);
+    BOOST_TEST((seen.phase == ScanPhase::Completed));
+    BOOST_TEST(seen.percent == 100U);
+    BOOST_TEST(seen.infected_files == 1U);
+    BOOST_TEST(seen.id == id);
+    BOOST_TEST(!history.open_system_scan().has_value());
+    BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.at(0).path == "/home/alice/x");
+    // A later scan of an account is not the host's latest, and takes nothing away from it.
+    complete(begin(alice));
+    complete(begin(alice));
+    while (ledger.prune(0)) {
+    }
+    BOOST_TEST(latest(host).id == id);
+    BOOST_TEST(history.tasks(host, {}, 0, 10).total == 1U);
+    BOOST_TEST(history.events(host, 0, 10, 1'000'000).total == 1U);
+    BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.size() == 1U);
+    // The next one of the host does.
+    static_cast<void>(history.begin_system_scan({2001}));
+    while (ledger.prune(0)) {
+    }
+    BOOST_TEST(ledger.finds_after(of_alice, 0, 10).empty());
+}
+
+BOOST_AUTO_TEST_CASE(one_job_that_ended_early_leaves_the_host_incomplete) {
+    const auto scan = history.begin_system_scan({2001}).value();
+    ledger.end(history.queue_job(scan, 2001, alice).value(), Outcome::EndedEarly, "no");
+    history.end_system_scan(scan);
+    BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_left_out_leaves_the_host_incomplete) {
+    const auto scan = history.begin_system_scan({2001, 2002}).value();
+    const auto of_alice = history.queue_job(scan, 2001, alice).value();
+    complete(of_alice);
+    history.leave_out(scan, 2002);
+    history.end_system_scan(scan);
+    BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
+    // And a scan of nobody has shown nothing.
+    const auto empty = history.begin_system_scan({2001}).value();
+    history.leave_out(empty, 2001);
+    history.end_system_scan(empty);
+    BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_taken_over) {
+    const auto file = directory.path + "/old.sqlite";
+    {
+        Database old(file);
+        old.execute(
+            "CREATE TABLE account(id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, "
+            "inode INTEGER, born_ns INTEGER, UNIQUE(uid, name, home, file_system, inode, born_ns));"
+            "CREATE TABLE task(id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, "
+            "state INTEGER NOT NULL, outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, "
+            "created_ms INTEGER NOT NULL, ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0, "
+            "starts INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0, "
+            "total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0, "
+            "scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0, "
+            "clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, "
+            "unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0, "
+            "embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, "
+            "why BLOB NOT NULL DEFAULT x'', pruned INTEGER NOT NULL DEFAULT 0);"
+            "CREATE TABLE find(id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, "
+            "verdict INTEGER NOT NULL, virus BLOB NOT NULL, reason INTEGER NOT NULL, device INTEGER, inode INTEGER, "
+            "size INTEGER, mtime_ns INTEGER, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0, "
+            "UNIQUE(task, path));"
+            "INSERT INTO account VALUES(1, 2001, CAST('alice' AS BLOB), CAST('/home/alice' AS BLOB), 1, 1, 1);"
+            "INSERT INTO task(account, kind, state, outcome, created_ms, ended_ms, infected_files) "
+            "VALUES(1, 0, 2, 1, 1000, 2000, 1);"
+            "INSERT INTO find(task, path, verdict, virus, reason, start) "
+            "VALUES(1, CAST('/home/alice/x' AS BLOB), 1, CAST('Heuristics.Y' AS BLOB), 0, 1);"
+            "PRAGMA user_version = 1");
+    }
+    Ledger taken_over(file);
+    ScanHistory its(taken_over, settings);
+    const auto account = taken_over.account_of({2001, "alice", "/home/alice", 1, 1, 1});
+    const auto scan = its.statistics({false, account}).latest;
+    BOOST_TEST((scan.risk == RiskLevel::Medium));
+    BOOST_TEST(scan.infected_files == 1U);
+    BOOST_TEST((scan.phase == ScanPhase::Completed));
+    BOOST_TEST(its.events({false, account}, 0, 10, 1'000'000).events.at(0).found_ms == 1000);
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_goes_on_with_the_system_scan) {
+    const auto scan = history.begin_system_scan({2001, 2002}).value();
+    static_cast<void>(history.queue_job(scan, 2001, alice));
+    ledger.commit();
+    Ledger again(directory.path + "/jobs.sqlite");
+    ScanHistory after(again, settings);
+    BOOST_TEST((after.open_system_scan() == scan));
+    BOOST_TEST(after.waiting_accounts(scan, 0, 10).at(0) == 2002U);
+    BOOST_TEST(after.unfinished_jobs(scan) == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,293 @@
+// What a deletion, a quarantine, a restore and a mailbox's cleansing leave when they are killed: at every boundary of
+// every system call that they make, by SIGKILL, as a power cut or an administrator might. Each is then asked for again,
+// as jobd does after a crash, and must come to its right end, with nothing lost and nothing there twice.
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <memory>
+
+#include "jobs/runner/mailbox_lock.h"
+#include "jobs/runner/restoration.h"
+#include "tests/unit/mailbox_home.h"
+
+namespace clamscanner {
+namespace {
+
+// Does `work` in a process that is killed when it enters or leaves a system call for the `boundary`-th time. False when
+// it ended before that.
+bool killed_at(unsigned boundary, const std::function<void()>& work) {
+    const pid_t pid = checked(::fork(), "fork");
+    if (pid == 0) {
+        ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+        ::raise(SIGSTOP);
+        work();
+        ::_exit(0);
+    }
+    int status = 0;
+    checked(::waitpid(pid, &status, 0), "wait");
+    checked(::ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), "trace");
+    for (unsigned passed = 0;;) {
+        checked(::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr), "go on");
+        checked(::waitpid(pid, &status, 0), "wait");
+        if (WIFEXITED(status) || WIFSIGNALED(status)) return false;
+        if (WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
+        if (++passed < boundary) continue;
+        ::kill(pid, SIGKILL);
+        checked(::waitpid(pid, &status, 0), "wait");
+        return true;
+    }
+}
+
+// Each time in a fresh home. Says how many boundaries there were.
+template <class Home>
+void kill_everywhere(const char* what, const std::function<void(const Home&)>& work,
+                     const std::function<void(const Home&, unsigned)>& check) {
+    unsigned kills = 0;
+    for (unsigned boundary = 1;; ++boundary) {
+        const Home home;
+        const bool killed = killed_at(boundary, [&] { work(home); });
+        BOOST_TEST_CONTEXT(what << " killed at boundary " << boundary) {
+            check(home, boundary);
+        }
+        if (!killed) break;
+        ++kills;
+    }
+    BOOST_TEST_MESSAGE(what << ": " << kills << " kills");
+    BOOST_TEST(kills > 20U);  // it did something
+}
+
+const std::string opaque = "0123456789abcdef0123456789abcdef";
+const std::string kept = std::string(quarantine_directory) + "/" + opaque;
+
+struct OneFile {
+    OneFile() {
+        home.write("dir/virus", "evil bytes");
+        home.write("dir/innocent", "good bytes");
+        const auto path = home.path + "/dir/virus";
+        ::chmod(path.c_str(), 0640);
+        const UniqueFd file(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open the test's file"));
+        struct stat status {};
+        checked(::fstat(file.get(), &status), "examine the test's file");
+        order.path = path;
+        order.opaque = opaque;
+        order.identity = identity_of(status);
+        order.sha256 = *content_hash(file.get());
+        order.virus = "Eicar";
+        order.metadata = metadata_of(file.get());
+    }
+    [[nodiscard]] Acted act(Action action, bool again) const {
+        Act now = order;
+        now.action = action;
+        now.again = again;
+        return Disposal(home.fd.get(), home.path).act(now);
+    }
+    void check_innocent() const { BOOST_TEST(home.read("dir/innocent") == "good bytes"); }
+
+    TemporaryDirectory home;
+    Act order;
+};
+
+struct OneQuarantined : OneFile {
+    OneQuarantined() {
+        const auto acted = act(Action::Quarantine, false);
+        order.identity.device = acted.device;
+        order.identity.inode = acted.inode;
+    }
+    [[nodiscard]] Acted restore() const {
+        Act now = order;
+        now.action = Action::Restore;
+        now.again = true;
+        return Restoration(home.fd.get(), home.path).restore(now);
+    }
+};
+
+struct OneCleansed : MailboxHome {
+    OneCleansed() { static_cast<void>(cleanse()); }
+    [[nodiscard]] Acted restore() const {
+        Act back = order;
+        back.action = Action::Restore;
+        back.again = true;
+        back.opaque = cuts[0].opaque;
+        back.sha256 = cuts[0].sha256;
+        return Restoration(home.fd.get(), home.path).restore(back);
+    }
+};
+
+// A delivery as procmail or postfix makes it, by the same locks.
+void deliver(const MailboxHome& home, const std::string& message) {
+    const UniqueFd directory(checked(::open((home.home.path + "/mail").c_str(), O_RDONLY | O_DIRECTORY), "open"));
+    const auto taken =
+        MailboxLock::take(directory.get(), "inbox", std::chrono::steady_clock::now() + std::chrono::seconds(5));
+    BOOST_REQUIRE(taken.lock.has_value());
+    checked(::lseek(taken.lock->file(), 0, SEEK_END), "find the end");
+    BOOST_REQUIRE(::write(taken.lock->file(), message.data(), message.size()) == static_cast<ssize_t>(message.size()));
+}
+
+BOOST_AUTO_TEST_SUITE(crash_points)
+
+BOOST_AUTO_TEST_CASE(a_deletion) {
+    kill_everywhere<OneFile>(
+        "deletion", [](const OneFile& home) { static_cast<void>(home.act(Action::Delete, false)); },
+        [](const OneFile& home, unsigned) {
+            const auto acted = home.act(Action::Delete, true);
+            BOOST_TEST((acted.state == RecordState::Deleted), acted.message);
+            BOOST_TEST(!home.home.has("dir/virus"));
+            BOOST_TEST(!home.home.has(kept));
+            home.check_innocent();
+        });
+}
+
+BOOST_AUTO_TEST_CASE(a_quarantine) {
+    kill_everywhere<OneFile>(
+        "quarantine", [](const OneFile& home) { static_cast<void>(home.act(Action::Quarantine, false)); },
+        [](const OneFile& home, unsigned) {
+            const auto acted = home.act(Action::Quarantine, true);
+            BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
+            BOOST_TEST(!home.home.has("dir/virus"));
+            BOOST_TEST(home.home.read(kept) == "evil bytes");
+            BOOST_TEST(home.home.read(kept + ".json").ends_with("}\n"));
+            home.check_innocent();
+        });
+}
+
+struct TwoNames : OneFile {
+    TwoNames() { std::filesystem::create_hard_link(home.path + "/dir/virus", home.path + "/dir/other"); }
+};
+
+// Of which a copy is made.
+BOOST_AUTO_TEST_CASE(a_quarantine_of_one_of_two_names) {
+    kill_everywhere<TwoNames>(
+        "quarantine of a name", [](const TwoNames& home) { static_cast<void>(home.act(Action::Quarantine, false)); },
+        [](const TwoNames& home, unsigned) {
+            const auto acted = home.act(Action::Quarantine, true);
+            BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
+            BOOST_TEST(!home.home.has("dir/virus"));
+            BOOST_TEST(home.home.read("dir/other") == "evil bytes");
+            BOOST_TEST(home.home.read(kept) == "evil bytes");
+            struct stat status {};
+            BOOST_TEST(::stat((home.home.path + "/" + kept).c_str(), &status) == 0);
+            BOOST_TEST(status.st_nlink == 1U);
+            BOOST_TEST((status.st_mode & 07777) == 0400U);
+            BOOST_TEST(!home.home.has(kept + ".partial"));
+            home.check_innocent();
+        });
+}
+
+// jobd has what was moved judged, and orders its way back.
+struct MovedAnother : OneFile {
+    MovedAnother() {
+        home.write("dir/virus", "good bytes, now");
+        Disposal disposal(home.fd.get(), home.path);
+        order.action = Action::Delete;
+        const auto acted = disposal.act(order);
+        BOOST_REQUIRE(acted.moved_another);
+        order.metadata = acted.metadata;
+        order.sha256 = *content_hash(disposal.open_moved(order.path, opaque).get());
+        order.again = true;
+        order.put_back = true;
+    }
+    [[nodiscard]] Acted put_back() const { return Disposal(home.fd.get(), home.path).act(order); }
+};
+
+BOOST_AUTO_TEST_CASE(the_way_back_of_what_is_not_infected) {
+    kill_everywhere<MovedAnother>(
+        "way back", [](const MovedAnother& home) { static_cast<void>(home.put_back()); },
+        [](const MovedAnother& home, unsigned) {
+            const auto acted = home.put_back();
+            BOOST_TEST((acted.state == RecordState::NoAction), acted.message);
+            BOOST_TEST(home.home.read("dir/virus") == "good bytes, now");
+            struct stat status {};
+            BOOST_TEST(::stat((home.home.path + "/dir/virus").c_str(), &status) == 0);
+            BOOST_TEST((status.st_mode & 07777) == 0640U);
+            BOOST_TEST(!home.home.has(kept));
+            home.check_innocent();
+        });
+}
+
+BOOST_AUTO_TEST_CASE(a_restore) {
+    kill_everywhere<OneQuarantined>(
+        "restore", [](const OneQuarantined& home) { static_cast<void>(home.restore()); },
+        [](const OneQuarantined& home, unsigned) {
+            const auto acted = home.restore();
+            BOOST_TEST((acted.state == RecordState::Restored), acted.message);
+            BOOST_TEST(home.home.read("dir/virus") == "evil bytes");
+            struct stat status {};
+            BOOST_TEST(::stat((home.home.path + "/dir/virus").c_str(), &status) == 0);
+            BOOST_TEST((status.st_mode & 07777) == 0640U);
+            BOOST_TEST(status.st_nlink == 1U);
+            BOOST_TEST(!home.home.has(kept));
+            home.check_innocent();
+        });
+}
+
+BOOST_AUTO_TEST_CASE(a_cleansing) {
+    kill_everywhere<MailboxHome>(
+        "cleansing", [](const MailboxHome& home) { static_cast<void>(home.cleanse()); },
+        [](const MailboxHome& home, unsigned boundary) {
+            // Every other time mail comes before it is gone on with.
+            const std::string fresh = boundary % 2 == 0 ? mail("fresh", "new mail " + std::to_string(boundary)) : "";
+            if (!fresh.empty()) deliver(home, fresh);
+            const auto cleansed = home.cleanse();
+            BOOST_TEST((cleansed.acted.state == RecordState::MailboxCleansed), cleansed.acted.message);
+            BOOST_TEST((home.mailbox() == home.rest() + fresh));
+            BOOST_TEST(cleansed.saved.size() == 2U);
+            for (std::size_t i = 0; i < 2; ++i)
+                BOOST_TEST((home.in_quarantine(home.cuts[i].opaque) == home.messages[MailboxHome::bad[i]]));
+            BOOST_TEST(home.quarantine().size() == 4U);  // and no copy of the mailbox
+            BOOST_TEST(!home.home.has("mail/inbox.lock"));
+        });
+}
+
+// Killed when it was written over and not yet cut to its length, with mail delivered since.
+struct HalfDone {
+    HalfDone() {
+        // From one process to the next the number of its system calls differs a little.
+        for (static unsigned boundary = 1; !is_half_done(); ++boundary) {
+            if (home && !was_killed) boundary = 1;
+            home = std::make_unique<MailboxHome>();
+            was_killed = killed_at(boundary, [&] { static_cast<void>(home->cleanse()); });
+            if (is_half_done()) break;
+        }
+        deliver(*home, fresh);
+    }
+    [[nodiscard]] bool is_half_done() const {
+        return home && home->home.has(std::string(quarantine_directory) + "/" + home->order.opaque + ".mbox") &&
+               home->mailbox() != home->all() && home->mailbox().size() == home->all().size();
+    }
+
+    std::unique_ptr<MailboxHome> home;
+    bool was_killed = true;
+    std::string fresh = mail("fresh", std::string(30'000, 'f'));
+};
+
+BOOST_AUTO_TEST_CASE(a_cleansing_that_is_gone_on_with) {
+    kill_everywhere<HalfDone>(
+        "going on", [](const HalfDone& half) { static_cast<void>(half.home->cleanse()); },
+        [](const HalfDone& half, unsigned boundary) {
+            const std::string more = boundary % 2 == 0 ? mail("more", "even newer") : "";
+            if (!more.empty()) deliver(*half.home, more);
+            const auto cleansed = half.home->cleanse();
+            BOOST_TEST((cleansed.acted.state == RecordState::MailboxCleansed), cleansed.acted.message);
+            BOOST_TEST((half.home->mailbox() == half.home->rest() + half.fresh + more));
+            BOOST_TEST(half.home->quarantine().size() == 4U);
+        });
+}
+
+BOOST_AUTO_TEST_CASE(the_return_of_a_message) {
+    kill_everywhere<OneCleansed>(
+        "return", [](const OneCleansed& home) { static_cast<void>(home.restore()); },
+        [](const OneCleansed& home, unsigned) {
+            const auto acted = home.restore();
+            BOOST_TEST((acted.state == RecordState::Restored), acted.message);
+            BOOST_TEST((home.mailbox() == home.rest() + home.messages[1]));
+            BOOST_TEST(!home.home.has(std::string(quarantine_directory) + "/" + home.cuts[0].opaque));
+        });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner
