@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "auth/authd/messages.h"
 #include "auth/base/checked.h"
 
 namespace clamscanner {

@@ -4,8 +4,9 @@
 
 #include <optional>
 
+#include "auth/authd/messages.h"
 #include "auth/base/request_pipes.h"
-#include "handlers/agent/messages.h"
+#include "handlers/shared/messages.h"
 #include "jobs/shared/frames.h"
 
 namespace clamscanner {

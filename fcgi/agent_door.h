@@ -6,7 +6,7 @@
 
 #include "fcgi/agent_client.h"
 #include "fcgi/login_client.h"
-#include "handlers/agent/messages.h"
+#include "handlers/shared/messages.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {

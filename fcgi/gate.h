@@ -7,8 +7,8 @@
 #include "fcgi/long_bodies.h"
 #include "fcgi/statistics_gate.h"
 #include "fcgi/web_request.h"
-#include "handlers/agent/messages.h"
 #include "handlers/shared/functions.h"
+#include "handlers/shared/messages.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {

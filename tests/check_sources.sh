@@ -13,10 +13,6 @@ wrong() {
 mapfile -t sources < <(find "${product[@]}" tests -name '*.h' -o -name '*.cpp')
 clang-format --dry-run -Werror "${sources[@]}" || wrong "not formatted: clang-format -i FILE"
 
-# Root's program is read whole by whoever wants to trust it.
-lines=$(cat auth/*.h auth/*.cpp | grep -vcE '^\s*(//.*)?$')
-[ "$lines" -lt 3700 ] || wrong "auth/ has $lines lines of code, 3700 are the limit"
-
 # only_in PATTERN FOLDER…: nothing outside these folders of the product may contain it.
 only_in() {
     local pattern=$1 found folder
@@ -25,18 +21,19 @@ only_in() {
     for folder in "$@"; do found=$(grep -v "^$folder/" <<<"$found" || true); done
     [ -z "$found" ] || wrong "\"$pattern\" belongs in $*, not in: ${found//$'\n'/ }"
 }
-only_in 'include *[<"]rapidjson/' handlers
-only_in 'include *<security/pam|\bpam_[a-z]+ *\(' auth
-only_in '\bset(res|re|e)?[ug]id *\(|\b(set|init)groups *\(' auth
-only_in 'include *[<"]sqlite3' jobs
-only_in 'include *[<"]clamav\.h' jobs
+only_in 'include *[<"]rapidjson/' handlers jobs/shared
+only_in 'include *<security/pam|\bpam_[a-z]+ *\(' auth/authd
+only_in '\bset(res|re|e)?[ug]id *\(|\b(set|init)groups *\(' auth/identity
+only_in 'include *[<"]sqlite3' jobs/shared
+only_in 'include *[<"]clamav\.h' jobs/engine
 only_in 'include *[<"](fcgiapp|fcgi_)' fcgi
 # A callback of libclamav's before a scan that refuses a file makes the library remember it as clean.
 only_in 'cl_engine_set_clcb_pre' nowhere
 only_in '\b(system|popen|strcpy|sprintf|gets) *\(' nowhere
 
-foreign=$(grep -nE '^ *# *include "' auth/*.h auth/*.cpp | grep -v '"auth/' || true)
-[ -z "$foreign" ] || wrong "auth/ includes nothing of the other folders: $foreign"
+python3 tests/includes.py || wrong "an include goes up or sideways: see tests/includes.py"
+python3 tests/wire_version.py || wrong "the version of the messages between processes"
+python3 tests/report.py
 
 # clang reads the sources by its own flags, hence its own compilation database. Only configured, never built.
 cmake -S . -B build-tidy -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DBUILD_TESTING=OFF >/dev/null

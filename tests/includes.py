@@ -9,26 +9,27 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOP = ("auth", "jobs", "handlers", "fcgi")
 
 # Every folder may include itself. A name that ends in ".h" is that header alone.
-AUTHD, AGENT = "auth/authd/messages.h", "handlers/agent/messages.h"
+AUTHD, JOBD = "auth/authd/messages.h", "jobs/jobd/messages.h"
+ENGINE, RUNNER = "jobs/engine/messages.h", "jobs/runner/messages.h"
 SHARED = ("auth/base", "jobs/shared")
-FUNCTIONS = (*SHARED, "jobs/client", "handlers/shared")
+FUNCTIONS = (*SHARED, "jobs/client", "handlers/shared", JOBD)
 MAY_INCLUDE = {
     "auth/base": (),
     "auth/identity": ("auth/base",),
     "auth/authd": ("auth/base", "auth/identity"),
     "auth/commands": ("auth/base", "auth/identity", "auth/authd"),
-    "jobs/shared": ("auth/base", AUTHD),
+    "jobs/shared": ("auth/base",),
     "jobs/engine": (*SHARED, "jobs/engine/worker"),
     "jobs/engine/worker": (*SHARED, "jobs/engine/clam_engine.h"),
-    "jobs/runner": SHARED,
-    "jobs/jobd": (*SHARED, AUTHD),
-    "jobs/client": SHARED,
+    "jobs/runner": (*SHARED, ENGINE),
+    "jobs/jobd": (*SHARED, AUTHD, ENGINE, RUNNER),
+    "jobs/client": (*SHARED, JOBD),
     "jobs/administrator": (*SHARED, "jobs/client"),
     "handlers/shared": SHARED,
-    "handlers/functions": (*FUNCTIONS, AGENT),
+    "handlers/functions": FUNCTIONS,
     "handlers/agent": (*FUNCTIONS, "handlers/functions", AUTHD),
-    "handlers/uapi": (*FUNCTIONS, "handlers/functions", AGENT),
-    "fcgi": (*SHARED, "handlers/shared", AUTHD, AGENT),
+    "handlers/uapi": (*FUNCTIONS, "handlers/functions"),
+    "fcgi": (*SHARED, "handlers/shared", AUTHD),
 }
 
 

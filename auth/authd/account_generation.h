@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "auth/base/account.h"
 #include "auth/base/home_identity.h"
-#include "auth/identity/become_user.h"
 
 namespace clamscanner {
 

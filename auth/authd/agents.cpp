@@ -1,5 +1,7 @@
 #include "auth/authd/agents.h"
 
+#include "auth/identity/become_user.h"
+
 #include <algorithm>
 
 #include "auth/base/log.h"

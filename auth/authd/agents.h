@@ -17,10 +17,10 @@
 
 #include "auth/authd/children.h"
 #include "auth/authd/messages.h"
+#include "auth/base/account.h"
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/request_pipes.h"
-#include "auth/identity/become_user.h"
 
 namespace clamscanner {
 

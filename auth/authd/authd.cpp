@@ -19,13 +19,13 @@
 #include "auth/authd/pam_login.h"
 #include "auth/authd/runners.h"
 #include "auth/authd/sessions.h"
+#include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
-#include "auth/identity/become_user.h"
 
 namespace clamscanner {
 namespace {

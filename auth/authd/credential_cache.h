@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "auth/authd/local_accounts.h"
+#include "auth/base/account.h"
 #include "auth/base/secret.h"
 #include "auth/base/socket.h"
-#include "auth/identity/become_user.h"
 
 namespace clamscanner {
 

@@ -10,13 +10,15 @@
 #include <string>
 
 #include "auth/base/home_identity.h"
+#include "auth/base/limits.h"
 #include "auth/base/secret.h"
 #include "auth/base/signature.h"
 
 namespace clamscanner {
 
-// No number is used twice in all conversations, so that no message can be mistaken for another: these are root's, from
-// 20 on those of handlers/agent/messages.h, from 40 on those of jobs/shared/messages.h.
+// No number is used twice in all conversations, so that no message can be mistaken for another. Each boundary has a
+// range of its own: authd 1, agents 20 (handlers/shared), jobd 40, the engine 100, the process that holds the
+// signatures 120, workers 130, runners 140 (jobs/).
 enum class MessageType : std::uint16_t {
     Login = 1,
     LoginAnswer = 2,
@@ -29,13 +31,10 @@ enum class MessageType : std::uint16_t {
     SignedLogin = 9,
 };
 
-inline constexpr std::size_t longest_user_name = 256;  // LOGIN_NAME_MAX
 inline constexpr std::size_t longest_password = 1024;
-inline constexpr std::size_t longest_address = 64;
 inline constexpr std::size_t longest_key_id = 128;
 inline constexpr std::size_t longest_signature = 128;
 inline constexpr std::size_t longest_signed_text = 64 * 1024;
-inline constexpr std::size_t longest_action = 128;
 
 // What the descriptor is for; an agent answers nothing else on it.
 enum class Purpose : std::uint8_t { Api = 0, Statistics = 1 };

@@ -6,9 +6,9 @@
 
 #include "auth/authd/account_generation.h"
 #include "auth/authd/messages.h"
+#include "auth/base/account.h"
 #include "auth/base/config.h"
 #include "auth/base/secret.h"
-#include "auth/identity/become_user.h"
 
 namespace clamscanner {
 

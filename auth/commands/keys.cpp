@@ -11,13 +11,13 @@
 
 #include "auth/authd/access_keys.h"
 #include "auth/authd/account_generation.h"
+#include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/config.h"
 #include "auth/base/log.h"
 #include "auth/base/random.h"
 #include "auth/base/service.h"
 #include "auth/base/unique_fd.h"
-#include "auth/identity/become_user.h"
 
 namespace clamscanner {
 namespace {

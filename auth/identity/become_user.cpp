@@ -4,14 +4,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "auth/base/checked.h"
@@ -20,24 +18,6 @@
 
 namespace clamscanner {
 namespace {
-
-template <class Lookup>
-bool find(Lookup lookup, Account& account) {
-    std::vector<char> buffer(16 * 1024);
-    passwd entry{};
-    passwd* found = nullptr;
-    int error = 0;
-    while ((error = lookup(&entry, buffer.data(), buffer.size(), &found)) == ERANGE && buffer.size() < 1024 * 1024)
-        buffer.resize(buffer.size() * 2);
-    if (found == nullptr) {
-        // Not found is told by a null result and any of several errors (getpwnam(3)); the rest are faults.
-        if (error != 0 && error != ENOENT && error != ESRCH && error != EBADF && error != EPERM)
-            throw_errno("look up an account", error);
-        return false;
-    }
-    account = {entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir};
-    return true;
-}
 
 void must(bool holds, const char* what) noexcept {
     if (!holds) die(std::string(what) + ": " + std::strerror(errno));
@@ -50,30 +30,6 @@ void empty_capability_sets() noexcept {
 }
 
 }  // namespace
-
-bool find_account(const std::string& name, Account& account) {
-    return find([&](auto... rest) { return ::getpwnam_r(name.c_str(), rest...); }, account);
-}
-
-bool find_account(uid_t uid, Account& account) {
-    return find([&](auto... rest) { return ::getpwuid_r(uid, rest...); }, account);
-}
-
-Account configured_user(const char* key, const std::string& name) {
-    Account account;
-    if (!find_account(name, account)) throw ConfigError(std::string(key) + ": there is no user " + printable(name));
-    return account;
-}
-
-bool is_host_user(const Account& account, const Config& config) noexcept {
-    const auto& users = config.jobs.host_users;
-    return std::find(users.begin(), users.end(), account.name) != users.end();
-}
-
-bool is_served(const Account& account, const Config& config) noexcept {
-    return account.uid != 0 && account.gid != 0 &&
-           (account.uid >= config.login.uid_floor || is_host_user(account, config));
-}
 
 void become_for_good(const Account& account) noexcept {
     if (account.uid == 0 || account.gid == 0) die("will not act as root or in root's group");

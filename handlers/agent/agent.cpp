@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "auth/authd/messages.h"
 #include "auth/base/checked.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"

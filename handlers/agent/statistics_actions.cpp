@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 
+#include "auth/authd/messages.h"
 #include "handlers/agent/host_addresses.h"
 #include "handlers/functions/arguments.h"
 #include "handlers/functions/home.h"

@@ -2,8 +2,9 @@
 // what it found, and one more scan. The request's query holds all parameters, whichever way they came.
 #pragma once
 
-#include "handlers/agent/messages.h"
+#include "auth/authd/messages.h"
 #include "handlers/functions/caller.h"
+#include "handlers/shared/messages.h"
 
 namespace clamscanner {
 

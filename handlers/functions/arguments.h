@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "handlers/agent/messages.h"
+#include "handlers/shared/messages.h"
 
 namespace clamscanner {
 

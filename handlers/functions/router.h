@@ -2,10 +2,10 @@
 // Every refusal and every fault of an agent becomes an envelope here. The request is foreign.
 #pragma once
 
-#include "handlers/agent/messages.h"
 #include "handlers/functions/arguments.h"
 #include "handlers/functions/caller.h"
 #include "handlers/shared/envelope.h"
+#include "handlers/shared/messages.h"
 
 namespace clamscanner {
 

@@ -2,7 +2,7 @@
 
 #include "handlers/functions/row_shaping.h"
 #include "jobs/shared/json_writer.h"
-#include "jobs/shared/messages.h"
+#include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "handlers/shared/envelope.h"
+#include "jobs/jobd/messages.h"
 #include "jobs/shared/json_writer.h"
-#include "jobs/shared/messages.h"
 
 namespace clamscanner {
 

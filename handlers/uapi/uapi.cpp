@@ -8,9 +8,9 @@
 #include <optional>
 #include <vector>
 
+#include "auth/base/account.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
-#include "auth/identity/become_user.h"
 #include "handlers/functions/router.h"
 #include "handlers/shared/percent_encoding.h"
 #include "handlers/uapi/json_layout.h"

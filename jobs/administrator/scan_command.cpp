@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "auth/base/account.h"
 #include "auth/base/log.h"
-#include "auth/identity/become_user.h"
 #include "jobs/client/jobs_client.h"
 #include "jobs/shared/all_accounts.h"
 #include "jobs/shared/refusal.h"

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "jobs/shared/messages.h"
+#include "jobs/jobd/messages.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {

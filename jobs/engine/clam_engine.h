@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "jobs/shared/messages.h"
+#include "jobs/engine/worker/messages.h"
 #include "jobs/shared/settings.h"
 
 struct cl_engine;

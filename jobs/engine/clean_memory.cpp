@@ -92,13 +92,6 @@ bool is_settled(const FileStamp& stamp, std::int64_t now_ns) noexcept {
     return stamp.ctime_ns <= now_ns - nanoseconds;
 }
 
-// As fdatasync() does it, without what makes that slow: a commit of the file system's journal and a flush of the disk's
-// cache. Not durability is wanted here but the kernel's side effect, that pages written out are write-protected again.
-bool write_out(int fd) noexcept {
-    return ::sync_file_range(fd, 0, 0,
-                             SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) == 0;
-}
-
 CleanMemory::CleanMemory(const Settings& config, const std::string& account, const std::string& fingerprint) {
     constexpr std::int64_t day_s = 86'400;
     oldest_s_ = now_s() - static_cast<std::int64_t>(config.engine.rescan_days) * day_s;

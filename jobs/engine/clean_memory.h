@@ -38,10 +38,6 @@ struct FileStamp {
 // kernel's clock for files goes in steps.
 [[nodiscard]] bool is_settled(const FileStamp& stamp, std::int64_t now_ns) noexcept;
 
-// What is changed in memory, so that the next store through a mapping gives the file a new change time. Whoever reads
-// the file afterwards, and finds its stamp unchanged then, knows that it held what was read all the while.
-[[nodiscard]] bool write_out(int fd) noexcept;
-
 class CleanMemory {
  public:
     // `account`: hex digits, that account's alone. `fingerprint`: of signatures and options. A memory that is damaged

@@ -18,9 +18,11 @@
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 #include "auth/base/random.h"
+#include "jobs/engine/messages.h"
 #include "jobs/engine/test_virus.h"
 #include "jobs/engine/worker/locked_room.h"
 #include "jobs/engine/worker/worker.h"
+#include "jobs/engine/worker/write_out.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/settings.h"
 

@@ -18,6 +18,7 @@
 #include "jobs/engine/clam_engine.h"
 #include "jobs/engine/clean_memory.h"
 #include "jobs/engine/job_count.h"
+#include "jobs/engine/messages.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/child_process.h"
 #include "auth/base/event_loop.h"
@@ -23,9 +24,9 @@
 #include "auth/base/priority.h"
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
-#include "auth/identity/become_user.h"
+#include "jobs/engine/host_messages.h"
+#include "jobs/engine/messages.h"
 #include "jobs/engine/signature_host.h"
-#include "jobs/shared/messages.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/unprivileged.h"
 

@@ -15,6 +15,8 @@
 #include "jobs/engine/clam_engine.h"
 #include "jobs/engine/clean_memory.h"
 #include "jobs/engine/coordinator.h"
+#include "jobs/engine/host_messages.h"
+#include "jobs/engine/messages.h"
 #include "jobs/engine/worker/locked_room.h"
 #include "jobs/engine/worker/own_tmpfs.h"
 #include "jobs/shared/settings.h"

@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/home_identity.h"
 #include "auth/base/log.h"
-#include "auth/identity/become_user.h"
 
 namespace clamscanner {
 namespace {

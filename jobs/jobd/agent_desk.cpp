@@ -179,7 +179,7 @@ void AgentDesk::answer_next(int fd) {
 
 void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
     struct Row {
-        JobMessage type;
+        JobdMessage type;
         Encoded (AgentDesk::*answer)(const AccountFacts&, std::string_view);
     };
     static constexpr Row of_agents[] = {

@@ -482,7 +482,6 @@ LogCopyJob::LogCopyJob(const JobSurroundings& surroundings, AccountTask task)
       log_(LogFile::Disinfection, records_of(surroundings_.ledger, this->task().id)) {}
 
 void LogCopyJob::begin() {
-    to_runner_.add(RunLogCopy{});
     log_.begin(to_runner_);
     log_.ask_whether_whole();
 }

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "auth/base/account.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
-#include "auth/identity/become_user.h"
 #include "jobs/jobd/account_book.h"
 #include "jobs/jobd/agent_desk.h"
 #include "jobs/jobd/dispatcher.h"

@@ -12,10 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "jobs/engine/messages.h"
 #include "jobs/jobd/ledger_database.h"
+#include "jobs/jobd/messages.h"
 #include "jobs/jobd/planned_action.h"
 #include "jobs/jobd/quarantine_list.h"
-#include "jobs/shared/messages.h"
 
 namespace clamscanner {
 

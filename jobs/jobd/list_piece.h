@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "jobs/shared/messages.h"
+#include "jobs/jobd/messages.h"
 
 namespace clamscanner {
 

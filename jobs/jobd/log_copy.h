@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "jobs/jobd/packet_queue.h"
-#include "jobs/shared/messages.h"
+#include "jobs/runner/messages.h"
 
 namespace clamscanner {
 

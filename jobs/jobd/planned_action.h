@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "jobs/shared/messages.h"
+#include "jobs/runner/messages.h"
 
 namespace clamscanner {
 

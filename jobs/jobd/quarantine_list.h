@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "jobs/jobd/ledger_database.h"
+#include "jobs/jobd/messages.h"
 #include "jobs/jobd/planned_action.h"
-#include "jobs/shared/messages.h"
 
 namespace clamscanner {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "auth/base/unique_fd.h"
-#include "jobs/shared/messages.h"
+#include "jobs/runner/messages.h"
 
 namespace clamscanner {
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "auth/base/unique_fd.h"
-#include "jobs/shared/messages.h"
+#include "jobs/runner/messages.h"
 
 namespace clamscanner {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "auth/base/unique_fd.h"
-#include "jobs/shared/messages.h"
+#include "jobs/runner/messages.h"
 
 namespace clamscanner {
 

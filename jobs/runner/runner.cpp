@@ -23,6 +23,7 @@
 #include "auth/base/log.h"
 #include "auth/base/priority.h"
 #include "auth/base/socket.h"
+#include "jobs/engine/messages.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/cleansing.h"
@@ -31,6 +32,7 @@
 #include "jobs/runner/mail_store.h"
 #include "jobs/runner/mailbox_bytes.h"
 #include "jobs/runner/maildir.h"
+#include "jobs/runner/messages.h"
 #include "jobs/runner/quarantine_entry.h"
 #include "jobs/runner/restoration.h"
 #include "jobs/runner/walk.h"
@@ -73,7 +75,7 @@ class Runner {
  private:
     using Answer = void (Runner::*)(Packet&);
     struct Row {
-        JobMessage type;
+        RunnerMessage type;
         Answer answer;
     };
 
@@ -91,7 +93,6 @@ class Runner {
             {CopyLine::type, &Runner::answer_copy_line},
             {CopyEnd::type, &Runner::answer_copy_end},
             {Finish::type, &Runner::answer_finish},
-            {RunLogCopy::type, &Runner::answer_run_log_copy},
         };
         const auto type = type_of(packet.bytes);
         for (const auto& row : table)
@@ -299,8 +300,6 @@ class Runner {
     }
 
     // ---- Logs in the home
-
-    void answer_run_log_copy(Packet& packet) { static_cast<void>(decode<RunLogCopy>(packet.bytes)); }
 
     void answer_copy_begin(Packet& packet) {
         copying_ = decode<CopyBegin>(packet.bytes).log == LogFile::Scan ? &scan_log_ : &disinfection_log_;

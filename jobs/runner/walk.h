@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "jobs/shared/messages.h"
+#include "jobs/runner/messages.h"
 #include "jobs/shared/path_list.h"
 
 namespace clamscanner {

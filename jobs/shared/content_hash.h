@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "jobs/shared/messages.h"
+#include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
 

@@ -6,7 +6,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
-#include "jobs/shared/messages.h"
+#include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "jobs/shared/messages.h"
+#include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
 

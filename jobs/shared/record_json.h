@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "jobs/shared/messages.h"
+#include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
 

@@ -7,7 +7,7 @@ import sqlite3
 
 from client import check_records
 
-STEP, DONE = 0, 2  # RecordType of jobs/shared/messages.h
+STEP, DONE = 0, 2  # RecordType of jobs/shared/vocabulary.h
 DELETED, SUCCESS = 0, 6  # RecordState
 
 

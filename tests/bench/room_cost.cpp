@@ -18,6 +18,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/coordinator.h"
+#include "jobs/engine/messages.h"
 
 namespace clamscanner {
 namespace {

@@ -7,9 +7,13 @@
 #include "auth/authd/messages.h"
 #include "auth/authd/pam_login.h"
 #include "auth/base/socket.h"
-#include "handlers/agent/messages.h"
+#include "handlers/shared/messages.h"
+#include "jobs/engine/host_messages.h"
+#include "jobs/engine/messages.h"
+#include "jobs/engine/worker/messages.h"
+#include "jobs/jobd/messages.h"
+#include "jobs/runner/messages.h"
 #include "jobs/shared/frames.h"
-#include "jobs/shared/messages.h"
 
 using namespace clamscanner;
 
@@ -57,9 +61,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted,
                 Declined, ScanStatus, InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded,
                 ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, Judged, ScannedAll, HandOver,
-                HandOverEnd, ScanThis, ScanAnswer, LeaveOut, RunScan, UseCoordinator, RunLogCopy, Judge, JudgeMoved,
-                Act, CopyBegin, CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened,
-                NotOpened, Acted, CopyDone>(bytes);
+                HandOverEnd, ScanThis, ScanAnswer, LeaveOut, RunScan, UseCoordinator, Judge, JudgeMoved, Act, CopyBegin,
+                CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted,
+                CopyDone>(bytes);
     read_frames(bytes);
     return 0;
 }

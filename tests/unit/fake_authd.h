@@ -5,7 +5,7 @@
 
 #include "auth/authd/messages.h"
 #include "auth/base/request_pipes.h"
-#include "handlers/agent/messages.h"
+#include "handlers/shared/messages.h"
 #include "jobs/shared/frames.h"
 #include "tests/unit/fake_daemon.h"
 

@@ -1,8 +1,8 @@
 // jobd as a test wants it: our own frames on a real socket.
 #pragma once
 
+#include "jobs/jobd/messages.h"
 #include "jobs/shared/frames.h"
-#include "jobs/shared/messages.h"
 #include "tests/unit/fake_daemon.h"
 
 namespace clamscanner {

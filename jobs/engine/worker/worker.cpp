@@ -11,7 +11,7 @@
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/socket.h"
-#include "jobs/engine/clean_memory.h"
+#include "jobs/engine/worker/write_out.h"
 
 namespace clamscanner {
 namespace {

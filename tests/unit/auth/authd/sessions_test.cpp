@@ -9,9 +9,9 @@
 #include <ctime>
 
 #include "auth/authd/access_keys.h"
+#include "auth/base/account.h"
 #include "auth/base/random.h"
 #include "auth/base/signature.h"
-#include "auth/identity/become_user.h"
 #include "tests/unit/local_account_files.h"
 #include "tests/unit/run_until.h"
 #include "tests/unit/temporary_directory.h"

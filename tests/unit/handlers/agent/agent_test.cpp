@@ -3,7 +3,8 @@
 #include <boost/test/unit_test.hpp>
 #include <optional>
 
-#include "handlers/agent/messages.h"
+#include "auth/authd/messages.h"
+#include "handlers/shared/messages.h"
 #include "tests/unit/fake_jobd.h"
 #include "tests/unit/started_program.h"
 #include "tests/unit/test_pipes.h"

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "auth/authd/messages.h"
 #include "handlers/shared/rpc.h"
 #include "jobs/shared/refusal.h"
 #include "tests/unit/fake_jobs.h"

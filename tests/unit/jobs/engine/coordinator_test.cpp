@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "jobs/engine/messages.h"
 #include "jobs/engine/test_virus.h"
 #include "jobs/engine/worker/own_tmpfs.h"
 #include "tests/unit/md5_twins.h"

@@ -6,11 +6,10 @@
 #include <cstdint>
 #include <string>
 
-#include "auth/authd/messages.h"
+#include "auth/base/limits.h"
 
 namespace clamscanner {
 
-// 20 to 39 of all message numbers (auth/authd/messages.h).
 enum class RequestMessage : std::uint16_t { Request = 20, Reply = 21 };
 
 inline constexpr std::size_t longest_method = 16;

@@ -1,4 +1,4 @@
-#include "jobs/shared/messages.h"
+#include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
 

@@ -1,0 +1,36 @@
+// Accounts of the name service, and for which of them this service acts.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "auth/base/config.h"
+
+namespace clamscanner {
+
+struct Account {
+    std::string name;
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::string home;
+    std::string generation = {};  // account_generation(), where somebody looked at the home; else empty
+};
+
+// Looks an account up in the name service, which may take as long as it likes: never in a daemon's loop.
+// False when there is none.
+[[nodiscard]] bool find_account(const std::string& name, Account& account);
+[[nodiscard]] bool find_account(uid_t uid, Account& account);
+
+// A user that the configuration names under `key`. Throws ConfigError when there is none.
+[[nodiscard]] Account configured_user(const char* key, const std::string& name);
+
+// Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
+[[nodiscard]] bool is_host_user(const Account& account, const Config& config) noexcept;
+
+// Whether this service acts for the account at all: never for root or root's group; of those with a uid below the floor
+// for host users only.
+[[nodiscard]] bool is_served(const Account& account, const Config& config) noexcept;
+
+}  // namespace clamscanner

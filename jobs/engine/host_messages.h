@@ -1,0 +1,44 @@
+// Between the engine's own process and its child that holds the signatures: packets.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "jobs/shared/vocabulary.h"
+
+namespace clamscanner {
+
+enum class HostMessage : std::uint16_t {
+    JobEnded = 120,
+    SignaturesLoaded,
+    SignaturesChanged,
+    SignaturesBroken,
+};
+
+// Signature host → engine: one of its jobs ended.
+struct JobEnded {
+    static constexpr auto type = HostMessage::JobEnded;
+    void fields(auto&) {}
+};
+
+// Signature host → engine: loading has ended.
+struct SignaturesLoaded {
+    static constexpr auto type = HostMessage::SignaturesLoaded;
+    std::string problem;  // empty: they are there
+    void fields(auto& wire) { wire.text(problem, longest_message); }
+};
+
+// Signature host → engine: the signature directory has changed since it was loaded.
+struct SignaturesChanged {
+    static constexpr auto type = HostMessage::SignaturesChanged;
+    void fields(auto&) {}
+};
+
+// Engine → signature host: the new database failed to load; keep the current one.
+struct SignaturesBroken {
+    static constexpr auto type = HostMessage::SignaturesBroken;
+    std::string problem;
+    void fields(auto& wire) { wire.text(problem, longest_message); }
+};
+
+}  // namespace clamscanner

@@ -1,0 +1,500 @@
+// What agents and the administrator's command ask jobd, and what it answers: frames on a stream, one question at a
+// time. The kernel says which user asks; the administrator's questions are taken on a socket that only jobd's user may
+// open.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "jobs/shared/settings.h"
+#include "jobs/shared/vocabulary.h"
+
+namespace clamscanner {
+
+enum class JobdMessage : std::uint16_t {
+    StartScan = 40,
+    StartSystemScan,
+    AskScanStatus,
+    AskInfectedFiles,
+    Disinfect,
+    AskStatistics,
+    AskScanTasks,
+    AskScanEvents,
+    AskDisinfection,
+    CancelScan,
+    AskUnscannedFiles,
+    AskQuarantinedFiles,
+    ChangeQuarantine,
+    AskQuarantineChange,
+    AskDryRun,
+    UnscannedFiles,
+    QuarantinedFiles,
+    QuarantineQueued,
+    QuarantineChange,
+    DryRun,
+    Accepted,
+    Declined,
+    ScanStatus,
+    InfectedFiles,
+    DisinfectionQueued,
+    DisinfectionStatus,
+    ScanStatistics,
+    ScanTasks,
+    ScanEvents,
+    AskHeldSignatures,
+    HeldSignatures,
+    AllowSignature,
+};
+
+inline constexpr std::size_t most_actions = 500'000;
+inline constexpr std::size_t most_entries = 2'000'000;
+inline constexpr std::size_t longest_jobs_question = 24 * 1024 * 1024;
+
+// An answer holds at most `answer_budget` bytes of JSON: jobd counts the bytes of its texts against it.
+inline constexpr std::size_t answer_budget = 32 * 1024 * 1024;
+
+inline constexpr std::size_t longest_jobs_answer = answer_budget + 1024 * 1024;
+
+// ---- Agents ask ----------------------------------------------------------------------------------------------------
+
+struct StartScan {
+    static constexpr auto type = JobdMessage::StartScan;
+    ScanType scan_type = ScanType::Home;
+    bool as_system = false;  // how the statistics are to call it: "system" instead of "user"
+    bool full = false;       // reads also the files that are known to be clean
+    void fields(auto& wire) {
+        wire.choice(scan_type, ScanType::PublicFtp);
+        wire.number(as_system);
+        wire.number(full);
+    }
+};
+
+// Of all these accounts, one job each. Only for host users (jobs.host_users) and for jobd's own user.
+struct StartSystemScan {
+    static constexpr auto type = JobdMessage::StartSystemScan;
+    struct Uid {
+        std::uint32_t uid = 0;
+        void fields(auto& wire) { wire.number(uid); }
+    };
+    std::vector<Uid> accounts;
+    void fields(auto& wire) { wire.list(accounts, most_actions); }
+};
+
+struct AskScanStatus {
+    static constexpr auto type = JobdMessage::AskScanStatus;
+    void fields(auto&) {}
+};
+
+struct AskInfectedFiles {
+    static constexpr auto type = JobdMessage::AskInfectedFiles;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+struct FileAction {
+    std::string path;  // as asked, which may lack the leading slash
+    Action action = Action::Ignore;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(action, Action::Quarantine);
+    }
+};
+
+struct Disinfect {
+    static constexpr auto type = JobdMessage::Disinfect;
+    std::vector<FileAction> actions;
+    void fields(auto& wire) { wire.list(actions, most_actions); }
+};
+
+// The statistics of the asker's scope: an account's own scans, or those of the whole host for a host user.
+struct AskStatistics {
+    static constexpr auto type = JobdMessage::AskStatistics;
+    void fields(auto&) {}
+};
+
+// How a scan is known to clients of the statistics.
+enum class ScanPhase : std::uint8_t { Queued = 0, Running = 1, Completed = 2, EndedEarly = 3 };
+
+struct ScanFilter {
+    std::string task_id;                      // "": any
+    std::uint8_t system = 2;                  // 0: the user's, 1: the system's, 2: any
+    std::uint8_t phases = 15;                 // one bit for each ScanPhase
+    std::int64_t created_from_ms = 0;         // created then or later
+    std::int64_t ended_until_ms = INT64_MAX;  // and not ended later
+    void fields(auto& wire) {
+        wire.text(task_id, 32);
+        wire.number(system);
+        wire.number(phases);
+        wire.number(created_from_ms);
+        wire.number(ended_until_ms);
+    }
+};
+
+inline constexpr std::uint64_t longest_page = 1000;
+
+// One page, the latest scan first.
+struct AskScanTasks {
+    static constexpr auto type = JobdMessage::AskScanTasks;
+    ScanFilter filter;
+    std::uint64_t offset = 0;
+    std::uint64_t limit = 0;
+    void fields(auto& wire) {
+        filter.fields(wire);
+        wire.number(offset);
+        wire.number(limit);
+    }
+};
+
+// One page of what the latest scan found, the first found first.
+struct AskScanEvents {
+    static constexpr auto type = JobdMessage::AskScanEvents;
+    std::uint64_t offset = 0;
+    std::uint64_t limit = 0;
+    void fields(auto& wire) {
+        wire.number(offset);
+        wire.number(limit);
+    }
+};
+
+struct AskDisinfection {
+    static constexpr auto type = JobdMessage::AskDisinfection;
+    std::uint64_t last_id = 0;  // 0: all of it
+    void fields(auto& wire) { wire.number(last_id); }
+};
+
+struct CancelScan {
+    static constexpr auto type = JobdMessage::CancelScan;
+    void fields(auto&) {}
+};
+
+// What the last scan has no verdict on.
+struct AskUnscannedFiles {
+    static constexpr auto type = JobdMessage::AskUnscannedFiles;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+struct AskQuarantinedFiles {
+    static constexpr auto type = JobdMessage::AskQuarantinedFiles;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+// Of what is in the quarantine, by their opaque names.
+struct ChangeQuarantine {
+    static constexpr auto type = JobdMessage::ChangeQuarantine;
+    bool restore = false;  // else deleted for good
+    std::vector<std::string> ids;
+    void fields(auto& wire) {
+        wire.number(restore);
+        wire.texts(ids, most_actions, 32);
+    }
+};
+
+struct AskQuarantineChange {
+    static constexpr auto type = JobdMessage::AskQuarantineChange;
+    std::uint64_t task = 0;
+    void fields(auto& wire) { wire.number(task); }
+};
+
+// What a disinfection would do.
+struct AskDryRun {
+    static constexpr auto type = JobdMessage::AskDryRun;
+    std::vector<FileAction> actions;
+    void fields(auto& wire) { wire.list(actions, most_actions); }
+};
+
+// ---- jobd answers --------------------------------------------------------------------------------------------------
+
+// jobd answers.
+
+struct UnscannedFile {
+    std::string path;
+    UnscannedReason reason = UnscannedReason::ScannerFailed;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(reason, last_unscanned_reason);
+    }
+};
+
+struct UnscannedFiles {
+    static constexpr auto type = JobdMessage::UnscannedFiles;
+    std::vector<UnscannedFile> files;
+    std::uint64_t scan = 0;  // two pieces of one list have the same
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(scan);
+        wire.number(next);
+    }
+};
+
+struct QuarantinedFile {
+    std::string id;  // its opaque name
+    std::string path;
+    std::string virus;
+    std::string sha256;
+    std::uint64_t size = 0;
+    std::int64_t time_ms = 0;  // since the epoch
+    bool clean = false;        // by the signatures of the latest scan
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.text(sha256, 64);
+        wire.number(size);
+        wire.number(time_ms);
+        wire.number(clean);
+    }
+};
+
+struct QuarantinedFiles {
+    static constexpr auto type = JobdMessage::QuarantinedFiles;
+    std::vector<QuarantinedFile> files;
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(next);
+    }
+};
+
+struct QuarantineQueued {
+    static constexpr auto type = JobdMessage::QuarantineQueued;
+    std::uint64_t task = 0;
+    void fields(auto& wire) { wire.number(task); }
+};
+
+struct ChangedFile {
+    std::string id;
+    std::string path;  // empty: nobody knows a file of this id
+    bool done = false;
+    RecordState state = RecordState::Error;  // when done: Restored, Deleted or Error
+    std::string message;
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.text(path, longest_path);
+        wire.number(done);
+        wire.choice(state, last_record_state);
+        wire.text(message, longest_message);
+    }
+};
+
+struct QuarantineChange {
+    static constexpr auto type = JobdMessage::QuarantineChange;
+    bool ended = false;
+    std::vector<ChangedFile> files;  // in the order asked for
+    void fields(auto& wire) {
+        wire.number(ended);
+        wire.list(files, most_actions);
+    }
+};
+
+struct DryRun {
+    static constexpr auto type = JobdMessage::DryRun;
+    std::vector<Record> steps;
+    void fields(auto& wire) { wire.list(steps, most_actions); }
+};
+
+struct Accepted {
+    static constexpr auto type = JobdMessage::Accepted;
+    void fields(auto&) {}
+};
+
+// The function's own refusal: a sentence for the client.
+struct Declined {
+    static constexpr auto type = JobdMessage::Declined;
+    std::string why;
+    void fields(auto& wire) { wire.text(why, longest_path + longest_message); }
+};
+
+struct ScanStatus {
+    static constexpr auto type = JobdMessage::ScanStatus;
+    bool ever_started = false;
+    bool complete = true;
+    std::int64_t time_started = 0;  // epoch seconds
+    std::uint64_t scanned_files = 0;
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t total_files = 0;
+    std::uint64_t total_bytes = 0;
+    std::string current_file;
+    std::vector<std::string> infected_files;  // in the order found
+    std::vector<std::string> warnings;
+    std::vector<std::string> messages;
+    void fields(auto& wire) {
+        wire.number(ever_started);
+        wire.number(complete);
+        wire.number(time_started);
+        wire.number(scanned_files);
+        wire.number(scanned_bytes);
+        wire.number(total_files);
+        wire.number(total_bytes);
+        wire.text(current_file, longest_path);
+        wire.texts(infected_files, most_entries, longest_path);
+        wire.texts(warnings, 64, longest_message);
+        wire.texts(messages, 64, longest_message);
+    }
+};
+
+struct InfectedFile {
+    std::string path;
+    std::string virus;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+    }
+};
+
+struct InfectedFiles {
+    static constexpr auto type = JobdMessage::InfectedFiles;
+    std::vector<InfectedFile> files;
+    std::uint64_t scan = 0;  // two pieces of one list have the same
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(scan);
+        wire.number(next);
+    }
+};
+
+struct DisinfectionQueued {
+    static constexpr auto type = JobdMessage::DisinfectionQueued;
+    std::string task_id;  // 8 hex digits, a slash, 14 hex digits
+    std::string log;      // absolute path
+    void fields(auto& wire) {
+        wire.text(task_id, 23);
+        wire.text(log, longest_path);
+    }
+};
+
+enum class DisinfectionState : std::uint8_t { None = 0, Queued = 1, Running = 2, Done = 3 };
+
+struct DisinfectionStatus {
+    static constexpr auto type = JobdMessage::DisinfectionStatus;
+    DisinfectionState state = DisinfectionState::None;
+    std::string log;
+    std::vector<Record> records;
+    std::vector<std::string> warnings;
+    void fields(auto& wire) {
+        wire.choice(state, DisinfectionState::Done);
+        wire.text(log, longest_path);
+        wire.list(records, most_entries);
+        wire.texts(warnings, 64, longest_message);
+    }
+};
+
+struct Host {
+    std::string name;
+    std::string uuid;  // as RFC 9562 writes it; made when the database was, so it is this installation's
+    void fields(auto& wire) {
+        wire.text(name, 256);
+        wire.text(uuid, 36);
+    }
+};
+
+struct ScanTask {
+    std::string id;  // 32 lower-case hex digits
+    bool system = false;
+    std::vector<std::string> paths;  // absolute; unless it is the system's
+    std::int64_t created_ms = 0;     // since the epoch
+    std::int64_t ended_ms = 0;       // 0: it has not
+    ScanPhase phase = ScanPhase::Queued;
+    std::uint32_t percent = 0;  // 100 only when it has ended; 0 as long as nobody knows how much there is
+    std::uint64_t infected_files = 0;
+    RiskLevel risk = RiskLevel::None;  // the highest of all that it found
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.number(system);
+        wire.texts(paths, scan_type_count, longest_path);
+        wire.number(created_ms);
+        wire.number(ended_ms);
+        wire.choice(phase, ScanPhase::EndedEarly);
+        wire.number(percent);
+        wire.number(infected_files);
+        wire.choice(risk, RiskLevel::High);
+    }
+};
+
+struct ScanStatistics {
+    static constexpr auto type = JobdMessage::ScanStatistics;
+    Host host;
+    bool ever_scanned = false;
+    ScanTask latest;
+    void fields(auto& wire) {
+        host.fields(wire);
+        wire.number(ever_scanned);
+        latest.fields(wire);
+    }
+};
+
+struct ScanTasks {
+    static constexpr auto type = JobdMessage::ScanTasks;
+    Host host;
+    std::uint64_t total = 0;
+    std::vector<ScanTask> tasks;
+    void fields(auto& wire) {
+        host.fields(wire);
+        wire.number(total);
+        wire.list(tasks, longest_page);
+    }
+};
+
+struct ScanEvent {
+    std::uint64_t id = 0;
+    std::string path;
+    std::string virus;
+    std::int64_t found_ms = 0;
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.number(found_ms);
+    }
+};
+
+struct ScanEvents {
+    static constexpr auto type = JobdMessage::ScanEvents;
+    Host host;
+    std::uint64_t total = 0;
+    std::vector<ScanEvent> events;
+    void fields(auto& wire) {
+        host.fields(wire);
+        wire.number(total);
+        wire.list(events, longest_page);
+    }
+};
+
+// ---- The administrator asks, and is answered -----------------------------------------------------------------------
+
+// Signatures for which nothing is deleted (brake.h).
+struct AskHeldSignatures {
+    static constexpr auto type = JobdMessage::AskHeldSignatures;
+    void fields(auto&) {}
+};
+
+struct HeldSignature {
+    std::string signature;
+    std::string why;
+    std::int64_t since_ms = 0;  // since the epoch
+    bool allowed = false;       // by the administrator, so it is held no more
+    void fields(auto& wire) {
+        wire.text(signature, longest_virus_name);
+        wire.text(why, longest_message);
+        wire.number(since_ms);
+        wire.number(allowed);
+    }
+};
+
+struct HeldSignatures {
+    static constexpr auto type = JobdMessage::HeldSignatures;
+    std::vector<HeldSignature> signatures;
+    void fields(auto& wire) { wire.list(signatures, most_entries); }
+};
+
+struct AllowSignature {
+    static constexpr auto type = JobdMessage::AllowSignature;
+    std::string signature;
+    void fields(auto& wire) { wire.text(signature, longest_virus_name); }
+};
+
+}  // namespace clamscanner

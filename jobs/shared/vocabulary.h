@@ -1,0 +1,130 @@
+// What all who have to do with jobs speak of: actions, records, verdicts, files. The order of each enum is the wire's
+// and the database's: only ever appended to.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace clamscanner {
+
+inline constexpr std::size_t longest_path = 64 * 1024;  // deeper trees are reported by their unreadable directory
+inline constexpr std::size_t longest_message = 1024;
+inline constexpr std::size_t longest_virus_name = 256;
+
+enum class Action : std::uint8_t {
+    Ignore = 0,
+    Delete = 1,
+    Quarantine = 2,
+    Restore = 3,  // from the quarantine
+    Discard = 4,  // what is there
+};
+
+enum class RecordType : std::uint8_t { Step = 0, Issue = 1, Done = 2 };
+
+enum class RecordState : std::uint8_t {
+    Deleted = 0,
+    Quarantined = 1,
+    NoAction = 2,
+    MailboxCleansed = 3,
+    Error = 4,
+    Warning = 5,
+    Success = 6,
+    Info = 7,
+    Restored = 8,
+};
+
+inline constexpr auto last_record_state = RecordState::Restored;
+
+enum class UnscannedReason : std::uint8_t {
+    Unreadable = 0,
+    TooLarge = 1,
+    LimitExceeded = 2,
+    TimeLimit = 3,
+    Encrypted = 4,
+    Vanished = 5,
+    Damaged = 6,
+    ScannerFailed = 7,
+    Cancelled = 8,
+    OtherFileSystem = 9,
+};
+
+inline constexpr auto last_unscanned_reason = UnscannedReason::OtherFileSystem;
+[[nodiscard]] const char* name_of(Action action) noexcept;
+[[nodiscard]] const char* name_of(RecordType type) noexcept;
+[[nodiscard]] const char* name_of(RecordState state) noexcept;
+
+// For people: "could not be read (no permission)".
+[[nodiscard]] const char* text_of(UnscannedReason reason) noexcept;
+
+// For programs: "unreadable".
+[[nodiscard]] const char* word_for(UnscannedReason reason) noexcept;
+
+// Which file it is, beyond its name: what was scanned and what is acted on must agree in all of it.
+struct FileIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    void fields(auto& wire) {
+        wire.number(device);
+        wire.number(inode);
+        wire.number(size);
+        wire.number(mtime_ns);
+    }
+    bool operator==(const FileIdentity&) const = default;
+};
+
+struct ExtendedAttribute {
+    std::string name;
+    std::string value;
+    void fields(auto& wire) {
+        wire.text(name, 255);
+        wire.text(value, 64 * 1024);
+    }
+};
+
+inline constexpr std::size_t most_attribute_bytes = 64 * 1024;
+inline constexpr std::size_t most_attributes = 256;
+
+// What a file has beyond its content: all it takes to put it back as it was. jobd keeps it; the JSON record beside a
+// quarantined file is for the owner's eyes.
+struct FileMetadata {
+    std::uint32_t owner = 0;
+    std::uint32_t group = 0;
+    std::uint32_t mode = 0;  // permission bits
+    std::int64_t atime_ns = 0;
+    std::vector<ExtendedAttribute> attributes;
+    void fields(auto& wire) {
+        wire.number(owner);
+        wire.number(group);
+        wire.number(mode);
+        wire.number(atime_ns);
+        wire.list(attributes, most_attributes);
+    }
+};
+
+// One record of a disinfection's log.
+struct Record {
+    std::uint64_t id = 0;
+    RecordType type = RecordType::Step;
+    RecordState state = RecordState::Error;
+    std::string file;  // of a step; bytes as the file system has them
+    std::string message;
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.choice(type, RecordType::Done);
+        wire.choice(state, last_record_state);
+        wire.text(file, longest_path);
+        wire.text(message, longest_message);
+    }
+};
+
+enum class Verdict : std::uint8_t { Clean = 0, Infected = 1, Unscanned = 2 };
+
+// By the name of what was found: PUA.… is low, Heuristics.… is medium, anything else high. The order is the database's.
+enum class RiskLevel : std::uint8_t { None = 0, Low = 1, Medium = 2, High = 3 };
+
+[[nodiscard]] RiskLevel risk_of(const std::string& virus) noexcept;
+
+}  // namespace clamscanner
