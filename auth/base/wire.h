@@ -22,9 +22,9 @@
 
 namespace clamscanner {
 
-// Raised whenever a message changes: two programs of different builds must not misread each other. A check of the sources
-// (tests/wire_version.py) holds it to that.
-inline constexpr std::uint8_t wire_version = 2;
+// Raised whenever a message changes: two programs of different builds must not misread each other. A check of the
+// sources (tests/wire_version.py) holds it to that.
+inline constexpr std::uint8_t wire_version = 3;
 
 struct Malformed : std::runtime_error {
     using std::runtime_error::runtime_error;

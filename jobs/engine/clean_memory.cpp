@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/ioctl.h>
 #include <sys/statfs.h>
 #include <sys/types.h>
 
@@ -19,18 +18,6 @@ namespace {
 
 constexpr std::int64_t nanoseconds = 1'000'000'000;
 constexpr std::size_t commit_every = 4096;
-constexpr std::uint32_t xfs_magic = 0x58465342;  // statfs(2)
-
-// XFS_IOC_FSGEOMETRY_V1 and its answer (xfs_fs.h in the kernel, the same since 1994): only there XFS tells its UUID;
-// what statfs() calls its identity is the number of the device.
-struct XfsGeometry {
-    std::uint32_t numbers[8];
-    std::uint64_t blocks[4];
-    std::uint8_t uuid[16];
-    std::uint32_t more[8];
-};
-static_assert(sizeof(XfsGeometry) == 112);
-constexpr unsigned long ask_xfs_geometry = _IOR('X', 100, XfsGeometry);
 
 std::int64_t now_s() {
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -41,7 +28,8 @@ std::int64_t in_nanoseconds(const timespec& time) noexcept {
     return static_cast<std::int64_t>(time.tv_sec) * nanoseconds + time.tv_nsec;
 }
 
-// ext4 and Btrfs fold their UUID into f_fsid (Btrfs with the number of the subvolume). 0: none.
+// ext4 and Btrfs fold their UUID into f_fsid (Btrfs with the number of the subvolume). 0: none. Not XFS: there the
+// owner of two files can exchange their contents without a new change time (XFS_IOC_SWAPEXT).
 std::uint64_t file_system_of(int fd) {
     struct statfs status {};
     if (::fstatfs(fd, &status) != 0) return 0;
@@ -52,13 +40,6 @@ std::uint64_t file_system_of(int fd) {
             static_assert(sizeof status.f_fsid == sizeof id);
             std::memcpy(&id, &status.f_fsid, sizeof id);
             return id;
-        case xfs_magic: {
-            XfsGeometry geometry{};
-            if (::ioctl(fd, ask_xfs_geometry, &geometry) != 0) return 0;
-            std::uint64_t halves[2];
-            std::memcpy(halves, geometry.uuid, sizeof halves);
-            return halves[0] ^ halves[1];
-        }
         default:
             return 0;
     }

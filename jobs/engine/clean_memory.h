@@ -30,8 +30,9 @@ struct FileStamp {
     bool operator==(const FileStamp&) const = default;
 };
 
-// Empty on a file system other than ext4, XFS and Btrfs: only of these we know that every change of the content makes a
-// new change time, and have an identity that survives a reboot. `status` is that of `fd`.
+// Empty on a file system other than ext4 and Btrfs: only of these we know that an owner cannot put another content of
+// their choice into a file without a new change time, and have an identity that survives a reboot. `status` is that of
+// `fd`.
 [[nodiscard]] std::optional<FileStamp> stamp_of(int fd, const struct stat& status);
 
 // Whether a file that has this stamp at `now_ns`, since the epoch, could have been changed since and still have it: the

@@ -241,6 +241,7 @@ void Coordinator::test(Worker& worker, Test test) {
 }
 
 void Coordinator::give(Worker& worker, FilePtr file) {
+    file->given = true;
     // What is judged by itself may be acted on: only so will another content show.
     const auto token = question(worker, file->fd.get(), file->judge || file->stamp.has_value());
     if (worker.scanning)
@@ -613,7 +614,9 @@ void Coordinator::join(File& same, Name name) {
 // ourselves: a worker that was taken over can lie about the files it was handed, and so about their copies, but never
 // pass its word on one content off as that on another. And what is hashed is what was scanned: what is changed in
 // memory is written out before, so that the stamp, which is compared after the scan and after the hash, tells of every
-// change in between. Of a file that has no stamp, or is too young for it, no copy is known.
+// change in between. Of a file that has no stamp, or is too young for it, no copy is known. Nor is the stamp all that
+// counts: on ext4 the owner can have blocks of a file become zeros without a new change time (EXT4_IOC_MOVE_EXT), so
+// what vouches for its copies is hashed before its scan and again after it.
 
 // At its hand-over, and when there is no verdict on its content from the copy that it waited for.
 void Coordinator::scan_once(FilePtr file) {
@@ -652,7 +655,7 @@ void Coordinator::learn_content(const FilePtr& file) {
     const auto size = file->identity.size;
     const auto met = sizes_met_.find(size);
     if (met != sizes_met_.end() && met->second.lock() == file) met->second.reset();
-    if (file->content || file->final || size > most_hashed_bytes || !is_still(*file)) return;
+    if (file->content || file->given || file->final || size > most_hashed_bytes || !is_still(*file)) return;
     hashed_bytes_ += size;
     if (!write_out(file->fd.get())) return;
     auto sha256 = content_hash(file->fd.get(), size);
@@ -681,7 +684,8 @@ void Coordinator::settle_copies(File& file) {
     const auto under_way = contents_under_way_.find(*file.content);
     if (under_way != contents_under_way_.end() && under_way->second.lock().get() == &file)
         contents_under_way_.erase(under_way);
-    if (file.answer->verdict != Verdict::Unscanned && file.stamp && known_contents_.size() < most_contents)
+    if (file.answer->verdict != Verdict::Unscanned && file.stamp && known_contents_.size() < most_contents &&
+        content_hash(file.fd.get(), file.identity.size) == file.content->sha256 && is_still(file))
         known_contents_.emplace(*file.content, file.answer->virus);
     for (auto& copy : std::exchange(file.copies, {})) {
         --waiting_copies_;

@@ -59,6 +59,7 @@ class Coordinator {
         std::uint32_t links = 1;
         bool known = false;    // it was not read
         bool counted = false;  // in the progress told, or no part of it
+        bool given = false;    // to a worker, at least once
         bool tried = false;    // a worker failed on it once
         std::optional<ScanAnswer> answer;
         bool final = false;              // the answer is believed

@@ -16,11 +16,11 @@ namespace {
 // How often the messages of a mailbox, or a file that was moved, are judged for one action, when somebody changes them
 // meanwhile.
 constexpr int most_attempts = 5;
-// Instead of the hash of a content that nobody knows: it is like no other.
-constexpr const char* unknown_content = "?";
 constexpr const char* quarantined_instead =
     "its content has changed since the scan and is still infected, so it was quarantined instead of deleted";
 constexpr const char* changed_since = "its content has changed since the scan, and is still infected";
+constexpr const char* not_known_since =
+    "nobody knows what its content was when it was found, so it was quarantined instead of deleted";
 
 LogCopy::Source records_of(Ledger& ledger, TaskId task) {
     return [&ledger, task](std::uint64_t after, std::size_t limit) {
@@ -80,8 +80,10 @@ bool DisinfectionJob::begin_next_action() {
     if (settle_without_runner(*current_)) return true;
     if (!current_->intended)
         ask_judgement(Stage::Judging);
-    else if (current_->sha256.empty())
+    else if (current_->moved == Moved::AsAnother)
         ask_judgement(Stage::JudgingMoved);
+    else if (current_->moved != Moved::AsJudged)
+        put_back();
     else
         act(true);
     return false;
@@ -104,13 +106,16 @@ void DisinfectionJob::step(RecordState state, const std::string& message) {
 
 void DisinfectionJob::act(bool again) {
     stage_ = Stage::Acting;
-    putting_back_ = false;
     saved_.clear();
     for (const auto& cut : current_->cuts) to_runner_.add(CutMessage(cut));
+    to_runner_.add(order_for(again));
+}
+
+Act DisinfectionJob::order_for(bool again) const {
     Act order = act_of(*current_, again);
     const auto& mail = surroundings_.config.scan[static_cast<std::size_t>(ScanType::Mail)].directory;
     order.in_mail = !mail.empty() && is_below(current_->path, path_in(account().home, mail));
-    to_runner_.add(std::move(order));
+    return order;
 }
 
 void DisinfectionJob::ask_judgement(Stage stage) {
@@ -154,7 +159,11 @@ void DisinfectionJob::settle_judged() {
 // What the owner saw in the list and asked to be deleted is that content. Another one that is infected may be anything,
 // so it is kept.
 void DisinfectionJob::act_on_infected(const Judged& judged) {
-    if (judged.sha256.empty() || judged.sha256 != surroundings_.ledger.found_content(task().account, current_->path)) {
+    const auto found = surroundings_.ledger.found_content(task().account, current_->path);
+    if (found.empty() && current_->action == Action::Delete) {
+        current_->remark = not_known_since;
+        current_->action = Action::Quarantine;
+    } else if (judged.sha256 != found && !found.empty()) {
         current_->remark = current_->action == Action::Delete ? quarantined_instead : changed_since;
         current_->action = Action::Quarantine;
     }
@@ -172,7 +181,7 @@ void DisinfectionJob::act_on_infected(const Judged& judged) {
 
 void DisinfectionJob::take_judgement(const Judged& judged) {
     current_->identity = judged.identity;
-    current_->sha256 = judged.sha256.empty() ? unknown_content : judged.sha256;
+    current_->sha256 = judged.sha256;
     current_->virus = judged.virus;
 }
 
@@ -186,54 +195,61 @@ void DisinfectionJob::judge_moved(const Acted& acted) {
     else if (current_->remark.empty())
         current_->remark = changed_since;
     current_->action = Action::Quarantine;
-    // From the second time on the mode is the one that we gave it.
-    if (acted.metadata.mode != quarantined_mode) current_->metadata = acted.metadata;
-    current_->sha256.clear();
+    // Later it has the mode that we gave it.
+    if (current_->moved == Moved::AsJudged) current_->metadata = acted.metadata;
+    current_->moved = Moved::AsAnother;
     surroundings_.ledger.intend(task().id, *current_);
     ask_judgement(Stage::JudgingMoved);
 }
 
 void DisinfectionJob::settle_moved() {
-    const bool infected = judged_->verdict == Verdict::Infected;
-    if (infected) {
+    const bool clean = judged_->verdict == Verdict::Clean && !judged_->sha256.empty();
+    if (judged_->verdict == Verdict::Infected) {
         take_judgement(*judged_);
         surroundings_.ledger.intend(task().id, *current_);
         act(true);
         return;
     }
+    current_->moved = clean ? Moved::BackSinceClean : Moved::BackSinceUnscanned;
+    current_->identity = judged_->identity;
+    current_->sha256 = judged_->sha256;
+    current_->remark = clean ? "it was changed meanwhile, and what it is now is not infected"
+                             : "it was changed meanwhile, and what it is now could not be scanned";
+    surroundings_.ledger.intend(task().id, *current_);
+    put_back();
+}
+
+void DisinfectionJob::put_back() {
     stage_ = Stage::Acting;
-    putting_back_ = true;
-    const auto virus = current_->virus;
-    take_judgement(*judged_);
-    current_->virus = virus;
-    Act back = act_of(*current_, true);
+    Act back = order_for(true);
     back.put_back = true;
     to_runner_.add(std::move(back));
 }
 
 void DisinfectionJob::settle_put_back(const Acted& acted) {
     auto& ledger = surroundings_.ledger;
-    const bool clean = judged_->verdict == Verdict::Clean;
-    std::string said = clean ? "it was changed meanwhile, and what it is now is not infected"
-                             : std::string("it was changed meanwhile, and could not be scanned again (") +
-                                   text_of(judged_->reason) + ")";
+    const bool clean = current_->moved == Moved::BackSinceClean;
     if (acted.state == RecordState::Quarantined) {
-        ledger.quarantine().add(task().account, *current_, acted.device, acted.inode, acted.may_hold_mail);
+        keep_what_is_not_judged(acted.device, acted.inode);
         if (clean) ledger.quarantine().judge(task().account, current_->opaque, true);
-        step(RecordState::Quarantined, said + "; " + acted.message);
+        step(RecordState::Quarantined, current_->remark + "; " + acted.message);
     } else if (acted.state == RecordState::NoAction) {
         if (clean) ledger.leave_list(task().account, current_->path);
-        step(clean ? RecordState::NoAction : RecordState::Error, said + "; it was put back");
+        step(clean ? RecordState::NoAction : RecordState::Error, current_->remark + "; it was put back");
     } else {
-        step(RecordState::Error, said + "; " + acted.message);
+        step(RecordState::Error, current_->remark + "; " + acted.message);
     }
     go_on();
 }
 
+// In the quarantine, and not known to be infected as it is: so time alone does not end it.
+void DisinfectionJob::keep_what_is_not_judged(std::uint64_t device, std::uint64_t inode) {
+    surroundings_.ledger.quarantine().add(task().account, *current_, device, inode, true);
+}
+
 // It is out of its place, whatever is written into it; a scan finds it where it is, if it is not what is known of it.
 void DisinfectionJob::quarantine_as_last_judged() {
-    surroundings_.ledger.quarantine().add(task().account, *current_, current_->identity.device,
-                                          current_->identity.inode);
+    keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
     surroundings_.ledger.leave_list(task().account, current_->path);
     step(RecordState::Quarantined,
          "a program rewrites it all the time, also where it is now; it was infected each time");
@@ -294,7 +310,7 @@ void DisinfectionJob::settle_rest() {
         message.sha256 = cut.sha256;
         message.virus = cut.virus;
         message.identity.size = saved.size;
-        ledger.quarantine().add(task().account, message, saved.device, saved.inode);
+        ledger.quarantine().add(task().account, message, saved.device, saved.inode, saved.may_hold_mail);
     }
     std::string said = std::to_string(saved_.size()) +
                        (saved_.size() == 1 ? " infected message was" : " infected messages were") +
@@ -342,7 +358,7 @@ const std::string& DisinfectionJob::why_held(const std::string& signature) {
 
 void DisinfectionJob::settle_acted(const Acted& acted) {
     if (acted.moved_another) return judge_moved(acted);
-    if (putting_back_) return settle_put_back(acted);
+    if (current_->moved > Moved::AsAnother) return settle_put_back(acted);
     if (acted.state == RecordState::MailboxCleansed) return settle_cleansed();
     auto& ledger = surroundings_.ledger;
     if (acted.state == RecordState::Quarantined)
@@ -355,7 +371,7 @@ void DisinfectionJob::settle_acted(const Acted& acted) {
 }
 
 bool DisinfectionJob::may_be_done(RecordState state) const {
-    if (putting_back_) return state == RecordState::NoAction || state == RecordState::Quarantined;
+    if (current_->moved > Moved::AsAnother) return state == RecordState::NoAction || state == RecordState::Quarantined;
     if (!current_->cuts.empty()) return state == RecordState::MailboxCleansed;
     // What may hold more than one letter is kept where it was to be deleted.
     return state == RecordState::Quarantined || (state == RecordState::Deleted && current_->action == Action::Delete);
@@ -384,7 +400,12 @@ void DisinfectionJob::hear_runner(Packet& packet) {
             judged_.emplace().reason = UnscannedReason::Vanished;
             return settle_judgement();
         }
-        step(RecordState::Error, refused.why + "; it was left alone");
+        if (stage_ == Stage::JudgingMoved && refused.is_moved) {
+            keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
+            step(RecordState::Quarantined, current_->remark + "; it could not be judged again: " + refused.why);
+        } else {
+            step(RecordState::Error, refused.why + (stage_ == Stage::JudgingMoved ? "" : "; it was left alone"));
+        }
         go_on();
     } else if (is<MessagesHandedOver>(packet.bytes)) {
         const auto all = decode<MessagesHandedOver>(packet.bytes);

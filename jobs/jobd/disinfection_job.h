@@ -49,6 +49,7 @@ class DisinfectionJob : public Job {
     [[nodiscard]] bool begin_next_action();
     [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
     void act(bool again);
+    [[nodiscard]] Act order_for(bool again) const;
     void ask_judgement(Stage stage);
     void settle_judgement();
     void settle_judged();
@@ -57,7 +58,9 @@ class DisinfectionJob : public Job {
     void settle_moved();
     void take_judgement(const Judged& judged);
     [[nodiscard]] bool may_be_done(RecordState state) const;
+    void put_back();
     void settle_put_back(const Acted& acted);
+    void keep_what_is_not_judged(std::uint64_t device, std::uint64_t inode);
     void quarantine_as_last_judged();
     void judge_messages();
     void take_judged_message(Judged judged);
@@ -77,7 +80,6 @@ class DisinfectionJob : public Job {
     std::optional<PlannedAction> current_;
     bool opened_ = false;
     bool is_mailbox_ = false;
-    bool putting_back_ = false;
     std::optional<Judged> judged_;
     int attempts_ = 0;  // at judging something that is changed meanwhile
     // Of a mailbox.

@@ -528,7 +528,7 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
     statement(
         "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata, "
         // By its primary key it would pass all actions that are settled.
-        "remark FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
+        "remark, moved FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
         .each(
             [&](Row row) {
                 PlannedAction action;
@@ -544,6 +544,7 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
                 action.virus = row.bytes(11);
                 action.metadata = unpacked(row.bytes(12));
                 action.remark = row.bytes(13);
+                action.moved = row.number<Moved>(14);
                 next = std::move(action);
                 return false;
             },
@@ -563,10 +564,10 @@ void Ledger::intend(TaskId id, const PlannedAction& action) {
     write(id);
     statement(
         "UPDATE action SET state = 1, action = ?, opaque = ?, device = ?, inode = ?, size = ?, mtime_ns = ?, "
-        "sha256 = ?, virus = ?, metadata = ?, remark = ? WHERE task = ? AND number = ? AND state < 2")
+        "sha256 = ?, virus = ?, metadata = ?, remark = ?, moved = ? WHERE task = ? AND number = ? AND state < 2")
         .run(action.action, action.opaque, action.identity.device, action.identity.inode, action.identity.size,
-             action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), action.remark, id,
-             action.number);
+             action.identity.mtime_ns, action.sha256, action.virus, packed(action.metadata), action.remark,
+             action.moved, id, action.number);
     statement("DELETE FROM cut_message WHERE task = ? AND number = ?").run(id, action.number);
     auto& insert = statement("INSERT INTO cut_message(task, number, opaque, sha256, virus) VALUES(?, ?, ?, ?, ?)");
     for (const auto& cut : action.cuts) insert.run(id, action.number, cut.opaque, cut.sha256, cut.virus);

@@ -119,7 +119,9 @@ CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
 constexpr const char* sixth_schema = R"(
 ALTER TABLE find ADD COLUMN sha256 BLOB NOT NULL DEFAULT x''; -- of what was found
 ALTER TABLE action ADD COLUMN remark BLOB NOT NULL DEFAULT x''; -- for its step
+ALTER TABLE action ADD COLUMN moved INTEGER NOT NULL DEFAULT 0; -- as something else than was judged
 ALTER TABLE quarantine ADD COLUMN may_hold_mail INTEGER NOT NULL DEFAULT 0; -- so time alone does not end it
+UPDATE quarantine SET may_hold_mail = 1; -- nobody knows
 )";
 
 constexpr int schema_version = 6;

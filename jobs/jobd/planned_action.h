@@ -9,6 +9,9 @@
 
 namespace clamscanner {
 
+// What was moved is something else than was judged: it is judged where it lies, and put back if it is not infected.
+enum class Moved : std::uint8_t { AsJudged = 0, AsAnother = 1, BackSinceClean = 2, BackSinceUnscanned = 3 };
+
 struct PlannedAction {
     std::uint64_t number = 0;  // its place in the request, from 1
     std::string path;
@@ -17,9 +20,10 @@ struct PlannedAction {
     bool intended = false;  // the intent is recorded: it may have been carried out in part
     std::string opaque;
     FileIdentity identity;
-    std::string sha256;  // of what was judged; empty, where intended: what lies under the opaque name is not judged yet
+    std::string sha256;  // of what was judged; empty: nobody knows
     std::string virus;
     FileMetadata metadata;
+    Moved moved = Moved::AsJudged;
     std::string remark;            // for its step: why something else is done than was asked for
     std::vector<CutMessage> cuts;  // of a mailbox, once intended: the messages to be taken out
 };

@@ -38,10 +38,12 @@ void QuarantineList::add(AccountId account, const PlannedAction& action, std::ui
 std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
     std::vector<Stored> files;
     statement(
-        "SELECT opaque, inode, sha256 FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? ORDER BY id")
+        "SELECT opaque, inode, size, sha256 FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? ORDER BY "
+        "id")
         .each(
             [&](Row row) {
-                files.push_back({row.bytes(0), row.number<std::uint64_t>(1), row.bytes(2)});
+                files.push_back(
+                    {row.bytes(0), row.number<std::uint64_t>(1), row.number<std::uint64_t>(2), row.bytes(3)});
                 return true;
             },
             account);
@@ -98,7 +100,8 @@ std::optional<PlannedAction> QuarantineList::find(AccountId account, const std::
 std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms, std::size_t limit) {
     std::vector<PlannedAction> files;
     statement("SELECT " QUARANTINE_COLUMNS
-              " FROM quarantine WHERE account = ? AND time_ms < ? AND may_hold_mail = 0 ORDER BY time_ms LIMIT ?")
+              " FROM quarantine WHERE account = ? AND time_ms < ? AND may_hold_mail = 0 AND clean = 0 ORDER BY time_ms "
+              "LIMIT ?")
         .each(
             [&](Row row) {
                 files.push_back(read_quarantined(row));

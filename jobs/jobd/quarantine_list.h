@@ -27,6 +27,7 @@ class QuarantineList {
     struct Stored {
         std::string opaque;
         std::uint64_t inode = 0;
+        std::uint64_t size = 0;
         std::string sha256;
     };
     [[nodiscard]] std::vector<Stored> all(AccountId account);
@@ -36,7 +37,7 @@ class QuarantineList {
     };
     // `budget`: bytes of the answer.
     [[nodiscard]] Listed listed(AccountId account, std::int64_t after, std::size_t budget);
-    // Of those quarantined before that time, some; none that may hold more than one mail.
+    // Of those quarantined before that time, some; none that may hold more than one letter, or is clean by now.
     [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms, std::size_t limit);
     // What newer signatures say.
     void judge(AccountId account, const std::string& opaque, bool clean);

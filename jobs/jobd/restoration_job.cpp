@@ -35,16 +35,24 @@ bool RestorationJob::begin_next_action() {
 
 void RestorationJob::hear_runner(Packet& packet) {
     const auto acted = decode<Acted>(packet.bytes);
-    const auto wanted = current_->action == Action::Restore ? RecordState::Restored : RecordState::Deleted;
     // Of what is not listed it was asked nothing.
-    if (!current_ || !current_->listed || acted.token != current_->number ||
-        (acted.state != wanted && acted.state != RecordState::Error))
+    if (!current_ || !current_->listed || acted.token != current_->number || !may_be_done(acted.state))
         throw Malformed("the runner did something else than it was asked");
     auto& ledger = surroundings_.ledger;
-    if (acted.state == wanted) ledger.quarantine().forget(task().account, current_->opaque);
+    if (acted.state != RecordState::Error) ledger.quarantine().forget(task().account, current_->opaque);
     if (acted.state == RecordState::Restored) ledger.return_to_list(task().account, current_->path);
-    ledger.record_step(task().id, *current_, acted.state, acted.message);
+    // Another content than was quarantined is left alone, and is no part of the quarantine any more.
+    const bool left_alone = acted.state == RecordState::NoAction;
+    ledger.record_step(task().id, *current_, left_alone ? RecordState::Error : acted.state,
+                       left_alone ? acted.message + ". It is no longer listed here; a scan finds it if it is infected"
+                                  : acted.message);
     go_on();
+}
+
+bool RestorationJob::may_be_done(RecordState state) const {
+    if (state == RecordState::Error) return true;
+    if (current_->action == Action::Restore) return state == RecordState::Restored;
+    return state == RecordState::Deleted || state == RecordState::NoAction;
 }
 
 }  // namespace clamscanner

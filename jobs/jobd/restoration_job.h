@@ -28,6 +28,8 @@ class RestorationJob : public Job {
     // Whether it is settled already, and there may be another.
     [[nodiscard]] bool begin_next_action();
 
+    [[nodiscard]] bool may_be_done(RecordState state) const;
+
     std::optional<PlannedAction> current_;
     bool turn_ends_ = false;
 };

@@ -138,7 +138,7 @@ void ScanJob::hear_runner(Packet& packet) {
     } else if (is<Acted>(packet.bytes)) {
         const auto acted = decode<Acted>(packet.bytes);
         if (acted.token == 0 || acted.token > expired_.size()) throw Malformed("the runner did what it was not asked");
-        if (acted.state == RecordState::Deleted) ledger.quarantine().forget(task().account, expired_[acted.token - 1]);
+        if (acted.state != RecordState::Error) ledger.quarantine().forget(task().account, expired_[acted.token - 1]);
     } else {
         static_cast<void>(decode<CopyDone>(packet.bytes));
         log_.answered();
@@ -196,7 +196,8 @@ void ScanJob::complete_if_agreed() {
 void ScanJob::judge_quarantined() {
     for (auto& file : surroundings_.ledger.quarantine().all(task().account)) {
         quarantined_.push_back(file.opaque);
-        to_runner_.add(LeaveOut{quarantined_.size(), std::move(file.opaque), file.inode, std::move(file.sha256)});
+        to_runner_.add(
+            LeaveOut{quarantined_.size(), std::move(file.opaque), file.inode, file.size, std::move(file.sha256)});
     }
 }
 

@@ -25,6 +25,7 @@
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/disposal.h"
+#include "jobs/runner/mail_store.h"
 #include "jobs/runner/mailbox_bytes.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/quarantine_json.h"
@@ -105,7 +106,8 @@ class Cleansing::Attempt {
             struct stat status {};
             if (!file || ::fstat(file.get(), &status) < 0 || content_hash(file.get()) != cut.sha256) continue;
             const auto identity = identity_of(status);
-            saved.push_back({cut.opaque, identity.device, identity.inode, identity.size});
+            saved.push_back(
+                {cut.opaque, identity.device, identity.inode, identity.size, letters_in(file.get(), 2) > 1});
         }
         return saved;
     }

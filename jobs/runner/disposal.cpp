@@ -96,9 +96,11 @@ Acted Disposal::carry_out(const Act& order) {
     struct stat status {};
     if (!source.directory || !is_there(source.directory.get(), source.name, status)) {
         if (!order.again || order.action != Action::Delete) throw Stopped("the file has vanished");
-        // Both names are gone and a delete was intended: the crash came between the unlink and its record.
+        // Both names are gone and a delete was intended: the crash came between the unlink and its record. Or somebody
+        // else moved the file away just then, which nobody can tell.
         Acted acted;
         acted.state = RecordState::Deleted;
+        acted.message = "it was not there any more when this went on after an interruption";
         return acted;
     }
     if (!is_own_file(status)) throw Stopped(changed);
@@ -185,25 +187,45 @@ void Disposal::put_back(const Place& moved, const Place& source) const {
 
 UniqueFd Disposal::open_moved(const std::string& path, const std::string& opaque) const {
     const Place moved = moved_before(path, opaque, place_of(path));
-    UniqueFd file(moved.directory ? ::openat(moved.directory.get(), moved.name.c_str(), reading) : -1);
     struct stat status {};
-    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status))
+    if (!moved.directory)
         throw Stopped("it was changed and moved away in the middle of this, and is not where it was put any more");
+    UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
+    if (!file) stop("open the file where it was moved to");
+    if (::fstat(file.get(), &status) < 0 || !is_own_file(status)) throw Stopped("it is no regular file any more");
     // Best effort: what is judged is the content.
     if (status.st_nlink == 1) static_cast<void>(::fchmod(file.get(), quarantined_mode));
     return file;
 }
 
+bool Disposal::is_moved(const std::string& path, const std::string& opaque) const {
+    struct stat status {};
+    const Place moved = moved_before(path, opaque, place_of(path));
+    return moved.directory && is_there(moved.directory.get(), moved.name, status) && is_own_file(status);
+}
+
+// Whatever fails here, the file has left its place: so it goes back there.
 Acted Disposal::finish(const Act& order, const Place& source, Place moved) const {
+    const std::string name = moved.name;
+    UniqueFd directory(checked(::fcntl(moved.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory"));
+    try {
+        return settle(order, source, std::move(moved));
+    } catch (const Stopped& stopped) {
+        struct stat status {};
+        remove_record(order);
+        if (!is_there(directory.get(), name, status))
+            throw Stopped(std::string(stopped.what()) + "; another program moved it away in the middle of this");
+        put_back({std::move(directory), name}, source);
+        throw;
+    }
+}
+
+Acted Disposal::settle(const Act& order, const Place& source, Place moved) const {
     struct stat status {};
     UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
-    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) {
-        remove_record(order);
-        put_back(moved, source);
-        throw Stopped(changed);
-    }
-    if (content_hash(file.get(), static_cast<std::uint64_t>(status.st_size)) != order.sha256 ||
-        !is_unchanged(file.get(), status)) {
+    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) throw Stopped(changed);
+    if (static_cast<std::uint64_t>(status.st_size) != order.identity.size ||
+        content_hash(file.get(), order.identity.size) != order.sha256 || !is_unchanged(file.get(), status)) {
         remove_record(order);
         Acted another;
         another.moved_another = true;
@@ -215,7 +237,7 @@ Acted Disposal::finish(const Act& order, const Place& source, Place moved) const
     const bool is_open = is_open_elsewhere(file.get());
     const bool letters = may_hold_letters(home_, below_home(order.path, home_path_), file.get(), order.in_mail);
     if (order.action == Action::Delete && !letters) return destroy(order, moved, file.get(), is_open);
-    Acted acted = keep_or_put_back(order, source, std::move(moved), std::move(file));
+    Acted acted = keep(order, source, std::move(moved), std::move(file));
     acted.may_hold_mail = letters;
     if (order.action == Action::Delete)
         note(acted.message, "it may hold more than one letter, so it was quarantined instead of deleted");
@@ -228,11 +250,13 @@ Acted Disposal::destroy(const Act& order, const Place& moved, int file, bool is_
     struct stat after {};
     if (::fstat(file, &status) < 0 || ::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0)
         stop("delete the file");
-    sync_directory(moved.directory);
-    if (::fstat(file, &after) < 0 || after.st_nlink >= status.st_nlink)
-        throw Stopped("another program put something else under its name in the last moment; it was not deleted");
-    remove_record(order);
     Acted acted;
+    if (::fsync(moved.directory.get()) < 0) note(acted.message, "a loss of power may bring it back");
+    remove_record(order);
+    if (::fstat(file, &after) < 0 || after.st_nlink >= status.st_nlink) {
+        acted.message = "another program put something else under its name in the last moment; it was not deleted";
+        return acted;
+    }
     acted.state = RecordState::Deleted;
     if (status.st_nlink > 1)
         note(acted.message,
@@ -241,29 +265,18 @@ Acted Disposal::destroy(const Act& order, const Place& moved, int file, bool is_
     return acted;
 }
 
-Acted Disposal::keep_or_put_back(const Act& order, const Place& source, Place moved, UniqueFd file) const {
-    try {
-        return keep(order, std::move(moved), std::move(file));
-    } catch (const Stopped&) {
-        // Still beside its old place, when the copy into the quarantine failed: so that nothing is lost, back.
-        struct stat status {};
-        const std::string beside = beside_name(order.opaque);
-        if (source.directory && is_there(source.directory.get(), beside, status)) {
-            put_back({UniqueFd(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3)), beside}, source);
-            remove_record(order);
-        }
-        throw;
-    }
-}
-
-Acted Disposal::keep(const Act& order, Place moved, UniqueFd file) const {
+Acted Disposal::keep(const Act& order, const Place& source, Place moved, UniqueFd file) const {
     const UniqueFd quarantine = open_quarantine(home_, true);
     if (!quarantine) stop("open the quarantine directory");
     struct stat status {};
-    if (!is_there(quarantine.get(), record_name(order.opaque), status)) write_record(order, quarantine);
-    if (::fstat(file.get(), &status) < 0) stop("examine the file");
     Acted acted;
-    acted.state = RecordState::Quarantined;
+    if (!is_there(quarantine.get(), record_name(order.opaque), status)) try {
+            write_record(order, quarantine);
+        } catch (const Stopped&) {
+            // It is for its owner's eyes: what decides is jobd's.
+            note(acted.message, "its record could not be written into the quarantine");
+        }
+    if (::fstat(file.get(), &status) < 0) stop("examine the file");
     if (moved.name != order.opaque) file = copy_into(quarantine, order, moved, file.get());
     if (moved.name == order.opaque && status.st_nlink > 1 && !order.put_back) {
         // Its permissions are those of its further names, too. So a copy is what is kept: else the next scan would find
@@ -271,39 +284,55 @@ Acted Disposal::keep(const Act& order, Place moved, UniqueFd file) const {
         try {
             file = copy_into(quarantine, order, moved, file.get());
         } catch (const Stopped&) {
-            acted.message = "it could not be copied, so what is kept has the permissions that it had";
+            note(acted.message, "it could not be copied, so what is kept has the permissions that it had");
         }
     }
+    remove_original(order, source);
     if (status.st_nlink > 1)
         note(acted.message,
              "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there");
     if (::fstat(file.get(), &status) < 0) stop("examine the file");
     if (status.st_nlink == 1 && ::fchmod(file.get(), quarantined_mode) < 0)
         note(acted.message, "its permissions could not be taken away");
+    acted.state = RecordState::Quarantined;
     acted.device = status.st_dev;
     acted.inode = status.st_ino;
     return acted;
 }
 
+// Beside its old place, when a crash came between the copy into the quarantine and the end of what was copied.
+void Disposal::remove_original(const Act& order, const Place& source) const {
+    const std::string beside = beside_name(order.opaque);
+    const UniqueFd file(source.directory ? ::openat(source.directory.get(), beside.c_str(), reading) : -1);
+    if (file && content_hash(file.get(), order.identity.size) == order.sha256)
+        ::unlinkat(source.directory.get(), beside.c_str(), 0);
+}
+
 // What was moved is not infected. If there is something in its place again, it stays in the quarantine, to be restored.
 Acted Disposal::undo(const Act& order, const Place& source, Place moved) const {
-    UniqueFd file(moved.directory ? ::openat(moved.directory.get(), moved.name.c_str(), reading) : -1);
     struct stat status {};
     Acted acted;
     acted.state = RecordState::NoAction;
-    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) {
+    if (!moved.directory || !is_there(moved.directory.get(), moved.name, status) || !is_own_file(status)) {
         // An attempt that a crash ended may have put it back.
         if (source.directory && is_there(source.directory.get(), source.name, status)) return acted;
-        throw Stopped("it was changed and moved away in the middle of this, and is not where it was put any more");
+        throw Stopped("it was moved away in the middle of this, and is not where it was put any more");
+    }
+    UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
+    if (file && !order.sha256.empty() && content_hash(file.get(), order.identity.size) != order.sha256) {
+        acted.moved_another = true;  // it was judged as it was before
+        return acted;
     }
     if (source.directory && !is_there(source.directory.get(), source.name, status)) {
-        const bool taken_away = status.st_nlink == 1 && (status.st_mode & 07777) == quarantined_mode;
+        const bool taken_away = file && ::fstat(file.get(), &status) == 0 && status.st_nlink == 1 &&
+                                (status.st_mode & 07777) == quarantined_mode;
         if (taken_away && ::fchmod(file.get(), order.metadata.mode) < 0) stop("set the file's permissions");
         put_back(moved, source);
         remove_record(order);
         return acted;
     }
-    acted = keep_or_put_back(order, source, std::move(moved), std::move(file));
+    if (!file) stop("open the file where it was moved to");
+    acted = keep(order, source, std::move(moved), std::move(file));
     note(acted.message, "its old place is gone or taken, so it was not put back");
     return acted;
 }

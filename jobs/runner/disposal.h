@@ -24,6 +24,7 @@ class Disposal {
     [[nodiscard]] Acted act(const Act& order);
     // What an Act has moved, taken out of use and opened for reading. Throws Stopped.
     [[nodiscard]] UniqueFd open_moved(const std::string& path, const std::string& opaque) const;
+    [[nodiscard]] bool is_moved(const std::string& path, const std::string& opaque) const;
 
  private:
     struct Place {
@@ -38,9 +39,10 @@ class Disposal {
     void remove_record(const Act& order) const;
     [[nodiscard]] Place move_away(const Act& order, const Place& source) const;
     [[nodiscard]] Acted finish(const Act& order, const Place& source, Place moved) const;
+    [[nodiscard]] Acted settle(const Act& order, const Place& source, Place moved) const;
     [[nodiscard]] Acted destroy(const Act& order, const Place& moved, int file, bool is_open) const;
-    [[nodiscard]] Acted keep_or_put_back(const Act& order, const Place& source, Place moved, UniqueFd file) const;
-    [[nodiscard]] Acted keep(const Act& order, Place moved, UniqueFd file) const;
+    [[nodiscard]] Acted keep(const Act& order, const Place& source, Place moved, UniqueFd file) const;
+    void remove_original(const Act& order, const Place& source) const;
     [[nodiscard]] Acted undo(const Act& order, const Place& source, Place moved) const;
     [[nodiscard]] UniqueFd copy_into(const UniqueFd& quarantine, const Act& order, const Place& moved, int file) const;
     void put_back(const Place& moved, const Place& source) const;

@@ -74,13 +74,20 @@ bool begins_as_dbox(std::string_view head) noexcept {
 
 bool is_compressed(std::string_view head) noexcept {
     using namespace std::string_view_literals;
-    static constexpr std::array starts = {"\x1f\x8b"sv,
-                                          "BZh"sv,
-                                          "\xfd"
-                                          "7zXZ"sv,
-                                          "\x28\xb5\x2f\xfd"sv,
-                                          "\x04\"M\x18"sv,
-                                          "\x5d\0\0"sv};
+    static constexpr std::array starts = {
+        "\x1f\x8b"sv,          // gzip
+        "\x1f\x9d"sv,          // compress
+        "\x1f\xa0"sv,          // its successor
+        "BZh"sv,               // bzip2
+        "\xfd\x37zXZ"sv,       // xz
+        "\x28\xb5\x2f\xfd"sv,  // zstd
+        "\x04\x22M\x18"sv,     // lz4
+        "\x5d\0\0"sv,          // lzma
+        "LZIP"sv,              // lzip
+        "PK"sv,                // zip
+        "7z\xbc\xaf"sv,        // 7z
+        "Rar!"sv,              // rar
+    };
     return std::any_of(starts.begin(), starts.end(), [&](std::string_view start) { return head.starts_with(start); });
 }
 
@@ -127,23 +134,6 @@ bool begins_with_postmark(int file) {
     } catch (const std::system_error& fault) {
         stop("read the file", fault.code().value());
     }
-}
-
-// As many as there are, but not more than wanted: a large store need not be read to its end.
-unsigned letters_in(int file, unsigned wanted) {
-    Letters letters;
-    std::vector<char> bytes(read_at_once);
-    for (off_t at = 0; letters.count() < wanted;) {
-        const auto got = uninterrupted([&] { return ::pread(file, bytes.data(), bytes.size(), at); });
-        if (got < 0) stop("read the file");
-        if (got == 0) {
-            letters.end();
-            break;
-        }
-        letters.read({bytes.data(), static_cast<std::size_t>(got)});
-        at += got;
-    }
-    return letters.count();
 }
 
 // Where a message lies in a directory that is no whole Maildir, each file still is one letter.
@@ -223,6 +213,22 @@ bool is_named_as_mail_store(std::string_view path) noexcept {
     return std::any_of(ends.begin(), ends.end(), [&](std::string_view end) {
         return name.size() > end.size() && equals(name.substr(name.size() - end.size()), end);
     });
+}
+
+unsigned letters_in(int file, unsigned wanted) {
+    Letters letters;
+    std::vector<char> bytes(read_at_once);
+    for (off_t at = 0; letters.count() < wanted;) {
+        const auto got = uninterrupted([&] { return ::pread(file, bytes.data(), bytes.size(), at); });
+        if (got < 0) stop("read the file");
+        if (got == 0) {
+            letters.end();
+            break;
+        }
+        letters.read({bytes.data(), static_cast<std::size_t>(got)});
+        at += got;
+    }
+    return letters.count();
 }
 
 bool is_maildir_letter(int home, std::string_view path) {

@@ -21,6 +21,9 @@ namespace clamscanner {
 // scanned as mail), by its first bytes, or because more than one letter seems to begin in it.
 [[nodiscard]] bool may_hold_letters(int home, std::string_view path, int file, bool in_mail);
 
+// How many letters seem to begin in it, but not more than wanted: a large store need not be read to its end.
+[[nodiscard]] unsigned letters_in(int file, unsigned wanted);
+
 // ---- Of which it is made, for tests
 
 // The first bytes, at least 64 where there are so many, are those of a known store.

@@ -36,7 +36,8 @@ std::vector<std::string> maildir_directories(int home, std::string_view path) {
     const auto [directory, name] = split_path(path);
     const auto [maildir, part] = split_path(directory);
     if (part != "cur" && part != "new") return {};
-    if (!open_beneath(home, joined(maildir, "tmp"), O_PATH | O_DIRECTORY, Crossing::Allowed)) return {};
+    for (const char* each : {"cur", "new", "tmp"})
+        if (!open_beneath(home, joined(maildir, each), O_PATH | O_DIRECTORY, Crossing::Allowed)) return {};
     return {joined(maildir, "cur"), joined(maildir, "new")};
 }
 

@@ -46,11 +46,13 @@ struct LeaveOut {
     std::uint64_t token = 0;
     std::string opaque;
     std::uint64_t inode = 0;
+    std::uint64_t size = 0;
     std::string sha256;
     void fields(auto& wire) {
         wire.number(token);
         wire.text(opaque, 32);
         wire.number(inode);
+        wire.number(size);
         wire.text(sha256, 64);
     }
 };
@@ -241,9 +243,11 @@ struct NotOpened {
     static constexpr auto type = RunnerMessage::NotOpened;
     std::uint64_t token = 0;
     std::string why;
+    bool is_moved = false;  // to JudgeMoved: it lies there all the same
     void fields(auto& wire) {
         wire.number(token);
         wire.text(why, longest_message);
+        wire.number(is_moved);
     }
 };
 
@@ -296,11 +300,13 @@ struct Saved {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::uint64_t size = 0;
+    bool may_hold_mail = false;  // more than one letter, in what was taken for one message
     void fields(auto& wire) {
         wire.text(opaque, 32);
         wire.number(device);
         wire.number(inode);
         wire.number(size);
+        wire.number(may_hold_mail);
     }
 };
 

@@ -15,10 +15,10 @@ UniqueFd open_recorded(int quarantine, const LeaveOut& recorded) {
     struct stat directory {};
     struct stat status {};
     if (!file || ::fstat(quarantine, &directory) < 0 || ::fstat(file.get(), &status) < 0) return {};
-    const bool is_recorded = S_ISREG(status.st_mode) && status.st_dev == directory.st_dev &&
-                             status.st_ino == recorded.inode && status.st_uid == ::geteuid() &&
-                             (status.st_mode & 07777) == quarantined_mode &&
-                             content_hash(file.get(), static_cast<std::uint64_t>(status.st_size)) == recorded.sha256;
+    const bool is_recorded =
+        S_ISREG(status.st_mode) && status.st_dev == directory.st_dev && status.st_ino == recorded.inode &&
+        static_cast<std::uint64_t>(status.st_size) == recorded.size && status.st_uid == ::geteuid() &&
+        (status.st_mode & 07777) == quarantined_mode && content_hash(file.get(), recorded.size) == recorded.sha256;
     return is_recorded ? std::move(file) : UniqueFd();
 }
 

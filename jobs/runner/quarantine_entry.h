@@ -8,8 +8,8 @@
 
 namespace clamscanner {
 
-// The file, opened for reading, if name, inode and content are the recorded ones and its mode is that of a quarantined
-// file; else nothing. Not the device: after a restart of the machine a file system may have another number.
+// The file, opened for reading, if name, inode, size and content are the recorded ones and its mode is that of a
+// quarantined file; else nothing. Not the device: after a restart of the machine a file system may have another number.
 [[nodiscard]] UniqueFd open_recorded(int quarantine, const LeaveOut& recorded);
 
 }  // namespace clamscanner

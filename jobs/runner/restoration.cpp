@@ -21,6 +21,7 @@
 #include "jobs/runner/mail_return.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/message_name.h"
+#include "jobs/shared/quarantine_record.h"
 
 namespace clamscanner {
 namespace {
@@ -29,6 +30,12 @@ constexpr const char* taken_again =
     "there is a file of that name again; nothing was replaced, and it is still in quarantine";
 constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
+struct ContentChanged : Stopped {
+    ContentChanged() : Stopped("its content was changed in the quarantine; it was left there") {}
+};
+
+// What is not there any more as it was put there cannot be deleted as that, and is a file like any other: then it only
+// leaves the list.
 template <class Carry>
 Acted acted_by(const Act& order, RecordState done, Carry carry_out) {
     Acted acted;
@@ -36,6 +43,9 @@ Acted acted_by(const Act& order, RecordState done, Carry carry_out) {
     try {
         acted.message = carry_out();
         acted.state = done;
+    } catch (const ContentChanged& changed) {
+        acted.state = done == RecordState::Deleted ? RecordState::NoAction : RecordState::Error;
+        acted.message = changed.what();
     } catch (const Stopped& stopped) {
         acted.state = RecordState::Error;
         acted.message = stopped.what();
@@ -52,8 +62,8 @@ UniqueFd open_kept(const Act& order, const UniqueFd& quarantine, struct stat& st
     if (!file) return file;
     if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
         throw Stopped("something else lies in the quarantine under its name; it was left alone");
-    if (content_hash(file.get()) != order.sha256)
-        throw Stopped("its content was changed in the quarantine; it was left there");
+    // Of some nobody knows what they held, since a program rewrote them all the time; then what is there is meant.
+    if (!order.sha256.empty() && content_hash(file.get(), order.identity.size) != order.sha256) throw ContentChanged();
     return file;
 }
 
@@ -154,8 +164,11 @@ std::string Restoration::move_back(const Act& order, const UniqueFd& quarantine,
     else
         set_metadata(file, order, notes);
     if (!move_without_replacing(quarantine.get(), order.opaque, directory.get(), name)) {
-        if (errno == EEXIST) throw Stopped(taken_again);
-        if (errno != EXDEV) stop("move it back");
+        const int error = errno;
+        // It stays, so out of use again; and what is copied gets its metadata as a copy.
+        if (status.st_nlink == 1) static_cast<void>(::fchmod(file, quarantined_mode));
+        if (error == EEXIST) throw Stopped(taken_again);
+        if (error != EXDEV) stop("move it back", error);
         move_across(order, quarantine, directory, name, file, notes);
         return notes;
     }

@@ -22,6 +22,7 @@ class Restoration {
 
     // Never throw for what the file system refuses: that is an Acted with state Error and a message for the owner.
     [[nodiscard]] Acted restore(const Act& order) const;
+    // NoAction: what lies there is not what was put there, so it was left alone.
     [[nodiscard]] Acted discard(const Act& order) const;
 
  private:

@@ -224,7 +224,7 @@ class Runner {
         try {
             hand_over_to_judge(order.token, order.path, disposal_.open_moved(order.path, order.opaque), false);
         } catch (const Stopped& stopped) {
-            tell_jobd(NotOpened{order.token, stopped.what()});
+            tell_jobd(NotOpened{order.token, stopped.what(), disposal_.is_moved(order.path, order.opaque)});
         }
     }
 

@@ -13,6 +13,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
 #include "jobs/runner/beneath.h"
+#include "jobs/runner/mounts.h"
 #include "jobs/runner/quarantine_entry.h"
 #include "jobs/shared/quarantine_record.h"
 
@@ -46,11 +47,13 @@ Walk::Walk(int home, const std::vector<LeaveOut>& left_out, Told told) : home_(h
 
 void Walk::list(const std::string& directory, PathList& list) {
     // Before anything is told: a directory that is not there is the whole scan's failure, not an unreadable file's.
-    if (!open_beneath(home_, directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed))
-        throw_errno("open the directory to scan");
-    pending_.push_back(directory);
+    const UniqueFd start = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed);
+    if (!start) throw_errno("open the directory to scan");
+    // Its owner answers for every read of it, and may answer the scanner otherwise than everybody else.
+    if (is_mounted_by_user(start.get(), ::geteuid())) throw_errno("scan what the account has mounted by itself", EXDEV);
+    pending_.push_back({directory, 0, 0});
     while (!pending_.empty()) {
-        const std::string next = std::move(pending_.back());
+        const Directory next = std::move(pending_.back());
         pending_.pop_back();
         list_one(next, list);
     }
@@ -58,9 +61,17 @@ void Walk::list(const std::string& directory, PathList& list) {
     tell_progress(true);
 }
 
-void Walk::list_one(const std::string& directory, PathList& list) {
+void Walk::list_one(const Directory& listed, PathList& list) {
+    const std::string& directory = listed.path;
     // The directory to scan may be a mount point; what is mounted below it is another matter, told by take().
     UniqueFd fd = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed);
+    struct stat status {};
+    // Another directory under its name was met elsewhere, or will be; or never.
+    if (fd && listed.inode != 0 &&
+        (::fstat(fd.get(), &status) < 0 || status.st_ino != listed.inode || status.st_dev != listed.device)) {
+        fd.reset();
+        errno = ENOENT;
+    }
     std::unique_ptr<DIR, CloseDirectory> entries(fd ? ::fdopendir(fd.get()) : nullptr);
     if (!entries) {
         ++progress_.files;
@@ -103,7 +114,7 @@ void Walk::take(int parent, const char* name, const std::string& path, PathList&
             ++progress_.files;
             told_.unreadable(path + "/", UnscannedReason::OtherFileSystem);
         } else {
-            pending_.push_back(path);
+            pending_.push_back({path, status.st_dev, status.st_ino});
         }
     } else if (S_ISREG(status.st_mode) && !is_left_out(parent, name, path)) {
         ++progress_.files;

@@ -29,7 +29,12 @@ class Walk {
     void list(const std::string& directory, PathList& list);
 
  private:
-    void list_one(const std::string& directory, PathList& list);
+    struct Directory {
+        std::string path;
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;  // 0: of the directory to scan, which is whatever it is
+    };
+    void list_one(const Directory& directory, PathList& list);
     void take(int parent, const char* name, const std::string& path, PathList& list);
     [[nodiscard]] bool is_left_out(int parent, const char* name, const std::string& path) const;
     void tell_progress(bool walked);
@@ -37,7 +42,7 @@ class Walk {
     int home_;
     std::map<std::string, LeaveOut> left_out_;  // by path below the home
     Told told_;
-    std::vector<std::string> pending_;  // directories still to be listed, the deepest last
+    std::vector<Directory> pending_;  // directories still to be listed, the deepest last
     WalkProgress progress_;
     std::chrono::steady_clock::time_point told_at_;
 };

@@ -96,15 +96,9 @@ class PassedOver(QuarantineCase):
         os.rename(self.account.path(QUARANTINE), self.account.path("public_html/q"))
         self.finds(self.account.path("public_html/q", self.row["id"]))
 
-    def test_a_new_file_that_has_its_inode(self):
-        inode = os.stat(self.kept).st_ino
+    def test_new_files_some_of_which_may_have_its_inode(self):
         os.unlink(self.kept)
-        for number in range(1000):
-            path = self.account.write(f"public_html/fresh{number}.php", self.content)
-            if os.stat(path).st_ino == inode:
-                break
-            os.rename(path, self.account.path("spare"))
-        self.finds(path, *([self.account.path("spare")] if os.path.exists(self.account.path("spare")) else []))
+        self.finds(*(self.account.write(f"public_html/fresh{number}.php", self.content) for number in range(30)))
 
 
 class TwoNames(QuarantineCase):
@@ -299,7 +293,7 @@ class Mail(MailCase):
         for name in ("Maildir/cur/1600000000.M1P1.host:2,S", "Maildir/new/1600000000.M2P1.host"):
             for action, state in (("quarantine", "quarantined"), ("delete", "deleted")):
                 with self.subTest(name, action=action):
-                    content = POSTMARK + letter(os.path.basename(name)[:12], True)
+                    content = POSTMARK + letter(name.split("/")[1], True)
                     path = self.account.write(name, content)
                     self.client.scan()
                     step = check_records(self.client.disinfect({path: action}))[path]

@@ -569,12 +569,6 @@ class OnExt4(Remembering, OnImage):
     lacks = (share_all_extents_of_another, share_an_extent_of_another)
 
 
-class OnXfs(Remembering, OnImage):
-    make = ["mkfs.xfs", "-q", "-f"]
-    size = 512 * MEBIBYTE
-    reuses_inodes = False  # sometimes it does
-
-
 class OnBtrfs(Remembering, OnImage):
     make = ["mkfs.btrfs", "-q", "-f"]
     size = 512 * MEBIBYTE
@@ -598,6 +592,14 @@ class OnTmpfs(WhereNothingIsRemembered):
         account = self.service.add_account("tmpfs", home)
         self.service.wait_until_it_serves(account)
         self.assert_all_is_read_each_time(account, self.service.client(account))
+
+
+class OnXfs(WhereNothingIsRemembered, OnImage):
+    make = ["mkfs.xfs", "-q", "-f"]
+    size = 512 * MEBIBYTE
+
+    def test_every_scan_reads_every_file(self):
+        self.assert_all_is_read_each_time(*self.new_account())
 
 
 class SwitchedOff(WhereNothingIsRemembered, OnImage):

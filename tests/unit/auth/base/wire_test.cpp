@@ -25,7 +25,7 @@ std::string bytes_of(const Message& message) {
 // The form on the wire, byte for byte: two builds must agree on it, or differ in their version.
 BOOST_AUTO_TEST_CASE(a_login_looks_like_this_on_the_wire) {
     const std::string expected(
-        "\x02\x01\x00"
+        "\x03\x01\x00"
         "\x03\x00\x00\x00"
         "bob"
         "\x04\x00\x00\x00"
@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(a_login_looks_like_this_on_the_wire) {
 }
 
 BOOST_AUTO_TEST_CASE(an_ended_runner_looks_like_this_on_the_wire) {
-    BOOST_TEST(bytes_of(RunnerEnded{true, -2}) == std::string("\x02\x07\x00\x01\xfe\xff\xff\xff", 8));
+    BOOST_TEST(bytes_of(RunnerEnded{true, -2}) == std::string("\x03\x07\x00\x01\xfe\xff\xff\xff", 8));
 }
 
 BOOST_AUTO_TEST_CASE(a_message_comes_back_as_it_went) {

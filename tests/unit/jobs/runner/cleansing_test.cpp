@@ -32,6 +32,7 @@ struct Home : MailboxHome {
         back.again = true;
         back.opaque = cut.opaque;
         back.sha256 = cut.sha256;
+        back.identity.size = 1'000'000;  // at most
         return Restoration(home.fd.get(), home.path).restore(back);
     }
 };

@@ -112,6 +112,7 @@ struct OneCleansed : MailboxHome {
         back.again = true;
         back.opaque = cuts[0].opaque;
         back.sha256 = cuts[0].sha256;
+        back.identity.size = 1'000'000;  // at most
         return Restoration(home.fd.get(), home.path).restore(back);
     }
 };
@@ -185,7 +186,11 @@ struct MovedAnother : OneFile {
         const auto acted = disposal.act(order);
         BOOST_REQUIRE(acted.moved_another);
         order.metadata = acted.metadata;
-        order.sha256 = *content_hash(disposal.open_moved(order.path, opaque).get());
+        const UniqueFd moved = disposal.open_moved(order.path, opaque);
+        struct stat status {};
+        checked(::fstat(moved.get(), &status), "examine what was moved");
+        order.identity = identity_of(status);
+        order.sha256 = *content_hash(moved.get());
         order.again = true;
         order.put_back = true;
     }

@@ -43,6 +43,14 @@ struct InfectedHome {
         checked(::stat((home.path + "/" + name).c_str(), &status), "examine the test's file");
         return status.st_mode & 07777;
     }
+    // Of what was moved, as jobd has it judged.
+    void take_judgement(Act& act) const {
+        const UniqueFd moved = disposal.open_moved(act.path, opaque);
+        struct stat status {};
+        checked(::fstat(moved.get(), &status), "examine the test's file");
+        act.identity = identity_of(status);
+        act.sha256 = *content_hash(moved.get());
+    }
     Act again(Act act) const {
         act.again = true;
         return act;
@@ -148,7 +156,7 @@ BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_infected_is_kept) {
     Act act = order(Action::Delete);
     home.write("dir/virus", "another evil");
     BOOST_TEST(disposal.act(act).moved_another);
-    act.sha256 = *content_hash(disposal.open_moved(act.path, opaque).get());
+    take_judgement(act);
     act.action = Action::Quarantine;
     const auto acted = disposal.act(again(act));
     BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
@@ -164,7 +172,7 @@ BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_clean_goes_back_as_it_was) {
     const auto another = disposal.act(act);
     BOOST_REQUIRE(another.moved_another);
     act.metadata = another.metadata;
-    act.sha256 = *content_hash(disposal.open_moved(act.path, opaque).get());
+    take_judgement(act);
     act.put_back = true;
     BOOST_TEST((disposal.act(again(act)).state == RecordState::NoAction));
     BOOST_TEST(home.read("dir/virus") == "good bytes");
@@ -178,7 +186,7 @@ BOOST_AUTO_TEST_CASE(what_was_moved_and_is_clean_stays_where_nothing_is_replaced
     home.write("dir/virus", "good bytes");
     const auto another = disposal.act(act);
     act.metadata = another.metadata;
-    act.sha256 = *content_hash(disposal.open_moved(act.path, opaque).get());
+    take_judgement(act);
     act.put_back = true;
     home.write("dir/virus", "new bytes");
     const auto acted = disposal.act(again(act));

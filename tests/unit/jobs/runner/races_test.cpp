@@ -339,7 +339,10 @@ struct FileHome {
             now.action = Action::Quarantine;
             try {
                 const UniqueFd moved = disposal.open_moved(now.path, now.opaque);
-                now.sha256 = content_hash(moved.get()).value_or("?");
+                struct stat status {};
+                checked(::fstat(moved.get(), &status), "examine what was moved");
+                now.identity = identity_of(status);
+                now.sha256 = content_hash(moved.get(), now.identity.size).value_or("");
             } catch (const Stopped& stopped) {
                 acted = {};
                 acted.message = stopped.what();
@@ -506,6 +509,7 @@ struct Returning : MailHome {
         order.again = true;
         order.opaque = cuts[0].opaque;
         order.sha256 = cuts[0].sha256;
+        order.identity.size = 1'000'000;  // at most
     }
     [[nodiscard]] Target target() const {
         const std::string stored = kept_in + "/" + cuts[0].opaque;

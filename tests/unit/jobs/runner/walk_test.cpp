@@ -93,7 +93,7 @@ struct QuarantinedHome : Home {
         const UniqueFd file(::open(kept().c_str(), O_RDONLY | O_CLOEXEC));
         struct stat status {};
         BOOST_REQUIRE(::fstat(file.get(), &status) == 0);
-        recorded = {1, opaque, status.st_ino, *content_hash(file.get())};
+        recorded = {1, opaque, status.st_ino, static_cast<std::uint64_t>(status.st_size), *content_hash(file.get())};
         BOOST_TEST(walk("", {recorded}).empty());
     }
     void put(const std::string& content) const {
