@@ -29,11 +29,11 @@ IDLE_BYTES = 30 * MEBIBYTE
 
 
 class SlowFiles:
-    """Archives of 100 KB, each of which keeps the scanner busy for seconds: a page of 23 MiB that is no other's."""
+    """Archives of 100 KB, each of which keeps the scanner busy for seconds: a page of 12 MiB that is no other's."""
 
     def __init__(self):
         line = b"<p><a href='http://x.example/z'>lorem</a><script>var a='b'+unescape('%41%42');</script></p>\n"
-        self._rest = line * (23 * MEBIBYTE // len(line))
+        self._rest = line * (12 * MEBIBYTE // len(line))
         packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._packed_rest = packer.compress(self._rest) + packer.flush()
 
