@@ -226,6 +226,7 @@ class SomethingElse(QuarantineCase):
         writing = subprocess.Popen(["/usr/bin/python3", "-c", writer, path, str(len(EICAR))],
                                    user=self.account.uid, group=self.account.gid, extra_groups=[])
         try:
+            wait_until(lambda: read(path)[len(EICAR):].startswith(b" 0000"), 60, "the first line that it writes")
             self.client.scan()
             step = check_records(self.client.disinfect({path: "delete"}))[path]
         finally:
