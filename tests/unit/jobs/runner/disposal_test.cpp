@@ -1,6 +1,8 @@
 #include "jobs/runner/disposal.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -287,6 +289,33 @@ BOOST_AUTO_TEST_CASE(of_a_file_with_further_names_a_copy_is_kept) {
     BOOST_TEST(acted.inode != act.identity.inode);
     BOOST_TEST(!home.has(kept + ".partial"));
     BOOST_TEST((disposal.act(again(act)).state == RecordState::Quarantined));
+}
+
+// Nor may it be lost in the quarantine, without a word of it in jobd's records, where there is no room for a record.
+BOOST_AUTO_TEST_CASE(what_is_kept_needs_no_room_for_its_record) {
+    const std::string letter = "From: a@example.org\nSubject: evil bytes\n\nx\n";
+    home.write("dir/letters", letter + letter);
+    const Act act = order(Action::Delete, "dir/letters");
+    BOOST_REQUIRE(::signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    rlimit before{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &none) == 0);
+    const auto acted = disposal.act(act);
+    BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
+    BOOST_TEST(home.read(kept) == letter + letter);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_looked_into_after_its_move_goes_back) {
+    const Act act = order(Action::Delete);
+    std::filesystem::remove(home.path + "/dir/virus");
+    std::filesystem::create_directory(home.path + "/" + quarantine_directory);
+    std::filesystem::permissions(home.path + "/" + quarantine_directory, std::filesystem::perms::owner_all);
+    std::filesystem::create_directory(home.path + "/" + kept);
+    const auto acted = disposal.act(again(act));
+    BOOST_TEST((acted.state == RecordState::Error));
+    BOOST_TEST(std::filesystem::is_directory(home.path + "/dir/virus"), "it was not put back");
 }
 
 BOOST_AUTO_TEST_CASE(a_path_that_is_not_below_the_home_is_refused) {

@@ -87,8 +87,12 @@ BOOST_AUTO_TEST_CASE(a_file_of_a_maildir_is_one_letter_however_it_begins) {
     }
     BOOST_TEST(holds_letters("Maildir/folder", many, true));
     BOOST_TEST(mailbox("Maildir/folder", many));
-    std::filesystem::remove(home.path + "/Maildir/tmp");
-    BOOST_TEST(holds_letters("Maildir/cur/1.M1P1.host:2,S", many, true));
+    // All three make a Maildir: a home with a "tmp" and a "new" is none.
+    for (const char* missing : {"tmp", "new"}) {
+        make_maildir("Maildir");
+        std::filesystem::remove_all(home.path + "/Maildir/" + missing);
+        BOOST_TEST(holds_letters("Maildir/cur/1.M1P1.host:2,S", many, true), missing);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(only_what_is_understood_is_a_mailbox) {
@@ -115,6 +119,8 @@ BOOST_AUTO_TEST_CASE(among_mail_one_letter_or_what_cannot_be_looked_into_is_enou
     BOOST_TEST(holds_letters("mail/Sent", "\x1f\x8b\x08", true));
     BOOST_TEST(holds_letters("backup/inbox.gz", "\x1f\x8b\x08"));
     BOOST_TEST(!holds_letters("backup/site.gz", "\x1f\x8b\x08"));
+    for (const char* head : {"PK\x03\x04", "7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "LZIP\x01", "\x1f\x9d\x90"})
+        BOOST_TEST(holds_letters("mail/old", head, true), head);
     BOOST_TEST(!holds_letters("mail/evil.php", "<?php evil(); ?>", true));
     BOOST_TEST(!holds_letters("mail/new/1.M1P1.host", letter, true));
 }
