@@ -192,7 +192,7 @@ void DisinfectionJob::judge_moved(const Acted& acted) {
     if (++attempts_ > most_attempts) return quarantine_as_last_judged();
     if (current_->action == Action::Delete)
         current_->remark = quarantined_instead;
-    else if (current_->remark.empty())
+    else if (current_->remark.empty() || current_->moved > Moved::AsAnother)
         current_->remark = changed_since;
     current_->action = Action::Quarantine;
     // Later it has the mode that we gave it.
@@ -252,7 +252,7 @@ void DisinfectionJob::quarantine_as_last_judged() {
     keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
     surroundings_.ledger.leave_list(task().account, current_->path);
     step(RecordState::Quarantined,
-         "a program rewrites it all the time, also where it is now; it was infected each time");
+         "a program rewrites it all the time, also where it is now, so nobody knows what it holds");
     go_on();
 }
 
@@ -401,8 +401,11 @@ void DisinfectionJob::hear_runner(Packet& packet) {
             return settle_judgement();
         }
         if (stage_ == Stage::JudgingMoved && refused.is_moved) {
+            current_->sha256.clear();  // so that it can be restored
             keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
-            step(RecordState::Quarantined, current_->remark + "; it could not be judged again: " + refused.why);
+            surroundings_.ledger.leave_list(task().account, current_->path);
+            step(RecordState::Quarantined,
+                 "it was changed meanwhile, and what it is now could not be opened to be scanned; it is kept");
         } else {
             step(RecordState::Error, refused.why + (stage_ == Stage::JudgingMoved ? "" : "; it was left alone"));
         }

@@ -89,9 +89,9 @@ Acted Disposal::act(const Act& order) {
 Acted Disposal::carry_out(const Act& order) {
     const Place source = place_of(order.path);
     if (order.again) {
-        Place moved = moved_before(order.path, order.opaque, source);
-        if (order.put_back) return undo(order, source, std::move(moved));
-        if (moved.directory) return finish(order, source, std::move(moved));
+        const Place moved = moved_before(order.path, order.opaque, source);
+        if (order.put_back) return undo(order, source, moved);
+        if (moved.directory) return finish(order, source, moved);
     }
     struct stat status {};
     if (!source.directory || !is_there(source.directory.get(), source.name, status)) {
@@ -177,7 +177,13 @@ Disposal::Place Disposal::move_away(const Act& order, const Place& source) const
     stop("move the file out of its place", error);
 }
 
-void Disposal::put_back(const Place& moved, const Place& source) const {
+// With the mode that open_moved() may have taken from it.
+void Disposal::put_back(const Act& order, const Place& moved, const Place& source) const {
+    const UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
+    struct stat status {};
+    if (order.again && file && ::fstat(file.get(), &status) == 0 && is_own_file(status) && status.st_nlink == 1 &&
+        (status.st_mode & 07777) == quarantined_mode && ::fchmod(file.get(), order.metadata.mode) < 0)
+        stop("set the file's permissions");
     if (!source.directory ||
         !move_without_replacing(moved.directory.get(), moved.name, source.directory.get(), source.name))
         throw Stopped("the file could not be put back, as its old place is gone or taken: it is now " + moved.name);
@@ -205,22 +211,20 @@ bool Disposal::is_moved(const std::string& path, const std::string& opaque) cons
 }
 
 // Whatever fails here, the file has left its place: so it goes back there.
-Acted Disposal::finish(const Act& order, const Place& source, Place moved) const {
-    const std::string name = moved.name;
-    UniqueFd directory(checked(::fcntl(moved.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory"));
+Acted Disposal::finish(const Act& order, const Place& source, const Place& moved) const {
     try {
-        return settle(order, source, std::move(moved));
+        return settle(order, source, moved);
     } catch (const Stopped& stopped) {
         struct stat status {};
         remove_record(order);
-        if (!is_there(directory.get(), name, status))
+        if (!is_there(moved.directory.get(), moved.name, status))
             throw Stopped(std::string(stopped.what()) + "; another program moved it away in the middle of this");
-        put_back({std::move(directory), name}, source);
+        put_back(order, moved, source);
         throw;
     }
 }
 
-Acted Disposal::settle(const Act& order, const Place& source, Place moved) const {
+Acted Disposal::settle(const Act& order, const Place& source, const Place& moved) const {
     struct stat status {};
     UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
     if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) throw Stopped(changed);
@@ -237,7 +241,7 @@ Acted Disposal::settle(const Act& order, const Place& source, Place moved) const
     const bool is_open = is_open_elsewhere(file.get());
     const bool letters = may_hold_letters(home_, below_home(order.path, home_path_), file.get(), order.in_mail);
     if (order.action == Action::Delete && !letters) return destroy(order, moved, file.get(), is_open);
-    Acted acted = keep(order, source, std::move(moved), std::move(file));
+    Acted acted = keep(order, source, moved, std::move(file));
     acted.may_hold_mail = letters;
     if (order.action == Action::Delete)
         note(acted.message, "it may hold more than one letter, so it was quarantined instead of deleted");
@@ -265,17 +269,17 @@ Acted Disposal::destroy(const Act& order, const Place& moved, int file, bool is_
     return acted;
 }
 
-Acted Disposal::keep(const Act& order, const Place& source, Place moved, UniqueFd file) const {
+Acted Disposal::keep(const Act& order, const Place& source, const Place& moved, UniqueFd file) const {
     const UniqueFd quarantine = open_quarantine(home_, true);
     if (!quarantine) stop("open the quarantine directory");
     struct stat status {};
     Acted acted;
-    if (!is_there(quarantine.get(), record_name(order.opaque), status)) try {
-            write_record(order, quarantine);
-        } catch (const Stopped&) {
-            // It is for its owner's eyes: what decides is jobd's.
-            note(acted.message, "its record could not be written into the quarantine");
-        }
+    try {
+        if (!is_there(quarantine.get(), record_name(order.opaque), status)) write_record(order, quarantine);
+    } catch (const Stopped&) {
+        // It is for its owner's eyes: what decides is jobd's.
+        note(acted.message, "its record could not be written into the quarantine");
+    }
     if (::fstat(file.get(), &status) < 0) stop("examine the file");
     if (moved.name != order.opaque) file = copy_into(quarantine, order, moved, file.get());
     if (moved.name == order.opaque && status.st_nlink > 1 && !order.put_back) {
@@ -309,7 +313,7 @@ void Disposal::remove_original(const Act& order, const Place& source) const {
 }
 
 // What was moved is not infected. If there is something in its place again, it stays in the quarantine, to be restored.
-Acted Disposal::undo(const Act& order, const Place& source, Place moved) const {
+Acted Disposal::undo(const Act& order, const Place& source, const Place& moved) const {
     struct stat status {};
     Acted acted;
     acted.state = RecordState::NoAction;
@@ -324,15 +328,12 @@ Acted Disposal::undo(const Act& order, const Place& source, Place moved) const {
         return acted;
     }
     if (source.directory && !is_there(source.directory.get(), source.name, status)) {
-        const bool taken_away = file && ::fstat(file.get(), &status) == 0 && status.st_nlink == 1 &&
-                                (status.st_mode & 07777) == quarantined_mode;
-        if (taken_away && ::fchmod(file.get(), order.metadata.mode) < 0) stop("set the file's permissions");
-        put_back(moved, source);
+        put_back(order, moved, source);
         remove_record(order);
         return acted;
     }
     if (!file) stop("open the file where it was moved to");
-    acted = keep(order, source, std::move(moved), std::move(file));
+    acted = keep(order, source, moved, std::move(file));
     note(acted.message, "its old place is gone or taken, so it was not put back");
     return acted;
 }

@@ -38,14 +38,14 @@ class Disposal {
     void write_record(const Act& order, const UniqueFd& quarantine) const;
     void remove_record(const Act& order) const;
     [[nodiscard]] Place move_away(const Act& order, const Place& source) const;
-    [[nodiscard]] Acted finish(const Act& order, const Place& source, Place moved) const;
-    [[nodiscard]] Acted settle(const Act& order, const Place& source, Place moved) const;
+    [[nodiscard]] Acted finish(const Act& order, const Place& source, const Place& moved) const;
+    [[nodiscard]] Acted settle(const Act& order, const Place& source, const Place& moved) const;
     [[nodiscard]] Acted destroy(const Act& order, const Place& moved, int file, bool is_open) const;
-    [[nodiscard]] Acted keep(const Act& order, const Place& source, Place moved, UniqueFd file) const;
+    [[nodiscard]] Acted keep(const Act& order, const Place& source, const Place& moved, UniqueFd file) const;
     void remove_original(const Act& order, const Place& source) const;
-    [[nodiscard]] Acted undo(const Act& order, const Place& source, Place moved) const;
+    [[nodiscard]] Acted undo(const Act& order, const Place& source, const Place& moved) const;
     [[nodiscard]] UniqueFd copy_into(const UniqueFd& quarantine, const Act& order, const Place& moved, int file) const;
-    void put_back(const Place& moved, const Place& source) const;
+    void put_back(const Act& order, const Place& moved, const Place& source) const;
 
     int home_;
     std::string home_path_;

@@ -8,11 +8,6 @@
 #include <fstream>
 
 namespace clamscanner {
-namespace {
-
-constexpr long fuse_magic = 0x65735546;  // statfs(2)
-
-}  // namespace
 
 bool is_fuse_mount_of(const std::string& line, uid_t user) {
     const auto behind = line.find(" - ");
@@ -26,7 +21,7 @@ bool is_fuse_mount_of(const std::string& line, uid_t user) {
 
 bool is_mounted_by_user(int file, uid_t user) {
     struct statfs system {};
-    if (::fstatfs(file, &system) < 0 || system.f_type != fuse_magic) return false;
+    if (::fstatfs(file, &system) < 0 || system.f_type != FUSE_SUPER_MAGIC) return false;
     struct statx status {};
     if (::statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0) return false;
     const std::string number = std::to_string(status.stx_mnt_id) + " ";

@@ -50,7 +50,8 @@ void Walk::list(const std::string& directory, PathList& list) {
     const UniqueFd start = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed);
     if (!start) throw_errno("open the directory to scan");
     // Its owner answers for every read of it, and may answer the scanner otherwise than everybody else.
-    if (is_mounted_by_user(start.get(), ::geteuid())) throw_errno("scan what the account has mounted by itself", EXDEV);
+    if (is_mounted_by_user(start.get(), ::geteuid()))
+        throw_errno("a file system that the account has mounted by itself (FUSE) is not scanned", EPERM);
     pending_.push_back({directory, 0, 0});
     while (!pending_.empty()) {
         const Directory next = std::move(pending_.back());

@@ -3,9 +3,9 @@ what jobd itself says of the turns of its loop, in processor time, so that a bus
 
 import json
 import os
-import threading
 
 from client import wait_until
+from polling import Polling
 from service_case import ServiceCase, main
 from test_files import EICAR
 
@@ -16,35 +16,18 @@ LONG_TURN_MS = 150  # of processor time: ten times what the longest takes
 UNREADABLE = 30_000
 
 
-class Poller:
-    """Another account that asks for its status all the while."""
+class Poller(Polling):
+    """Another account that asks for its status."""
 
     def __init__(self, client):
-        self._client = client
+        super().__init__(client, 0.05)
         self.answers = 0
-        self._fault = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind, fault, trace):
-        self._over.set()
-        self._thread.join(90)
-        if fault is None and self._fault:
-            raise self._fault
-
-    def _work(self):
-        try:
-            while not self._over.wait(0.05):
-                status = self._client.call("get_scan_status")
-                if status["scan_complete"] != 1:
-                    raise AssertionError(f"the poller's own scan was over: {status}")
-                self.answers += 1
-        except Exception as fault:  # raised at the end
-            self._fault = fault
+    def poll(self):
+        status = self.client.call("get_scan_status")
+        if status["scan_complete"] != 1:
+            raise AssertionError(f"the poller's own scan was over: {status}")
+        self.answers += 1
 
 
 class LongLists(ServiceCase):

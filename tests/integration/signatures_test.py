@@ -4,10 +4,10 @@ them, and a database that cannot be loaded costs nobody anything but a warning."
 import os
 import random
 import re
-import threading
 import time
 
 from client import wait_until
+from polling import Polling
 from service_case import ServiceCase, main
 from test_files import EICAR
 
@@ -19,36 +19,19 @@ NOT_LOADED = "could not be loaded"
 GARBAGE = "this is no signature\n"
 
 
-class Polling:
-    """Somebody who asks for the status all the while, and is answered well and soon."""
+class Statuses(Polling):
+    """Of somebody who is answered well and soon."""
 
     def __init__(self, client):
-        self._client = client
+        super().__init__(client, 0.02)
         self.longest = 0
         self.answers = 0
-        self._fault = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind, fault, trace):
-        self._over.set()
-        self._thread.join(90)
-        if fault is None and self._fault:
-            raise self._fault
-
-    def _work(self):
-        try:
-            while not self._over.wait(0.02):
-                start = time.monotonic()
-                self._client.call("get_scan_status")
-                self.longest = max(self.longest, time.monotonic() - start)
-                self.answers += 1
-        except Exception as fault:  # raised where the polling ends
-            self._fault = fault
+    def poll(self):
+        start = time.monotonic()
+        self.client.call("get_scan_status")
+        self.longest = max(self.longest, time.monotonic() - start)
+        self.answers += 1
 
 
 class Signatures(ServiceCase):
@@ -114,7 +97,7 @@ class Signatures(ServiceCase):
     def test_nobody_waits_for_new_signatures_and_later_scans_have_them(self):
         new = self.file_for("found by the new signatures alone")
         other, others = self.new_account("other")
-        with Polling(others) as polling:
+        with Statuses(others) as polling:
             self.put("many.hdb", (f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(MANY)))
             self.put("new.ndb", self.ndb("new", "found by the new signatures alone"))
             changed = time.monotonic()
@@ -136,7 +119,7 @@ class Signatures(ServiceCase):
         self.scan_until(lambda found, _: old in found, "the old signatures")
         logged = os.path.getsize(self.service.path("programs.log"))
 
-        with Polling(self.client):
+        with Statuses(self.client):
             self.put("broken.ndb", GARBAGE)
             scans = self.scan_until(lambda _, warnings: self.is_warned(warnings), "a warning of the broken database")
         self.assertEqual({frozenset(found) for found, _, _ in scans}, {frozenset({self.eicar, old})})

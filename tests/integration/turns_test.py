@@ -7,12 +7,12 @@ import os
 import random
 import signal
 import struct
-import threading
 import time
 import unittest
 import zlib
 
 from client import wait_until
+from polling import Polling
 from service_case import SOAK, ServiceCase, main
 from test_files import EICAR
 
@@ -50,55 +50,38 @@ class SlowFiles:
             account.write(f"slow/{number}.gz", self.archive(number))
 
 
-class Watch:
+class Watch(Polling):
     """Asks for an account's scan all the while: it stays one scan that is not complete, and its counts never fall. An
     account whose agent is tormented may be told 5xx."""
 
     def __init__(self, client):
-        self._client = client
+        super().__init__(client, 0.1)
         self.seen = []  # (moment, files scanned)
-        self._fault = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind, fault, trace):
-        self._over.set()
-        self._thread.join(90)
-        if fault is None and self._fault:
-            raise self._fault
+        self._last = {"scanned_file_count": 0, "scanned_file_size": 0, "total_file_count": 0}
+        self._task = None
 
     @property
     def scanned(self):
-        if self._fault:
-            raise self._fault
+        if self.fault:
+            raise self.fault
         return self.seen[-1][1] if self.seen else 0
 
-    def _work(self):
-        last = {"scanned_file_count": 0, "scanned_file_size": 0, "total_file_count": 0}
-        task = None
-        try:
-            while not self._over.wait(0.1):
-                status = self._status()
-                if status is None:
-                    continue
-                task = task or status["time_started"]
-                if status["scan_complete"] or status["time_started"] != task:
-                    raise AssertionError(f"the scan was to go on: {status}")
-                for field, count in last.items():
-                    if status[field] < count:
-                        raise AssertionError(f"{field} fell from {count} to {status[field]}")
-                    last[field] = status[field]
-                self.seen.append((time.monotonic(), status["scanned_file_count"]))
-        except Exception as fault:  # raised by whoever asks, and at the end
-            self._fault = fault
+    def poll(self):
+        status = self._status()
+        if status is None:
+            return
+        self._task = self._task or status["time_started"]
+        if status["scan_complete"] or status["time_started"] != self._task:
+            raise AssertionError(f"the scan was to go on: {status}")
+        for field, count in self._last.items():
+            if status[field] < count:
+                raise AssertionError(f"{field} fell from {count} to {status[field]}")
+            self._last[field] = status[field]
+        self.seen.append((time.monotonic(), status["scanned_file_count"]))
 
     def _status(self):
         try:
-            answer = self._client.ask("get_scan_status")
+            answer = self.client.ask("get_scan_status")
         except (OSError, http.client.HTTPException):
             return None
         if answer.status == 200:

@@ -412,6 +412,7 @@ BOOST_AUTO_TEST_CASE(an_intent_that_is_another_than_was_asked_for_is_gone_on_wit
     action.action = Action::Quarantine;
     action.opaque = "aa";
     action.remark = "it has changed";
+    action.moved = Moved::BackSinceClean;
     ledger.intend(task, action);
     ledger.commit();
     const auto next = reopened().next_action(task);
@@ -419,6 +420,7 @@ BOOST_AUTO_TEST_CASE(an_intent_that_is_another_than_was_asked_for_is_gone_on_wit
     BOOST_TEST(next->intended);
     BOOST_TEST((next->action == Action::Quarantine));
     BOOST_TEST(next->remark == "it has changed");
+    BOOST_TEST((next->moved == Moved::BackSinceClean));
     BOOST_TEST(next->sha256.empty());
 }
 

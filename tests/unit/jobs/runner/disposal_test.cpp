@@ -318,6 +318,19 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_looked_into_after_its_move_goes_back) {
     BOOST_TEST(std::filesystem::is_directory(home.path + "/dir/virus"), "it was not put back");
 }
 
+BOOST_AUTO_TEST_CASE(what_goes_back_has_the_mode_that_was_taken_from_it) {
+    BOOST_REQUIRE(::chmod((home.path + "/dir/virus").c_str(), 0640) == 0);
+    const Act act = order(Action::Quarantine);
+    TemporaryDirectory elsewhere;
+    BOOST_REQUIRE(::symlink(elsewhere.path.c_str(), (home.path + "/" + quarantine_directory).c_str()) == 0);
+    std::filesystem::rename(home.path + "/dir/virus", home.path + "/dir/" + beside_name(opaque));
+    static_cast<void>(disposal.open_moved(act.path, opaque));
+    BOOST_TEST(mode_of("dir/" + beside_name(opaque)) == 0400U);
+    BOOST_TEST((disposal.act(again(act)).state == RecordState::Error));
+    BOOST_TEST(home.read("dir/virus") == "evil bytes");
+    BOOST_TEST(mode_of("dir/virus") == 0640U);
+}
+
 BOOST_AUTO_TEST_CASE(a_path_that_is_not_below_the_home_is_refused) {
     BOOST_TEST(below_home("/home/a/b", "/home/a") == "b");
     for (const char* outside : {"/etc/passwd", "/home/ab", "/home/a", "/home/a/"})
