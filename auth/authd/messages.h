@@ -3,7 +3,7 @@
 //   responder ── Login or SignedLogin (+ the agent's ends of two pipes) ──► authd
 //   authd ── LoginAnswer, if it is a refusal ──► responder
 //   authd ── Serve (+ those ends, if the login is right) ──► agent ── Served ──► authd
-//   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer, later RunnerEnded ──► jobd
+//   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer ──► jobd
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,8 @@ enum class MessageType : std::uint16_t {
     Served = 4,
     StartRunner = 5,
     RunnerAnswer = 6,
-    RunnerEnded = 7,
-    LoginChecked = 8,  // auth/authd/pam_login.h: between authd and a child of its own
-    SignedLogin = 9,
+    LoginChecked = 7,  // auth/authd/pam_login.h: between authd and a child of its own
+    SignedLogin = 8,
 };
 
 inline constexpr std::size_t longest_password = 1024;
@@ -152,16 +151,6 @@ struct RunnerAnswer {
     static constexpr auto type = MessageType::RunnerAnswer;
     RunnerVerdict verdict = RunnerVerdict::Unavailable;
     void fields(auto& wire) { wire.choice(verdict, RunnerVerdict::Unavailable); }
-};
-
-struct RunnerEnded {
-    static constexpr auto type = MessageType::RunnerEnded;
-    bool by_signal = false;
-    std::int32_t code = 0;
-    void fields(auto& wire) {
-        wire.number(by_signal);
-        wire.number(code);
-    }
 };
 
 }  // namespace clamscanner

@@ -32,7 +32,7 @@ void become_runner(const Config& config, const std::string& config_file, const S
 
 }  // namespace
 
-void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer, End end) {
+void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer) {
     if (runners_.size() >= 2 * config_.jobs.max_running + 8) {
         log_line(Severity::Warning, "too many runners");
         return answer(RunnerVerdict::Unavailable);
@@ -44,7 +44,7 @@ void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd 
             [this, session](const std::string& report, ChildProcess process) {
                 take_report(session, report_or_fault<RunnerAnswer>(report).verdict, std::move(process));
             });
-        runners_[session] = {becoming, {}, std::move(answer), std::move(end)};
+        runners_[session] = {becoming, {}, std::move(answer)};
     } catch (const std::system_error& fault) {
         log_line(Severity::Error, std::string("a runner cannot be started: ") + fault.what());
         answer(RunnerVerdict::Unavailable);
@@ -66,9 +66,8 @@ void Runners::take_report(std::uint64_t session, RunnerVerdict verdict, ChildPro
 }
 
 void Runners::take_end(std::uint64_t session) {
-    auto runner = std::move(runners_.extract(session).mapped());
+    const auto runner = std::move(runners_.extract(session).mapped());
     loop_.forget(runner.process.pidfd());
-    if (const auto ending = runner.process.ended()) runner.end(*ending);
 }
 
 void Runners::stop(std::uint64_t session) {

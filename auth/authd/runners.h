@@ -15,14 +15,13 @@ namespace clamscanner {
 class Runners {
  public:
     using Answer = std::function<void(RunnerVerdict verdict)>;
-    using End = std::function<void(const Ending& ending)>;
 
     Runners(EventLoop& loop, Children& children, const Config& config, std::string config_file)
         : loop_(loop), children_(children), config_(config), config_file_(std::move(config_file)) {}
 
-    // `session` is the caller's number for it, new each time. Calls `answer` once, later or now; `end` once it ended,
-    // if it was started. `conversation` is jobd's descriptor, which the runner is born with as its fd 3.
-    void start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer, End end);
+    // `session` is the caller's number for it, new each time. Calls `answer` once, later or now. `conversation` is
+    // jobd's descriptor, which the runner is born with as its fd 3; by its other end jobd learns when the runner ends.
+    void start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer);
     // Nobody wants it any more: kills it. Nothing is called afterwards.
     void stop(std::uint64_t session);
 
@@ -31,7 +30,6 @@ class Runners {
         std::uint64_t becoming = 0;  // the child's number until it has reported,
         ChildProcess process;        // and then itself
         Answer answer;
-        End end;
     };
     void take_report(std::uint64_t session, RunnerVerdict verdict, ChildProcess process);
     void take_end(std::uint64_t session);

@@ -9,11 +9,11 @@
 
 namespace clamscanner {
 
-// Agents have a table of one line, in agents.cpp: Served.
+// Agents send one message alone, which agents.cpp takes: Served.
 const Sessions::Permitted Sessions::permitted[] = {
-    {Asker::Responder, Stage::MayAsk, MessageType::Login, &Sessions::answer_login},
-    {Asker::Responder, Stage::MayAsk, MessageType::SignedLogin, &Sessions::answer_signed_login},
-    {Asker::Jobd, Stage::MayAsk, MessageType::StartRunner, &Sessions::answer_start_runner},
+    {Asker::Responder, Stage::MayAsk, handles<&Sessions::answer_login>},
+    {Asker::Responder, Stage::MayAsk, handles<&Sessions::answer_signed_login>},
+    {Asker::Jobd, Stage::MayAsk, handles<&Sessions::answer_start_runner>},
 };
 
 void Sessions::begin(Asker asker, UniqueFd socket) {
@@ -45,14 +45,13 @@ void Sessions::listen_to(std::uint64_t id) {
 void Sessions::dispatch(Session& session, Packet& packet) {
     const auto type = type_of(packet.bytes);
     const auto row = std::find_if(std::begin(permitted), std::end(permitted), [&](const Permitted& one) {
-        return one.asker == session.asker && one.stage == session.stage && static_cast<std::uint16_t>(one.type) == type;
+        return one.asker == session.asker && one.stage == session.stage && one.handler.type == type;
     });
     if (row == std::end(permitted)) throw Malformed("message " + std::to_string(type) + " is not permitted here now");
-    (this->*row->answer)(session, packet);
+    row->handler.call(*this, packet.bytes, session, packet);
 }
 
-void Sessions::answer_login(Session& session, Packet& packet) {
-    auto login = decode<Login>(packet.bytes);
+void Sessions::answer_login(Login login, Session& session, Packet& packet) {
     session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     const Serve serve{login.purpose, "", ""};
@@ -62,8 +61,7 @@ void Sessions::answer_login(Session& session, Packet& packet) {
                          });
 }
 
-void Sessions::answer_signed_login(Session& session, Packet& packet) {
-    const auto login = decode<SignedLogin>(packet.bytes);
+void Sessions::answer_signed_login(const SignedLogin& login, Session& session, Packet& packet) {
     session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     signatures_.answer_signed_login(
@@ -83,16 +81,12 @@ void Sessions::end_login(std::uint64_t id, const Serve& serve, LoginAnswer answe
     found->second.pipes = {};
 }
 
-void Sessions::answer_start_runner(Session& session, Packet& packet) {
-    const auto request = decode<StartRunner>(packet.bytes);
+void Sessions::answer_start_runner(const StartRunner& request, Session& session, Packet& packet) {
     auto conversation = packet.only_descriptor();
     session.stage = Stage::HasRunner;
-    runners_.start(
-        session.id, request, std::move(conversation),
-        [this, id = session.id](RunnerVerdict verdict) { tell(id, RunnerAnswer{verdict}, Stage::HasRunner); },
-        [this, id = session.id](const Ending& ending) {
-            tell(id, RunnerEnded{ending.by_signal, ending.code}, Stage::HasRunner);
-        });
+    runners_.start(session.id, request, std::move(conversation), [this, id = session.id](RunnerVerdict verdict) {
+        tell(id, RunnerAnswer{verdict}, Stage::HasRunner);
+    });
 }
 
 template <class Message>

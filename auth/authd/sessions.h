@@ -10,6 +10,7 @@
 #include "auth/authd/messages.h"
 #include "auth/authd/runners.h"
 #include "auth/authd/signature_desk.h"
+#include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/socket.h"
 
@@ -41,17 +42,16 @@ class Sessions {
     struct Permitted {
         Asker asker;
         Stage stage;
-        MessageType type;
-        void (Sessions::*answer)(Session& session, Packet& packet);
+        Handler<Sessions, void, Session&, Packet&> handler;
     };
     static const Permitted permitted[];
 
     void listen_to(std::uint64_t id);
     void dispatch(Session& session, Packet& packet);
-    void answer_login(Session& session, Packet& packet);
-    void answer_signed_login(Session& session, Packet& packet);
+    void answer_login(Login login, Session& session, Packet& packet);
+    void answer_signed_login(const SignedLogin& login, Session& session, Packet& packet);
     void end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account);
-    void answer_start_runner(Session& session, Packet& packet);
+    void answer_start_runner(const StartRunner& request, Session& session, Packet& packet);
     // Tells a session that may be gone by now.
     template <class Message>
     void tell(std::uint64_t id, const Message& message, Stage next);

@@ -24,7 +24,7 @@ namespace clamscanner {
 
 // Raised whenever a message changes: two programs of different builds must not misread each other. A check of the
 // sources (tests/wire_version.py) holds it to that.
-inline constexpr std::uint8_t wire_version = 3;
+inline constexpr std::uint8_t wire_version = 4;
 
 struct Malformed : std::runtime_error {
     using std::runtime_error::runtime_error;

@@ -120,7 +120,7 @@ struct Call {
 
 // A machine is the host, so all counts of machines are 0 or 1.
 void latest_statistic(const Call& call) {
-    const auto statistics = call.caller.jobs.statistics();
+    const auto statistics = call.caller.jobs.ask(AskStatistics{});
     Object data(call.document);
     if (statistics.ever_scanned) {
         static constexpr int statuses[] = {0, 10, 100, 100};
@@ -195,14 +195,15 @@ void create_scan(const Call& call) {
     if (std::ranges::find(host_users, caller.user) != host_users.end()) {
         if (type != "system")
             throw invalid_parameter("ScanType", "is user, and this user has no files of its own", "system");
-        return caller.jobs.start_system_scan(all_accounts(caller.config.login.uid_floor));
+        caller.jobs.ask(StartSystemScan::of(all_accounts(caller.config.login.uid_floor)));
+        return;
     }
     const auto scan_type = type == "user" ? type_for(caller, paths) : ScanType::Home;
     const auto& scan = caller.config.scan.at(static_cast<std::size_t>(scan_type));
     if (!scan.allowed || look_at_directory(caller.home, scan.directory) != DirectoryState::Present)
         throw invalid_parameter(type == "user" ? "ScanPath" : "ScanType", "asks for a directory that cannot be scanned",
                                 "a directory that exists");
-    caller.jobs.start_scan({scan_type, type == "system", false});
+    caller.jobs.ask(StartScan{scan_type, type == "system", false});
 }
 
 std::uint8_t phases_of(const std::string& status) {
@@ -252,7 +253,7 @@ bool is_asked_for(const Arguments& parameters, const Host& host, const HostAddre
 
 void list_tasks(const Call& call) {
     const Paging paging(call.parameters);
-    auto found = call.caller.jobs.scan_tasks({filter_of(call.parameters), paging.offset(), paging.size});
+    auto found = call.caller.jobs.ask(AskScanTasks{filter_of(call.parameters), paging.offset(), paging.size});
     const auto addresses = host_addresses();
     if (!is_asked_for(call.parameters, found.host, addresses)) found = {found.host, 0, {}};
     static constexpr int statuses[] = {1, 1, 2, 3};
@@ -278,7 +279,7 @@ void list_tasks(const Call& call) {
 // The hosts on which the latest scan found something: this one, or none.
 void list_machines(const Call& call) {
     const Paging paging(call.parameters);
-    const auto found = call.caller.jobs.scan_events({0, 1});
+    const auto found = call.caller.jobs.ask(AskScanEvents{0, 1});
     const auto addresses = host_addresses();
     rapidjson::Value list(rapidjson::kArrayType);
     const bool listed = found.total > 0 && is_asked_for(call.parameters, found.host, addresses);
@@ -299,7 +300,7 @@ void list_machines(const Call& call) {
 void list_events(const Call& call) {
     static constexpr const char* levels[] = {"remind", "remind", "suspicious", "serious"};
     const Paging paging(call.parameters);
-    auto found = call.caller.jobs.scan_events({paging.offset(), paging.size});
+    auto found = call.caller.jobs.ask(AskScanEvents{paging.offset(), paging.size});
     const auto addresses = host_addresses();
     if (!is_asked_for(call.parameters, found.host, addresses)) found = {found.host, 0, {}};
     auto& memory = call.document.GetAllocator();

@@ -73,8 +73,8 @@ Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
     std::vector<FileAction> actions;
     actions.reserve(pairs.size());
     for (auto& [path, action] : pairs) actions.push_back(action_of(std::move(path), action));
-    if (arguments.flag("dry_run")) return steps_of(caller.jobs.dry_run(std::move(actions)));
-    const auto queued = caller.jobs.disinfect(std::move(actions));
+    if (arguments.flag("dry_run")) return steps_of(caller.jobs.ask(AskDryRun{std::move(actions)}).steps);
+    const auto queued = caller.jobs.ask(Disinfect{std::move(actions)});
 
     Answer answer;
     JsonWriter json(answer.data);
@@ -88,7 +88,7 @@ Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
 }
 
 Answer check_disinfection_status(const Caller& caller, const Arguments& arguments) {
-    auto status = caller.jobs.disinfection(last_id_of(arguments));
+    auto status = caller.jobs.ask(AskDisinfection{last_id_of(arguments)});
     Answer answer;
     answer.warnings = std::move(status.warnings);
     JsonWriter json(answer.data);

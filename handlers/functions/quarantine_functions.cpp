@@ -1,9 +1,12 @@
 #include "handlers/functions/quarantine_functions.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <set>
+#include <thread>
 
+#include "auth/base/socket.h"
 #include "handlers/functions/json_arguments.h"
 #include "handlers/functions/row_shaping.h"
 #include "jobs/shared/json_text.h"
@@ -16,6 +19,10 @@ namespace {
 
 constexpr std::string_view accepted_ids = "a JSON array of ids as list_quarantined_files gives them";
 constexpr std::size_t id_length = 32;
+// A while before the one who asks is told that we are too slow.
+constexpr std::chrono::seconds patience{8};
+constexpr std::chrono::milliseconds shortest_pause{5};
+constexpr std::chrono::milliseconds longest_pause{200};
 
 bool is_id(std::string_view text) {
     if (text.size() != id_length) return false;
@@ -54,8 +61,18 @@ std::string json_of(const ChangedFile& file) {
     return object;
 }
 
+// Waits for what was asked for, but not for longer than the caller is sure to wait.
 Answer change_quarantine(const Caller& caller, const Arguments& arguments, bool restore) {
-    return answer_array(caller.jobs.change_quarantine(restore, ids_of(arguments)), json_of);
+    const auto task = caller.jobs.ask(ChangeQuarantine{restore, ids_of(arguments)}).task;
+    const auto until = Clock::now() + patience;
+    auto pause = shortest_pause;
+    auto change = caller.jobs.ask(AskQuarantineChange{task});
+    while (!change.ended && Clock::now() < until) {
+        std::this_thread::sleep_for(pause);
+        pause = std::min(pause * 2, longest_pause);
+        change = caller.jobs.ask(AskQuarantineChange{task});
+    }
+    return answer_array(change.files, json_of);
 }
 
 }  // namespace
@@ -71,7 +88,8 @@ Answer restore_quarantined_files(const Caller& caller, const Arguments& argument
 Answer list_quarantined_files(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"file", "id", "restorable", "sha256", "size", "time", "virus_type"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
-    for (auto piece = caller.jobs.quarantined_files(0);; piece = caller.jobs.quarantined_files(piece.next)) {
+    for (auto piece = caller.jobs.ask(AskQuarantinedFiles{0});;
+         piece = caller.jobs.ask(AskQuarantinedFiles{piece.next})) {
         for (auto& file : piece.files)
             rows.rows.push_back({std::move(file.path), std::move(file.id), file.clean ? "1" : "0",
                                  std::move(file.sha256), std::to_string(file.size), std::to_string(file.time_ms / 1000),

@@ -72,12 +72,12 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     if (state != DirectoryState::Present)
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
-    caller.jobs.start_scan({static_cast<ScanType>(index), false, full});
+    caller.jobs.ask(StartScan{static_cast<ScanType>(index), false, full});
     return {};
 }
 
 Answer get_scan_status(const Caller& caller, const Arguments&) {
-    auto status = caller.jobs.scan_status();
+    auto status = caller.jobs.ask(AskScanStatus{});
     Answer answer;
     answer.messages = std::move(status.messages);
     answer.warnings = std::move(status.warnings);
@@ -112,7 +112,7 @@ Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
     const RowShaping shaping(arguments, rows.columns);
     // Whoever filters, sorts or pages does it with the whole list; all others get what one answer holds.
     const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
-    auto infected = whole_list(most, [&](std::uint64_t after) { return caller.jobs.infected_files(after); });
+    auto infected = whole_list(most, [&](std::uint64_t after) { return caller.jobs.ask(AskInfectedFiles{after}); });
     rows.rows.reserve(infected.files.size());
     for (auto& file : infected.files) rows.rows.push_back({std::move(file.path), std::move(file.virus)});
     auto answer = answer_rows(rows, shaping);
@@ -125,7 +125,7 @@ Answer list_unscanned_files(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"file", "reason"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
     auto unscanned =
-        whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.unscanned_files(after); });
+        whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.ask(AskUnscannedFiles{after}); });
     rows.rows.reserve(unscanned.files.size());
     for (auto& file : unscanned.files) rows.rows.push_back({std::move(file.path), word_for(file.reason)});
     auto answer = answer_rows(rows, shaping);
@@ -135,7 +135,7 @@ Answer list_unscanned_files(const Caller& caller, const Arguments& arguments) {
 }
 
 Answer cancel_scan(const Caller& caller, const Arguments&) {
-    caller.jobs.cancel_scan();
+    caller.jobs.ask(CancelScan{});
     return {};
 }
 

@@ -36,13 +36,13 @@ Settings settings_for_administrator(const std::string& file) {
 
 int scan_all(const Settings& settings) {
     const auto accounts = all_accounts(settings.login.uid_floor);
-    JobsClient(settings.administrator_socket()).start_system_scan(accounts);
+    JobsClient(settings.administrator_socket()).ask(StartSystemScan::of(accounts));
     std::printf("A scan of %zu accounts has begun.\n", accounts.size());
     return EX_OK;
 }
 
 int list_held(const Settings& settings) {
-    for (const auto& held : JobsClient(settings.administrator_socket()).held_signatures()) {
+    for (const auto& held : JobsClient(settings.administrator_socket()).ask(AskHeldSignatures{}).signatures) {
         const std::time_t since = held.since_ms / 1000;
         char when[32] = "";
         std::strftime(when, sizeof when, "%F %T", std::localtime(&since));
@@ -53,7 +53,7 @@ int list_held(const Settings& settings) {
 }
 
 int allow(const Settings& settings, const std::string& signature) {
-    JobsClient(settings.administrator_socket()).allow_signature(signature);
+    JobsClient(settings.administrator_socket()).ask(AllowSignature{signature});
     std::printf("Files may be deleted for %s.\n", printable(signature).c_str());
     return EX_OK;
 }

@@ -502,31 +502,32 @@ bool Coordinator::has_room_for_more() const {
 }
 
 void Coordinator::take_files() {
+    static constexpr Handler<Coordinator, void, Packet&> from_runner[] = {
+        handles<&Coordinator::take_file>, handles<&Coordinator::take_missing>, handles<&Coordinator::take_end>};
     Packet packet;
     hashed_bytes_ = 0;
     for (std::size_t i = 0; i < most_files_at_once && hashed_bytes_ < most_hashed_at_once && has_room_for_more(); ++i) {
         const Got got = receive_packet(runner_.get(), packet);
         if (got == Got::WouldBlock) return;
         runner_gone_ = got == Got::PeerGone;
-        if (got == Got::Packet) take_file(packet);
+        if (got == Got::Packet) dispatch(from_runner, *this, packet.bytes, packet);
     }
 }
 
-void Coordinator::take_file(Packet& packet) {
-    if (is<HandOverEnd>(packet.bytes)) {
-        announced_ = decode<HandOverEnd>(packet.bytes).files;
-        if (*announced_ != taken_) throw Malformed("the runner miscounted what it handed over");
-        return;
-    }
+void Coordinator::take_end(const HandOverEnd& end) {
+    announced_ = end.files;
+    if (end.files != taken_) throw Malformed("the runner miscounted what it handed over");
+}
+
+void Coordinator::expect_more() const {
     if (announced_) throw Malformed("the runner hands over after the end");
-    if (is<NotHandedOver>(packet.bytes)) {
-        auto message = decode<NotHandedOver>(packet.bytes);
-        File missing;
-        missing.names.push_back({std::move(message.path), taken_++});
-        give_up(missing, message.reason);
-        return;
-    }
-    accept_file(decode<HandOver>(packet.bytes), packet.only_descriptor());
+}
+
+void Coordinator::take_missing(NotHandedOver message) {
+    expect_more();
+    File missing;
+    missing.names.push_back({std::move(message.path), taken_++});
+    give_up(missing, message.reason);
 }
 
 // Its one word, and its end, which is the job's.
@@ -541,14 +542,15 @@ void Coordinator::hear_jobd() {
     waiting_.clear();
 }
 
-void Coordinator::accept_file(HandOver message, UniqueFd fd) {
+void Coordinator::take_file(HandOver message, Packet& packet) {
+    expect_more();
     auto file = std::make_shared<File>();
     file->token = message.token;
     file->judge = message.judge;
     file->counted = file->judge;  // it is none of the scan's
     // What is judged by itself has no place among the files of a scan.
     file->names.push_back({std::move(message.path), file->judge ? 0 : taken_++});
-    file->fd = std::move(fd);
+    file->fd = packet.only_descriptor();
     file->taken_ns = now_ns();
     struct stat status {};
     const int flags = ::fcntl(file->fd.get(), F_GETFL);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "auth/base/child_process.h"
+#include "auth/base/dispatch.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/clam_engine.h"
 #include "jobs/engine/clean_memory.h"
@@ -116,8 +117,10 @@ class Coordinator {
     void give_up(File& file, UnscannedReason reason);
     [[nodiscard]] bool has_room_for_more() const;
     void take_files();
-    void take_file(Packet& packet);
-    void accept_file(HandOver message, UniqueFd fd);
+    void take_file(HandOver message, Packet& packet);
+    void take_missing(NotHandedOver message);
+    void take_end(const HandOverEnd& end);
+    void expect_more() const;
     void hear_jobd();
     [[nodiscard]] FilePtr other_name_of(const File& file) const;
     void join(File& same, Name name);

@@ -19,6 +19,7 @@
 #include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/child_process.h"
+#include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/priority.h"
@@ -137,18 +138,17 @@ class Engine {
         if (got == Got::PeerGone) {
             log_line(Severity::Info, "the process that held the signatures ended");
             if (next_.get() == &host) tell_broken("the process that loaded them ended");
-            remove(host);
-        } else if (is<JobEnded>(packet.bytes)) {
-            end_job(host);
-        } else if (is<SignaturesLoaded>(packet.bytes)) {
-            settle_loaded(host, decode<SignaturesLoaded>(packet.bytes).problem);
-        } else {
-            static_cast<void>(decode<SignaturesChanged>(packet.bytes));
-            load_beside(host);
+            return remove(host);
         }
+        static constexpr Handler<Engine, void, Host&> table[] = {
+            handles<&Engine::take_job_ended>,
+            handles<&Engine::take_signatures_loaded>,
+            handles<&Engine::take_signatures_changed>,
+        };
+        dispatch(table, *this, packet.bytes, host);
     }
 
-    void load_beside(const Host& host) {
+    void take_signatures_changed(const SignaturesChanged&, Host& host) {
         if (host_.get() != &host || next_ || Clock::now() < load_not_before_) return;
         log_line(Severity::Info, "the signatures changed: loading the new ones beside the old");
         try {
@@ -158,10 +158,10 @@ class Engine {
         }
     }
 
-    void settle_loaded(Host& host, const std::string& problem) {
+    void take_signatures_loaded(const SignaturesLoaded& loaded, Host& host) {
         if (next_.get() != &host) return;  // the first one tells its jobs itself
-        if (!problem.empty()) {
-            tell_broken(problem);
+        if (!loaded.problem.empty()) {
+            tell_broken(loaded.problem);
             remove(host);
             return;
         }
@@ -177,7 +177,7 @@ class Engine {
         if (host_) static_cast<void>(send_message(host_->socket.get(), SignaturesBroken{problem.substr(0, 500)}));
     }
 
-    void end_job(Host& host) {
+    void take_job_ended(const JobEnded&, Host& host) {
         if (host.jobs > 0) --host.jobs;
         count_jobs();
         if (host_.get() == &host) end_when_idle();

@@ -9,6 +9,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/child_process.h"
+#include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/socket.h"
@@ -46,12 +47,12 @@ class SignatureHost {
             broken_ = error.what();
         }
         if (send_message(socket_.get(), SignaturesLoaded{broken_.substr(0, longest_message)}) != Sent::Yes) return;
-        loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_job(); });
+        loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
         loop_.run();
     }
 
  private:
-    void take_job() try {
+    void take_message() try {
         Packet packet;
         switch (receive_packet(socket_.get(), packet)) {
             case Got::WouldBlock:
@@ -64,11 +65,21 @@ class SignatureHost {
             case Got::Packet:
                 break;
         }
-        if (is<SignaturesBroken>(packet.bytes)) {
-            problem_ = decode<SignaturesBroken>(packet.bytes).problem;
-            return;
-        }
-        const auto job = decode<NewJob>(packet.bytes);
+        static constexpr Handler<SignatureHost, void, Packet&> table[] = {
+            handles<&SignatureHost::take_signatures_broken>,
+            handles<&SignatureHost::begin_job>,
+        };
+        dispatch(table, *this, packet.bytes, packet);
+    } catch (const std::system_error& fault) {
+        lose_job(fault.what());
+    } catch (const Malformed& cut) {
+        // The engine's own messages are well-formed, but without descriptors to be had they lose theirs.
+        lose_job(cut.what());
+    }
+
+    void take_signatures_broken(SignaturesBroken broken) { problem_ = std::move(broken.problem); }
+
+    void begin_job(const NewJob& job, Packet& packet) {
         if (packet.descriptors.size() != 2) throw Malformed("a job comes without its descriptors");
         UniqueFd jobd = std::move(packet.descriptors[0]);
         UniqueFd runner = std::move(packet.descriptors[1]);
@@ -90,11 +101,6 @@ class SignatureHost {
         const int pidfd = coordinator.pidfd();
         coordinators_.emplace(pidfd, std::move(coordinator));
         loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
-    } catch (const std::system_error& fault) {
-        lose_job(fault.what());
-    } catch (const Malformed& cut) {
-        // The engine's own messages are well-formed, but without descriptors to be had they lose theirs.
-        lose_job(cut.what());
     }
 
     // The other jobs, and the signatures, stay; jobd will try this one again.

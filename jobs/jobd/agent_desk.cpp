@@ -45,6 +45,15 @@ std::string log_path(const AccountFacts& facts) {
     return path_in(facts.home, ".clamavconnector.disinfection.log");
 }
 
+template <class Answer>
+Encoded answer_or_decline(Answer answer) {
+    try {
+        return answer();
+    } catch (const Declined& declined) {
+        return encode(declined);
+    }
+}
+
 constexpr const char* busy_text =
     "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
 
@@ -178,41 +187,26 @@ void AgentDesk::answer_next(int fd) {
 }
 
 void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
-    struct Row {
-        JobdMessage type;
-        Encoded (AgentDesk::*answer)(const AccountFacts&, std::string_view);
-    };
+    using Row = Handler<AgentDesk, Encoded, const AccountFacts&>;
     static constexpr Row of_agents[] = {
-        {StartScan::type, &AgentDesk::answer_start_scan},
-        {AskScanStatus::type, &AgentDesk::answer_scan_status},
-        {AskInfectedFiles::type, &AgentDesk::answer_infected_files},
-        {Disinfect::type, &AgentDesk::answer_disinfect},
-        {AskDisinfection::type, &AgentDesk::answer_disinfection},
-        {AskStatistics::type, &AgentDesk::answer_statistics},
-        {AskScanTasks::type, &AgentDesk::answer_scan_tasks},
-        {AskScanEvents::type, &AgentDesk::answer_scan_events},
-        {StartSystemScan::type, &AgentDesk::answer_start_system_scan},
-        {CancelScan::type, &AgentDesk::answer_cancel_scan},
-        {AskUnscannedFiles::type, &AgentDesk::answer_unscanned_files},
-        {AskQuarantinedFiles::type, &AgentDesk::answer_quarantined_files},
-        {ChangeQuarantine::type, &AgentDesk::answer_change_quarantine},
-        {AskQuarantineChange::type, &AgentDesk::answer_quarantine_change},
-        {AskDryRun::type, &AgentDesk::answer_dry_run},
+        handles<&AgentDesk::answer_start_scan>,        handles<&AgentDesk::answer_cancel_scan>,
+        handles<&AgentDesk::answer_scan_status>,       handles<&AgentDesk::answer_infected_files>,
+        handles<&AgentDesk::answer_unscanned_files>,   handles<&AgentDesk::answer_disinfect>,
+        handles<&AgentDesk::answer_dry_run>,           handles<&AgentDesk::answer_disinfection>,
+        handles<&AgentDesk::answer_quarantined_files>, handles<&AgentDesk::answer_change_quarantine>,
+        handles<&AgentDesk::answer_quarantine_change>, handles<&AgentDesk::answer_statistics>,
+        handles<&AgentDesk::answer_scan_tasks>,        handles<&AgentDesk::answer_scan_events>,
+        handles<&AgentDesk::answer_start_system_scan>,
     };
     static constexpr Row of_administrator[] = {
-        {StartSystemScan::type, &AgentDesk::answer_scan_all},
-        {AskHeldSignatures::type, &AgentDesk::answer_held_signatures},
-        {AllowSignature::type, &AgentDesk::answer_allow_signature},
+        handles<&AgentDesk::answer_scan_all>,
+        handles<&AgentDesk::answer_held_signatures>,
+        handles<&AgentDesk::answer_allow_signature>,
     };
-    const std::span<const Row> table =
-        connection.of_administrator ? std::span<const Row>(of_administrator) : std::span<const Row>(of_agents);
-    const auto type = type_of(question);
-    const auto row = std::find_if(table.begin(), table.end(),
-                                  [&](const Row& r) { return static_cast<std::uint16_t>(r.type) == type; });
-    if (row == table.end()) throw Malformed("it asks what jobd does not answer");
+    const auto table = connection.of_administrator ? std::span<const Row>(of_administrator) : std::span(of_agents);
 
     const auto began = Clock::now();
-    const Encoded reply = (this->*row->answer)(facts, question);
+    const Encoded reply = answer_or_decline([&] { return dispatch(table, *this, question, facts); });
     connection.out.add(reply.bytes());
     by_uid_[connection.uid].buffered += reply.bytes().size() + frame_head;
     connection.answering = true;
@@ -248,17 +242,16 @@ void AgentDesk::flush() {
 
 // ---- Answers -------------------------------------------------------------------------------------------------------
 
-Encoded AgentDesk::answer_start_scan(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<StartScan>(question);
+Accepted AgentDesk::answer_start_scan(const StartScan& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     const auto type = static_cast<std::size_t>(asked.scan_type);
     if (!surroundings_.config.scan[type].allowed)
-        return encode(Declined{std::string("scan_type: the administrator has switched off scans of ") +
-                               scan_type_names[type] + "."});
+        throw Declined{std::string("scan_type: the administrator has switched off scans of ") + scan_type_names[type] +
+                       "."};
     const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system, asked.full);
-    if (!id) return encode(Declined{busy_text});
+    if (!id) throw Declined{busy_text};
     dispatcher_.add({ledger.task(*id), facts});
-    return encode(Accepted{});
+    return {};
 }
 
 bool AgentDesk::only_embedded_signatures() {
@@ -296,15 +289,14 @@ std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& tas
     return warnings;
 }
 
-Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_view question) {
-    static_cast<void>(decode<AskScanStatus>(question));
+ScanStatus AgentDesk::answer_scan_status(const AskScanStatus&, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
     ScanStatus status;
     status.warnings = scan_warnings(task);
     if (!task) {
         status.messages.emplace_back("No scan has been started yet.");
-        return encode(status);
+        return status;
     }
     status.ever_started = true;
     status.complete = task->state == TaskState::Ended;
@@ -334,11 +326,10 @@ Encoded AgentDesk::answer_scan_status(const AccountFacts& facts, std::string_vie
         status.infected_files = std::move(found.paths);
         if (found.cut) status.warnings.emplace_back(list_is_cut);
     }
-    return encode(status);
+    return status;
 }
 
-Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<AskInfectedFiles>(question);
+InfectedFiles AgentDesk::answer_infected_files(const AskInfectedFiles& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     InfectedFiles infected;
     if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
@@ -348,27 +339,24 @@ Encoded AgentDesk::answer_infected_files(const AccountFacts& facts, std::string_
         infected.scan = static_cast<std::uint64_t>(task->id);
         infected.next = static_cast<std::uint64_t>(listed.next);
     }
-    return encode(infected);
+    return infected;
 }
 
 // Declined where two actions name one file.
-std::optional<Encoded> AgentDesk::plan(const AccountFacts& facts, std::vector<FileAction> asked,
-                                       std::vector<PlannedAction>& planned) {
+std::vector<PlannedAction> AgentDesk::plan(const AccountFacts& facts, std::vector<FileAction> asked) {
     auto& ledger = surroundings_.ledger;
+    std::vector<PlannedAction> planned;
     const auto conflict = ledger.resolve(ledger.account_of(facts), facts.home, std::move(asked), planned);
-    if (!conflict) return std::nullopt;
+    if (!conflict) return planned;
     constexpr std::size_t shown = 400;
-    return encode(Declined{"actions: " + printable(conflict->first.substr(0, shown)) + " and " +
-                           printable(conflict->second.substr(0, shown)) +
-                           " are the same file, but their actions differ. Give each file one action."});
+    throw Declined{"actions: " + printable(conflict->first.substr(0, shown)) + " and " +
+                   printable(conflict->second.substr(0, shown)) +
+                   " are the same file, but their actions differ. Give each file one action."};
 }
 
-Encoded AgentDesk::answer_dry_run(const AccountFacts& facts, std::string_view question) {
-    auto asked = decode<AskDryRun>(question);
-    std::vector<PlannedAction> planned;
-    if (auto declined = plan(facts, std::move(asked.actions), planned)) return *std::move(declined);
+DryRun AgentDesk::answer_dry_run(AskDryRun asked, const AccountFacts& facts) {
     DryRun answer;
-    for (auto& action : planned) {
+    for (auto& action : plan(facts, std::move(asked.actions))) {
         Record step{action.number, RecordType::Step, RecordState::Error, std::move(action.path), ""};
         if (!action.listed) {
             step.message = not_listed_text;
@@ -381,31 +369,27 @@ Encoded AgentDesk::answer_dry_run(const AccountFacts& facts, std::string_view qu
         }
         answer.steps.push_back(std::move(step));
     }
-    return encode(answer);
+    return answer;
 }
 
-Encoded AgentDesk::answer_disinfect(const AccountFacts& facts, std::string_view question) {
-    auto asked = decode<Disinfect>(question);
+DisinfectionQueued AgentDesk::answer_disinfect(Disinfect asked, const AccountFacts& facts) {
     if (asked.actions.empty()) throw Malformed("a disinfection of nothing");
     auto& ledger = surroundings_.ledger;
     const AccountId account = ledger.account_of(facts);
-    if (ledger.active_task(account)) return encode(Declined{busy_text});
-    std::vector<PlannedAction> planned;
-    if (auto declined = plan(facts, std::move(asked.actions), planned)) return *std::move(declined);
-    const auto id = ledger.queue_disinfection(account, planned);
-    if (!id) return encode(Declined{busy_text});
+    if (ledger.active_task(account)) throw Declined{busy_text};
+    const auto id = ledger.queue_disinfection(account, plan(facts, std::move(asked.actions)));
+    if (!id) throw Declined{busy_text};
     const Task task = ledger.task(*id);
     dispatcher_.add({task, facts});
-    return encode(DisinfectionQueued{task_name(task), log_path(facts)});
+    return {task_name(task), log_path(facts)};
 }
 
-Encoded AgentDesk::answer_disinfection(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<AskDisinfection>(question);
+DisinfectionStatus AgentDesk::answer_disinfection(const AskDisinfection& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     DisinfectionStatus status;
     status.log = log_path(facts);
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Disinfection);
-    if (!task) return encode(status);
+    if (!task) return status;
     // A number that this log has not reached is from another run's log: the client gets all of this one.
     const std::uint64_t after = asked.last_id > task->last_record ? 0 : asked.last_id;
     auto found = ledger.records_after(task->id, after, answer_budget - 64 * 1024, most_entries);
@@ -417,19 +401,18 @@ Encoded AgentDesk::answer_disinfection(const AccountFacts& facts, std::string_vi
                                                                                   : DisinfectionState::Queued;
     if (task->state != TaskState::Ended && !task->why.empty())
         status.warnings.push_back(("The disinfection waits: " + task->why + ".").substr(0, longest_message));
-    return encode(status);
+    return status;
 }
 
 // ---- Scans that are not wanted, files that were not scanned ---------------------------------------------------------
 
-Encoded AgentDesk::answer_cancel_scan(const AccountFacts& facts, std::string_view question) {
-    static_cast<void>(decode<CancelScan>(question));
+Accepted AgentDesk::answer_cancel_scan(const CancelScan&, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     const auto task = ledger.active_task(ledger.account_of(facts));
     if (!task || task->kind != TaskKind::Scan)
-        return encode(Declined{"No scan is queued or running, so there is none to cancel."});
+        throw Declined{"No scan is queued or running, so there is none to cancel."};
     dispatcher_.cancel_scan(task->id);
-    return encode(Accepted{});
+    return {};
 }
 
 namespace {
@@ -439,12 +422,11 @@ constexpr std::uint64_t unreached = 1ULL << 62;
 
 }  // namespace
 
-Encoded AgentDesk::answer_unscanned_files(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<AskUnscannedFiles>(question);
+UnscannedFiles AgentDesk::answer_unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     UnscannedFiles unscanned;
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
-    if (!task) return encode(unscanned);
+    if (!task) return unscanned;
     unscanned.scan = static_cast<std::uint64_t>(task->id);
     const bool was_cancelled = task->outcome == Outcome::Cancelled && task->list_bytes > 0;
     if (asked.after < unreached) {
@@ -456,7 +438,7 @@ Encoded AgentDesk::answer_unscanned_files(const AccountFacts& facts, std::string
     } else if (was_cancelled) {
         add_unreached(*task, facts.home, asked.after - unreached, unscanned);
     }
-    return encode(unscanned);
+    return unscanned;
 }
 
 void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::uint64_t from,
@@ -482,32 +464,29 @@ void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::ui
 
 // ---- The quarantine ------------------------------------------------------------------------------------------------
 
-Encoded AgentDesk::answer_quarantined_files(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<AskQuarantinedFiles>(question);
+QuarantinedFiles AgentDesk::answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     auto found = ledger.quarantine().listed(
         ledger.account_of(facts), static_cast<std::int64_t>(asked.after & INT64_MAX), answer_budget - 64 * 1024);
-    return encode(QuarantinedFiles{std::move(found.files), static_cast<std::uint64_t>(found.next)});
+    return {std::move(found.files), static_cast<std::uint64_t>(found.next)};
 }
 
-Encoded AgentDesk::answer_change_quarantine(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<ChangeQuarantine>(question);
+QuarantineQueued AgentDesk::answer_change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts) {
     if (asked.ids.empty()) throw Malformed("a change of nothing");
     auto& ledger = surroundings_.ledger;
     const auto id = ledger.queue_restoration(ledger.account_of(facts), asked.ids,
                                              asked.restore ? Action::Restore : Action::Discard);
-    if (!id) return encode(Declined{busy_text});
+    if (!id) throw Declined{busy_text};
     dispatcher_.add({ledger.task(*id), facts});
-    return encode(QuarantineQueued{static_cast<std::uint64_t>(*id)});
+    return {static_cast<std::uint64_t>(*id)};
 }
 
-Encoded AgentDesk::answer_quarantine_change(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<AskQuarantineChange>(question);
+QuarantineChange AgentDesk::answer_quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Restoration);
     // Another request of the same account may have come between: then this one's is over.
-    if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return encode(QuarantineChange{true, {}});
-    return encode(QuarantineChange{task->state == TaskState::Ended, ledger.changed_files(task->id)});
+    if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return {true, {}};
+    return {task->state == TaskState::Ended, ledger.changed_files(task->id)};
 }
 
 // ---- Statistics ----------------------------------------------------------------------------------------------------
@@ -517,51 +496,39 @@ ScanHistory::Scope AgentDesk::scope_of(const AccountFacts& facts) {
     return {false, surroundings_.ledger.account_of(facts)};
 }
 
-Encoded AgentDesk::answer_statistics(const AccountFacts& facts, std::string_view question) {
-    static_cast<void>(decode<AskStatistics>(question));
-    return encode(history_.statistics(scope_of(facts)));
+ScanStatistics AgentDesk::answer_statistics(const AskStatistics&, const AccountFacts& facts) {
+    return history_.statistics(scope_of(facts));
 }
 
-Encoded AgentDesk::answer_scan_tasks(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<AskScanTasks>(question);
-    return encode(history_.tasks(scope_of(facts), asked.filter, asked.offset, std::min(asked.limit, longest_page)));
+ScanTasks AgentDesk::answer_scan_tasks(const AskScanTasks& asked, const AccountFacts& facts) {
+    return history_.tasks(scope_of(facts), asked.filter, asked.offset, std::min(asked.limit, longest_page));
 }
 
-Encoded AgentDesk::answer_scan_events(const AccountFacts& facts, std::string_view question) {
-    const auto asked = decode<AskScanEvents>(question);
-    return encode(
-        history_.events(scope_of(facts), asked.offset, std::min(asked.limit, longest_page), answer_budget / 2));
+ScanEvents AgentDesk::answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts) {
+    return history_.events(scope_of(facts), asked.offset, std::min(asked.limit, longest_page), answer_budget / 2);
 }
 
-Encoded AgentDesk::answer_start_system_scan(const AccountFacts& facts, std::string_view question) {
-    if (!scope_of(facts).host) return encode(Declined{"Only the administrator may have all accounts scanned."});
-    return begin_system_scan(decode<StartSystemScan>(question));
+Accepted AgentDesk::answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {
+    if (!scope_of(facts).host) throw Declined{"Only the administrator may have all accounts scanned."};
+    return answer_scan_all(asked);
 }
+// ---- The administrator ---------------------------------------------------------------------------------------------
 
-Encoded AgentDesk::begin_system_scan(const StartSystemScan& asked) {
+Accepted AgentDesk::answer_scan_all(const StartSystemScan& asked) {
     std::vector<uid_t> uids;
     for (const auto& account : asked.accounts)
         if (account.uid >= surroundings_.config.login.uid_floor) uids.push_back(account.uid);
-    const auto why = system_scans_.begin(uids);
-    return why.empty() ? encode(Accepted{}) : encode(Declined{why});
+    if (auto why = system_scans_.begin(uids); !why.empty()) throw Declined{std::move(why)};
+    return {};
 }
 
-// ---- The administrator ---------------------------------------------------------------------------------------------
-
-Encoded AgentDesk::answer_scan_all(const AccountFacts&, std::string_view question) {
-    return begin_system_scan(decode<StartSystemScan>(question));
+HeldSignatures AgentDesk::answer_held_signatures(const AskHeldSignatures&) {
+    return {Brake(surroundings_.ledger, surroundings_.config).held()};
 }
 
-Encoded AgentDesk::answer_held_signatures(const AccountFacts&, std::string_view question) {
-    static_cast<void>(decode<AskHeldSignatures>(question));
-    return encode(HeldSignatures{Brake(surroundings_.ledger, surroundings_.config).held()});
-}
-
-Encoded AgentDesk::answer_allow_signature(const AccountFacts&, std::string_view question) {
-    const auto asked = decode<AllowSignature>(question);
-    if (Brake(surroundings_.ledger, surroundings_.config).allow(asked.signature)) return encode(Accepted{});
-    return encode(
-        Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."});
+Accepted AgentDesk::answer_allow_signature(const AllowSignature& asked) {
+    if (Brake(surroundings_.ledger, surroundings_.config).allow(asked.signature)) return {};
+    throw Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."};
 }
 
 }  // namespace clamscanner

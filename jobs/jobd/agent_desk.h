@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "jobs/jobd/account_book.h"
 #include "jobs/jobd/dispatcher.h"
@@ -58,33 +59,30 @@ class AgentDesk {
     [[nodiscard]] Connection* still(int fd, std::uint64_t serial);
     void expect_progress(int fd, Connection& connection);
 
-    // The table's rows: each answers one kind of question.
-    [[nodiscard]] Encoded answer_start_scan(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_scan_status(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_infected_files(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_disinfect(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_disinfection(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_statistics(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_scan_tasks(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_scan_events(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_start_system_scan(const AccountFacts& facts, std::string_view question);
+    // Each answers one kind of question. What jobd declines, they throw as Declined.
+    Accepted answer_start_scan(const StartScan& asked, const AccountFacts& facts);
+    Accepted answer_cancel_scan(const CancelScan&, const AccountFacts& facts);
+    ScanStatus answer_scan_status(const AskScanStatus&, const AccountFacts& facts);
+    InfectedFiles answer_infected_files(const AskInfectedFiles& asked, const AccountFacts& facts);
+    UnscannedFiles answer_unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts);
+    DisinfectionQueued answer_disinfect(Disinfect asked, const AccountFacts& facts);
+    DryRun answer_dry_run(AskDryRun asked, const AccountFacts& facts);
+    DisinfectionStatus answer_disinfection(const AskDisinfection& asked, const AccountFacts& facts);
+    QuarantinedFiles answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts);
+    QuarantineQueued answer_change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts);
+    QuarantineChange answer_quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts);
+    ScanStatistics answer_statistics(const AskStatistics&, const AccountFacts& facts);
+    ScanTasks answer_scan_tasks(const AskScanTasks& asked, const AccountFacts& facts);
+    ScanEvents answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts);
+    Accepted answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
 
-    [[nodiscard]] Encoded answer_cancel_scan(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_unscanned_files(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_quarantined_files(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_change_quarantine(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_quarantine_change(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_dry_run(const AccountFacts& facts, std::string_view question);
+    // The administrator's.
+    Accepted answer_scan_all(const StartSystemScan& asked);
+    HeldSignatures answer_held_signatures(const AskHeldSignatures&);
+    Accepted answer_allow_signature(const AllowSignature& asked);
 
-    // Those of the administrator's table.
-    [[nodiscard]] Encoded answer_scan_all(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_held_signatures(const AccountFacts& facts, std::string_view question);
-    [[nodiscard]] Encoded answer_allow_signature(const AccountFacts& facts, std::string_view question);
-
-    [[nodiscard]] Encoded begin_system_scan(const StartSystemScan& asked);
     void add_unreached(const Task& scan, const std::string& home, std::uint64_t from, UnscannedFiles& unscanned);
-    [[nodiscard]] std::optional<Encoded> plan(const AccountFacts& facts, std::vector<FileAction> asked,
-                                              std::vector<PlannedAction>& planned);
+    [[nodiscard]] std::vector<PlannedAction> plan(const AccountFacts& facts, std::vector<FileAction> asked);
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
 
     [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);

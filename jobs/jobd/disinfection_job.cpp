@@ -380,75 +380,92 @@ bool DisinfectionJob::may_be_done(RecordState state) const {
 // ---- What the others say -------------------------------------------------------------------------------------------
 
 void DisinfectionJob::hear_runner(Packet& packet) {
-    const auto expect = [&](std::uint64_t token, std::initializer_list<Stage> stages) {
-        if (std::find(stages.begin(), stages.end(), stage_) == stages.end() || !current_ || current_->number != token)
-            throw Malformed("the runner answers what it was not asked");
+    static constexpr Handler<DisinfectionJob, void> table[] = {
+        handles<&DisinfectionJob::take_opened>,
+        handles<&DisinfectionJob::take_not_opened>,
+        handles<&DisinfectionJob::take_messages_handed_over>,
+        handles<&DisinfectionJob::take_saved>,
+        handles<&DisinfectionJob::take_acted>,
+        handles<&DisinfectionJob::take_copy_done>,
     };
-    if (is<Opened>(packet.bytes)) {
-        auto opened = decode<Opened>(packet.bytes);
-        expect(opened.token, {Stage::Judging, Stage::JudgingRest, Stage::JudgingMoved});
+    dispatch(table, *this, packet.bytes);
+}
+
+void DisinfectionJob::expect(std::uint64_t token, std::initializer_list<Stage> stages) const {
+    if (std::find(stages.begin(), stages.end(), stage_) == stages.end() || !current_ || current_->number != token)
+        throw Malformed("the runner answers what it was not asked");
+}
+
+void DisinfectionJob::take_opened(Opened opened) {
+    expect(opened.token, {Stage::Judging, Stage::JudgingRest, Stage::JudgingMoved});
+    opened_ = true;
+    is_mailbox_ = opened.mailbox;
+    if (stage_ == Stage::Judging) current_->metadata = std::move(opened.metadata);
+    settle_judgement();
+}
+
+void DisinfectionJob::take_not_opened(const NotOpened& refused) {
+    expect(refused.token, {Stage::Judging, Stage::JudgingMessages, Stage::JudgingRest, Stage::JudgingMoved});
+    if (stage_ == Stage::JudgingRest) {
+        // Cleansed, and gone since.
         opened_ = true;
-        is_mailbox_ = opened.mailbox;
-        if (stage_ == Stage::Judging) current_->metadata = std::move(opened.metadata);
-        settle_judgement();
-    } else if (is<NotOpened>(packet.bytes)) {
-        const auto refused = decode<NotOpened>(packet.bytes);
-        expect(refused.token, {Stage::Judging, Stage::JudgingMessages, Stage::JudgingRest, Stage::JudgingMoved});
-        if (stage_ == Stage::JudgingRest) {
-            // Cleansed, and gone since.
-            opened_ = true;
-            judged_.emplace().reason = UnscannedReason::Vanished;
-            return settle_judgement();
-        }
-        if (stage_ == Stage::JudgingMoved && refused.is_moved) {
-            current_->sha256.clear();  // so that it can be restored
-            keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
-            surroundings_.ledger.leave_list(task().account, current_->path);
-            step(RecordState::Quarantined,
-                 "it was changed meanwhile, and what it is now could not be opened to be scanned; it is kept");
-        } else {
-            step(RecordState::Error, refused.why + (stage_ == Stage::JudgingMoved ? "" : "; it was left alone"));
-        }
-        go_on();
-    } else if (is<MessagesHandedOver>(packet.bytes)) {
-        const auto all = decode<MessagesHandedOver>(packet.bytes);
-        expect(all.token, {Stage::JudgingMessages});
-        messages_ = all.messages;
-        settle_messages();
-    } else if (is<Saved>(packet.bytes)) {
-        auto saved = decode<Saved>(packet.bytes);
-        const auto is_it = [&](const CutMessage& cut) { return cut.opaque == saved.opaque; };
-        const auto is_told = [&](const Saved& other) { return other.opaque == saved.opaque; };
-        if (stage_ != Stage::Acting || std::none_of(current_->cuts.begin(), current_->cuts.end(), is_it) ||
-            std::any_of(saved_.begin(), saved_.end(), is_told))
-            throw Malformed("the runner saved what it was not asked to");
-        saved_.push_back(std::move(saved));
-    } else if (is<Acted>(packet.bytes)) {
-        const auto acted = decode<Acted>(packet.bytes);
-        expect(acted.token, {Stage::Acting});
-        if (acted.state != RecordState::Error && !may_be_done(acted.state))
-            throw Malformed("the runner did something else than it was asked");
-        settle_acted(acted);
-    } else {
-        settle_log(decode<CopyDone>(packet.bytes));
+        judged_.emplace().reason = UnscannedReason::Vanished;
+        return settle_judgement();
     }
+    if (stage_ == Stage::JudgingMoved && refused.is_moved) {
+        current_->sha256.clear();  // so that it can be restored
+        keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
+        surroundings_.ledger.leave_list(task().account, current_->path);
+        step(RecordState::Quarantined,
+             "it was changed meanwhile, and what it is now could not be opened to be scanned; it is kept");
+    } else {
+        step(RecordState::Error, refused.why + (stage_ == Stage::JudgingMoved ? "" : "; it was left alone"));
+    }
+    go_on();
+}
+
+void DisinfectionJob::take_messages_handed_over(const MessagesHandedOver& all) {
+    expect(all.token, {Stage::JudgingMessages});
+    messages_ = all.messages;
+    settle_messages();
+}
+
+void DisinfectionJob::take_saved(Saved saved) {
+    const auto is_it = [&](const CutMessage& cut) { return cut.opaque == saved.opaque; };
+    const auto is_told = [&](const Saved& other) { return other.opaque == saved.opaque; };
+    if (stage_ != Stage::Acting || std::none_of(current_->cuts.begin(), current_->cuts.end(), is_it) ||
+        std::any_of(saved_.begin(), saved_.end(), is_told))
+        throw Malformed("the runner saved what it was not asked to");
+    saved_.push_back(std::move(saved));
+}
+
+void DisinfectionJob::take_acted(const Acted& acted) {
+    expect(acted.token, {Stage::Acting});
+    if (acted.state != RecordState::Error && !may_be_done(acted.state))
+        throw Malformed("the runner did something else than it was asked");
+    settle_acted(acted);
 }
 
 void DisinfectionJob::hear_coordinator(Packet& packet) {
-    if (is<ScannerReady>(packet.bytes)) {
-        if (stage_ == Stage::Starting) go_on();
-    } else if (is<Judged>(packet.bytes)) {
-        auto judged = decode<Judged>(packet.bytes);
-        if (stage_ == Stage::JudgingMessages) return take_judged_message(std::move(judged));
-        if (!is_judging() || !current_ || judged.token != current_->number)
-            throw Malformed("the coordinator judges what it was not asked");
-        judged_ = std::move(judged);
-        settle_judgement();
-    } else if (is<ScannerFailed>(packet.bytes)) {
-        finish(End::Failed, decode<ScannerFailed>(packet.bytes).why);
-    } else {
-        static_cast<void>(decode<ScanProgress>(packet.bytes));
-    }
+    static constexpr Handler<DisinfectionJob, void> table[] = {
+        handles<&DisinfectionJob::take_scanner_ready>,
+        handles<&DisinfectionJob::take_judged>,
+        handles<&DisinfectionJob::take_scanner_failed>,
+        handles<&DisinfectionJob::take_progress>,
+    };
+    dispatch(table, *this, packet.bytes);
+}
+
+void DisinfectionJob::take_scanner_ready(const ScannerReady&) {
+    if (stage_ == Stage::Starting) go_on();
+}
+
+void DisinfectionJob::take_judged(Judged judged) {
+    if (stage_ == Stage::JudgingMessages) return take_judged_message(std::move(judged));
+    if (!is_judging() || !current_ || judged.token != current_->number)
+        throw Malformed("the coordinator judges what it was not asked");
+    judged_ = std::move(judged);
+    settle_judgement();
 }
 
 // ---- The log in the home -------------------------------------------------------------------------------------------
@@ -459,7 +476,7 @@ void DisinfectionJob::end_actions() {
     log_.ask_whether_whole();
 }
 
-void DisinfectionJob::settle_log(const CopyDone& done) {
+void DisinfectionJob::take_copy_done(const CopyDone& done) {
     log_.answered();
     if (stage_ != Stage::CheckingLog && stage_ != Stage::ClosingLog)
         throw Malformed("the runner answers what it was not asked");

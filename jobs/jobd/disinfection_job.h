@@ -68,11 +68,25 @@ class DisinfectionJob : public Job {
     void settle_cleansed();
     void settle_rest();
     void settle_untouched();
+    // Throws Malformed unless it is about the current action, at one of these stages.
+    void expect(std::uint64_t token, std::initializer_list<Stage> stages) const;
+    // From the runner.
+    void take_opened(Opened opened);
+    void take_not_opened(const NotOpened& refused);
+    void take_messages_handed_over(const MessagesHandedOver& all);
+    void take_saved(Saved saved);
+    void take_acted(const Acted& acted);
+    void take_copy_done(const CopyDone& done);
+    // From the coordinator.
+    void take_scanner_ready(const ScannerReady&);
+    void take_judged(Judged judged);
+    void take_scanner_failed(const ScannerFailed& failed) { finish(End::Failed, failed.why); }
+    void take_progress(const ScanProgress&) {}  // its clients ask for the log instead
+
     [[nodiscard]] const std::string& why_held(const std::string& signature);
     void settle_acted(const Acted& acted);
     void step(RecordState state, const std::string& message);
     void end_actions();
-    void settle_log(const CopyDone& done);
     void close();
 
     LogCopy log_;

@@ -126,7 +126,6 @@ void Job::hear_authd() {
             forget(authd_);
             return;
         }
-        if (is<RunnerEnded>(packet.bytes)) return;  // so does this, once everything the runner said has been read
         switch (decode<RunnerAnswer>(packet.bytes).verdict) {
             case RunnerVerdict::Started:
                 runner_started_ = true;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "auth/authd/messages.h"
+#include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/packet_queue.h"

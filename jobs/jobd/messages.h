@@ -1,6 +1,6 @@
 // What agents and the administrator's command ask jobd, and what it answers: frames on a stream, one question at a
-// time. The kernel says which user asks; the administrator's questions are taken on a socket that only jobd's user may
-// open.
+// time. A question names its answer; instead of any answer may come Declined. The kernel says which user asks; the
+// administrator's questions are taken on a socket that only jobd's user may open.
 #pragma once
 
 #include <cstdint>
@@ -56,245 +56,10 @@ inline constexpr std::size_t answer_budget = 32 * 1024 * 1024;
 
 inline constexpr std::size_t longest_jobs_answer = answer_budget + 1024 * 1024;
 
-// ---- Agents ask ----------------------------------------------------------------------------------------------------
+// Whether a question changes something: one that only reads may be asked again when its answer was lost.
+enum class Effect { Reads, Changes };
 
-struct StartScan {
-    static constexpr auto type = JobdMessage::StartScan;
-    ScanType scan_type = ScanType::Home;
-    bool as_system = false;  // how the statistics are to call it: "system" instead of "user"
-    bool full = false;       // reads also the files that are known to be clean
-    void fields(auto& wire) {
-        wire.choice(scan_type, ScanType::PublicFtp);
-        wire.number(as_system);
-        wire.number(full);
-    }
-};
-
-// Of all these accounts, one job each. Only for host users (jobs.host_users) and for jobd's own user.
-struct StartSystemScan {
-    static constexpr auto type = JobdMessage::StartSystemScan;
-    struct Uid {
-        std::uint32_t uid = 0;
-        void fields(auto& wire) { wire.number(uid); }
-    };
-    std::vector<Uid> accounts;
-    void fields(auto& wire) { wire.list(accounts, most_actions); }
-};
-
-struct AskScanStatus {
-    static constexpr auto type = JobdMessage::AskScanStatus;
-    void fields(auto&) {}
-};
-
-struct AskInfectedFiles {
-    static constexpr auto type = JobdMessage::AskInfectedFiles;
-    std::uint64_t after = 0;  // what `next` of the piece before was
-    void fields(auto& wire) { wire.number(after); }
-};
-
-struct FileAction {
-    std::string path;  // as asked, which may lack the leading slash
-    Action action = Action::Ignore;
-    void fields(auto& wire) {
-        wire.text(path, longest_path);
-        wire.choice(action, Action::Quarantine);
-    }
-};
-
-struct Disinfect {
-    static constexpr auto type = JobdMessage::Disinfect;
-    std::vector<FileAction> actions;
-    void fields(auto& wire) { wire.list(actions, most_actions); }
-};
-
-// The statistics of the asker's scope: an account's own scans, or those of the whole host for a host user.
-struct AskStatistics {
-    static constexpr auto type = JobdMessage::AskStatistics;
-    void fields(auto&) {}
-};
-
-// How a scan is known to clients of the statistics.
-enum class ScanPhase : std::uint8_t { Queued = 0, Running = 1, Completed = 2, EndedEarly = 3 };
-
-struct ScanFilter {
-    std::string task_id;                      // "": any
-    std::uint8_t system = 2;                  // 0: the user's, 1: the system's, 2: any
-    std::uint8_t phases = 15;                 // one bit for each ScanPhase
-    std::int64_t created_from_ms = 0;         // created then or later
-    std::int64_t ended_until_ms = INT64_MAX;  // and not ended later
-    void fields(auto& wire) {
-        wire.text(task_id, 32);
-        wire.number(system);
-        wire.number(phases);
-        wire.number(created_from_ms);
-        wire.number(ended_until_ms);
-    }
-};
-
-inline constexpr std::uint64_t longest_page = 1000;
-
-// One page, the latest scan first.
-struct AskScanTasks {
-    static constexpr auto type = JobdMessage::AskScanTasks;
-    ScanFilter filter;
-    std::uint64_t offset = 0;
-    std::uint64_t limit = 0;
-    void fields(auto& wire) {
-        filter.fields(wire);
-        wire.number(offset);
-        wire.number(limit);
-    }
-};
-
-// One page of what the latest scan found, the first found first.
-struct AskScanEvents {
-    static constexpr auto type = JobdMessage::AskScanEvents;
-    std::uint64_t offset = 0;
-    std::uint64_t limit = 0;
-    void fields(auto& wire) {
-        wire.number(offset);
-        wire.number(limit);
-    }
-};
-
-struct AskDisinfection {
-    static constexpr auto type = JobdMessage::AskDisinfection;
-    std::uint64_t last_id = 0;  // 0: all of it
-    void fields(auto& wire) { wire.number(last_id); }
-};
-
-struct CancelScan {
-    static constexpr auto type = JobdMessage::CancelScan;
-    void fields(auto&) {}
-};
-
-// What the last scan has no verdict on.
-struct AskUnscannedFiles {
-    static constexpr auto type = JobdMessage::AskUnscannedFiles;
-    std::uint64_t after = 0;  // what `next` of the piece before was
-    void fields(auto& wire) { wire.number(after); }
-};
-
-struct AskQuarantinedFiles {
-    static constexpr auto type = JobdMessage::AskQuarantinedFiles;
-    std::uint64_t after = 0;  // what `next` of the piece before was
-    void fields(auto& wire) { wire.number(after); }
-};
-
-// Of what is in the quarantine, by their opaque names.
-struct ChangeQuarantine {
-    static constexpr auto type = JobdMessage::ChangeQuarantine;
-    bool restore = false;  // else deleted for good
-    std::vector<std::string> ids;
-    void fields(auto& wire) {
-        wire.number(restore);
-        wire.texts(ids, most_actions, 32);
-    }
-};
-
-struct AskQuarantineChange {
-    static constexpr auto type = JobdMessage::AskQuarantineChange;
-    std::uint64_t task = 0;
-    void fields(auto& wire) { wire.number(task); }
-};
-
-// What a disinfection would do.
-struct AskDryRun {
-    static constexpr auto type = JobdMessage::AskDryRun;
-    std::vector<FileAction> actions;
-    void fields(auto& wire) { wire.list(actions, most_actions); }
-};
-
-// ---- jobd answers --------------------------------------------------------------------------------------------------
-
-// jobd answers.
-
-struct UnscannedFile {
-    std::string path;
-    UnscannedReason reason = UnscannedReason::ScannerFailed;
-    void fields(auto& wire) {
-        wire.text(path, longest_path);
-        wire.choice(reason, last_unscanned_reason);
-    }
-};
-
-struct UnscannedFiles {
-    static constexpr auto type = JobdMessage::UnscannedFiles;
-    std::vector<UnscannedFile> files;
-    std::uint64_t scan = 0;  // two pieces of one list have the same
-    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
-    void fields(auto& wire) {
-        wire.list(files, most_entries);
-        wire.number(scan);
-        wire.number(next);
-    }
-};
-
-struct QuarantinedFile {
-    std::string id;  // its opaque name
-    std::string path;
-    std::string virus;
-    std::string sha256;
-    std::uint64_t size = 0;
-    std::int64_t time_ms = 0;  // since the epoch
-    bool clean = false;        // by the signatures of the latest scan
-    void fields(auto& wire) {
-        wire.text(id, 32);
-        wire.text(path, longest_path);
-        wire.text(virus, longest_virus_name);
-        wire.text(sha256, 64);
-        wire.number(size);
-        wire.number(time_ms);
-        wire.number(clean);
-    }
-};
-
-struct QuarantinedFiles {
-    static constexpr auto type = JobdMessage::QuarantinedFiles;
-    std::vector<QuarantinedFile> files;
-    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
-    void fields(auto& wire) {
-        wire.list(files, most_entries);
-        wire.number(next);
-    }
-};
-
-struct QuarantineQueued {
-    static constexpr auto type = JobdMessage::QuarantineQueued;
-    std::uint64_t task = 0;
-    void fields(auto& wire) { wire.number(task); }
-};
-
-struct ChangedFile {
-    std::string id;
-    std::string path;  // empty: nobody knows a file of this id
-    bool done = false;
-    RecordState state = RecordState::Error;  // when done: Restored, Deleted or Error
-    std::string message;
-    void fields(auto& wire) {
-        wire.text(id, 32);
-        wire.text(path, longest_path);
-        wire.number(done);
-        wire.choice(state, last_record_state);
-        wire.text(message, longest_message);
-    }
-};
-
-struct QuarantineChange {
-    static constexpr auto type = JobdMessage::QuarantineChange;
-    bool ended = false;
-    std::vector<ChangedFile> files;  // in the order asked for
-    void fields(auto& wire) {
-        wire.number(ended);
-        wire.list(files, most_actions);
-    }
-};
-
-struct DryRun {
-    static constexpr auto type = JobdMessage::DryRun;
-    std::vector<Record> steps;
-    void fields(auto& wire) { wire.list(steps, most_actions); }
-};
+// ---- Answers that several questions have ----------------------------------------------------------------------------
 
 struct Accepted {
     static constexpr auto type = JobdMessage::Accepted;
@@ -306,6 +71,47 @@ struct Declined {
     static constexpr auto type = JobdMessage::Declined;
     std::string why;
     void fields(auto& wire) { wire.text(why, longest_path + longest_message); }
+};
+
+// ---- Scans ----------------------------------------------------------------------------------------------------------
+
+struct StartScan {
+    static constexpr auto type = JobdMessage::StartScan;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
+    ScanType scan_type = ScanType::Home;
+    bool as_system = false;  // how the statistics are to call it: "system" instead of "user"
+    bool full = false;       // reads also the files that are known to be clean
+    void fields(auto& wire) {
+        wire.choice(scan_type, ScanType::PublicFtp);
+        wire.number(as_system);
+        wire.number(full);
+    }
+};
+
+struct CancelScan {
+    static constexpr auto type = JobdMessage::CancelScan;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
+    void fields(auto&) {}
+};
+
+// Of all these accounts, one job each. Only for host users (jobs.host_users) and for jobd's own user.
+struct StartSystemScan {
+    static constexpr auto type = JobdMessage::StartSystemScan;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
+    struct Uid {
+        std::uint32_t uid = 0;
+        void fields(auto& wire) { wire.number(uid); }
+    };
+    std::vector<Uid> accounts;
+    [[nodiscard]] static StartSystemScan of(const std::vector<std::uint32_t>& uids) {
+        StartSystemScan scan;
+        for (const auto uid : uids) scan.accounts.push_back({uid});
+        return scan;
+    }
+    void fields(auto& wire) { wire.list(accounts, most_actions); }
 };
 
 struct ScanStatus {
@@ -336,6 +142,13 @@ struct ScanStatus {
     }
 };
 
+struct AskScanStatus {
+    static constexpr auto type = JobdMessage::AskScanStatus;
+    using Answer = ScanStatus;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
 struct InfectedFile {
     std::string path;
     std::string virus;
@@ -357,6 +170,55 @@ struct InfectedFiles {
     }
 };
 
+struct AskInfectedFiles {
+    static constexpr auto type = JobdMessage::AskInfectedFiles;
+    using Answer = InfectedFiles;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+struct UnscannedFile {
+    std::string path;
+    UnscannedReason reason = UnscannedReason::ScannerFailed;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(reason, last_unscanned_reason);
+    }
+};
+
+struct UnscannedFiles {
+    static constexpr auto type = JobdMessage::UnscannedFiles;
+    std::vector<UnscannedFile> files;
+    std::uint64_t scan = 0;  // two pieces of one list have the same
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(scan);
+        wire.number(next);
+    }
+};
+
+// What the last scan has no verdict on.
+struct AskUnscannedFiles {
+    static constexpr auto type = JobdMessage::AskUnscannedFiles;
+    using Answer = UnscannedFiles;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+// ---- Disinfections --------------------------------------------------------------------------------------------------
+
+struct FileAction {
+    std::string path;  // as asked, which may lack the leading slash
+    Action action = Action::Ignore;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.choice(action, Action::Quarantine);
+    }
+};
+
 struct DisinfectionQueued {
     static constexpr auto type = JobdMessage::DisinfectionQueued;
     std::string task_id;  // 8 hex digits, a slash, 14 hex digits
@@ -365,6 +227,29 @@ struct DisinfectionQueued {
         wire.text(task_id, 23);
         wire.text(log, longest_path);
     }
+};
+
+struct Disinfect {
+    static constexpr auto type = JobdMessage::Disinfect;
+    using Answer = DisinfectionQueued;
+    static constexpr auto effect = Effect::Changes;
+    std::vector<FileAction> actions;
+    void fields(auto& wire) { wire.list(actions, most_actions); }
+};
+
+struct DryRun {
+    static constexpr auto type = JobdMessage::DryRun;
+    std::vector<Record> steps;
+    void fields(auto& wire) { wire.list(steps, most_actions); }
+};
+
+// What a disinfection would do.
+struct AskDryRun {
+    static constexpr auto type = JobdMessage::AskDryRun;
+    using Answer = DryRun;
+    static constexpr auto effect = Effect::Reads;
+    std::vector<FileAction> actions;
+    void fields(auto& wire) { wire.list(actions, most_actions); }
 };
 
 enum class DisinfectionState : std::uint8_t { None = 0, Queued = 1, Running = 2, Done = 3 };
@@ -383,6 +268,107 @@ struct DisinfectionStatus {
     }
 };
 
+struct AskDisinfection {
+    static constexpr auto type = JobdMessage::AskDisinfection;
+    using Answer = DisinfectionStatus;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t last_id = 0;  // 0: all of it
+    void fields(auto& wire) { wire.number(last_id); }
+};
+
+// ---- The quarantine -------------------------------------------------------------------------------------------------
+
+struct QuarantinedFile {
+    std::string id;  // its opaque name
+    std::string path;
+    std::string virus;
+    std::string sha256;
+    std::uint64_t size = 0;
+    std::int64_t time_ms = 0;  // since the epoch
+    bool clean = false;        // by the signatures of the latest scan
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.text(sha256, 64);
+        wire.number(size);
+        wire.number(time_ms);
+        wire.number(clean);
+    }
+};
+
+struct QuarantinedFiles {
+    static constexpr auto type = JobdMessage::QuarantinedFiles;
+    std::vector<QuarantinedFile> files;
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(next);
+    }
+};
+
+struct AskQuarantinedFiles {
+    static constexpr auto type = JobdMessage::AskQuarantinedFiles;
+    using Answer = QuarantinedFiles;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t after = 0;  // what `next` of the piece before was
+    void fields(auto& wire) { wire.number(after); }
+};
+
+struct QuarantineQueued {
+    static constexpr auto type = JobdMessage::QuarantineQueued;
+    std::uint64_t task = 0;
+    void fields(auto& wire) { wire.number(task); }
+};
+
+// Of what is in the quarantine, by their opaque names.
+struct ChangeQuarantine {
+    static constexpr auto type = JobdMessage::ChangeQuarantine;
+    using Answer = QuarantineQueued;
+    static constexpr auto effect = Effect::Changes;
+    bool restore = false;  // else deleted for good
+    std::vector<std::string> ids;
+    void fields(auto& wire) {
+        wire.number(restore);
+        wire.texts(ids, most_actions, 32);
+    }
+};
+
+struct ChangedFile {
+    std::string id;
+    std::string path;  // empty: nobody knows a file of this id
+    bool done = false;
+    RecordState state = RecordState::Error;  // when done: Restored, Deleted or Error
+    std::string message;
+    void fields(auto& wire) {
+        wire.text(id, 32);
+        wire.text(path, longest_path);
+        wire.number(done);
+        wire.choice(state, last_record_state);
+        wire.text(message, longest_message);
+    }
+};
+
+struct QuarantineChange {
+    static constexpr auto type = JobdMessage::QuarantineChange;
+    bool ended = false;
+    std::vector<ChangedFile> files;  // in the order asked for
+    void fields(auto& wire) {
+        wire.number(ended);
+        wire.list(files, most_actions);
+    }
+};
+
+struct AskQuarantineChange {
+    static constexpr auto type = JobdMessage::AskQuarantineChange;
+    using Answer = QuarantineChange;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t task = 0;
+    void fields(auto& wire) { wire.number(task); }
+};
+
+// ---- Statistics: of an account's own scans, or of the whole host's for a host user (jobs.host_users) ----------------
+
 struct Host {
     std::string name;
     std::string uuid;  // as RFC 9562 writes it; made when the database was, so it is this installation's
@@ -391,6 +377,9 @@ struct Host {
         wire.text(uuid, 36);
     }
 };
+
+// How a scan is known to clients of the statistics.
+enum class ScanPhase : std::uint8_t { Queued = 0, Running = 1, Completed = 2, EndedEarly = 3 };
 
 struct ScanTask {
     std::string id;  // 32 lower-case hex digits
@@ -427,6 +416,31 @@ struct ScanStatistics {
     }
 };
 
+// The statistics of the asker's scope: an account's own scans, or those of the whole host for a host user.
+struct AskStatistics {
+    static constexpr auto type = JobdMessage::AskStatistics;
+    using Answer = ScanStatistics;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
+struct ScanFilter {
+    std::string task_id;                      // "": any
+    std::uint8_t system = 2;                  // 0: the user's, 1: the system's, 2: any
+    std::uint8_t phases = 15;                 // one bit for each ScanPhase
+    std::int64_t created_from_ms = 0;         // created then or later
+    std::int64_t ended_until_ms = INT64_MAX;  // and not ended later
+    void fields(auto& wire) {
+        wire.text(task_id, 32);
+        wire.number(system);
+        wire.number(phases);
+        wire.number(created_from_ms);
+        wire.number(ended_until_ms);
+    }
+};
+
+inline constexpr std::uint64_t longest_page = 1000;
+
 struct ScanTasks {
     static constexpr auto type = JobdMessage::ScanTasks;
     Host host;
@@ -436,6 +450,21 @@ struct ScanTasks {
         host.fields(wire);
         wire.number(total);
         wire.list(tasks, longest_page);
+    }
+};
+
+// One page, the latest scan first.
+struct AskScanTasks {
+    static constexpr auto type = JobdMessage::AskScanTasks;
+    using Answer = ScanTasks;
+    static constexpr auto effect = Effect::Reads;
+    ScanFilter filter;
+    std::uint64_t offset = 0;
+    std::uint64_t limit = 0;
+    void fields(auto& wire) {
+        filter.fields(wire);
+        wire.number(offset);
+        wire.number(limit);
     }
 };
 
@@ -464,13 +493,20 @@ struct ScanEvents {
     }
 };
 
-// ---- The administrator asks, and is answered -----------------------------------------------------------------------
-
-// Signatures for which nothing is deleted (brake.h).
-struct AskHeldSignatures {
-    static constexpr auto type = JobdMessage::AskHeldSignatures;
-    void fields(auto&) {}
+// One page of what the latest scan found, the first found first.
+struct AskScanEvents {
+    static constexpr auto type = JobdMessage::AskScanEvents;
+    using Answer = ScanEvents;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t offset = 0;
+    std::uint64_t limit = 0;
+    void fields(auto& wire) {
+        wire.number(offset);
+        wire.number(limit);
+    }
 };
+
+// ---- The administrator's: signatures for which nothing is deleted (brake.h) -----------------------------------------
 
 struct HeldSignature {
     std::string signature;
@@ -491,8 +527,18 @@ struct HeldSignatures {
     void fields(auto& wire) { wire.list(signatures, most_entries); }
 };
 
+// Signatures for which nothing is deleted (brake.h).
+struct AskHeldSignatures {
+    static constexpr auto type = JobdMessage::AskHeldSignatures;
+    using Answer = HeldSignatures;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
 struct AllowSignature {
     static constexpr auto type = JobdMessage::AllowSignature;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
     std::string signature;
     void fields(auto& wire) { wire.text(signature, longest_virus_name); }
 };

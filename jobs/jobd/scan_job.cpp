@@ -111,70 +111,102 @@ void ScanJob::save_progress() {
                               before_.clean_files + now.clean_files, before_.known_files + now.known_files});
 }
 
+// ---- From the runner -----------------------------------------------------------------------------------------------
+
 void ScanJob::hear_runner(Packet& packet) {
-    auto& ledger = surroundings_.ledger;
-    if (is<WalkProgress>(packet.bytes)) {
-        const auto walk = decode<WalkProgress>(packet.bytes);
-        if (walked_) throw Malformed("the runner walks on after its walk");
-        walked_ = walk.walked;
-        ledger.save_totals(task().id, walk.files, walk.bytes, walked_);
-        if (walked_) ledger.keep_list(task().id, walk.list_bytes, walk_unreadable_);
-    } else if (is<Unreadable>(packet.bytes)) {
-        const auto file = decode<Unreadable>(packet.bytes);
-        if (walked_) throw Malformed("the runner walks on after its walk");
-        ++walk_unreadable_;
-        ledger.add_unscanned(task().id, start_, file.path, file.reason, std::nullopt);
-        save_progress();
-    } else if (is<HandedOver>(packet.bytes)) {
-        handed_over_ = decode<HandedOver>(packet.bytes);
-        complete_if_agreed();
-    } else if (is<WalkFailed>(packet.bytes)) {
-        ledger.end(task().id, Outcome::EndedEarly, decode<WalkFailed>(packet.bytes).why);
-        finish(End::Over, "");
-    } else if (is<Opened>(packet.bytes)) {
-        return;  // of what is in the quarantine
-    } else if (is<NotOpened>(packet.bytes)) {
-        forget_judgement(decode<NotOpened>(packet.bytes).token);
-    } else if (is<Acted>(packet.bytes)) {
-        const auto acted = decode<Acted>(packet.bytes);
-        if (acted.token == 0 || acted.token > expired_.size()) throw Malformed("the runner did what it was not asked");
-        if (acted.state != RecordState::Error) ledger.quarantine().forget(task().account, expired_[acted.token - 1]);
-    } else {
-        static_cast<void>(decode<CopyDone>(packet.bytes));
-        log_.answered();
-        finish(End::Over, "");
-    }
+    static constexpr Handler<ScanJob, void> table[] = {
+        handles<&ScanJob::take_walk_progress>, handles<&ScanJob::take_unreadable>, handles<&ScanJob::take_handed_over>,
+        handles<&ScanJob::take_walk_failed>,   handles<&ScanJob::take_opened>,     handles<&ScanJob::take_not_opened>,
+        handles<&ScanJob::take_acted>,         handles<&ScanJob::take_copy_done>,
+    };
+    dispatch(table, *this, packet.bytes);
 }
 
-void ScanJob::hear_coordinator(Packet& packet) {
+void ScanJob::take_walk_progress(const WalkProgress& walk) {
+    if (walked_) throw Malformed("the runner walks on after its walk");
     auto& ledger = surroundings_.ledger;
-    if (is<ScannerReady>(packet.bytes)) {
-        scanner_ready_ = true;
-        const auto ready = decode<ScannerReady>(packet.bytes);
-        ledger.set_signatures(task().id, ready.embedded_only, ready.problem);
-    } else if (is<ScanProgress>(packet.bytes)) {
-        progress_ = decode<ScanProgress>(packet.bytes);
-        current_file_ = progress_.current_file;
-        coordinator_waits_ = progress_.waits_for_runner;
-        save_progress();
-    } else if (is<FoundInfected>(packet.bytes)) {
-        const auto found = decode<FoundInfected>(packet.bytes);
-        ledger.add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
-                            before_.files + found.place);
-    } else if (is<FoundUnscanned>(packet.bytes)) {
-        const auto found = decode<FoundUnscanned>(packet.bytes);
-        ledger.add_unscanned(task().id, start_, found.path, found.reason, before_.files + found.place);
-    } else if (is<TurnEnded>(packet.bytes)) {
-        finish(End::TurnOver, "others have their turn");
-    } else if (is<Judged>(packet.bytes)) {
-        settle_judged(decode<Judged>(packet.bytes));
-    } else if (is<ScannerFailed>(packet.bytes)) {
-        finish(End::Failed, decode<ScannerFailed>(packet.bytes).why);
-    } else {
-        scanned_all_ = decode<ScannedAll>(packet.bytes);
-        complete_if_agreed();
-    }
+    walked_ = walk.walked;
+    ledger.save_totals(task().id, walk.files, walk.bytes, walked_);
+    if (walked_) ledger.keep_list(task().id, walk.list_bytes, walk_unreadable_);
 }
+
+void ScanJob::take_unreadable(const Unreadable& file) {
+    if (walked_) throw Malformed("the runner walks on after its walk");
+    ++walk_unreadable_;
+    surroundings_.ledger.add_unscanned(task().id, start_, file.path, file.reason, std::nullopt);
+    save_progress();
+}
+
+void ScanJob::take_handed_over(const HandedOver& handed_over) {
+    handed_over_ = handed_over;
+    complete_if_agreed();
+}
+
+void ScanJob::take_walk_failed(const WalkFailed& failed) {
+    surroundings_.ledger.end(task().id, Outcome::EndedEarly, failed.why);
+    finish(End::Over, "");
+}
+
+// It is not in the quarantine as it was put there: so nothing is known of what its owner would get back.
+void ScanJob::take_not_opened(const NotOpened& refused) {
+    surroundings_.ledger.quarantine().judge(task().account, quarantined(refused.token), false);
+}
+
+void ScanJob::take_acted(const Acted& acted) {
+    if (acted.token == 0 || acted.token > expired_.size()) throw Malformed("the runner did what it was not asked");
+    if (acted.state != RecordState::Error)
+        surroundings_.ledger.quarantine().forget(task().account, expired_[acted.token - 1]);
+}
+
+void ScanJob::take_copy_done(const CopyDone&) {
+    log_.answered();
+    finish(End::Over, "");
+}
+
+// ---- From the coordinator ------------------------------------------------------------------------------------------
+
+void ScanJob::hear_coordinator(Packet& packet) {
+    static constexpr Handler<ScanJob, void> table[] = {
+        handles<&ScanJob::take_scanner_ready>,  handles<&ScanJob::take_progress>,    handles<&ScanJob::take_infected>,
+        handles<&ScanJob::take_unscanned>,      handles<&ScanJob::take_turn_ended>,  handles<&ScanJob::take_judged>,
+        handles<&ScanJob::take_scanner_failed>, handles<&ScanJob::take_scanned_all>,
+    };
+    dispatch(table, *this, packet.bytes);
+}
+
+void ScanJob::take_scanner_ready(const ScannerReady& ready) {
+    scanner_ready_ = true;
+    surroundings_.ledger.set_signatures(task().id, ready.embedded_only, ready.problem);
+}
+
+void ScanJob::take_progress(ScanProgress progress) {
+    progress_ = std::move(progress);
+    current_file_ = progress_.current_file;
+    coordinator_waits_ = progress_.waits_for_runner;
+    save_progress();
+}
+
+void ScanJob::take_infected(const FoundInfected& found) {
+    surroundings_.ledger.add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
+                                      before_.files + found.place);
+}
+
+void ScanJob::take_unscanned(const FoundUnscanned& found) {
+    surroundings_.ledger.add_unscanned(task().id, start_, found.path, found.reason, before_.files + found.place);
+}
+
+void ScanJob::take_judged(const Judged& judged) {
+    const auto& opaque = quarantined(judged.token);
+    if (judged.verdict != Verdict::Unscanned)
+        surroundings_.ledger.quarantine().judge(task().account, opaque, judged.verdict == Verdict::Clean);
+}
+
+void ScanJob::take_scanned_all(const ScannedAll& all) {
+    scanned_all_ = all;
+    complete_if_agreed();
+}
+
+// ---- The end of a scan ---------------------------------------------------------------------------------------------
 
 void ScanJob::complete_if_agreed() {
     if (!handed_over_ || !scanned_all_) return;
@@ -204,17 +236,6 @@ void ScanJob::judge_quarantined() {
 const std::string& ScanJob::quarantined(std::uint64_t token) const {
     if (token == 0 || token > quarantined_.size()) throw Malformed("what is not in the quarantine was judged");
     return quarantined_[token - 1];
-}
-
-void ScanJob::settle_judged(const Judged& judged) {
-    const auto& opaque = quarantined(judged.token);
-    if (judged.verdict != Verdict::Unscanned)
-        surroundings_.ledger.quarantine().judge(task().account, opaque, judged.verdict == Verdict::Clean);
-}
-
-// It is not there as it was put there: so nothing is known of what its owner would get back.
-void ScanJob::forget_judgement(std::uint64_t token) {
-    surroundings_.ledger.quarantine().judge(task().account, quarantined(token), false);
 }
 
 // What has been in the quarantine for as long as the administrator keeps it.

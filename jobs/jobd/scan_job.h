@@ -34,8 +34,26 @@ class ScanJob : public Job {
     [[nodiscard]] UniqueFd open_list();
     void judge_quarantined();
     [[nodiscard]] const std::string& quarantined(std::uint64_t token) const;
-    void settle_judged(const Judged& judged);
-    void forget_judgement(std::uint64_t token);
+    // From the runner.
+    void take_walk_progress(const WalkProgress& walk);
+    void take_unreadable(const Unreadable& file);
+    void take_handed_over(const HandedOver& handed_over);
+    void take_walk_failed(const WalkFailed& failed);
+    void take_opened(const Opened&) {}  // of what is in the quarantine
+    void take_not_opened(const NotOpened& refused);
+    void take_acted(const Acted& acted);
+    void take_copy_done(const CopyDone&);
+
+    // From the coordinator.
+    void take_scanner_ready(const ScannerReady& ready);
+    void take_progress(ScanProgress progress);
+    void take_infected(const FoundInfected& found);
+    void take_unscanned(const FoundUnscanned& found);
+    void take_turn_ended(const TurnEnded&) { finish(End::TurnOver, "others have their turn"); }
+    void take_judged(const Judged& judged);
+    void take_scanner_failed(const ScannerFailed& failed) { finish(End::Failed, failed.why); }
+    void take_scanned_all(const ScannedAll& all);
+
     void discard_expired();
     void complete_if_agreed();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "auth/base/checked.h"
+#include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/priority.h"
@@ -73,31 +74,16 @@ class Runner {
     }
 
  private:
-    using Answer = void (Runner::*)(Packet&);
-    struct Row {
-        RunnerMessage type;
-        Answer answer;
-    };
-
     void answer(Packet& packet) {
-        static constexpr Row table[] = {
-            {LeaveOut::type, &Runner::answer_leave_out},
-            {RunScan::type, &Runner::answer_run_scan},
-            {UseCoordinator::type, &Runner::answer_use_coordinator},
-            {Judge::type, &Runner::answer_judge},
-            {JudgeMoved::type, &Runner::answer_judge_moved},
-            {JudgeMessages::type, &Runner::answer_judge_messages},
-            {CutMessage::type, &Runner::answer_cut_message},
-            {Act::type, &Runner::answer_act},
-            {CopyBegin::type, &Runner::answer_copy_begin},
-            {CopyLine::type, &Runner::answer_copy_line},
-            {CopyEnd::type, &Runner::answer_copy_end},
-            {Finish::type, &Runner::answer_finish},
+        static constexpr Handler<Runner, void, Packet&> table[] = {
+            handles<&Runner::answer_leave_out>,       handles<&Runner::answer_run_scan>,
+            handles<&Runner::answer_use_coordinator>, handles<&Runner::answer_judge>,
+            handles<&Runner::answer_judge_moved>,     handles<&Runner::answer_judge_messages>,
+            handles<&Runner::answer_cut_message>,     handles<&Runner::answer_act>,
+            handles<&Runner::answer_copy_begin>,      handles<&Runner::answer_copy_line>,
+            handles<&Runner::answer_copy_end>,        handles<&Runner::answer_finish>,
         };
-        const auto type = type_of(packet.bytes);
-        for (const auto& row : table)
-            if (static_cast<std::uint16_t>(row.type) == type) return (this->*row.answer)(packet);
-        throw Malformed("jobd sent what a runner does not know");
+        dispatch(table, *this, packet.bytes, packet);
     }
 
     template <class Message>
@@ -112,8 +98,7 @@ class Runner {
     // ---- A scan
 
     // Once more when the walk comes to it: it may be changed until then.
-    void answer_leave_out(Packet& packet) {
-        auto recorded = decode<LeaveOut>(packet.bytes);
+    void answer_leave_out(LeaveOut recorded) {
         const UniqueFd quarantine = open_quarantine(home_.get(), false);
         const UniqueFd file = quarantine ? open_recorded(quarantine.get(), recorded) : UniqueFd();
         if (!file)
@@ -122,8 +107,7 @@ class Runner {
         left_out_.push_back(std::move(recorded));
     }
 
-    void answer_run_scan(Packet& packet) {
-        const auto order = decode<RunScan>(packet.bytes);
+    void answer_run_scan(const RunScan& order, Packet& packet) {
         PathList list(packet.only_descriptor());
         if (!order.listed) {
             try {
@@ -182,10 +166,7 @@ class Runner {
 
     // ---- A disinfection
 
-    void answer_use_coordinator(Packet& packet) {
-        static_cast<void>(decode<UseCoordinator>(packet.bytes));
-        coordinator_ = packet.only_descriptor();
-    }
+    void answer_use_coordinator(const UseCoordinator&, Packet& packet) { coordinator_ = packet.only_descriptor(); }
 
     // Throws Stopped.
     [[nodiscard]] UniqueFd open_to_judge(const std::string& path) const {
@@ -208,8 +189,7 @@ class Runner {
         return file;
     }
 
-    void answer_judge(Packet& packet) {
-        const auto order = decode<Judge>(packet.bytes);
+    void answer_judge(const Judge& order) {
         try {
             const UniqueFd file = open_to_judge(order.path);
             const bool mailbox = is_mailbox(home_.get(), below_home(order.path, home_path_), file.get());
@@ -219,8 +199,7 @@ class Runner {
         }
     }
 
-    void answer_judge_moved(Packet& packet) {
-        const auto order = decode<JudgeMoved>(packet.bytes);
+    void answer_judge_moved(const JudgeMoved& order) {
         try {
             hand_over_to_judge(order.token, order.path, disposal_.open_moved(order.path, order.opaque), false);
         } catch (const Stopped& stopped) {
@@ -233,8 +212,7 @@ class Runner {
         send_to_coordinator(HandOver{token, true, path}, {file.get()});
     }
 
-    void answer_judge_messages(Packet& packet) {
-        const auto order = decode<JudgeMessages>(packet.bytes);
+    void answer_judge_messages(const JudgeMessages& order) {
         cuts_.clear();
         UniqueFd file;
         std::vector<MessageRange> messages;
@@ -272,13 +250,12 @@ class Runner {
                                 "open a message"));
     }
 
-    void answer_cut_message(Packet& packet) {
+    void answer_cut_message(CutMessage cut) {
         if (cuts_.size() >= most_messages_cut) throw Malformed("jobd orders too many messages to be cut");
-        cuts_.push_back(decode<CutMessage>(packet.bytes));
+        cuts_.push_back(std::move(cut));
     }
 
-    void answer_act(Packet& packet) {
-        const auto order = decode<Act>(packet.bytes);
+    void answer_act(const Act& order) {
         const auto cuts = std::exchange(cuts_, {});
         switch (order.action) {
             case Action::Ignore:
@@ -301,15 +278,14 @@ class Runner {
 
     // ---- Logs in the home
 
-    void answer_copy_begin(Packet& packet) {
-        copying_ = decode<CopyBegin>(packet.bytes).log == LogFile::Scan ? &scan_log_ : &disinfection_log_;
+    void answer_copy_begin(const CopyBegin& copy) {
+        copying_ = copy.log == LogFile::Scan ? &scan_log_ : &disinfection_log_;
         copying_->begin();
     }
 
-    void answer_copy_line(Packet& packet) {
-        const auto record = decode<CopyLine>(packet.bytes).record;
+    void answer_copy_line(const CopyLine& line) {
         if (copying_ == nullptr) throw Malformed("a line comes before its log was begun");
-        copying_->append(copying_ == &scan_log_ ? plain_line(record) : record_line(record));
+        copying_->append(copying_ == &scan_log_ ? plain_line(line.record) : record_line(line.record));
     }
 
     // For people: a verdict and a path. A line feed in a name must not make a line of its own.
@@ -317,17 +293,13 @@ class Runner {
         return record.file.empty() ? record.message : printable(record.file) + ": " + record.message;
     }
 
-    void answer_copy_end(Packet& packet) {
-        static_cast<void>(decode<CopyEnd>(packet.bytes));
+    void answer_copy_end(const CopyEnd&) {
         if (copying_ == nullptr) throw Malformed("a log ends that was never begun");
         const bool whole = copying_->whole();
         tell_jobd(CopyDone{whole, whole ? std::string() : copying_->problem()});
     }
 
-    void answer_finish(Packet& packet) {
-        static_cast<void>(decode<Finish>(packet.bytes));
-        finished_ = true;
-    }
+    void answer_finish(const Finish&) { finished_ = true; }
 
     UniqueFd jobd_;
     std::string home_path_;

@@ -5,5 +5,6 @@ add_unit_test(auth/base/event_loop clamscanner_base)
 add_unit_test(auth/base/secret clamscanner_base)
 add_unit_test(auth/base/socket clamscanner_base)
 add_unit_test(auth/base/wire clamscanner_base)
+add_unit_test(auth/base/dispatch clamscanner_base)
 
 add_fuzz_target(wire clamscanner_job_messages)

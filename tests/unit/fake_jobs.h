@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "auth/base/dispatch.h"
 #include "jobs/client/jobs.h"
 
 namespace clamscanner {
@@ -35,54 +36,74 @@ struct FakeJobs : Jobs {
     std::vector<FileAction> actions;
     std::vector<std::uint64_t> last_ids;
 
-    void start_scan(const StartScan& scan) override {
+    Accepted answer_start_scan(const StartScan& scan) {
         before_answering();
         started.push_back(scan.scan_type);
         started_as_system = scan.as_system;
         started_full = scan.full;
+        return {};
     }
-    void cancel_scan() override {
+    Accepted answer_cancel_scan(const CancelScan&) {
         before_answering();
         cancelled = true;
+        return {};
     }
-    UnscannedFiles unscanned_files(std::uint64_t) override { return unscanned; }
-    QuarantinedFiles quarantined_files(std::uint64_t) override { return quarantined; }
-    std::vector<ChangedFile> change_quarantine(bool restore, std::vector<std::string> ids) override {
-        restored = restore;
-        changed_ids = std::move(ids);
-        return changed;
+    UnscannedFiles answer_unscanned_files(const AskUnscannedFiles&) { return unscanned; }
+    QuarantinedFiles answer_quarantined_files(const AskQuarantinedFiles&) { return quarantined; }
+    QuarantineQueued answer_change_quarantine(const ChangeQuarantine& asked) {
+        restored = asked.restore;
+        changed_ids = asked.ids;
+        return {7};
     }
-    std::vector<Record> dry_run(std::vector<FileAction> asked) override {
-        actions = std::move(asked);
-        return steps;
+    QuarantineChange answer_quarantine_change(const AskQuarantineChange& asked) { return {asked.task == 7, changed}; }
+    DryRun answer_dry_run(const AskDryRun& asked) {
+        actions = asked.actions;
+        return {steps};
     }
-    ScanStatus scan_status() override {
+    ScanStatus answer_scan_status(const AskScanStatus&) {
         before_answering();
         return status;
     }
-    InfectedFiles infected_files(std::uint64_t) override { return infected; }
-    DisinfectionQueued disinfect(std::vector<FileAction> asked) override {
+    InfectedFiles answer_infected_files(const AskInfectedFiles&) { return infected; }
+    DisinfectionQueued answer_disinfect(const Disinfect& asked) {
         before_answering();
-        actions = std::move(asked);
+        actions = asked.actions;
         return queued;
     }
-    DisinfectionStatus disinfection(std::uint64_t last_id) override {
-        last_ids.push_back(last_id);
+    DisinfectionStatus answer_disinfection(const AskDisinfection& asked) {
+        last_ids.push_back(asked.last_id);
         return disinfection_status;
     }
-    ScanStatistics statistics() override {
+    ScanStatistics answer_statistics(const AskStatistics&) {
         before_answering();
         return scan_statistics;
     }
-    ScanTasks scan_tasks(const AskScanTasks& which) override {
+    ScanTasks answer_scan_tasks(const AskScanTasks& which) {
         asked_tasks = which;
         return tasks;
     }
-    ScanEvents scan_events(const AskScanEvents& which) override {
+    ScanEvents answer_scan_events(const AskScanEvents& which) {
         asked_events = which;
         return events;
     }
-    void start_system_scan(std::vector<uid_t> accounts) override { system_scan_of = std::move(accounts); }
+    Accepted answer_start_system_scan(const StartSystemScan& asked) {
+        for (const auto& account : asked.accounts) system_scan_of.push_back(account.uid);
+        return {};
+    }
+
+    std::string exchange(std::string_view question, Effect) override {
+        static constexpr Handler<FakeJobs, Encoded> table[] = {
+            handles<&FakeJobs::answer_start_scan>,        handles<&FakeJobs::answer_cancel_scan>,
+            handles<&FakeJobs::answer_unscanned_files>,   handles<&FakeJobs::answer_quarantined_files>,
+            handles<&FakeJobs::answer_change_quarantine>, handles<&FakeJobs::answer_quarantine_change>,
+            handles<&FakeJobs::answer_dry_run>,           handles<&FakeJobs::answer_scan_status>,
+            handles<&FakeJobs::answer_infected_files>,    handles<&FakeJobs::answer_disinfect>,
+            handles<&FakeJobs::answer_disinfection>,      handles<&FakeJobs::answer_statistics>,
+            handles<&FakeJobs::answer_scan_tasks>,        handles<&FakeJobs::answer_scan_events>,
+            handles<&FakeJobs::answer_start_system_scan>,
+        };
+        return std::string(dispatch(table, *this, question).bytes());
+    }
 };
 
 }  // namespace clamscanner

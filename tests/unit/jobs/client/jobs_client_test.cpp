@@ -55,35 +55,35 @@ BOOST_AUTO_TEST_CASE(questions_and_answers_arrive_as_they_are) {
         const auto actions = decode<Disinfect>(question).actions;
         return said(DisinfectionQueued{std::to_string(actions.size()), actions.back().path});
     });
-    jobs.start_scan({ScanType::Mail});
-    BOOST_TEST(jobs.disinfection(41).records.at(0).id == 42U);
-    const auto queued = jobs.disinfect({{"/a", Action::Ignore}, {"/b", Action::Delete}});
+    jobs.ask(StartScan{ScanType::Mail});
+    BOOST_TEST(jobs.ask(AskDisinfection{41}).records.at(0).id == 42U);
+    const auto queued = jobs.ask(Disinfect{{{"/a", Action::Ignore}, {"/b", Action::Delete}}});
     BOOST_TEST(queued.task_id == "2");
     BOOST_TEST(queued.log == "/b");
 }
 
 BOOST_AUTO_TEST_CASE(what_jobd_declines_is_a_refusal_with_its_sentence) {
     start([](std::string_view) { return said(Declined{"A scan is running."}); });
-    BOOST_CHECK_EXCEPTION(jobs.start_scan({ScanType::Home}), Refusal, [](const Refusal& refusal) {
+    BOOST_CHECK_EXCEPTION(jobs.ask(StartScan{ScanType::Home}), Refusal, [](const Refusal& refusal) {
         return refusal.status() == 200 && std::string(refusal.what()) == "A scan is running.";
     });
 }
 
 BOOST_AUTO_TEST_CASE(without_jobd_the_scanner_is_starting_or_gone) {
-    check_gone([&] { static_cast<void>(jobs.scan_status()); });
+    check_gone([&] { static_cast<void>(jobs.ask(AskScanStatus{})); });
     start(answer_all);
-    BOOST_TEST(!jobs.scan_status().ever_started);
+    BOOST_TEST(!jobs.ask(AskScanStatus{}).ever_started);
 }
 
 BOOST_AUTO_TEST_CASE(a_jobd_that_was_started_again_is_found_again) {
     for (int i = 0; i < 3; ++i) {
         start(answer_all);
-        static_cast<void>(jobs.scan_status());
+        static_cast<void>(jobs.ask(AskScanStatus{}));
         jobd.reset();
     }
     start(answer_all);
     // A question that changes something, too: what could not be written whole had no effect.
-    jobs.start_scan({ScanType::Home});
+    jobs.ask(StartScan{ScanType::Home});
 }
 
 BOOST_AUTO_TEST_CASE(only_a_question_that_reads_is_asked_twice) {
@@ -92,26 +92,26 @@ BOOST_AUTO_TEST_CASE(only_a_question_that_reads_is_asked_twice) {
         return asked++ % 2 == 0 ? answer_all(question) : std::string();
     };
     start(answer_first_of_each_two);
-    static_cast<void>(jobs.scan_status());
-    static_cast<void>(jobs.scan_status());  // not answered, asked again
+    static_cast<void>(jobs.ask(AskScanStatus{}));
+    static_cast<void>(jobs.ask(AskScanStatus{}));  // not answered, asked again
     BOOST_TEST(asked == 3);
-    check_gone([&] { jobs.start_scan({ScanType::Home}); });
+    check_gone([&] { jobs.ask(StartScan{ScanType::Home}); });
     BOOST_TEST(asked == 4);
 }
 
 BOOST_AUTO_TEST_CASE(a_jobd_that_never_answers_is_given_up) {
     start([](std::string_view) { return std::string(); });
-    check_gone([&] { static_cast<void>(jobs.scan_status()); });
+    check_gone([&] { static_cast<void>(jobs.ask(AskScanStatus{})); });
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_of_another_kind_is_no_answer) {
     start([](std::string_view) { return said(Accepted{}); });
-    BOOST_CHECK_THROW(static_cast<void>(jobs.scan_status()), Malformed);
+    BOOST_CHECK_THROW(static_cast<void>(jobs.ask(AskScanStatus{})), Malformed);
 }
 
 BOOST_AUTO_TEST_CASE(a_question_too_long_for_jobd_is_refused_here) {
     std::vector<FileAction> actions(400, {std::string(longest_path, 'x'), Action::Ignore});
-    BOOST_CHECK_EXCEPTION(static_cast<void>(jobs.disinfect(std::move(actions))), Refusal,
+    BOOST_CHECK_EXCEPTION(static_cast<void>(jobs.ask(Disinfect{std::move(actions)})), Refusal,
                           [](const Refusal& refusal) { return refusal.status() == 200; });
 }
 
