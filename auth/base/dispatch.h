@@ -40,8 +40,8 @@ struct Handles {
     using Message = typename MethodTraits<decltype(method)>::Message;
 
     template <class Self, class Result, class... Context>
-    constexpr operator Handler<Self, Result, Context...>()
-        const {  // NOLINT(google-explicit-constructor): a table's row
+    // NOLINTNEXTLINE(google-explicit-constructor): a table lists methods, not conversions
+    constexpr operator Handler<Self, Result, Context...>() const {
         return {static_cast<std::uint16_t>(Message::type), &call<Self, Result, Context...>};
     }
 
