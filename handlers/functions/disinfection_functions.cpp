@@ -18,7 +18,7 @@ constexpr std::string_view accepted_actions =
 
 constexpr Action all_actions[] = {Action::Ignore, Action::Delete, Action::Quarantine};
 
-constexpr std::uint64_t largest_id = 9'007'199'254'740'991;  // beyond it JavaScript loses digits
+constexpr std::int64_t largest_id = 9'007'199'254'740'991;  // beyond it JavaScript loses digits
 constexpr std::string_view accepted_last_id = "a whole number from 1 to 9007199254740991";
 
 constexpr std::array<const char*, 4> state_names = {"none", "queued", "running", "done"};  // by DisinfectionState
@@ -39,12 +39,10 @@ FileAction action_of(std::string path, const std::string& name) {
 std::uint64_t last_id_of(const Arguments& arguments) {
     const auto* argument = arguments.find("last_id");
     if (argument == nullptr) return 0;
-    const auto& text = argument->text;
-    std::uint64_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    const bool whole = error == std::errc() && end == text.data() + text.size() && !text.starts_with('0');
-    if (!whole || id > largest_id) throw wrong_argument("last_id", "is " + quoted(text), accepted_last_id);
-    return id;
+    const auto id = whole_number(argument->text);
+    if (!id || *id < 1 || *id > largest_id || argument->text.starts_with('0'))
+        throw wrong_argument("last_id", "is " + quoted(argument->text), accepted_last_id);
+    return static_cast<std::uint64_t>(*id);
 }
 
 Answer steps_of(const std::vector<Record>& steps) {
