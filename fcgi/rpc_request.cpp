@@ -105,7 +105,7 @@ RpcFormat RpcRequest::format_of(const RpcMessage& message) {
     return wanted == "xml" || (wanted.empty() && of_version_1) ? RpcFormat::Xml : RpcFormat::Json;
 }
 
-RpcRequest::RpcRequest(const RpcMessage& message) : format_(format_of(message)) {
+RpcRequest::RpcRequest(const RpcMessage& message, RpcFormat format) : format_(format) {
     read(message.query, query_);
     parameters_ = query_;
     if (media_type_of(message.content_type).name == "application/x-www-form-urlencoded")

@@ -47,17 +47,11 @@ std::uint64_t last_id_of(const Arguments& arguments) {
 
 Answer steps_of(const std::vector<Record>& steps) {
     return answer_array(steps, [](const Record& step) {
-        std::string object;
-        JsonWriter fields(object);
-        fields.begin_object();
-        fields.key("file");
-        fields.text(step.file);
-        fields.key("message");
-        fields.text(step.message);
-        fields.key("state");
-        fields.text(name_of(step.state));
-        fields.end_object();
-        return object;
+        return json_object([&](JsonWriter& json) {
+            json.member("file", step.file);
+            json.member("message", step.message);
+            json.member("state", name_of(step.state));
+        });
     });
 }
 
@@ -73,15 +67,11 @@ Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
     for (auto& [path, action] : pairs) actions.push_back(action_of(std::move(path), action));
     if (arguments.flag("dry_run")) return steps_of(caller.jobs.dry_run(std::move(actions)));
     const auto queued = caller.jobs.disinfect(std::move(actions));
-
     Answer answer;
-    JsonWriter json(answer.data);
-    json.begin_object();
-    json.key("log");
-    json.text(queued.log);
-    json.key("task_id");
-    json.text(queued.task_id);
-    json.end_object();
+    answer.data = json_object([&](JsonWriter& json) {
+        json.member("log", queued.log);
+        json.member("task_id", queued.task_id);
+    });
     return answer;
 }
 
@@ -89,18 +79,15 @@ Answer check_disinfection_status(const Caller& caller, const Arguments& argument
     auto status = caller.jobs.disinfection(last_id_of(arguments));
     Answer answer;
     answer.warnings = std::move(status.warnings);
-    JsonWriter json(answer.data);
-    json.begin_object();
-    json.key("details");
-    const auto written = json.bounded_array(status.records, answer_budget, record_line);
-    // "done" only together with the last record: a client stops asking when it reads that.
-    if (written < status.records.size() && status.state == DisinfectionState::Done)
-        status.state = DisinfectionState::Running;
-    json.key("log");
-    json.text(status.log);
-    json.key("status");
-    json.text(state_names[static_cast<std::size_t>(status.state)]);
-    json.end_object();
+    answer.data = json_object([&](JsonWriter& json) {
+        json.key("details");
+        const auto written = json.bounded_array(status.records, answer_budget, record_line);
+        // "done" only together with the last record: a client stops asking when it reads that.
+        if (written < status.records.size() && status.state == DisinfectionState::Done)
+            status.state = DisinfectionState::Running;
+        json.member("log", status.log);
+        json.member("status", state_names[static_cast<std::size_t>(status.state)]);
+    });
     return answer;
 }
 

@@ -39,19 +39,12 @@ std::vector<std::string> ids_of(const Arguments& arguments) {
 }
 
 std::string json_of(const ChangedFile& file) {
-    std::string object;
-    JsonWriter fields(object);
-    fields.begin_object();
-    fields.key("file");
-    fields.text(file.path);
-    fields.key("id");
-    fields.text(file.id);
-    fields.key("message");
-    fields.text(file.done ? file.message : "it goes on; list_quarantined_files tells when it is done");
-    fields.key("state");
-    fields.text(file.done ? name_of(file.state) : "pending");
-    fields.end_object();
-    return object;
+    return json_object([&](JsonWriter& json) {
+        json.member("file", file.path);
+        json.member("id", file.id);
+        json.member("message", file.done ? file.message : "it goes on; list_quarantined_files tells when it is done");
+        json.member("state", file.done ? name_of(file.state) : "pending");
+    });
 }
 
 Answer change_quarantine(const Caller& caller, const Arguments& arguments, bool restore) {
