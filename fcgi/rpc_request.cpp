@@ -105,7 +105,7 @@ RpcFormat RpcRequest::format_of(const RpcMessage& message) {
     return wanted == "xml" || (wanted.empty() && of_version_1) ? RpcFormat::Xml : RpcFormat::Json;
 }
 
-RpcRequest::RpcRequest(const RpcMessage& message) : format_(format_of(message)) {
+RpcRequest::RpcRequest(const RpcMessage& message, RpcFormat format) : format_(format) {
     read(message.query, query_);
     parameters_ = query_;
     if (media_type_of(message.content_type).name == "application/x-www-form-urlencoded")
@@ -125,16 +125,14 @@ RpcRequest::RpcRequest(const RpcMessage& message) : format_(format_of(message)) 
     version_ = proof_ == RpcProof::V3 ? trimmed(message.header("x-acs-version")) : value("Version");
 }
 
-void RpcRequest::read(std::string_view encoded, Parameters& parameters) {
-    while (const auto pair = take_pair(encoded)) {
-        auto name = percent_decoded(pair->name, Plus::IsSpace);
-        auto value = percent_decoded(pair->value, Plus::IsSpace);
-        if (!name || !value)
-            throw RpcRefusal(400, "InvalidParameter", "A parameter is not percent-encoded as it should be.",
-                             "A percent sign needs two hex digits after it.");
+void RpcRequest::read(std::string_view encoded, Parameters& parameters) try {
+    read_pairs(encoded, [&](std::string name, std::string value) {
         if (parameters.size() == most_parameters) throw RpcRefusal(RpcError::RequestTooLarge);
-        parameters.emplace_back(*std::move(name), *std::move(value));
-    }
+        parameters.emplace_back(std::move(name), std::move(value));
+    });
+} catch (const BrokenEncoding&) {
+    throw RpcRefusal(400, "InvalidParameter", "A parameter is not percent-encoded as it should be.",
+                     "A percent sign needs two hex digits after it.");
 }
 
 void RpcRequest::refuse_repetition() const {

@@ -31,9 +31,11 @@ enum class RpcProof { None, Basic, V1, V3 };
 class RpcRequest {
  public:
     // Throws RpcRefusal when something is not encoded as it should be. Nothing is missing yet.
-    explicit RpcRequest(const RpcMessage& message);
+    RpcRequest(const RpcMessage& message, RpcFormat format);
+    explicit RpcRequest(const RpcMessage& message) : RpcRequest(message, format_of(message)) {}
 
-    // Of a request that may be broken. XML is a choice that only those of version 1 have.
+    // In which an answer is wanted, also where the request is broken. XML is a choice that only those of version 1
+    // have.
     [[nodiscard]] static RpcFormat format_of(const RpcMessage& message);
 
     [[nodiscard]] RpcProof proof() const noexcept { return proof_; }

@@ -35,6 +35,17 @@ RpcRefusal server_error(std::string_view inside) {
     return RpcRefusal(RpcError::ServerError);
 }
 
+// What a step of a request's way is refused with; nothing when it goes well.
+template <class Step>
+std::optional<RpcRefusal> refusal_by(Step step) try {
+    step();
+    return std::nullopt;
+} catch (const RpcRefusal& refusal) {
+    return refusal;
+} catch (const std::exception& fault) {
+    return server_error(fault.what());
+}
+
 // "x-acs-date" is HTTP_X_ACS_DATE to a FastCGI program, and two headers have names of their own there.
 std::string header_of_request(const WebRequest& web, const std::string& name) {
     if (name == "content-type") return std::string(web.parameter("CONTENT_TYPE"));
@@ -113,22 +124,15 @@ Response StatisticsGate::answer(WebRequest& web, const std::string& query) {
     const std::string host(web.parameter("HTTP_HOST").substr(0, longest_host));
     RpcMessage message;
     message.query = query;
-    Response response;
-    try {
-        read(web, message);
-        auto reply = pass(web, message, RpcRequest(message), host);
-        response.status = reply.status;
-        response.body = std::move(reply.body);
-    } catch (const RpcRefusal& refusal) {
-        response.status = refusal.status();
-        response.body = rpc_failure(RpcRequest::format_of(message), refusal, host);
-    } catch (const std::exception& fault) {
-        response.status = 500;
-        response.body = rpc_failure(RpcRequest::format_of(message), server_error(fault.what()), host);
-    }
+    Reply reply;
+    auto refusal = refusal_by([&] { read(web, message); });
+    const auto format = RpcRequest::format_of(message);
+    if (!refusal) refusal = refusal_by([&] { reply = pass(web, message, RpcRequest(message, format), host); });
     web.wipe_parameter("HTTP_AUTHORIZATION");
-    response.content_type =
-        RpcRequest::format_of(message) == RpcFormat::Xml ? "text/xml;charset=utf-8" : "application/json;charset=utf-8";
+    Response response;
+    response.status = refusal ? refusal->status() : reply.status;
+    response.body = refusal ? rpc_failure(format, *refusal, host) : std::move(reply.body);
+    response.content_type = format == RpcFormat::Xml ? "text/xml;charset=utf-8" : "application/json;charset=utf-8";
     return response;
 }
 

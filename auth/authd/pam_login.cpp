@@ -113,7 +113,7 @@ const char* why_forbidden(const PamTransaction& pam, PamResult open, const Confi
     if (!is_served(account, config)) return "its uid is below the floor";
     const auto home = home_identity(account.home);
     account.generation = account_generation(account, home);
-    return !home.is_missing || is_host_user(account, config) ? nullptr : "it has no home directory";
+    return !home.is_missing || is_host_user(account.name, config) ? nullptr : "it has no home directory";
 }
 
 LoginChecked checked_account(PamTransaction& pam, const Config& config) {

@@ -46,14 +46,26 @@ Account configured_user(const char* key, const std::string& name) {
     return account;
 }
 
-bool is_host_user(const Account& account, const Config& config) noexcept {
+bool is_host_user(std::string_view name, const Config& config) noexcept {
     const auto& users = config.jobs.host_users;
-    return std::find(users.begin(), users.end(), account.name) != users.end();
+    return std::find(users.begin(), users.end(), name) != users.end();
+}
+
+std::set<uid_t> host_users(const Config& config) {
+    std::set<uid_t> uids;
+    for (const auto& name : config.jobs.host_users) {
+        const auto account = configured_user("jobs.host_users", name);
+        if (account.uid >= config.login.uid_floor)
+            throw ConfigError("jobs.host_users: " + printable(name) +
+                              " is a hosting account: its uid is not below the floor");
+        uids.insert(account.uid);
+    }
+    return uids;
 }
 
 bool is_served(const Account& account, const Config& config) noexcept {
     return account.uid != 0 && account.gid != 0 &&
-           (account.uid >= config.login.uid_floor || is_host_user(account, config));
+           (account.uid >= config.login.uid_floor || is_host_user(account.name, config));
 }
 
 }  // namespace clamscanner

@@ -4,7 +4,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "auth/base/config.h"
 
@@ -27,7 +29,11 @@ struct Account {
 [[nodiscard]] Account configured_user(const char* key, const std::string& name);
 
 // Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
-[[nodiscard]] bool is_host_user(const Account& account, const Config& config) noexcept;
+[[nodiscard]] bool is_host_user(std::string_view name, const Config& config) noexcept;
+
+// The uids of all of them. Throws ConfigError when one is a hosting account: the whole host's statistics are not for an
+// account that may be hacked.
+[[nodiscard]] std::set<uid_t> host_users(const Config& config);
 
 // Whether this service acts for the account at all: never for root or root's group; of those with a uid below the floor
 // for host users only.

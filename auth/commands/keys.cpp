@@ -38,7 +38,7 @@ int add(const Config& config, std::vector<AccessKey>& keys, const std::string& u
     if (!is_served(account, config)) return fail(EX_NOPERM, printable(user) + " is a system user: not served");
     const auto home = home_identity(account.home);
     // A home that is made later would be another generation.
-    if (home.is_missing && !is_host_user(account, config))
+    if (home.is_missing && !is_host_user(account.name, config))
         return fail(EX_NOUSER, printable(user) + " has no home directory");
     keys.push_back(
         {"cs" + random_hex(11), Secret(random_hex(20)), account.name, true, account_generation(account, home)});

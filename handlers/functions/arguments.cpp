@@ -1,6 +1,8 @@
 #include "handlers/functions/arguments.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 
 #include "handlers/functions/json_arguments.h"
 #include "handlers/functions/multipart.h"
@@ -23,11 +25,6 @@ constexpr BodyReader body_readers[] = {
      [](const MediaType&, std::string_view body, Arguments& arguments) { read_form(body, arguments); }},
     {"multipart/form-data", read_multipart},
 };
-
-[[noreturn]] void refuse_encoding(std::string_view what) {
-    throw Refusal(200, std::string(what) +
-                           " is not percent-encoded as it should be: a percent sign needs two hex digits after it.");
-}
 
 }  // namespace
 
@@ -76,14 +73,17 @@ bool Arguments::flag(std::string_view name) const {
     throw wrong_argument(name, "is " + quoted(text), "0 or 1");
 }
 
+std::optional<std::int64_t> whole_number(std::string_view text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
 void read_form(std::string_view encoded, Arguments& arguments) {
-    while (const auto pair = take_pair(encoded)) {
-        auto name = percent_decoded(pair->name, Plus::IsSpace);
-        if (!name) refuse_encoding("The argument name " + quoted(pair->name));
-        auto value = percent_decoded(pair->value, Plus::IsSpace);
-        if (!value) refuse_encoding("The value of the argument " + quoted(*name));
-        arguments.add(*std::move(name), {ArgumentForm::Text, *std::move(value)});
-    }
+    read_pairs(encoded, [&](std::string name, std::string value) {
+        arguments.add(std::move(name), {ArgumentForm::Text, std::move(value)});
+    });
 }
 
 void read_body(std::string_view content_type, std::string_view body, Arguments& arguments) {

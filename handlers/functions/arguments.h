@@ -2,8 +2,10 @@
 // All of it is foreign. Whatever is wrong is a Refusal that names the argument.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +50,9 @@ class Arguments {
  private:
     std::map<std::string, Argument, std::less<>> arguments_;
 };
+
+// A whole number in decimal; empty when the text is anything else, or the number out of range.
+[[nodiscard]] std::optional<std::int64_t> whole_number(std::string_view text);
 
 // Adds what a query or an application/x-www-form-urlencoded body holds.
 void read_form(std::string_view encoded, Arguments& arguments);

@@ -1,11 +1,9 @@
-#include "handlers/functions/disinfection_functions.h"
-
+// The functions that ask for a disinfection and tell of it.
 #include <algorithm>
-#include <charconv>
 
 #include "handlers/functions/json_arguments.h"
+#include "handlers/functions/routes.h"
 #include "handlers/functions/rows.h"
-#include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/record_json.h"
 #include "jobs/shared/refusal.h"
@@ -18,7 +16,7 @@ constexpr std::string_view accepted_actions =
 
 constexpr Action all_actions[] = {Action::Ignore, Action::Delete, Action::Quarantine};
 
-constexpr std::uint64_t largest_id = 9'007'199'254'740'991;  // beyond it JavaScript loses digits
+constexpr std::int64_t largest_id = 9'007'199'254'740'991;  // beyond it JavaScript loses digits
 constexpr std::string_view accepted_last_id = "a whole number from 1 to 9007199254740991";
 
 constexpr std::array<const char*, 4> state_names = {"none", "queued", "running", "done"};  // by DisinfectionState
@@ -39,27 +37,19 @@ FileAction action_of(std::string path, const std::string& name) {
 std::uint64_t last_id_of(const Arguments& arguments) {
     const auto* argument = arguments.find("last_id");
     if (argument == nullptr) return 0;
-    const auto& text = argument->text;
-    std::uint64_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    const bool whole = error == std::errc() && end == text.data() + text.size() && !text.starts_with('0');
-    if (!whole || id > largest_id) throw wrong_argument("last_id", "is " + quoted(text), accepted_last_id);
-    return id;
+    const auto id = whole_number(argument->text);
+    if (!id || *id < 1 || *id > largest_id || argument->text.starts_with('0'))
+        throw wrong_argument("last_id", "is " + quoted(argument->text), accepted_last_id);
+    return static_cast<std::uint64_t>(*id);
 }
 
 Answer steps_of(const std::vector<Record>& steps) {
     return answer_array(steps, [](const Record& step) {
-        std::string object;
-        JsonWriter fields(object);
-        fields.begin_object();
-        fields.key("file");
-        fields.text(step.file);
-        fields.key("message");
-        fields.text(step.message);
-        fields.key("state");
-        fields.text(name_of(step.state));
-        fields.end_object();
-        return object;
+        return json_object([&](JsonWriter& json) {
+            json.member("file", step.file);
+            json.member("message", step.message);
+            json.member("state", name_of(step.state));
+        });
     });
 }
 
@@ -75,15 +65,11 @@ Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
     for (auto& [path, action] : pairs) actions.push_back(action_of(std::move(path), action));
     if (arguments.flag("dry_run")) return steps_of(caller.jobs.ask(AskDryRun{std::move(actions)}).steps);
     const auto queued = caller.jobs.ask(Disinfect{std::move(actions)});
-
     Answer answer;
-    JsonWriter json(answer.data);
-    json.begin_object();
-    json.key("log");
-    json.text(queued.log);
-    json.key("task_id");
-    json.text(queued.task_id);
-    json.end_object();
+    answer.data = json_object([&](JsonWriter& json) {
+        json.member("log", queued.log);
+        json.member("task_id", queued.task_id);
+    });
     return answer;
 }
 
@@ -91,18 +77,15 @@ Answer check_disinfection_status(const Caller& caller, const Arguments& argument
     auto status = caller.jobs.ask(AskDisinfection{last_id_of(arguments)});
     Answer answer;
     answer.warnings = std::move(status.warnings);
-    JsonWriter json(answer.data);
-    json.begin_object();
-    json.key("details");
-    const auto written = json.bounded_array(status.records, answer_budget, record_line);
-    // "done" only together with the last record: a client stops asking when it reads that.
-    if (written < status.records.size() && status.state == DisinfectionState::Done)
-        status.state = DisinfectionState::Running;
-    json.key("log");
-    json.text(status.log);
-    json.key("status");
-    json.text(state_names[static_cast<std::size_t>(status.state)]);
-    json.end_object();
+    answer.data = json_object([&](JsonWriter& json) {
+        json.key("details");
+        const auto written = json.bounded_array(status.records, answer_budget, record_line);
+        // "done" only together with the last record: a client stops asking when it reads that.
+        if (written < status.records.size() && status.state == DisinfectionState::Done)
+            status.state = DisinfectionState::Running;
+        json.member("log", status.log);
+        json.member("status", state_names[static_cast<std::size_t>(status.state)]);
+    });
     return answer;
 }
 

@@ -1,5 +1,4 @@
-#include "handlers/functions/quarantine_functions.h"
-
+// The functions about what is in the quarantine.
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -8,8 +7,8 @@
 
 #include "auth/base/socket.h"
 #include "handlers/functions/json_arguments.h"
+#include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
-#include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/message_name.h"
 #include "jobs/shared/refusal.h"
@@ -46,19 +45,12 @@ std::vector<std::string> ids_of(const Arguments& arguments) {
 }
 
 std::string json_of(const ChangedFile& file) {
-    std::string object;
-    JsonWriter fields(object);
-    fields.begin_object();
-    fields.key("file");
-    fields.text(file.path);
-    fields.key("id");
-    fields.text(file.id);
-    fields.key("message");
-    fields.text(file.done ? file.message : "it goes on; list_quarantined_files tells when it is done");
-    fields.key("state");
-    fields.text(file.done ? name_of(file.state) : "pending");
-    fields.end_object();
-    return object;
+    return json_object([&](JsonWriter& json) {
+        json.member("file", file.path);
+        json.member("id", file.id);
+        json.member("message", file.done ? file.message : "it goes on; list_quarantined_files tells when it is done");
+        json.member("state", file.done ? name_of(file.state) : "pending");
+    });
 }
 
 // Waits for what was asked for, but not for longer than the caller is sure to wait.

@@ -1,9 +1,9 @@
-#include "handlers/functions/scan_functions.h"
-
+// The functions that start and end a scan and tell of it.
 #include <algorithm>
 #include <iterator>
 
 #include "handlers/functions/home.h"
+#include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
 #include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
@@ -82,28 +82,19 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
     answer.messages = std::move(status.messages);
     answer.warnings = std::move(status.warnings);
     if (!status.ever_started && answer.messages.empty()) answer.messages.emplace_back("No scan has been started.");
-
-    JsonWriter json(answer.data);
-    json.begin_object();
-    json.key("current_file");
-    json.text(status.current_file);
-    json.key("infected_files");
-    const auto written = json.bounded_array(status.infected_files, answer_budget, json_text);
-    if (written < status.infected_files.size())
-        answer.warnings.push_back(left_out(status.infected_files.size(), written));
-    json.key("scan_complete");
-    json.number(status.complete ? 1 : 0);
-    json.key("scanned_file_count");
-    json.number(status.scanned_files);
-    json.key("scanned_file_size");
-    json.number(status.scanned_bytes);
-    json.key("time_started");
-    json.text(status.ever_started ? std::to_string(status.time_started) : "");
-    json.key("total_file_count");
-    json.number(status.total_files);
-    json.key("total_file_size_MiB");
-    json.number(mebibytes(status.total_bytes));
-    json.end_object();
+    answer.data = json_object([&](JsonWriter& json) {
+        json.member("current_file", status.current_file);
+        json.key("infected_files");
+        const auto written = json.bounded_array(status.infected_files, answer_budget, json_text);
+        if (written < status.infected_files.size())
+            answer.warnings.push_back(left_out(status.infected_files.size(), written));
+        json.member("scan_complete", status.complete);
+        json.member("scanned_file_count", status.scanned_files);
+        json.member("scanned_file_size", status.scanned_bytes);
+        json.member("time_started", status.ever_started ? std::to_string(status.time_started) : "");
+        json.member("total_file_count", status.total_files);
+        json.member("total_file_size_MiB", mebibytes(status.total_bytes));
+    });
     return answer;
 }
 

@@ -6,50 +6,39 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::size_t longest_name = 128;  // characters of a module's or function's name that are given back
+constexpr std::size_t longest_name = 128;      // characters of a module's or function's name that are given back
+constexpr std::size_t most_around_data = 512;  // bytes of an answer without messages or warnings
 
-void write_texts(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {
-    json.key(key);
-    if (texts.empty()) {
-        json.null();
-    } else {
-        json.texts(texts);
-    }
+void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+    json.key(name);
+    texts.empty() ? json.null() : json.texts(texts);
 }
 
 void write_result(JsonWriter& json, const Answer& answer, const std::vector<std::string>& errors) {
-    json.begin_object();
     json.key("data");
     answer.data.empty() ? json.null() : json.json(answer.data);
     write_texts(json, "errors", errors);
     write_texts(json, "messages", answer.messages);
     json.key("metadata");
     json.json(answer.metadata);
-    json.key("status");
-    json.number(errors.empty() ? 1 : 0);
+    json.member("status", errors.empty());
     write_texts(json, "warnings", answer.warnings);
-    json.end_object();
+}
+
+void write_documented(JsonWriter& json, const Address& address, const Answer& answer,
+                      const std::vector<std::string>& errors) {
+    json.member("apiversion", 3);
+    json.member("func", first_characters(address.function, longest_name));
+    json.member("module", first_characters(address.module, longest_name));
+    json.object("result", [&] { write_result(json, answer, errors); });
 }
 
 std::string enveloped(const Address& address, const Answer& answer, const std::vector<std::string>& errors) {
-    std::string text;
-    text.reserve(answer.data.size() + 512);
-    JsonWriter json(text);
-    if (address.form == EnvelopeForm::Live) {
-        write_result(json, answer, errors);
-        return text;
-    }
-    json.begin_object();
-    json.key("apiversion");
-    json.number(3);
-    json.key("func");
-    json.text(first_characters(address.function, longest_name));
-    json.key("module");
-    json.text(first_characters(address.module, longest_name));
-    json.key("result");
-    write_result(json, answer, errors);
-    json.end_object();
-    return text;
+    const auto write = [&](JsonWriter& json) {
+        if (address.form == EnvelopeForm::Live) return write_result(json, answer, errors);
+        write_documented(json, address, answer, errors);
+    };
+    return json_object(write, answer.data.size() + most_around_data);
 }
 
 }  // namespace

@@ -12,6 +12,13 @@ int hex_value(char c) noexcept {
     return -1;
 }
 
+std::string decoded_in_form(std::string_view text, const std::string& what) {
+    auto decoded = percent_decoded(text, Plus::IsSpace);
+    if (decoded) return *std::move(decoded);
+    throw BrokenEncoding(
+        200, what + " is not percent-encoded as it should be: a percent sign needs two hex digits after it.");
+}
+
 }  // namespace
 
 std::optional<std::string> percent_decoded(std::string_view text, Plus plus) {
@@ -43,6 +50,14 @@ std::optional<EncodedPair> take_pair(std::string_view& encoded) {
         return EncodedPair{pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))};
     }
     return std::nullopt;
+}
+
+void read_pairs(std::string_view encoded, const std::function<void(std::string name, std::string value)>& take) {
+    while (const auto pair = take_pair(encoded)) {
+        auto name = decoded_in_form(pair->name, "The argument name " + quoted(pair->name));
+        auto value = decoded_in_form(pair->value, "The value of the argument " + quoted(name));
+        take(std::move(name), std::move(value));
+    }
 }
 
 std::string percent_encoded(std::string_view text) {

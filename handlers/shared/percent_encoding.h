@@ -1,9 +1,12 @@
 // Percent-decoding of foreign text (RFC 3986): strict, so that no two programs read the same request differently.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "jobs/shared/refusal.h"
 
 namespace clamscanner {
 
@@ -20,6 +23,15 @@ struct EncodedPair {
 
 // Takes the next one off `encoded`; empty ones are passed over. Nothing when there is no more.
 [[nodiscard]] std::optional<EncodedPair> take_pair(std::string_view& encoded);
+
+// A query or a form with something in it that is not percent-encoded as it should be; it says which.
+struct BrokenEncoding : Refusal {
+    using Refusal::Refusal;
+};
+
+// Gives each name and value of a query or of an application/x-www-form-urlencoded body to `take`, decoded. Throws
+// BrokenEncoding.
+void read_pairs(std::string_view encoded, const std::function<void(std::string name, std::string value)>& take);
 
 // Everything but letters, digits and -_.~, with capital hex digits.
 [[nodiscard]] std::string percent_encoded(std::string_view text);

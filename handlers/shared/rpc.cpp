@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "handlers/shared/rpc_body.h"
-#include "jobs/shared/json_text.h"
+#include "handlers/shared/xml_writer.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/uuid.h"
 
@@ -55,65 +54,11 @@ const ErrorRow& row_of(RpcError error) {
     return *std::ranges::find(errors, error, &ErrorRow::error);
 }
 
-void write_json(JsonWriter& json, const rapidjson::Value& value) {
-    if (value.IsObject()) {
-        json.begin_object();
-        for (const auto& member : value.GetObject()) {
-            json.key({member.name.GetString(), member.name.GetStringLength()});
-            write_json(json, member.value);
-        }
-        json.end_object();
-    } else if (value.IsArray()) {
-        json.begin_array();
-        for (const auto& item : value.GetArray()) write_json(json, item);
-        json.end_array();
-    } else if (value.IsString()) {
-        json.text({value.GetString(), value.GetStringLength()});
-    } else {
-        json.number(value.GetUint64());
-    }
-}
-
-// Of the characters that XML 1.0 allows.
-void write_xml_text(std::string& xml, std::string_view text) {
-    constexpr std::string_view replacement = "\xef\xbf\xbd";
-    while (!text.empty()) {
-        const auto length = utf8_length(text);
-        const auto character = text.substr(0, std::max<std::size_t>(length, 1));
-        const auto byte = static_cast<unsigned char>(text[0]);
-        const bool control = byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
-        const bool no_character = character == "\xef\xbf\xbe" || character == "\xef\xbf\xbf";
-        if (length == 0 || control || no_character)
-            xml += replacement;
-        else if (byte == '&')
-            xml += "&amp;";
-        else if (byte == '<')
-            xml += "&lt;";
-        else if (byte == '>')
-            xml += "&gt;";
-        else if (byte == '\r')
-            xml += "&#13;";
-        else
-            xml += character;
-        text.remove_prefix(character.size());
-    }
-}
-
-void write_xml(std::string& xml, std::string_view name, const rapidjson::Value& value) {
-    if (value.IsArray()) {
-        for (const auto& item : value.GetArray()) write_xml(xml, name, item);
-        return;
-    }
-    xml.append("<").append(name).append(">");
-    if (value.IsObject()) {
-        for (const auto& member : value.GetObject())
-            write_xml(xml, {member.name.GetString(), member.name.GetStringLength()}, member.value);
-    } else if (value.IsString()) {
-        write_xml_text(xml, {value.GetString(), value.GetStringLength()});
-    } else {
-        xml += std::to_string(value.GetUint64());
-    }
-    xml.append("</").append(name).append(">");
+// A UUID in capitals.
+std::string request_id() {
+    auto id = random_uuid();
+    std::ranges::transform(id, id.begin(), [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
+    return id;
 }
 
 }  // namespace
@@ -146,37 +91,33 @@ RpcRefusal invalid_parameter(const std::string& name, const std::string& wrong, 
     return {400, "InvalidParameter", "The parameter " + name + " " + wrong + ".", "Accepted: " + accepted + "."};
 }
 
-std::string request_id() {
-    auto id = random_uuid();
-    std::ranges::transform(id, id.begin(), [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
-    return id;
-}
-
-std::string rpc_body(RpcFormat format, std::string_view root, const rapidjson::Value& object) {
-    std::string body;
+std::string rpc_body(RpcFormat format, std::string_view root, const std::function<void(ObjectWriter& body)>& write) {
+    std::string text;
+    const auto write_object = [&](ObjectWriter& body) {
+        body.begin_object();
+        body.member("RequestId", request_id());
+        write(body);
+        body.end_object();
+    };
     if (format == RpcFormat::Xml) {
-        body = "<?xml version='1.0' encoding='UTF-8'?>";
-        write_xml(body, root, object);
+        text = "<?xml version='1.0' encoding='UTF-8'?>";
+        XmlWriter xml(text);
+        xml.key(root);
+        write_object(xml);
     } else {
-        JsonWriter json(body);
-        write_json(json, object);
+        JsonWriter json(text);
+        write_object(json);
     }
-    return body;
+    return text;
 }
 
 std::string rpc_failure(RpcFormat format, const RpcRefusal& refusal, std::string_view host) {
-    rapidjson::Document error(rapidjson::kObjectType);
-    auto& memory = error.GetAllocator();
-    const auto add = [&](const char* name, std::string_view text) {
-        error.AddMember(rapidjson::StringRef(name),
-                        rapidjson::Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), memory), memory);
-    };
-    add("RequestId", request_id());
-    add("Message", refusal.what());
-    add("HostId", host);
-    add("Code", refusal.code());
-    add("Recommend", refusal.advice());
-    return rpc_body(format, "Error", error);
+    return rpc_body(format, "Error", [&](ObjectWriter& error) {
+        error.member("Message", refusal.what());
+        error.member("HostId", host);
+        error.member("Code", refusal.code());
+        error.member("Recommend", refusal.advice());
+    });
 }
 
 }  // namespace clamscanner

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include "jobs/shared/object_writer.h"
 
 namespace clamscanner {
 
@@ -78,8 +80,10 @@ class RpcRefusal : public std::runtime_error {
 [[nodiscard]] RpcRefusal invalid_parameter(const std::string& name, const std::string& wrong,
                                            const std::string& accepted);
 
-// A fresh one: a UUID in capitals.
-[[nodiscard]] std::string request_id();
+// An object with a fresh RequestId and then the members that `write` gives. `root`: the name of XML's outermost
+// element.
+[[nodiscard]] std::string rpc_body(RpcFormat format, std::string_view root,
+                                   const std::function<void(ObjectWriter& body)>& write);
 
 // The body of an error. `host` is what the client named as the host, foreign bytes and all.
 [[nodiscard]] std::string rpc_failure(RpcFormat format, const RpcRefusal& refusal, std::string_view host);

@@ -1,4 +1,4 @@
-// The one way in which JSON is written. Internal to handlers/: nothing outside it sees RapidJSON.
+// The one way in which JSON is written.
 #pragma once
 
 #include <rapidjson/writer.h>
@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "jobs/shared/object_writer.h"
 
 namespace clamscanner {
 
@@ -36,28 +37,22 @@ class StringWriter : public rapidjson::Writer<StringOutput> {
     }
 };
 
-// Appends one JSON value to a string. Keys must be given in the order in which they are to stand.
-class JsonWriter {
+// Appends one JSON value to a string.
+class JsonWriter final : public ObjectWriter {
  public:
     explicit JsonWriter(std::string& json) : output_{json}, writer_(output_) {}
 
-    void begin_object() { writer_.StartObject(); }
-    void end_object() { writer_.EndObject(); }
-    void begin_array() { writer_.StartArray(); }
-    void end_array() { writer_.EndArray(); }
-    void key(std::string_view name) { text(name); }
-    void number(std::uint64_t value) { writer_.Uint64(value); }
-    void null() { writer_.Null(); }
+    void begin_object() override { writer_.StartObject(); }
+    void end_object() override { writer_.EndObject(); }
+    void begin_array() override { writer_.StartArray(); }
+    void end_array() override { writer_.EndArray(); }
+    void key(std::string_view name) override { text(name); }
+    void number(std::uint64_t value) override { writer_.Uint64(value); }
     // Any bytes, by the rule of json_text.h.
-    void text(std::string_view bytes);
+    void text(std::string_view bytes) override;
+    void null() { writer_.Null(); }
     // A value that is JSON already.
     void json(std::string_view value) { writer_.raw(value, rapidjson::kObjectType); }
-
-    void texts(const std::vector<std::string>& items) {
-        begin_array();
-        for (const auto& item : items) text(item);
-        end_array();
-    }
 
     // An array of what `to_json` makes of each item, up to the first that would bring the whole text above `budget`
     // bytes. Returns how many it holds.
@@ -79,5 +74,17 @@ class JsonWriter {
     StringOutput output_;
     StringWriter writer_;
 };
+
+// One object, of the members that `write` gives. `expected`: about how many bytes, where they are many.
+template <class Write>
+[[nodiscard]] std::string json_object(Write write, std::size_t expected = 0) {
+    std::string text;
+    text.reserve(expected);
+    JsonWriter json(text);
+    json.begin_object();
+    write(json);
+    json.end_object();
+    return text;
+}
 
 }  // namespace clamscanner

@@ -30,38 +30,23 @@ std::string octal(std::uint32_t mode) {
 }  // namespace
 
 std::string quarantine_json(const QuarantineRecord& record) {
-    std::string text;
-    JsonWriter json(text);
-    json.begin_object();
-    json.key("accessed");
-    json.text(seconds(record.metadata.atime_ns));
-    json.key("extended_attributes");
-    json.begin_object();
-    for (const auto& [name, value] : record.metadata.attributes) {
-        json.key(name);
-        json.text(hex(value.data(), value.size()));
-    }
-    json.end_object();
-    json.key("file");
-    json.text(record.path);
-    json.key("group");
-    json.number(record.metadata.group);
-    json.key("mode");
-    json.text(octal(record.metadata.mode));
-    json.key("modified");
-    json.text(seconds(record.identity.mtime_ns));
-    json.key("owner");
-    json.number(record.metadata.owner);
-    json.key("quarantined");
-    json.text(std::to_string(record.quarantined_at));
-    json.key("sha256");
-    json.text(record.sha256);
-    json.key("size");
-    json.number(record.identity.size);
-    json.key("virus_type");
-    json.text(record.virus);
-    json.end_object();
-    return text + "\n";
+    return json_object([&](JsonWriter& json) {
+               json.member("accessed", seconds(record.metadata.atime_ns));
+               json.object("extended_attributes", [&] {
+                   for (const auto& [name, value] : record.metadata.attributes)
+                       json.member(name, hex(value.data(), value.size()));
+               });
+               json.member("file", record.path);
+               json.member("group", record.metadata.group);
+               json.member("mode", octal(record.metadata.mode));
+               json.member("modified", seconds(record.identity.mtime_ns));
+               json.member("owner", record.metadata.owner);
+               json.member("quarantined", std::to_string(record.quarantined_at));
+               json.member("sha256", record.sha256);
+               json.member("size", record.identity.size);
+               json.member("virus_type", record.virus);
+           }) +
+           "\n";
 }
 
 }  // namespace clamscanner

@@ -11,7 +11,4 @@ namespace clamscanner {
 // One JSON object, without a line end.
 [[nodiscard]] std::string record_line(const Record& record);
 
-class JsonWriter;
-void write_record(JsonWriter& json, const Record& record);
-
 }  // namespace clamscanner

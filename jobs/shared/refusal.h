@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,6 +30,14 @@ class Refusal : public std::runtime_error {
 
 // A function's refusal of an argument: which one, what is wrong with it, and what is accepted.
 [[nodiscard]] Refusal wrong_argument(std::string_view name, std::string_view wrong, std::string_view accepted);
+
+// What is accepted, for a sentence: the names of the items, with commas between them.
+template <class Items, class NameOf = std::identity>
+[[nodiscard]] std::string listed(const Items& items, NameOf name_of = {}) {
+    std::string names;
+    for (const auto& item : items) names.append(names.empty() ? "" : ", ").append(name_of(item));
+    return names;
+}
 
 // A text of the caller's to be named in a sentence: in quotes, and cut when long.
 [[nodiscard]] std::string quoted(std::string_view text);

@@ -2,6 +2,7 @@
 add_unit_test(jobs/shared/json_text clamscanner_json)
 add_unit_test(handlers/shared/address clamscanner_envelope)
 add_unit_test(handlers/shared/envelope clamscanner_envelope)
+add_unit_test(handlers/shared/xml_writer clamscanner_envelope)
 add_unit_test(handlers/functions/arguments clamscanner_handlers)
 add_unit_test(handlers/functions/row_shaping clamscanner_handlers)
 add_unit_test(handlers/functions/router clamscanner_handlers)
