@@ -31,7 +31,7 @@ constexpr auto stop_patience = std::chrono::seconds(25);
 constexpr auto watch_interval = std::chrono::milliseconds(500);
 constexpr auto fault_pause = std::chrono::milliseconds(250);
 constexpr auto between_logged_faults = std::chrono::seconds(1);
-constexpr auto pause_after_failed_start = std::chrono::seconds(1);
+constexpr auto pause_after_failure = std::chrono::seconds(1);
 
 void serve(WebRequest& web, Gate& gate, const Settings& config, UniqueFd connection) {
     if (!web.begin(std::move(connection))) return;
@@ -119,7 +119,10 @@ void wipe_what_is_freed() {
 #endif
 }
 
-void run(const Settings& config) {
+void run(const std::string& config_file) {
+    refuse_root();
+    give_up_privileges();
+    const auto config = read_settings(config_file);
     wipe_what_is_freed();
     Listener listener(config);  // first of all that opens a descriptor: it may close what was inherited
     occupy_standard_descriptors();
@@ -139,29 +142,13 @@ void run(const Settings& config) {
     if (!crew.join(Clock::now() + stop_patience)) die("requests were still under way when the time to stop was over");
 }
 
-// A socket unit starts us anew for each connection that waits, whatever delay our own unit has, and gives up for good
-// when that happens too often.
-int fail_to_start(const char* why, int status) {
-    log_line(Severity::Fatal, why);
-    std::this_thread::sleep_for(pause_after_failed_start);
-    return status;
-}
-
 }  // namespace
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    using namespace clamscanner;
-    name_this_program("clamscanner.fcgi");
-    try {
-        const auto config_file = config_file_of(argc, argv);
-        refuse_root();
-        give_up_privileges();
-        run(read_settings(config_file));
-        return 0;
-    } catch (const ConfigError& error) {
-        return fail_to_start(error.what(), 78);
-    } catch (const std::exception& fault) {
-        return fail_to_start(fault.what(), 70);
-    }
+    const int status = clamscanner::run_daemon("clamscanner.fcgi", argc, argv, clamscanner::run);
+    // A socket unit starts us anew for each connection that waits, whatever delay our own unit has, and gives up for
+    // good when that happens too often.
+    if (status != 0) std::this_thread::sleep_for(clamscanner::pause_after_failure);
+    return status;
 }

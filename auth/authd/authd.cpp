@@ -119,6 +119,7 @@ UniqueFd open_door(EventLoop& loop, Sessions& sessions, const Door& door) {
 }
 
 void run(const std::string& config_file) {
+    if (::geteuid() != 0) throw ConfigError("this program must run as root");
     const Config config = read_config(config_file);
     prepare_process();
     for (const auto* program : {"clamscanner-agent", "clamscanner-runner"}) require_trusted(config.program(program));
@@ -150,21 +151,8 @@ void run(const std::string& config_file) {
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    using namespace clamscanner;
-    name_this_program("clamscanner-authd");
-    const auto config_file = config_file_of(argc, argv);
-    if (::geteuid() != 0) {
-        log_line(Severity::Fatal, "this program must run as root");
-        return 78;
-    }
-    try {
-        run(std::filesystem::canonical(config_file));  // agents are started in the root directory
-        return 0;
-    } catch (const ConfigError& error) {
-        log_line(Severity::Fatal, error.what());
-        return 78;
-    } catch (const std::exception& fault) {
-        log_line(Severity::Fatal, fault.what());
-        return 70;
-    }
+    return clamscanner::run_daemon("clamscanner-authd", argc, argv, [](const std::string& config_file) {
+        // Agents are started in the root directory.
+        clamscanner::run(std::filesystem::canonical(config_file));
+    });
 }

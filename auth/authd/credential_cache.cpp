@@ -3,20 +3,12 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/params.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 
 #include <algorithm>
 
 #include "auth/base/checked.h"
 
 namespace clamscanner {
-namespace {
-
-constexpr std::size_t page_size = 4096;  // or what the kernel makes of it: it rounds up
-
-}  // namespace
-
 Hmac::Hmac() : context_(nullptr, &::EVP_MAC_CTX_free) {
     // Root's process reads no configuration of libcrypto, which could name modules to load.
     ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
@@ -29,11 +21,12 @@ Hmac::Hmac() : context_(nullptr, &::EVP_MAC_CTX_free) {
     if (!context_ || ::EVP_MAC_CTX_set_params(context_.get(), parameters) != 1) throw_errno("prepare a MAC", EIO);
 }
 
-void Hmac::begin(const unsigned char* key) {
-    if (::EVP_MAC_init(context_.get(), key, size, nullptr) != 1) throw_errno("begin a MAC", EIO);
+void Hmac::begin(std::string_view key) {
+    if (::EVP_MAC_init(context_.get(), reinterpret_cast<const unsigned char*>(key.data()), key.size(), nullptr) != 1)
+        throw_errno("begin a MAC", EIO);
 }
 
-Hmac::Result Hmac::of(const unsigned char* key, std::initializer_list<std::string_view> parts) {
+Hmac::Result Hmac::of(std::string_view key, std::initializer_list<std::string_view> parts) {
     begin(key);
     for (const auto part : parts)
         if (::EVP_MAC_update(context_.get(), reinterpret_cast<const unsigned char*>(part.data()), part.size()) != 1)
@@ -43,29 +36,14 @@ Hmac::Result Hmac::of(const unsigned char* key, std::initializer_list<std::strin
     if (::EVP_MAC_final(context_.get(), result.data(), &length, size) != 1 || length != size)
         throw_errno("compute a MAC", EIO);
     // The context outlives this call, and children inherit it: it is to hold another key by then.
-    static constexpr unsigned char no_key[size]{};
-    begin(no_key);
+    static constexpr char no_key[size]{};
+    begin({no_key, size});
     return result;
-}
-
-UninheritedKey::UninheritedKey() {
-    page_ = ::mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page_ == MAP_FAILED) throw_errno("get a page for a key");
-    checked(::madvise(page_, page_size, MADV_WIPEONFORK), "keep the key from children");
-    checked(::madvise(page_, page_size, MADV_DONTDUMP), "keep the key out of core files");
-    ::mlock(page_, page_size);  // may be forbidden: then the key can be swapped out, as passwords can
-    if (checked(::getrandom(page_, size, 0), "make a key") != static_cast<ssize_t>(size))
-        throw_errno("make a key", EIO);
-}
-
-UninheritedKey::~UninheritedKey() {
-    ::explicit_bzero(page_, size);
-    ::munmap(page_, page_size);
 }
 
 CredentialCache::Mac CredentialCache::mac_of(const std::string& user, const Secret& password) {
     // Neither holds a NUL, so no other pair makes the same bytes.
-    return hmac_.of(key_.bytes(), {user, std::string_view("\0", 1), password.reveal()});
+    return hmac_.of(key_.reveal(), {user, std::string_view("\0", 1), password.reveal()});
 }
 
 CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac& mac, Deadline now) const {

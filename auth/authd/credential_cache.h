@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "auth/authd/local_accounts.h"
+#include "auth/authd/uninherited_secret.h"
 #include "auth/base/account.h"
 #include "auth/base/secret.h"
 #include "auth/base/socket.h"
@@ -27,26 +28,12 @@ class Hmac {
     static constexpr std::size_t size = 32;
     using Result = std::array<unsigned char, size>;
     Hmac();
-    // Over the parts one after the other. Nothing of the key stays behind.
-    [[nodiscard]] Result of(const unsigned char* key, std::initializer_list<std::string_view> parts);
+    // Over the parts one after the other, by a key of `size` bytes. Nothing of the key stays behind.
+    [[nodiscard]] Result of(std::string_view key, std::initializer_list<std::string_view> parts);
 
  private:
-    void begin(const unsigned char* key);
+    void begin(std::string_view key);
     std::unique_ptr<EVP_MAC_CTX, void (*)(EVP_MAC_CTX*)> context_;
-};
-
-// A random key in a page of its own that no child inherits and no core file shows.
-class UninheritedKey {
- public:
-    static constexpr std::size_t size = Hmac::size;
-    UninheritedKey();
-    ~UninheritedKey();
-    UninheritedKey(const UninheritedKey&) = delete;
-    UninheritedKey& operator=(const UninheritedKey&) = delete;
-    [[nodiscard]] const unsigned char* bytes() const noexcept { return static_cast<const unsigned char*>(page_); }
-
- private:
-    void* page_;
 };
 
 class CredentialCache {
@@ -85,7 +72,7 @@ class CredentialCache {
 
     const LocalAccounts& accounts_;
     std::size_t most_entries_;
-    UninheritedKey key_;
+    const UninheritedSecret key_ = UninheritedSecret::random(Hmac::size);
     Hmac hmac_;
     std::unordered_map<std::string, std::vector<Entry>> entries_;  // by the name as it was typed
 };

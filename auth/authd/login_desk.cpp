@@ -110,8 +110,9 @@ void LoginDesk::wait_for_check(const CheckKey& key, Secret password, Question qu
     auto found = checks_.find(key);
     if (found == checks_.end()) {
         if (is_full(question.known)) return question.answer({LoginVerdict::Saturated, saturated_seconds}, nullptr);
+        UninheritedSecret waiting(password.reveal());
         found = checks_.try_emplace(key).first;
-        found->second.password = std::move(password);
+        found->second.password = std::move(waiting);
         found->second.known = question.known;
         places(question.known).queue.push_back(key);
     }
@@ -140,14 +141,14 @@ void LoginDesk::begin_check(const CheckKey& key) {
     ++under_way_;
     if (!check.known) ++strangers_under_way_;
     const auto& first = check.questions.front();
+    const Secret own(std::exchange(check.password, {}).reveal());  // of all that wait, the only one that its child gets
     try {
-        check_password_(first.user, check.password, first.origin,
+        check_password_(first.user, own, first.origin,
                         [this, key](const LoginChecked& checked) { end_check(key, checked); });
     } catch (const std::system_error& fault) {
         log_line(Severity::Error, std::string("a password cannot be checked: ") + fault.what());
         loop_.after(std::chrono::milliseconds(0), [this, key] { end_check(key, {}); });
     }
-    check.password = Secret();
 }
 
 void LoginDesk::end_check(const CheckKey& key, const LoginChecked& checked) {

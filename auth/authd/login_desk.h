@@ -22,6 +22,7 @@
 #include "auth/authd/messages.h"
 #include "auth/authd/pam_login.h"
 #include "auth/authd/penalties.h"
+#include "auth/authd/uninherited_secret.h"
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
 
@@ -55,7 +56,7 @@ class LoginDesk {
     // what a check found that began before it.
     using CheckKey = std::pair<CredentialCache::Mac, std::optional<LocalAccounts::Lines>>;
     struct Check {
-        Secret password;  // until PAM has it
+        UninheritedSecret password;  // until PAM has it; a child that is forked meanwhile has zeros in its place
         std::vector<Question> questions;
         std::vector<std::string> origins;  // each counts once, however often it asks
         bool known = false;                // which queue and which slots are meant for it

@@ -6,36 +6,31 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sysexits.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
 #include "auth/base/checked.h"
+#include "auth/base/command_line.h"
+#include "auth/base/config.h"
 #include "auth/base/unique_fd.h"
-
-#ifndef CLAMSCANNER_CONFIG_FILE
-#error "the build must say where the configuration is installed"
-#endif
 
 namespace clamscanner {
 
-std::string config_file_of(int argc, char** argv) {
-    if (argc == 1) return CLAMSCANNER_CONFIG_FILE;
-    if (argc == 3 && std::strcmp(argv[1], "--config") == 0) return argv[2];
-    std::fprintf(stderr, "usage: %s [--config FILE]\n(without it: %s)\n", argv[0], CLAMSCANNER_CONFIG_FILE);
-    ::exit(64);
-}
-
-std::string take_config_file(std::vector<std::string>& words) {
-    if (words.size() < 2 || words[0] != "--config") return CLAMSCANNER_CONFIG_FILE;
-    const auto file = words[1];
-    words.erase(words.begin(), words.begin() + 2);
-    return file;
-}
-
-const char* installed_config_file() noexcept {
-    return CLAMSCANNER_CONFIG_FILE;
+int run_daemon(const char* name, int argc, char** argv, const std::function<void(const std::string&)>& run,
+               AtFault at_fault) try {
+    name_this_program(name);
+    return read_command_line({name}, argc, argv, [&](const CommandLine& line) {
+        run(line.config_file());
+        return EX_OK;
+    });
+} catch (const ConfigError& error) {
+    log_line(at_fault.severity, error.what());
+    return at_fault.wrong_configuration;
+} catch (const std::exception& fault) {
+    log_line(at_fault.severity, fault.what());
+    return EX_SOFTWARE;
 }
 
 void notify_supervisor(const char* state) noexcept {

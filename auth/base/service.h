@@ -1,19 +1,24 @@
-// What every daemon does at its start, with systemd or without: options, descriptors, a word when ready.
+// What every daemon does at its start and its end, with systemd or without: options, descriptors, a word when ready,
+// an exit status.
 #pragma once
 
+#include <functional>
 #include <string>
-#include <vector>
+
+#include "auth/base/log.h"
 
 namespace clamscanner {
 
-// The file that --config names, or the installed default. Any other option: prints usage and exits with status 64.
-[[nodiscard]] std::string config_file_of(int argc, char** argv);
+// How a daemon ends that cannot go on.
+struct AtFault {
+    Severity severity = Severity::Fatal;
+    int wrong_configuration = 78;  // EX_CONFIG
+};
 
-// For a command: the same, and takes "--config FILE" from the start of its words.
-[[nodiscard]] std::string take_config_file(std::vector<std::string>& words);
-
-// The file that is read without --config.
-[[nodiscard]] const char* installed_config_file() noexcept;
+// main() of a daemon: takes --config and nothing else, and runs until `run` returns (status 0) or throws: a ConfigError
+// or anything else (status 70, EX_SOFTWARE), which is one line of the log.
+[[nodiscard]] int run_daemon(const char* name, int argc, char** argv,
+                             const std::function<void(const std::string& config_file)>& run, AtFault at_fault = {});
 
 // Tells the supervisor named by NOTIFY_SOCKET: "READY=1", "STOPPING=1" (sd_notify(3): one datagram). Silent without
 // one.

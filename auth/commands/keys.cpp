@@ -13,19 +13,16 @@
 #include "auth/authd/account_generation.h"
 #include "auth/base/account.h"
 #include "auth/base/checked.h"
+#include "auth/base/command_line.h"
 #include "auth/base/config.h"
 #include "auth/base/log.h"
 #include "auth/base/random.h"
-#include "auth/base/service.h"
 #include "auth/base/unique_fd.h"
 
 namespace clamscanner {
 namespace {
 
-constexpr const char* usage =
-    "usage: clamscanner-keys [--config FILE] add USER\n"
-    "       clamscanner-keys [--config FILE] list\n"
-    "       clamscanner-keys [--config FILE] enable|disable|remove KEY-ID\n";
+constexpr CommandForm form{"clamscanner-keys", "add USER | list | enable KEY-ID | disable KEY-ID | remove KEY-ID"};
 
 int fail(int status, const std::string& why) {
     std::fprintf(stderr, "clamscanner-keys: %s\n", why.c_str());
@@ -65,7 +62,7 @@ int run(const Config& config, const std::vector<std::string>& words) {
     const auto& file = config.statistics.access_keys;
     if (words == std::vector<std::string>{"list"}) return list(read_access_keys(file));
     static constexpr const char* verbs[] = {"add", "enable", "disable", "remove"};
-    if (words.size() != 2 || std::ranges::find(verbs, words[0]) == std::end(verbs)) return fail(EX_USAGE, usage);
+    if (words.size() != 2 || std::ranges::find(verbs, words[0]) == std::end(verbs)) throw UsageError("no such command");
     // One at a time. What reads the file needs no lock: it is replaced whole.
     const auto directory = std::filesystem::path(file).parent_path();
     const UniqueFd lock(checked(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open its directory"));
@@ -84,12 +81,6 @@ int run(const Config& config, const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
     using namespace clamscanner;
-    name_this_program("clamscanner-keys");
-    std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-    const auto config_file = take_config_file(words);
-    try {
-        return run(read_config(config_file), words);
-    } catch (const std::exception& fault) {
-        return fail(EX_CONFIG, fault.what());
-    }
+    return run_command(form, argc, argv, EX_CONFIG,
+                       [](const CommandLine& line) { return run(read_config(line.config_file()), line.operands()); });
 }

@@ -9,10 +9,9 @@
 #include <cstring>
 #include <system_error>
 
+#include "auth/base/command_forms.h"
 #include "auth/base/config.h"
 #include "auth/base/log.h"
-#include "auth/base/service.h"
-#include "auth/commands/uapi_arguments.h"
 #include "auth/identity/become_user.h"
 
 namespace clamscanner {
@@ -23,8 +22,8 @@ int fail(int status, const std::string& why) {
     return status;
 }
 
-Config config_of(const UapiArguments& arguments) {
-    if (arguments.config) return read_config(*arguments.config);
+Config config_of(const CommandLine& line) {
+    if (line.has("config")) return read_config(line.config_file());
     try {
         return read_config(installed_config_file());
     } catch (const std::system_error& error) {
@@ -33,44 +32,39 @@ Config config_of(const UapiArguments& arguments) {
     }
 }
 
-int run_as_named_user(const Config& config, const UapiArguments& arguments) {
-    if (!arguments.user) return fail(EX_USAGE, "root must say for whom: --user=NAME");
+int run_as_named_user(const Config& config, const std::optional<std::string>& user, const CommandLine& line) {
+    if (!user) return fail(EX_USAGE, "root must say for whom: --user=NAME");
     Account account;
-    if (!find_account(*arguments.user, account))
-        return fail(EX_NOUSER, "there is no user " + printable(*arguments.user));
-    if (!is_served(account, config))
-        return fail(EX_NOPERM, printable(*arguments.user) + " is a system user: not served");
+    if (!find_account(*user, account)) return fail(EX_NOUSER, "there is no user " + printable(*user));
+    if (!is_served(account, config)) return fail(EX_NOPERM, printable(*user) + " is a system user: not served");
     become_for_good(account);
-    exec_clean(account, config.program("clamscanner-uapi"), arguments.passed_on, 3, false);
+    exec_clean(account, config.program("clamscanner-uapi"), line.words_without("user"), 3, false);
 }
 
-int run_as_caller(const Config& config, const UapiArguments& arguments) {
+int run_as_caller(const Config& config, const std::optional<std::string>& user, const CommandLine& line) {
     Account caller;
-    if (arguments.user && (!find_account(::getuid(), caller) || caller.name != *arguments.user))
+    if (user && (!find_account(::getuid(), caller) || caller.name != *user))
         return fail(EX_NOPERM, "only root may act for another user");
     const auto program = config.program("clamscanner-uapi");
+    const auto arguments = line.words_without("user");
     std::vector<char*> words{const_cast<char*>(program.c_str())};
-    for (const auto& word : arguments.passed_on) words.push_back(const_cast<char*>(word.c_str()));
+    for (const auto& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     ::execv(program.c_str(), words.data());
     return fail(EX_CONFIG, "cannot start " + program + ": " + std::strerror(errno));
 }
 
-int run(int argc, char** argv) try {
-    const UapiArguments arguments({argv + (argc > 0 ? 1 : 0), argv + argc});
+int run(const CommandLine& line) {
     if (::getuid() != ::geteuid() || ::getgid() != ::getegid()) return fail(EX_NOPERM, "must not be setuid or setgid");
-    const auto config = config_of(arguments);
-    return ::getuid() == 0 ? run_as_named_user(config, arguments) : run_as_caller(config, arguments);
-} catch (const UsageError& error) {
-    return fail(EX_USAGE, error.what());
-} catch (const std::exception& error) {
-    return fail(EX_CONFIG, error.what());
+    const auto config = config_of(line);
+    const auto user = line.value("user");
+    return ::getuid() == 0 ? run_as_named_user(config, user, line) : run_as_caller(config, user, line);
 }
 
 }  // namespace
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    clamscanner::name_this_program("uapi");
-    return clamscanner::run(argc, argv);
+    using namespace clamscanner;
+    return run_command(uapi_form, argc, argv, EX_CONFIG, run);
 }

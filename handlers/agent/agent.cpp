@@ -156,24 +156,21 @@ std::string user_given() {
     return user;
 }
 
+void run(const std::string& config_file) {
+    refuse_root();
+    refuse_capabilities();
+    give_up_privileges();
+    const auto config = read_settings(config_file);
+    const auto home = home_given();
+    set_blocking(control, true);
+    ignore_stray_signals();
+    serve_until_closed(config, home, user_given());
+}
+
 }  // namespace
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
     using namespace clamscanner;
-    name_this_program("clamscanner-agent");
-    try {
-        const auto config_file = config_file_of(argc, argv);
-        refuse_root();
-        refuse_capabilities();
-        give_up_privileges();
-        const auto config = read_settings(config_file);
-        const auto home = home_given();
-        set_blocking(control, true);
-        ignore_stray_signals();
-        serve_until_closed(config, home, user_given());
-        return 0;
-    } catch (const std::exception& fault) {
-        die(fault.what());
-    }
+    return run_daemon("clamscanner-agent", argc, argv, run, {.wrong_configuration = 70});
 }

@@ -2,15 +2,15 @@
 // documented address; its exit status is 0 only when the answer's status is 1.
 #include <signal.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <optional>
-#include <vector>
+#include <span>
 
 #include "auth/base/account.h"
+#include "auth/base/command_forms.h"
 #include "auth/base/log.h"
-#include "auth/base/service.h"
 #include "handlers/functions/router.h"
 #include "handlers/shared/percent_encoding.h"
 #include "handlers/uapi/json_layout.h"
@@ -22,57 +22,25 @@
 namespace clamscanner {
 namespace {
 
-constexpr const char* usage =
-    "usage: uapi [--config=FILE] [--output=json|jsonpretty] [--user=YOUR-NAME] ClamScanner FUNCTION [key=value ...]\n"
-    "Keys and values are percent-encoded, as in a URL.\n";
-
-struct UsageError : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-struct CommandLine {
-    std::optional<std::string> config_file;
-    std::optional<std::string> user;
+struct Call {
     bool pretty = false;
     Address address;
-    std::vector<std::string_view> arguments;
+    std::span<const std::string> arguments;
 };
 
-// True when `word` is this option; then `value` is what stands after the equals sign.
-bool is_option(std::string_view word, std::string_view name, std::string_view& value) {
-    if (!word.starts_with(name)) return false;
-    value = word.substr(name.size());
-    return true;
-}
-
-void take_option(CommandLine& line, std::string_view word) {
-    std::string_view value;
-    if (is_option(word, "--config=", value)) {
-        line.config_file = value;
-    } else if (is_option(word, "--user=", value)) {
-        line.user = value;
-    } else if (word == "--output=json" || word == "--output=jsonpretty") {
-        line.pretty = word.ends_with("pretty");
-    } else {
-        throw UsageError("unknown option " + printable(word));
-    }
-}
-
-CommandLine command_line_of(const std::vector<std::string_view>& words) {
-    CommandLine line;
-    auto word = words.begin();
-    for (; word != words.end() && word->starts_with("--"); ++word) take_option(line, *word);
-    if (words.end() - word < 2) throw UsageError("a module and a function are wanted");
-    line.address.module = *word++;
-    line.address.function = *word++;
-    line.arguments.assign(word, words.end());
-    return line;
+Call call_of(const CommandLine& line) {
+    const auto layout = line.value("output").value_or("json");
+    if (layout != "json" && layout != "jsonpretty")
+        throw UsageError("--output is json or jsonpretty, not " + printable(layout));
+    const auto& words = line.operands();
+    if (words.size() < 2) throw UsageError("a module and a function are wanted");
+    return {layout == "jsonpretty", {EnvelopeForm::Documented, words[0], words[1]}, std::span(words).subspan(2)};
 }
 
 // Each word by itself, so that an ampersand in one stays part of its value.
-Arguments arguments_of(const std::vector<std::string_view>& words) {
+Arguments arguments_of(std::span<const std::string> words) {
     Arguments arguments;
-    for (const auto word : words) {
+    for (const std::string_view word : words) {
         const auto equals = word.find('=');
         if (equals == std::string_view::npos) throw UsageError("no key=value: " + printable(word));
         auto key = percent_decoded(word.substr(0, equals), Plus::IsPlus);
@@ -83,25 +51,28 @@ Arguments arguments_of(const std::vector<std::string_view>& words) {
     return arguments;
 }
 
-int print(const CommandLine& line, const std::string& json, bool success) {
-    const auto text = (line.pretty ? laid_out(json) : json) + "\n";
+int print(const Call& call, const std::string& json, bool success) {
+    const auto text = (call.pretty ? laid_out(json) : json) + "\n";
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return success && written ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int answer(const CommandLine& line) {
+    const auto call = call_of(line);
+    refuse_root();
+    ::signal(SIGPIPE, SIG_IGN);
     Account account;
     if (!find_account(::getuid(), account)) throw UsageError("you have no account on this system");
-    if (line.user && *line.user != account.name)
+    if (const auto user = line.value("user"); user && *user != account.name)
         throw UsageError("--user names another account than your own, " + printable(account.name));
-    const auto config = read_settings(line.config_file.value_or(installed_config_file()));
+    const auto config = read_settings(line.config_file());
     JobsClient jobs(config.jobs_socket());
     try {
-        const auto given = arguments_of(line.arguments);
-        const auto answer = answer_call({config, account.home, jobs}, line.address, given);
-        return print(line, envelope(line.address, answer), true);
+        const auto given = arguments_of(call.arguments);
+        const auto answer = answer_call({config, account.home, jobs}, call.address, given);
+        return print(call, envelope(call.address, answer), true);
     } catch (const Refusal& refusal) {
-        return print(line, failure_envelope(line.address, refusal.what()), false);
+        return print(call, failure_envelope(call.address, refusal.what()), false);
     }
 }
 
@@ -110,16 +81,5 @@ int answer(const CommandLine& line) {
 
 int main(int argc, char** argv) {
     using namespace clamscanner;
-    name_this_program("clamscanner-uapi");
-    try {
-        refuse_root();
-        ::signal(SIGPIPE, SIG_IGN);
-        return answer(command_line_of({argv + 1, argv + argc}));
-    } catch (const UsageError& error) {
-        std::fprintf(stderr, "uapi: %s\n%s", error.what(), usage);
-        return 64;
-    } catch (const std::exception& fault) {
-        log_line(Severity::Fatal, fault.what());
-        return 70;
-    }
+    return run_command(uapi_form, argc, argv, EX_SOFTWARE, answer);
 }

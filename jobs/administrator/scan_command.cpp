@@ -1,5 +1,5 @@
 // What clamscanner-scan does once it is no longer root: as jobd's own user it asks jobd for what only the administrator
-// may have. ARGUMENTS: the configuration file, then the administrator's words.
+// may have.
 #include <signal.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/base/account.h"
+#include "auth/base/command_forms.h"
 #include "auth/base/log.h"
 #include "jobs/client/jobs_client.h"
 #include "jobs/shared/all_accounts.h"
@@ -19,13 +20,6 @@
 
 namespace clamscanner {
 namespace {
-
-constexpr const char* usage =
-    "usage: clamscanner-scan [--config FILE] --all | --list-held | --allow SIGNATURE\n"
-    "\n"
-    "  --all              have the homes of all accounts scanned, beside the scans that the accounts start\n"
-    "  --list-held        the signatures that hit so much that nothing is deleted for them\n"
-    "  --allow SIGNATURE  lets files be deleted for it all the same\n";
 
 Settings settings_for_administrator(const std::string& file) {
     auto settings = read_settings(file);
@@ -58,26 +52,24 @@ int allow(const Settings& settings, const std::string& signature) {
     return EX_OK;
 }
 
+int run(const CommandLine& line) try {
+    refuse_root();
+    ::signal(SIGPIPE, SIG_IGN);
+    const auto signature = line.value("allow");
+    if (line.has("all") + line.has("list-held") + signature.has_value() != 1)
+        throw UsageError("one of --all, --list-held and --allow is wanted");
+    const auto settings = settings_for_administrator(line.config_file());
+    if (signature) return allow(settings, *signature);
+    return line.has("all") ? scan_all(settings) : list_held(settings);
+} catch (const Refusal& refusal) {
+    std::fprintf(stderr, "clamscanner-scan: %s\n", refusal.what());
+    return EX_TEMPFAIL;
+}
+
 }  // namespace
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
     using namespace clamscanner;
-    name_this_program("clamscanner-scan");
-    const std::vector<std::string> words(argv + 1, argv + argc);
-    try {
-        refuse_root();
-        ::signal(SIGPIPE, SIG_IGN);
-        if (words.size() == 2 && words[1] == "--all") return scan_all(settings_for_administrator(words[0]));
-        if (words.size() == 2 && words[1] == "--list-held") return list_held(settings_for_administrator(words[0]));
-        if (words.size() == 3 && words[1] == "--allow") return allow(settings_for_administrator(words[0]), words[2]);
-        std::fputs(usage, stderr);
-        return EX_USAGE;
-    } catch (const Refusal& refusal) {
-        std::fprintf(stderr, "clamscanner-scan: %s\n", refusal.what());
-        return EX_TEMPFAIL;
-    } catch (const std::exception& fault) {
-        std::fprintf(stderr, "clamscanner-scan: %s\n", fault.what());
-        return EX_CONFIG;
-    }
+    return run_command(scan_form, argc, argv, EX_CONFIG, run);
 }

@@ -230,8 +230,8 @@ class Engine {
     std::vector<std::unique_ptr<Host>> retired_;
 };
 
-int run_engine(int argc, char** argv) {
-    const Settings config = read_settings(config_file_of(argc, argv));
+void run_engine(const std::string& config_file) {
+    const Settings config = read_settings(config_file);
     refuse_root();
     give_up_privileges();
     occupy_standard_descriptors();
@@ -239,21 +239,11 @@ int run_engine(int argc, char** argv) {
     ignore_stray_signals();
     use_idle_priority();
     Engine(config, configured_user("jobs.user", config.jobs.user).uid).run();
-    return 0;
 }
 
 }  // namespace
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    clamscanner::name_this_program("clamscanner-engine");
-    try {
-        return clamscanner::run_engine(argc, argv);
-    } catch (const clamscanner::ConfigError& error) {
-        clamscanner::log_line(clamscanner::Severity::Fatal, error.what());
-        return 78;
-    } catch (const std::exception& fault) {
-        clamscanner::log_line(clamscanner::Severity::Fatal, fault.what());
-        return 70;
-    }
+    return clamscanner::run_daemon("clamscanner-engine", argc, argv, clamscanner::run_engine);
 }

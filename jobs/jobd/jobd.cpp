@@ -95,8 +95,8 @@ class Jobd {
     Deadline next_turn_report_{};
 };
 
-int run_jobd(int argc, char** argv) {
-    const Settings config = read_settings(config_file_of(argc, argv));
+void run_jobd(const std::string& config_file) {
+    const Settings config = read_settings(config_file);
     refuse_root();
     give_up_privileges();
     occupy_standard_descriptors();
@@ -104,21 +104,11 @@ int run_jobd(int argc, char** argv) {
     ::umask(077);
     ignore_stray_signals();
     Jobd(config).run();
-    return 0;
 }
 
 }  // namespace
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    clamscanner::name_this_program("clamscanner-jobd");
-    try {
-        return clamscanner::run_jobd(argc, argv);
-    } catch (const clamscanner::ConfigError& error) {
-        clamscanner::log_line(clamscanner::Severity::Fatal, error.what());
-        return 78;
-    } catch (const std::exception& fault) {
-        clamscanner::log_line(clamscanner::Severity::Fatal, fault.what());
-        return 70;
-    }
+    return clamscanner::run_daemon("clamscanner-jobd", argc, argv, clamscanner::run_jobd);
 }

@@ -23,6 +23,7 @@
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/priority.h"
+#include "auth/base/service.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/messages.h"
 #include "jobs/runner/beneath.h"
@@ -316,7 +317,8 @@ class Runner {
     bool finished_ = false;
 };
 
-int run_runner() {
+// authd gives it --config, as it does an agent; nothing of it is needed.
+void run_runner(const std::string&) try {
     refuse_root();
     give_up_privileges();
     use_idle_priority();
@@ -328,20 +330,13 @@ int run_runner() {
     checked(::fcntl(jobd_socket, F_SETFD, FD_CLOEXEC), "take jobd's socket");
     set_blocking(jobd_socket, true);
     Runner(UniqueFd(jobd_socket), home).run();
-    return 0;
+} catch (const JobIsOver&) {
 }
 
 }  // namespace
 }  // namespace clamscanner
 
-int main() {
-    clamscanner::name_this_program("clamscanner-runner");
-    try {
-        return clamscanner::run_runner();
-    } catch (const clamscanner::JobIsOver&) {
-        return 0;
-    } catch (const std::exception& fault) {
-        clamscanner::log_line(clamscanner::Severity::Error, fault.what());
-        return 70;
-    }
+int main(int argc, char** argv) {
+    using namespace clamscanner;
+    return run_daemon("clamscanner-runner", argc, argv, run_runner, {.severity = Severity::Error});
 }

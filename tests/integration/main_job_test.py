@@ -414,6 +414,15 @@ class CommandLine(ServiceCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["result"]["data"][0]["file"], account.path("a"))
 
+    def test_options_are_taken_in_either_form(self):
+        account, _ = self.new_account()
+        for words in (("--output", "jsonpretty"), ("--output=jsonpretty",)):
+            for user, caller in (((), account), (("--user", account.name), None), ((f"--user={account.name}",), None)):
+                done = self.uapi(*words, *user, "ClamScanner", "get_scan_status", account=caller)
+                with self.subTest(words=words, user=user):
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertTrue(done.stdout.startswith("{\n"), done.stdout[:40])
+
     def test_a_user_may_not_ask_for_another(self):
         account, _ = self.new_account()
         other, _ = self.new_account()

@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import subprocess
+import threading
 
+import accounts
 from client import wait_until
 from service_case import ServiceCase, main
 from test_files import clean_page
@@ -211,6 +213,68 @@ class Privileges(ServiceCase):
         for name in os.listdir(self.service.program_directory):
             status = os.stat(os.path.join(self.service.program_directory, name))
             self.assertEqual((status.st_uid, status.st_mode & 0o6777), (0, 0o711), name)
+
+
+class WaitingPasswords(ServiceCase):
+    """PAM has a module in it that waits until the test lets a login go on."""
+
+    config = {"login": {"pam_processes": 2, "pam_seconds": 300}}  # one of the two for who never succeeded
+
+    def setUp(self):
+        self.passwords = {f"waits{number}": accounts.random_letters(30) for number in range(4)}
+        script = self.service.path("wait.sh")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nuntil [ -e "{self.service.path("go.")}$PAM_USER" ]; do sleep 0.05; done\n')
+        os.chmod(script, 0o755)
+        with open(self.service.pam_file, encoding="utf-8") as file:
+            stack = file.read()
+        with open(self.service.pam_file, "w", encoding="utf-8") as file:
+            file.write(f"auth optional pam_exec.so quiet {script}\n{stack}")
+        self.authd = self.service.pid("authd")
+        self.logins = []
+        self.addCleanup(self.end_logins)
+
+    def log_in(self, user):
+        client = self.service.client(user=user, password=self.passwords[user])
+        self.logins.append(threading.Thread(target=client.ask, args=["get_scan_status"]))
+        self.logins[-1].start()
+
+    def end_logins(self):
+        for user in self.passwords:
+            self.let_go(user)
+        for login in self.logins:
+            login.join()
+
+    def let_go(self, user):
+        with open(self.service.path(f"go.{user}"), "w", encoding="utf-8"):
+            pass
+
+    def checking_child(self, user):
+        """authd's child that checks this user's password, once it is there."""
+        for process in self.service.processes("clamscanner-authd"):
+            # The one before may end while it is looked at.
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                if process.parent == self.authd and self.held_by(process.pid, [user]):
+                    return process.pid
+        return None
+
+    def held_by(self, pid, users):
+        memory = memory_of(pid)
+        return [user for user in users if self.passwords[user].encode() in memory]
+
+    def test_a_child_that_checks_one_has_no_other(self):
+        users = list(self.passwords)
+        self.log_in(users[0])
+        wait_until(lambda: self.checking_child(users[0]), 60, "the first check")
+        for user in users[1:]:
+            self.log_in(user)
+            wait_until(lambda: self.held_by(self.authd, [user]), 60, f"{user} to wait in authd")
+        self.assertEqual(self.held_by(self.authd, users), users[1:])
+        # Each of the next children is forked while others wait.
+        for before, user in zip(users, users[1:]):
+            self.let_go(before)
+            child = wait_until(lambda: self.checking_child(user), 60, f"the check of {user}")
+            self.assertEqual(self.held_by(child, users), [user])
 
 
 class Refusals(ServiceCase):

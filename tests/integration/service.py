@@ -178,6 +178,10 @@ class Service:
             self.start(name)
         return ended
 
+    @property
+    def pam_file(self):
+        return f"/etc/pam.d/{os.path.basename(self.directory)}"
+
     def pid(self, name):
         return self.running[name].pid
 
@@ -322,8 +326,8 @@ class Service:
         os.chown(self.path(relative), self.users[daemon].pw_uid, self.users[daemon].pw_gid)
 
     def _write_config(self):
-        pam_service = os.path.basename(self.directory)
-        shutil.copyfile(os.path.join(self._installed_directory("pam.d"), "clamscanner"), f"/etc/pam.d/{pam_service}")
+        pam_service = os.path.basename(self.pam_file)
+        shutil.copyfile(os.path.join(self._installed_directory("pam.d"), "clamscanner"), self.pam_file)
         config = {
             "paths": {"run_directory": self.path("run"), "state_directory": self.path("state"),
                       "program_directory": self.program_directory,

@@ -216,7 +216,7 @@ class TheHost(StatisticsCase):
     def test_an_account_cannot_have_all_accounts_scanned(self):
         account, _, _ = self.new_signer()
         command = os.path.join(self.service.program_directory, "clamscanner-scan-command")
-        done = subprocess.run(["runuser", "-u", account.name, "--", command, self.service.config_file, "--all"],
+        done = subprocess.run(["runuser", "-u", account.name, "--", command, "--config", self.service.config_file, "--all"],
                               capture_output=True, text=True, check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("Only the administrator", done.stderr)

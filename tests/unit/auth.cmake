@@ -8,8 +8,8 @@ add_unit_test(auth/authd/login_desk clamscanner_auth)
 add_unit_test(auth/authd/nonces clamscanner_auth)
 add_unit_test(auth/authd/penalties clamscanner_auth)
 add_unit_test(auth/authd/sessions clamscanner_auth)
+add_unit_test(auth/authd/uninherited_secret clamscanner_auth)
 add_unit_test(auth/base/signature clamscanner_signature clamscanner_base)
-add_unit_test(auth/commands/uapi_arguments clamscanner_base)
 
 # PAM, for real but not the system's: stacks, passwords and accounts of the test's own.
 add_unit_test(auth/authd/pam_login clamscanner_auth)

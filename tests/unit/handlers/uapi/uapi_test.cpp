@@ -73,6 +73,16 @@ BOOST_AUTO_TEST_CASE(the_same_can_be_laid_out) {
     BOOST_TEST(said.output.ends_with("    \"warnings\": null\n  }\n}\n"));
 }
 
+BOOST_AUTO_TEST_CASE(options_are_taken_in_either_form_and_order) {
+    for (const auto& words : std::vector<std::vector<std::string>>{
+             {"--output", "jsonpretty", config(), "ClamScanner", "check_disinfection_status"},
+             {config(), "--output", "jsonpretty", "--", "ClamScanner", "check_disinfection_status"}}) {
+        const auto said = run(words);
+        BOOST_TEST(said.exit_status == 0);
+        BOOST_TEST(said.output.starts_with("{\n  \"apiversion\": 3,\n"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_refusal_is_printed_too_and_the_exit_status_tells) {
     const auto check = [&](const std::vector<std::string>& words, const std::string& part) {
         auto all = words;
