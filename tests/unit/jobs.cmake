@@ -10,6 +10,8 @@ add_test(NAME unit.engine_sscanf
     COMMAND ${CMAKE_COMMAND} -E env LD_DEBUG=bindings LD_BIND_NOW=1 $<TARGET_FILE:clamscanner-engine> --config /)
 set_tests_properties(unit.engine_sscanf PROPERTIES LABELS unit TIMEOUT ${unit_patience}
     PASS_REGULAR_EXPRESSION "libclamav[^ ]* [^ ]* to [^ ]*clamscanner-engine [^\n]*`sscanf'")
+# And whether the library still needs that.
+add_unit_test(jobs/engine/worker/library_sscanf clamscanner_base PkgConfig::CLAMAV PkgConfig::CRYPTO)
 add_unit_test(jobs/shared/frames clamscanner_job_messages)
 add_unit_test(jobs/runner/home_log clamscanner_home)
 add_unit_test(jobs/jobd/job clamscanner_jobs PkgConfig::SQLITE)
