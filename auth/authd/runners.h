@@ -30,6 +30,7 @@ class Runners {
     struct Runner {
         std::uint64_t becoming = 0;  // the child's number until it has reported,
         ChildProcess process;        // and then itself
+        EventLoop::Watch watch;      // for its end
         Answer answer;
         End end;
     };

@@ -46,18 +46,23 @@ class SignatureHost {
             broken_ = error.what();
         }
         if (send_message(socket_.get(), SignaturesLoaded{broken_.substr(0, longest_message)}) != Sent::Yes) return;
-        loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_job(); });
+        watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_job(); });
         loop_.run();
     }
 
  private:
+    struct Running {
+        ChildProcess process;
+        EventLoop::Watch watch;
+    };
+
     void take_job() try {
         Packet packet;
         switch (receive_packet(socket_.get(), packet)) {
             case Got::WouldBlock:
                 return;
             case Got::PeerGone:
-                loop_.forget(socket_.get());
+                watch_ = {};
                 retiring_ = true;
                 stop_if_over();
                 return;
@@ -88,8 +93,8 @@ class SignatureHost {
         if (pid == 0) coordinate(job, std::move(jobd), std::move(runner));
         ChildProcess coordinator(pid);
         const int pidfd = coordinator.pidfd();
-        coordinators_.emplace(pidfd, std::move(coordinator));
-        loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
+        auto watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
+        coordinators_.emplace(pidfd, Running{std::move(coordinator), std::move(watch)});
     } catch (const std::system_error& fault) {
         lose_job(fault.what());
     } catch (const Malformed& cut) {
@@ -123,7 +128,6 @@ class SignatureHost {
     }
 
     void end_job(int pidfd) {
-        loop_.forget(pidfd);
         coordinators_.erase(pidfd);
         tell_ended();
         stop_if_over();
@@ -141,10 +145,11 @@ class SignatureHost {
     JobCount& jobs_;
     UniqueFd socket_;
     EventLoop loop_;
+    EventLoop::Watch watch_;  // of socket_
     std::optional<ClamEngine> signatures_;
     std::string broken_;   // there are no signatures here
     std::string problem_;  // there are newer ones, but they do not load
-    std::map<int, ChildProcess> coordinators_;
+    std::map<int, Running> coordinators_;
     bool retiring_ = false;
 };
 
