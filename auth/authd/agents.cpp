@@ -76,13 +76,11 @@ Agents::Found Agents::agent_of(const Account& account) {
 
     auto [ours, childs] = socket_pair(SOCK_SEQPACKET);
     set_blocking(ours.get(), false);
-    Agent agent{launch_(account, childs.get()), std::move(ours), {}, Clock::now()};
-    const auto added = agents_.emplace(key, std::move(agent)).first;
     // Its end shows as the end of the control socket, too.
-    loop_.watch(added->second.control.get(), EPOLLIN, [this, key](std::uint32_t) { listen_to(key); });
-    if (!looking_after_) loop_.after(between_looks, [this] { look_after(); });
-    looking_after_ = true;
-    return added;
+    auto watch = loop_.watch(ours.get(), EPOLLIN, [this, key](std::uint32_t) { listen_to(key); });
+    Agent agent{launch_(account, childs.get()), std::move(ours), std::move(watch), {}, Clock::now()};
+    if (!next_look_.is_set()) next_look_ = loop_.after(between_looks, [this] { look_after(); });
+    return agents_.emplace(key, std::move(agent)).first;
 }
 
 bool Agents::may_start(uid_t uid, Deadline now) {
@@ -133,10 +131,9 @@ bool Agents::listen_to(const Key& key) {
 }
 
 ChildProcess Agents::take_out(Found found) {
-    auto agent = std::move(found->second);
-    loop_.forget(agent.control.get());
+    auto process = std::move(found->second.process);
     agents_.erase(found);
-    return std::move(agent.process);
+    return process;
 }
 
 void Agents::kill(Found found, const char* why) {
@@ -161,8 +158,7 @@ void Agents::look_after() {
     std::erase_if(conduct_, [&](const auto& one) {
         return one.second.slowed_until <= now && now - one.second.starts_since >= starts_window;
     });
-    looking_after_ = !agents_.empty();
-    if (looking_after_) loop_.after(between_looks, [this] { look_after(); });
+    if (!agents_.empty()) next_look_ = loop_.after(between_looks, [this] { look_after(); });
 }
 
 }  // namespace clamscanner

@@ -43,6 +43,7 @@ class Agents {
     struct Agent {
         ChildProcess process;
         UniqueFd control;
+        EventLoop::Watch watch;
         std::deque<Deadline> in_flight;  // when each began; Served takes the oldest away
         Deadline idle_since{};
     };
@@ -70,7 +71,7 @@ class Agents {
     Launch launch_;
     std::map<Key, Agent> agents_;
     std::unordered_map<uid_t, Conduct> conduct_;
-    bool looking_after_ = false;
+    EventLoop::Timer next_look_;  // set while there are agents
 };
 
 // Starts the real one: becomes the account for good and executes clamscanner-agent.

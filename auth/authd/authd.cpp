@@ -104,18 +104,22 @@ LoginDesk::CheckPassword checker(Children& children, const Config& config, bool 
     };
 }
 
-// Gives the listening socket.
-UniqueFd open_door(EventLoop& loop, Sessions& sessions, const Door& door) {
+struct OpenDoor {
+    UniqueFd listener;
+    EventLoop::Watch watch;
+};
+
+[[nodiscard]] OpenDoor open_door(EventLoop& loop, Sessions& sessions, const Door& door) {
     auto listener = listen_at(door.socket, SOCK_SEQPACKET, door.mode);
     checked(::chown(door.socket.c_str(), door.owner, door.group), "hand over a socket");
-    loop.let_in(listener.get(), [&sessions, door](UniqueFd connection) {
+    auto watch = loop.let_in(listener.get(), [&sessions, door](UniqueFd connection) {
         const auto peer = peer_of(connection.get());
         if (door.welcome.contains(peer.uid))
             sessions.begin(door.asker, std::move(connection));
         else
             log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " is turned away from " + door.socket);
     });
-    return listener;
+    return {std::move(listener), std::move(watch)};
 }
 
 void run(const std::string& config_file) {
@@ -139,8 +143,8 @@ void run(const std::string& config_file) {
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
     Sessions sessions(loop, logins, signatures, agents, runners);
-    const auto responders_listener = open_door(loop, sessions, responders);
-    const auto jobs_listener = open_door(loop, sessions, jobs);
+    const auto open_to_responders = open_door(loop, sessions, responders);
+    const auto open_to_jobd = open_door(loop, sessions, jobs);
     notify_supervisor("READY=1");
     log_line(Severity::Info, "ready");
     loop.run();

@@ -52,17 +52,17 @@ std::uint64_t Children::begin(std::vector<int> kept, std::chrono::seconds limit,
     kept.push_back(childs.get());
     auto process = fork_child(kept, [&] { body(2 + static_cast<int>(kept.size())); });
     const auto id = next_child_++;
-    loop_.watch(ours.get(), EPOLLIN, [this, id](std::uint32_t) { take_report(id); });
-    const auto timer = loop_.after(limit, [this, id] {
+    auto watch = loop_.watch(ours.get(), EPOLLIN, [this, id](std::uint32_t) { take_report(id); });
+    auto timer = loop_.after(limit, [this, id] {
         log_line(Severity::Error, "a child took too long");
         take_report(id);
     });
-    reporting_[id] = {std::move(process), std::move(ours), timer, std::move(reported)};
+    reporting_[id] = {std::move(process), std::move(ours), std::move(watch), std::move(timer), std::move(reported)};
     return id;
 }
 
 void Children::take_report(std::uint64_t id) {
-    auto child = take_out(id);
+    auto child = std::move(reporting_.extract(id).mapped());
     Packet packet;
     try {
         if (receive_packet(child.report.get(), packet) != Got::Packet || !packet.descriptors.empty()) packet = {};
@@ -73,22 +73,13 @@ void Children::take_report(std::uint64_t id) {
     child.reported(packet.bytes, std::move(child.process));
 }
 
-Children::Reporting Children::take_out(std::uint64_t id) {
-    auto child = std::move(reporting_.extract(id).mapped());
-    loop_.cancel(child.timer);
-    loop_.forget(child.report.get());
-    return child;
-}
-
 void Children::await(ChildProcess child, std::chrono::milliseconds grace) {
     if (!child || child.ended()) return;
     const int pidfd = child.pidfd();
-    const auto kill = [this, pidfd] { dying_.at(pidfd).process.kill(); };
-    dying_[pidfd] = {std::move(child), grace.count() > 0 ? loop_.after(grace, kill) : EventLoop::TimerId{0}};
-    loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) {
-        loop_.forget(pidfd);
-        loop_.cancel(dying_.extract(pidfd).mapped().timer);
-    });
+    auto& dying = dying_[pidfd];
+    dying.process = std::move(child);
+    dying.watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { dying_.erase(pidfd); });
+    if (grace.count() > 0) dying.grace = loop_.after(grace, [&dying] { dying.process.kill(); });
 }
 
 }  // namespace clamscanner

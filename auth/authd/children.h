@@ -33,7 +33,7 @@ class Children {
     std::uint64_t begin(std::vector<int> kept, std::chrono::seconds limit, const Body& body, Reported reported);
     // Kills a child that has not reported. Nothing is called.
     void abandon(std::uint64_t child) {
-        if (reporting_.contains(child)) bury(take_out(child).process);
+        if (auto found = reporting_.extract(child)) bury(std::move(found.mapped().process));
     }
 
     // Kills and reaps.
@@ -48,14 +48,15 @@ class Children {
     struct Reporting {
         ChildProcess process;
         UniqueFd report;
-        EventLoop::TimerId timer = 0;
+        EventLoop::Watch watch;
+        EventLoop::Timer limit;
         Reported reported;
     };
     struct Dying {
         ChildProcess process;
-        EventLoop::TimerId timer = 0;
+        EventLoop::Watch watch;
+        EventLoop::Timer grace;
     };
-    [[nodiscard]] Reporting take_out(std::uint64_t child);
     void take_report(std::uint64_t child);
 
     EventLoop& loop_;

@@ -95,15 +95,16 @@ void LoginDesk::answer_wrong(const Question& question) {
     if (period.count() == 0) return question.answer({LoginVerdict::Wrong, 0}, nullptr);
     const auto elapsed = Clock::now() - question.asked;
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(period * (elapsed / period + 1) - elapsed);
-    ++places(question.known).delayed;
-    loop_.after(wait, [this, known = question.known, answer = question.answer] {
-        --places(known).delayed;
+    auto& delayed = places(question.known).delayed;
+    const auto place = delayed.emplace(delayed.end());
+    *place = loop_.after(wait, [&delayed, place, answer = question.answer] {
+        delayed.erase(place);
         answer({LoginVerdict::Wrong, 0}, nullptr);
     });
 }
 
 bool LoginDesk::is_full(bool known) {
-    return places(known).queue.size() + places(known).delayed >= config_.login.max_waiting;
+    return places(known).queue.size() + places(known).delayed.size() >= config_.login.max_waiting;
 }
 
 void LoginDesk::wait_for_check(const CheckKey& key, Secret password, Question question) {
@@ -147,7 +148,7 @@ void LoginDesk::begin_check(const CheckKey& key) {
                         [this, key](const LoginChecked& checked) { end_check(key, checked); });
     } catch (const std::system_error& fault) {
         log_line(Severity::Error, std::string("a password cannot be checked: ") + fault.what());
-        loop_.after(std::chrono::milliseconds(0), [this, key] { end_check(key, {}); });
+        check.failed = loop_.after(std::chrono::milliseconds(0), [this, key] { end_check(key, {}); });
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -60,11 +61,12 @@ class LoginDesk {
         std::vector<Question> questions;
         std::vector<std::string> origins;  // each counts once, however often it asks
         bool known = false;                // which queue and which slots are meant for it
+        EventLoop::Timer failed;           // set when PAM could not be asked
     };
     // What waits, once for known pairs and once for strangers.
     struct Places {
         std::deque<CheckKey> queue;
-        std::size_t delayed = 0;  // failures that wait for their time
+        std::list<EventLoop::Timer> delayed;  // failures that wait for their time
     };
 
     [[nodiscard]] bool answered_from_cache(const Question& question, const CredentialCache::Mac& mac,

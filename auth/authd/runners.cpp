@@ -44,7 +44,7 @@ void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd 
             [this, session](const std::string& report, ChildProcess process) {
                 take_report(session, report_or_fault<RunnerAnswer>(report).verdict, std::move(process));
             });
-        runners_[session] = {becoming, {}, std::move(answer)};
+        runners_[session] = {becoming, {}, {}, std::move(answer)};
     } catch (const std::system_error& fault) {
         log_line(Severity::Error, std::string("a runner cannot be started: ") + fault.what());
         answer(RunnerVerdict::Unavailable);
@@ -57,7 +57,8 @@ void Runners::take_report(std::uint64_t session, RunnerVerdict verdict, ChildPro
     if (verdict == RunnerVerdict::Started) {
         runner.becoming = 0;
         runner.process = std::move(process);
-        loop_.watch(runner.process.pidfd(), EPOLLIN, [this, session](std::uint32_t) { take_end(session); });
+        runner.watch =
+            loop_.watch(runner.process.pidfd(), EPOLLIN, [this, session](std::uint32_t) { take_end(session); });
     } else {
         runners_.erase(session);
         children_.bury(std::move(process));
@@ -66,15 +67,14 @@ void Runners::take_report(std::uint64_t session, RunnerVerdict verdict, ChildPro
 }
 
 void Runners::take_end(std::uint64_t session) {
-    const auto runner = std::move(runners_.extract(session).mapped());
-    loop_.forget(runner.process.pidfd());
+    runners_.erase(session);
 }
 
 void Runners::stop(std::uint64_t session) {
     if (!runners_.contains(session)) return;
     auto runner = std::move(runners_.extract(session).mapped());
     if (!runner.process) return children_.abandon(runner.becoming);
-    loop_.forget(runner.process.pidfd());
+    runner.watch = {};  // children_ watches for its end now
     children_.bury(std::move(runner.process));
 }
 

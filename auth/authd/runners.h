@@ -29,6 +29,7 @@ class Runners {
     struct Runner {
         std::uint64_t becoming = 0;  // the child's number until it has reported,
         ChildProcess process;        // and then itself
+        EventLoop::Watch watch;      // for its end
         Answer answer;
     };
     void take_report(std::uint64_t session, RunnerVerdict verdict, ChildProcess process);

@@ -22,9 +22,8 @@ void Sessions::begin(Asker asker, UniqueFd socket) {
         return;
     }
     const auto id = next_id_++;
-    const int fd = socket.get();
-    loop_.watch(fd, EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
-    sessions_.emplace(id, Session{id, asker, std::move(socket), Stage::MayAsk, {}});
+    auto watch = loop_.watch(socket.get(), EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
+    sessions_.emplace(id, Session{id, asker, std::move(socket), std::move(watch), Stage::MayAsk, {}});
 }
 
 void Sessions::listen_to(std::uint64_t id) {
@@ -105,9 +104,8 @@ void Sessions::tell(std::uint64_t id, const Message& message, Stage next) try {
 }
 
 void Sessions::end(std::uint64_t id) {
-    const auto session = std::move(sessions_.extract(id).mapped());
-    loop_.forget(session.socket.get());
-    if (session.asker == Asker::Jobd) runners_.stop(id);
+    const auto session = sessions_.extract(id);
+    if (session.mapped().asker == Asker::Jobd) runners_.stop(id);
 }
 
 }  // namespace clamscanner

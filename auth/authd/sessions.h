@@ -36,6 +36,7 @@ class Sessions {
         std::uint64_t id;
         Asker asker;
         UniqueFd socket;
+        EventLoop::Watch watch;
         Stage stage = Stage::MayAsk;
         RequestPipes pipes;  // that came with the login which is being checked
     };

@@ -27,67 +27,54 @@ std::chrono::nanoseconds processor_time() noexcept {
 
 EventLoop::EventLoop() : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")) {}
 
-void EventLoop::watch(int fd, std::uint32_t events, Handler handler) {
-    const auto serial = next_serial_++;
+void EventLoop::control(int operation, const Watch::Watched& watched, std::uint32_t events) {
     epoll_event event{};
     event.events = events;
-    event.data.u64 = serial;
-    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "watch a descriptor");
-    serial_of_[fd] = serial;
-    handlers_[serial] = std::make_shared<Handler>(std::move(handler));
+    event.data.u64 = watched.serial;
+    checked(::epoll_ctl(epoll_.get(), operation, watched.fd, &event), "watch a descriptor");
 }
 
-void EventLoop::change(int fd, std::uint32_t events) {
-    epoll_event event{};
-    event.events = events;
-    event.data.u64 = serial_of_.at(fd);
-    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event), "watch a descriptor for something else");
+EventLoop::Watch EventLoop::watch(int fd, std::uint32_t events, Handler handler) {
+    const Watch::Watched watched{fd, next_serial_++};
+    control(EPOLL_CTL_ADD, watched, events);
+    handlers_[watched.serial] = std::make_shared<Handler>(std::move(handler));
+    return {this, watched};
 }
 
-void EventLoop::forget(int fd) {
-    const auto found = serial_of_.find(fd);
-    if (found == serial_of_.end()) return;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
-    handlers_.erase(found->second);
-    serial_of_.erase(found);
+void EventLoop::forget(const Watch::Watched& watched) {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watched.fd, nullptr);
+    handlers_.extract(watched.serial);  // not erase(): the handler may hold Watches of ours, which then come here, too
 }
 
-void EventLoop::let_in(int listener, Take take) {
-    watch(listener, EPOLLIN, [this, listener, take](std::uint32_t) {
+EventLoop::Watch EventLoop::let_in(int listener, Take take) {
+    const Watch::Watched watched{listener, next_serial_};  // as watch() will number it
+    const auto let_some_in = [this, watched, take = std::move(take), pause = std::make_shared<Timer>()](std::uint32_t) {
         try {
             for (int i = 0; i < let_in_at_once; ++i) {
-                auto connection = accept_from(listener);
+                auto connection = accept_from(watched.fd);
                 if (!connection) return;
                 take(std::move(connection));
             }
         } catch (const std::system_error& fault) {
             log_line(Severity::Error, fault.what());
-            forget(listener);
-            after(std::chrono::seconds(1), [this, listener, take] { let_in(listener, take); });
+            control(EPOLL_CTL_MOD, watched, 0);
+            *pause = after(std::chrono::seconds(1), [this, watched] { control(EPOLL_CTL_MOD, watched, EPOLLIN); });
         }
-    });
+    };
+    return watch(listener, EPOLLIN, let_some_in);
 }
 
-EventLoop::TimerId EventLoop::after(std::chrono::milliseconds delay, Task task) {
-    const auto id = next_timer_++;
-    const auto deadline = Clock::now() + delay;
-    timers_.emplace(std::pair(deadline, id), std::move(task));
-    timer_deadlines_.emplace(id, deadline);
-    return id;
-}
-
-void EventLoop::cancel(TimerId timer) {
-    const auto found = timer_deadlines_.find(timer);
-    if (found == timer_deadlines_.end()) return;
-    timers_.erase({found->second, timer});
-    timer_deadlines_.erase(found);
+EventLoop::Timer EventLoop::after(std::chrono::milliseconds delay, Task task) {
+    const Timer::Key key{Clock::now() + delay, next_serial_++};
+    timers_.emplace(key, std::move(task));
+    return {this, key};
 }
 
 void EventLoop::stop_on_signals() {
     stops_ = listen_for_signals({SIGTERM, SIGINT, SIGQUIT});
     hangups_ = listen_for_signals({SIGHUP});
-    watch(stops_.get(), EPOLLIN, [this](std::uint32_t) { stop(); });
-    watch(hangups_.get(), EPOLLIN, [this](std::uint32_t) { take_signal(hangups_.get()); });
+    stops_watch_ = watch(stops_.get(), EPOLLIN, [this](std::uint32_t) { stop(); });
+    hangups_watch_ = watch(hangups_.get(), EPOLLIN, [this](std::uint32_t) { take_signal(hangups_.get()); });
 }
 
 void EventLoop::report_turns_over(std::chrono::milliseconds limit, Report report) {
@@ -118,8 +105,7 @@ int EventLoop::wait_milliseconds() const {
 void EventLoop::run_due_timers() {
     const auto now = Clock::now();
     while (!timers_.empty() && timers_.begin()->first.first <= now) {
-        auto due = timers_.extract(timers_.begin());
-        timer_deadlines_.erase(due.key().second);
+        const auto due = timers_.extract(timers_.begin());  // kept alive while it runs
         due.mapped()();
         end_turn();
     }

@@ -1,5 +1,13 @@
-// The one loop of each daemon: descriptors, timers and an end of every round. Single-threaded; a handler may forget any
-// descriptor, itself included, while it runs.
+// The one loop of each daemon: descriptors, timers and an end of every round. Single-threaded.
+//
+// What is watched, and what is to be done later, ends with the object that the loop gave for it: a Watch or a Timer,
+// which only moves. It may be destroyed at any time, by its own handler too (what that captured lives until it
+// returns). Then the handler is not called any more: neither for events that were already fetched, nor for another
+// descriptor that has got the number meanwhile. In an assignment the new one begins before the old one ends.
+//
+// The loop must outlive its Watches and Timers, and a Watch must be destroyed before its descriptor is closed: declare
+// it after the descriptor. A forked child shares the epoll instance, so it must not destroy its copies: it ends by
+// exec or _exit().
 #pragma once
 
 #include <sys/epoll.h>
@@ -11,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "auth/base/socket.h"
 #include "auth/base/unique_fd.h"
@@ -21,23 +30,53 @@ class EventLoop {
  public:
     using Handler = std::function<void(std::uint32_t events)>;
     using Task = std::function<void()>;
-    using TimerId = std::uint64_t;
+
+    class Watch {
+     public:
+        Watch() = default;
+        void change(std::uint32_t events) { loop_->control(EPOLL_CTL_MOD, loop_.get_deleter(), events); }
+
+     private:
+        friend EventLoop;
+        struct Watched {  // as the deleter of `loop_` it forgets itself
+            int fd;
+            std::uint64_t serial;
+            void operator()(EventLoop* loop) const { loop->forget(*this); }
+        };
+        Watch(EventLoop* loop, Watched watched) : loop_(loop, watched) {}
+        std::unique_ptr<EventLoop, Watched> loop_;
+    };
+
+    class Timer {
+     public:
+        Timer() = default;
+        // It fires once. From then on, so already in its own task, it is not set.
+        [[nodiscard]] bool is_set() const { return loop_ && loop_->timers_.contains(loop_.get_deleter().key); }
+
+     private:
+        friend EventLoop;
+        using Key = std::pair<Deadline, std::uint64_t>;
+        struct Cancel {
+            Key key;
+            void operator()(EventLoop* loop) const { loop->timers_.extract(key); }
+        };
+        Timer(EventLoop* loop, Key key) : loop_(loop, {key}) {}
+        std::unique_ptr<EventLoop, Cancel> loop_;
+    };
 
     EventLoop();
+    EventLoop(const EventLoop&) = delete;
+    EventLoop& operator=(const EventLoop&) = delete;
 
-    // The loop does not own `fd`: forget() it before it is closed.
-    void watch(int fd, std::uint32_t events, Handler handler);
-    void change(int fd, std::uint32_t events);
-    void forget(int fd);
+    // One Watch for a descriptor at a time: another one of the same throws.
+    [[nodiscard]] Watch watch(int fd, std::uint32_t events, Handler handler);
+    [[nodiscard]] Timer after(std::chrono::milliseconds delay, Task task);
 
     // Lets in whoever connects to `listener`, which is non-blocking. While there are no descriptors or no memory to do
     // so (accept4() or `take` throws std::system_error) it is not listened to for a second at a time: the daemon
-    // neither ends nor spins, and who waits is let in later. Both must live as long as the loop runs.
+    // neither ends nor spins, and who waits is let in later.
     using Take = std::function<void(UniqueFd connection)>;
-    void let_in(int listener, Take take);
-
-    TimerId after(std::chrono::milliseconds delay, Task task);
-    void cancel(TimerId timer);
+    [[nodiscard]] Watch let_in(int listener, Take take);
 
     // Another number in each round. What is handled in one round had happened when it began.
     [[nodiscard]] std::uint64_t round() const noexcept { return round_; }
@@ -60,22 +99,22 @@ class EventLoop {
     void stop() { running_ = false; }
 
  private:
+    void control(int operation, const Watch::Watched& watched, std::uint32_t events);
+    void forget(const Watch::Watched& watched);
     void run_due_timers();
     void begin_turn();
     void end_turn();
     [[nodiscard]] int wait_milliseconds() const;
 
     UniqueFd epoll_;
+    std::uint64_t next_serial_ = 1;
+    // By serial, not descriptor: another may have its number before the events that were fetched are handled.
+    std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;
+    std::map<Timer::Key, Task> timers_;
     UniqueFd stops_;
     UniqueFd hangups_;
-    std::uint64_t next_serial_ = 1;
-    std::unordered_map<int, std::uint64_t> serial_of_;
-    // By serial, not descriptor: an event that was already fetched for a closed descriptor must not reach the handler
-    // of another that has its number now.
-    std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;
-    std::map<std::pair<Deadline, TimerId>, Task> timers_;
-    std::unordered_map<TimerId, Deadline> timer_deadlines_;
-    TimerId next_timer_ = 1;
+    Watch stops_watch_;
+    Watch hangups_watch_;
     Task end_of_round_;
     bool again_ = false;
     Report report_;  // empty: nobody measures

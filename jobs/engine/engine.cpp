@@ -49,7 +49,7 @@ class Engine {
         checked(::mkdir(tmp.c_str(), 0700), "make the directory for temporary files");
         loop_.stop_on_signals();
         listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
-        loop_.let_in(listener_.get(), [this](UniqueFd connection) { let_in(std::move(connection)); });
+        listener_watch_ = loop_.let_in(listener_.get(), [this](UniqueFd connection) { let_in(std::move(connection)); });
     }
 
     void run() {
@@ -62,27 +62,22 @@ class Engine {
     struct Host {
         ChildProcess process;
         UniqueFd socket;
+        EventLoop::Watch watch;
         std::size_t jobs = 0;
-        EventLoop::TimerId idle_timer = 0;
+        EventLoop::Timer idle_timer;
     };
     struct Unasked {
         UniqueFd connection;
-        EventLoop::TimerId timer;
+        EventLoop::Watch watch;
+        EventLoop::Timer patience;
     };
 
     void let_in(UniqueFd connection) {
         if (peer_of(connection.get()).uid != jobd_ || unasked_.size() >= most_unasked) return;
         const int fd = connection.get();
-        loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_question(fd); });
-        const auto timer = loop_.after(patience_for_the_question, [this, fd] { drop(fd); });
-        unasked_.emplace(fd, Unasked{std::move(connection), timer});
-    }
-
-    UniqueFd drop(int fd) {
-        loop_.forget(fd);
-        auto found = unasked_.extract(fd);
-        loop_.cancel(found.mapped().timer);
-        return std::move(found.mapped().connection);
+        auto watch = loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_question(fd); });
+        auto patience = loop_.after(patience_for_the_question, [this, fd] { unasked_.erase(fd); });
+        unasked_.emplace(fd, Unasked{std::move(connection), std::move(watch), std::move(patience)});
     }
 
     void take_question(int fd) {
@@ -90,17 +85,17 @@ class Engine {
             Packet packet;
             const Got got = receive_packet(fd, packet);
             if (got == Got::WouldBlock) return;
-            const UniqueFd connection = drop(fd);
+            const auto asked = unasked_.extract(fd);
             if (got == Got::PeerGone) return;
             const auto job = decode<NewJob>(packet.bytes);
-            pass_on(job, connection, packet.only_descriptor());
+            pass_on(job, asked.mapped().connection, packet.only_descriptor());
         } catch (const Malformed& wrong) {
             log_line(Severity::Warning, std::string("jobd said what is no question: ") + wrong.what());
-            if (unasked_.contains(fd)) drop(fd);
+            unasked_.erase(fd);
         } catch (const std::system_error& fault) {
             // No process, no descriptor or no memory to be had: jobd will try again.
             log_line(Severity::Error, std::string("a job could not be begun: ") + fault.what());
-            if (unasked_.contains(fd)) drop(fd);
+            unasked_.erase(fd);
         }
     }
 
@@ -108,7 +103,7 @@ class Engine {
         if (!host_) host_ = start_host();
         ++host_->jobs;
         count_jobs();
-        loop_.cancel(std::exchange(host_->idle_timer, 0));
+        host_->idle_timer = {};
         if (send_message(host_->socket.get(), std::move(job), {connection.get(), runner.get()}) != Sent::Yes)
             log_line(Severity::Error, "a job could not be passed on; jobd will try again");
     }
@@ -127,7 +122,8 @@ class Engine {
         host->process = ChildProcess(pid);
         host->socket = std::move(ours);
         set_blocking(host->socket.get(), false);
-        loop_.watch(host->socket.get(), EPOLLIN, [this, known = host.get()](std::uint32_t) { hear(*known); });
+        host->watch =
+            loop_.watch(host->socket.get(), EPOLLIN, [this, known = host.get()](std::uint32_t) { hear(*known); });
         return host;
     }
 
@@ -185,7 +181,6 @@ class Engine {
 
     void end_when_idle() {
         if (host_->jobs > 0 || config_.engine.idle_minutes == 0) return;
-        loop_.cancel(host_->idle_timer);
         host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
             log_line(Severity::Info, "no scan for a while: the signatures are let go");
             retire();
@@ -194,7 +189,7 @@ class Engine {
 
     // The host sees its socket shut and ends after its last job; we reap it when it closes the other end.
     void retire() {
-        loop_.cancel(std::exchange(host_->idle_timer, 0));
+        host_->idle_timer = {};
         checked(::shutdown(host_->socket.get(), SHUT_WR), "retire a signature host");
         retired_.push_back(std::move(host_));
     }
@@ -206,8 +201,6 @@ class Engine {
     }
 
     void remove(Host& host) {
-        loop_.forget(host.socket.get());
-        loop_.cancel(std::exchange(host.idle_timer, 0));
         if (host_.get() == &host) {
             host_.reset();
         } else if (next_.get() == &host) {
@@ -223,6 +216,7 @@ class Engine {
     JobCount jobs_;
     EventLoop loop_;
     UniqueFd listener_;
+    EventLoop::Watch listener_watch_;
     std::map<int, Unasked> unasked_;
     std::unique_ptr<Host> host_;
     std::unique_ptr<Host> next_;  // loads the signatures that are to take the place of host_'s

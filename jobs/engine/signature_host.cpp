@@ -47,18 +47,23 @@ class SignatureHost {
             broken_ = error.what();
         }
         if (send_message(socket_.get(), SignaturesLoaded{broken_.substr(0, longest_message)}) != Sent::Yes) return;
-        loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
+        watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
         loop_.run();
     }
 
  private:
+    struct Running {
+        ChildProcess process;
+        EventLoop::Watch watch;
+    };
+
     void take_message() try {
         Packet packet;
         switch (receive_packet(socket_.get(), packet)) {
             case Got::WouldBlock:
                 return;
             case Got::PeerGone:
-                loop_.forget(socket_.get());
+                watch_ = {};
                 retiring_ = true;
                 stop_if_over();
                 return;
@@ -99,8 +104,8 @@ class SignatureHost {
         if (pid == 0) coordinate(job, std::move(jobd), std::move(runner));
         ChildProcess coordinator(pid);
         const int pidfd = coordinator.pidfd();
-        coordinators_.emplace(pidfd, std::move(coordinator));
-        loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
+        auto watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
+        coordinators_.emplace(pidfd, Running{std::move(coordinator), std::move(watch)});
     }
 
     // The other jobs, and the signatures, stay; jobd will try this one again.
@@ -129,7 +134,6 @@ class SignatureHost {
     }
 
     void end_job(int pidfd) {
-        loop_.forget(pidfd);
         coordinators_.erase(pidfd);
         tell_ended();
         stop_if_over();
@@ -147,10 +151,11 @@ class SignatureHost {
     JobCount& jobs_;
     UniqueFd socket_;
     EventLoop loop_;
+    EventLoop::Watch watch_;  // of socket_
     std::optional<ClamEngine> signatures_;
     std::string broken_;   // there are no signatures here
     std::string problem_;  // there are newer ones, but they do not load
-    std::map<int, ChildProcess> coordinators_;
+    std::map<int, Running> coordinators_;
     bool retiring_ = false;
 };
 

@@ -39,12 +39,10 @@ AccountBook::Entry find_facts(uid_t uid) {
 }  // namespace
 
 AccountBook::AccountBook(EventLoop& loop, std::chrono::milliseconds fresh_for)
-    : loop_(loop),
-      fresh_for_(fresh_for),
+    : fresh_for_(fresh_for),
       answered_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd")),
-      thread_([this] { look_up(); }) {
-    loop_.watch(answered_.get(), EPOLLIN, [this](std::uint32_t) { deliver(); });
-}
+      watch_(loop.watch(answered_.get(), EPOLLIN, [this](std::uint32_t) { deliver(); })),
+      thread_([this] { look_up(); }) {}
 
 AccountBook::~AccountBook() {
     {
@@ -53,7 +51,6 @@ AccountBook::~AccountBook() {
     }
     asked_.notify_one();
     thread_.join();
-    loop_.forget(answered_.get());
 }
 
 const AccountBook::Entry* AccountBook::fresh(uid_t uid) const {

@@ -41,7 +41,6 @@ class AccountBook {
     void look_up();
     void deliver();
 
-    EventLoop& loop_;
     std::chrono::milliseconds fresh_for_;
     struct Known {
         Entry entry;
@@ -52,6 +51,7 @@ class AccountBook {
     std::map<uid_t, std::vector<Take>> waiting_;
 
     UniqueFd answered_;  // an eventfd: the thread has answers
+    EventLoop::Watch watch_;
     std::mutex mutex_;
     std::condition_variable asked_;
     std::deque<uid_t> questions_;                  // under mutex_

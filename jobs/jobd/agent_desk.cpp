@@ -68,11 +68,11 @@ AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts,
       system_scans_(system_scans),
       host_users_(std::move(host_users)),
       listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)),
-      administrators_listener_(listen_at(surroundings.config.administrator_socket(), SOCK_STREAM, 0600)) {
-    surroundings_.loop.let_in(listener_.get(), [this](UniqueFd socket) { let_in(std::move(socket), false); });
-    surroundings_.loop.let_in(administrators_listener_.get(),
-                              [this](UniqueFd socket) { let_in(std::move(socket), true); });
-}
+      administrators_listener_(listen_at(surroundings.config.administrator_socket(), SOCK_STREAM, 0600)),
+      listener_watch_(
+          surroundings.loop.let_in(listener_.get(), [this](UniqueFd socket) { let_in(std::move(socket), false); })),
+      administrators_listener_watch_(surroundings.loop.let_in(
+          administrators_listener_.get(), [this](UniqueFd socket) { let_in(std::move(socket), true); })) {}
 
 // ---- Connections ---------------------------------------------------------------------------------------------------
 
@@ -84,26 +84,19 @@ void AgentDesk::let_in(UniqueFd socket, bool for_administrator) {
     const auto most = surroundings_.config.jobs.max_connections_per_account;
     if (known != by_uid_.end() && known->second.connections >= most) return;
     const int fd = socket.get();
-    surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
-    ++by_uid_[uid].connections;
     auto connection = std::make_unique<Connection>();
     connection->socket = std::move(socket);
+    connection->watch = surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
     connection->of_administrator = for_administrator;
     connection->uid = uid;
     connection->serial = next_serial_++;
+    ++by_uid_[uid].connections;
     connections_.emplace(fd, std::move(connection));
 }
 
-AgentDesk::Connection* AgentDesk::still(int fd, std::uint64_t serial) {
-    const auto found = connections_.find(fd);
-    return found != connections_.end() && found->second->serial == serial ? found->second.get() : nullptr;
-}
-
 void AgentDesk::close(int fd) {
-    surroundings_.loop.forget(fd);
     const auto found = connections_.extract(fd);
     const auto& connection = *found.mapped();
-    surroundings_.loop.cancel(connection.deadline);
     unflushed_.erase(fd);
     const auto account = by_uid_.find(connection.uid);
     account->second.buffered -= connection.in.size() + connection.out.size();
@@ -112,22 +105,21 @@ void AgentDesk::close(int fd) {
 
 // A peer that stops in the middle of a question or of an answer is let go.
 void AgentDesk::expect_progress(int fd, Connection& connection) {
-    surroundings_.loop.cancel(connection.deadline);
     connection.deadline = surroundings_.loop.after(peer_time_limit, [this, fd] { close(fd); });
 }
 
-void AgentDesk::listen_again(int fd, Connection& connection) {
-    if (std::exchange(connection.deaf, false)) surroundings_.loop.change(fd, EPOLLIN);
+void AgentDesk::listen_again(Connection& connection) {
+    if (std::exchange(connection.deaf, false)) connection.watch.change(EPOLLIN);
 }
 
 void AgentDesk::take(int fd, std::uint32_t events) {
     Connection& connection = *connections_.at(fd);
     if ((events & EPOLLOUT) != 0) unflushed_.insert(fd);
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
-    if (connection.answering || connection.waits) {
+    if (connection.answering || connection.waits()) {
         if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close(fd);
         connection.deaf = true;
-        surroundings_.loop.change(fd, connection.out.empty() ? nothing : std::uint32_t{EPOLLOUT});
+        connection.watch.change(connection.out.empty() ? nothing : std::uint32_t{EPOLLOUT});
         return;
     }
     try {
@@ -137,7 +129,7 @@ void AgentDesk::take(int fd, std::uint32_t events) {
         account.buffered += connection.in.size() - before;
         if (got == Got::PeerGone) return close(fd);
         if (account.buffered > most_buffered) throw Malformed("it keeps too much waiting");
-        if (connection.deadline == 0) expect_progress(fd, connection);
+        if (!connection.deadline.is_set()) expect_progress(fd, connection);
         answer_next(fd);
     } catch (const Malformed& wrong) {
         log_line(Severity::Warning, "uid " + std::to_string(connection.uid) + " is hung up on: " + wrong.what());
@@ -146,22 +138,18 @@ void AgentDesk::take(int fd, std::uint32_t events) {
 }
 
 void AgentDesk::pause(int fd, Connection& connection, Clock::duration length) {
-    connection.waits = true;
-    surroundings_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(length),
-                             [this, fd, serial = connection.serial] {
-                                 Connection* paused = still(fd, serial);
-                                 if (paused == nullptr) return;
-                                 paused->waits = false;
-                                 listen_again(fd, *paused);
-                                 answer_next(fd);
-                             });
+    connection.pause =
+        surroundings_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(length), [this, fd, &connection] {
+            listen_again(connection);
+            answer_next(fd);
+        });
 }
 
 void AgentDesk::answer_next(int fd) {
     const auto found = connections_.find(fd);
     if (found == connections_.end()) return;
     Connection& connection = *found->second;
-    if (connection.answering || connection.waits) return;
+    if (connection.answering || connection.waits()) return;
     const auto now = Clock::now();
     auto& account = by_uid_[connection.uid];
     if (account.paused_until > now) return pause(fd, connection, account.paused_until - now);
@@ -169,18 +157,19 @@ void AgentDesk::answer_next(int fd) {
     auto question = connection.in.next();
     if (!question) return;
     account.buffered -= question->size() + frame_head;
-    connection.waits = true;
+    connection.asking = true;
     // The facts are usually fresh, and then this runs at once.
     accounts_.ask(connection.uid, [this, fd, serial = connection.serial,
                                    asked = std::move(*question)](const AccountBook::Entry& entry) {
-        Connection* asker = still(fd, serial);
-        if (asker == nullptr) return;
-        asker->waits = false;
+        const auto still_there = connections_.find(fd);
+        if (still_there == connections_.end() || still_there->second->serial != serial) return;
+        Connection& asker = *still_there->second;
+        asker.asking = false;
         try {
             if (!entry.facts) throw Malformed("there is no such account");
-            answer(*asker, *entry.facts, asked);
+            answer(asker, *entry.facts, asked);
         } catch (const Malformed& wrong) {
-            log_line(Severity::Warning, "uid " + std::to_string(asker->uid) + " is hung up on: " + wrong.what());
+            log_line(Severity::Warning, "uid " + std::to_string(asker.uid) + " is hung up on: " + wrong.what());
             close(fd);
         }
     });
@@ -230,10 +219,10 @@ void AgentDesk::flush() {
             close(fd);
         } else if (sent == Sent::WouldBlock) {
             connection.deaf = true;
-            surroundings_.loop.change(fd, EPOLLOUT);
+            connection.watch.change(EPOLLOUT);
         } else if (std::exchange(connection.answering, false)) {
-            surroundings_.loop.cancel(std::exchange(connection.deadline, 0));
-            listen_again(fd, connection);
+            connection.deadline = {};
+            listen_again(connection);
             // A question that came together with the last one lies in our buffer, where no event tells of it.
             if (connection.in.size() > 0) pause(fd, connection, Clock::duration::zero());
         }

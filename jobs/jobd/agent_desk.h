@@ -32,15 +32,18 @@ class AgentDesk {
  private:
     struct Connection {
         UniqueFd socket;
+        EventLoop::Watch watch;
         bool of_administrator = false;
         uid_t uid = 0;
         FrameReader in{longest_jobs_question};
         FrameWriter out;
-        std::uint64_t serial = 0;  // descriptors are used again, serials are not
-        bool answering = false;    // a question was taken; the next one waits until its answer is gone
-        bool waits = false;        // for the account's facts, or for the end of its pause
-        bool deaf = false;         // what it says meanwhile stays in the kernel, so that it fills no memory of ours
-        EventLoop::TimerId deadline = 0;
+        std::uint64_t serial = 0;   // descriptors are used again, serials are not
+        bool answering = false;     // a question was taken; the next one waits until its answer is gone
+        bool asking = false;        // the account's facts are being looked up
+        bool deaf = false;          // what it says meanwhile stays in the kernel, so that it fills no memory of ours
+        EventLoop::Timer pause;     // until it the next question waits
+        EventLoop::Timer deadline;  // for progress
+        [[nodiscard]] bool waits() const { return asking || pause.is_set(); }
     };
     struct Account {
         std::size_t connections = 0;
@@ -53,10 +56,8 @@ class AgentDesk {
     void answer_next(int fd);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
     void close(int fd);
-    void listen_again(int fd, Connection& connection);
+    static void listen_again(Connection& connection);
     void pause(int fd, Connection& connection, Clock::duration length);
-    // Null when that connection is gone, whoever has its descriptor now.
-    [[nodiscard]] Connection* still(int fd, std::uint64_t serial);
     void expect_progress(int fd, Connection& connection);
 
     // Each answers one kind of question. What jobd declines, they throw as Declined.
@@ -96,6 +97,8 @@ class AgentDesk {
     const std::set<uid_t> host_users_;
     UniqueFd listener_;
     UniqueFd administrators_listener_;
+    EventLoop::Watch listener_watch_;
+    EventLoop::Watch administrators_listener_watch_;
     std::map<int, std::unique_ptr<Connection>> connections_;
     std::map<uid_t, Account> by_uid_;
     std::set<int> unflushed_;

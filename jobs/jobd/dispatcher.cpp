@@ -35,7 +35,7 @@ Dispatcher::Dispatcher(const JobSurroundings& surroundings, AccountBook& account
 void Dispatcher::tick() {
     // dispatch() runs at the end of the round that this timer makes. Not in every round: polls make thousands.
     may_start_ = true;
-    surroundings_.loop.after(tick_interval, [this] { tick(); });
+    next_tick_ = surroundings_.loop.after(tick_interval, [this] { tick(); });
 }
 
 void Dispatcher::add(AccountTask task) {

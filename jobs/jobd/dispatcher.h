@@ -64,6 +64,7 @@ class Dispatcher {
     std::function<void(uid_t)> when_free_ = [](uid_t) {};
     bool may_start_ = true;  // something changed since start_some() last found nothing to do
     Deadline logs_due_;
+    EventLoop::Timer next_tick_;
 };
 
 }  // namespace clamscanner

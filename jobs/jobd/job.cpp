@@ -29,16 +29,6 @@ Job::Job(const JobSurroundings& surroundings, AccountTask task)
       moved_at_(started_at_),
       heard_at_(started_at_) {}
 
-Job::~Job() {
-    for (auto* socket : {&runner_, &coordinator_, &authd_}) forget(*socket);
-}
-
-void Job::forget(UniqueFd& socket) {
-    if (!socket) return;
-    surroundings_.loop.forget(socket.get());
-    socket.reset();
-}
-
 void Job::finish(End end, std::string why) {
     if (end_ != End::Not) return;
     end_ = end;
@@ -63,7 +53,7 @@ void Job::connect_engine() {
     if (send_message(coordinator_.get(), new_job(), {for_coordinator.get()}) != Sent::Yes)
         throw_errno("hand a job to the engine", ECONNREFUSED);
     coordinator_for_runner_ = std::move(for_runner);
-    surroundings_.loop.watch(coordinator_.get(), EPOLLIN, [this](std::uint32_t) {
+    coordinator_watch_ = surroundings_.loop.watch(coordinator_.get(), EPOLLIN, [this](std::uint32_t) {
         hear(coordinator_, &Job::hear_coordinator, &Job::coordinator_gone);
     });
 }
@@ -77,15 +67,15 @@ void Job::connect_authd() {
         throw_errno("ask authd for a runner", ECONNREFUSED);
     runner_ = std::move(ours);
     set_blocking(runner_.get(), false);
-    surroundings_.loop.watch(authd_.get(), EPOLLIN, [this](std::uint32_t) { hear_authd(); });
+    authd_watch_ = surroundings_.loop.watch(authd_.get(), EPOLLIN, [this](std::uint32_t) { hear_authd(); });
     watch_runner();
 }
 
 void Job::watch_runner() {
-    surroundings_.loop.watch(runner_.get(), EPOLLIN, [this](std::uint32_t events) {
+    runner_watch_ = surroundings_.loop.watch(runner_.get(), EPOLLIN, [this](std::uint32_t events) {
         if ((events & EPOLLOUT) != 0) {
             runner_writable_ = true;
-            surroundings_.loop.change(runner_.get(), EPOLLIN);
+            runner_watch_.change(EPOLLIN);
         }
         if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) hear(runner_, &Job::hear_runner, &Job::runner_gone);
     });
@@ -123,7 +113,8 @@ void Job::hear_authd() {
         if (got == Got::WouldBlock) return;
         if (got == Got::PeerGone) {
             // authd may be restarted while a runner works; the runner's own socket tells when it ends.
-            forget(authd_);
+            authd_watch_ = {};
+            authd_.reset();
             return;
         }
         switch (decode<RunnerAnswer>(packet.bytes).verdict) {
@@ -163,7 +154,8 @@ void Job::runner_ended() {
 }
 
 void Job::dismiss_coordinator() {
-    forget(coordinator_);
+    coordinator_watch_ = {};
+    coordinator_.reset();
 }
 
 Clock::duration Job::kept_waiting() const {
@@ -200,7 +192,7 @@ void Job::flush() {
             return;
         case Sent::WouldBlock:
             runner_writable_ = false;
-            surroundings_.loop.change(runner_.get(), EPOLLIN | EPOLLOUT);
+            runner_watch_.change(EPOLLIN | EPOLLOUT);
             return;
         case Sent::PeerGone:
             return;  // its end is read from the socket, after its last words
@@ -211,10 +203,8 @@ void Job::in_pieces(std::function<bool()> step) {
     const auto until = Clock::now() + longest_piece;
     while (end_ == End::Not && step())
         if (Clock::now() >= until) {
-            surroundings_.loop.after(std::chrono::milliseconds(0),
-                                     [weak = std::weak_ptr<int>(alive_), this, step = std::move(step)]() mutable {
-                                         if (!weak.expired()) in_pieces(std::move(step));
-                                     });
+            next_piece_ = surroundings_.loop.after(
+                std::chrono::milliseconds(0), [this, step = std::move(step)]() mutable { in_pieces(std::move(step)); });
             return;
         }
 }

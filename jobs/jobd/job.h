@@ -5,7 +5,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -38,7 +37,7 @@ class Job {
     };
 
     Job(const JobSurroundings& surroundings, AccountTask task);
-    virtual ~Job();
+    virtual ~Job() = default;
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
@@ -116,12 +115,15 @@ class Job {
     void coordinator_gone();
     void runner_gone() { runner_ended(); }
     void watch_runner();
-    void forget(UniqueFd& socket);
 
     UniqueFd runner_;
     UniqueFd coordinator_;
     UniqueFd coordinator_for_runner_;
     UniqueFd authd_;
+    EventLoop::Watch runner_watch_;
+    EventLoop::Watch coordinator_watch_;
+    EventLoop::Watch authd_watch_;
+    EventLoop::Timer next_piece_;
     bool runner_writable_ = true;
     bool runner_started_ = false;
     bool coordinator_spoke_ = false;
@@ -132,8 +134,6 @@ class Job {
     std::optional<Deadline> turn_ends_at_;  // it was asked to end its turn, and has until then
     End end_ = End::Not;
     std::string why_;
-    // Expires with the job: a continuation that the loop still holds then does nothing.
-    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace clamscanner

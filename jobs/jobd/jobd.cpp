@@ -76,8 +76,8 @@ class Jobd {
 
     void prune() {
         const bool more = ledger_.prune(forget_before_ms(config_));
-        loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
-                    [this] { prune(); });
+        next_prune_ = loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
+                                  [this] { prune(); });
     }
 
     // Its signals are blocked before the account book starts its thread, so that the thread has them blocked too.
@@ -93,6 +93,7 @@ class Jobd {
     SystemScans system_scans_;
     AgentDesk desk_;
     Deadline next_turn_report_{};
+    EventLoop::Timer next_prune_;
 };
 
 void run_jobd(const std::string& config_file) {

@@ -38,7 +38,7 @@ std::string SystemScans::begin(const std::vector<uid_t>& accounts) {
 
 void SystemScans::tick() {
     if (const auto scan = history_.open_system_scan()) go_on(*scan);
-    surroundings_.loop.after(tick_interval, [this] { tick(); });
+    next_tick_ = surroundings_.loop.after(tick_interval, [this] { tick(); });
 }
 
 void SystemScans::go_on(ScanHistory::SystemScanId scan) {

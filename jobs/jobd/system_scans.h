@@ -32,6 +32,7 @@ class SystemScans {
     Dispatcher& dispatcher_;
     std::set<uid_t> asked_;  // whose facts are being looked up
     uid_t last_ = 0;         // tried; those that were busy come again in the next round
+    EventLoop::Timer next_tick_;
 };
 
 }  // namespace clamscanner

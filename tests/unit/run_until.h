@@ -14,7 +14,7 @@ inline void run_until(EventLoop& loop, const std::function<bool()>& holds) {
         loop.stop();
     });
     // Ends a round now and then: not every condition comes with an event of this loop.
-    EventLoop::TimerId next_look = 0;
+    EventLoop::Timer next_look;
     const std::function<void()> look = [&] { next_look = loop.after(std::chrono::milliseconds(2), look); };
     look();
     loop.at_end_of_round([&] {
@@ -22,8 +22,6 @@ inline void run_until(EventLoop& loop, const std::function<bool()>& holds) {
     });
     loop.run();
     loop.at_end_of_round(nullptr);
-    loop.cancel(limit);
-    loop.cancel(next_look);
     BOOST_REQUIRE_MESSAGE(in_time, "what the test waits for did not come");
 }
 

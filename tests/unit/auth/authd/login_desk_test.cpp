@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(a_failure_is_answered_at_its_fixed_time) {
 BOOST_AUTO_TEST_CASE(a_failure_that_took_longer_is_answered_at_the_next_multiple) {
     config.login.failure_milliseconds = 200;
     const auto slow = ask("bob", "wrong");
-    loop.after(210ms, [&] { finish(0, LoginVerdict::Wrong); });
+    const auto timer = loop.after(210ms, [&] { finish(0, LoginVerdict::Wrong); });
     run_until(loop, [&] { return answered(slow); });
     BOOST_TEST(heard[slow]->after.count() >= 400);
     BOOST_TEST(heard[slow]->after.count() < 600);

@@ -17,84 +17,182 @@ using namespace std::chrono_literals;
 BOOST_AUTO_TEST_CASE(timers_fire_in_the_order_of_their_time) {
     EventLoop loop;
     std::string order;
-    loop.after(300ms, [&] { order += 'c'; });
-    loop.after(100ms, [&] { order += 'a'; });
-    loop.after(200ms, [&] { order += 'b'; });
+    const auto c = loop.after(300ms, [&] { order += 'c'; });
+    const auto a = loop.after(100ms, [&] { order += 'a'; });
+    const auto b = loop.after(200ms, [&] { order += 'b'; });
     run_until(loop, [&] { return order.size() == 3; });
     BOOST_TEST(order == "abc");
 }
 
-BOOST_AUTO_TEST_CASE(a_cancelled_timer_does_not_fire) {
+BOOST_AUTO_TEST_CASE(a_timer_fires_once_and_is_then_not_set) {
+    EventLoop loop;
+    int fired = 0;
+    EventLoop::Timer timer;
+    BOOST_TEST(!timer.is_set());
+    timer = loop.after(1ms, [&] {
+        ++fired;
+        BOOST_TEST(!timer.is_set());
+    });
+    BOOST_TEST(timer.is_set());
+    bool later = false;
+    const auto end = loop.after(20ms, [&] { later = true; });
+    run_until(loop, [&] { return later; });
+    BOOST_TEST(fired == 1);
+    BOOST_TEST(!timer.is_set());
+}
+
+BOOST_AUTO_TEST_CASE(a_timer_that_is_destroyed_or_reassigned_does_not_fire) {
+    EventLoop loop;
+    std::string fired;
+    {
+        const auto destroyed = loop.after(1ms, [&] { fired += 'd'; });
+    }
+    auto reassigned = loop.after(1ms, [&] { fired += 'r'; });
+    reassigned = loop.after(2ms, [&] { fired += 'n'; });
+    auto emptied = loop.after(1ms, [&] { fired += 'e'; });
+    emptied = {};
+    BOOST_TEST(!emptied.is_set());
+    bool later = false;
+    const auto end = loop.after(20ms, [&] { later = true; });
+    run_until(loop, [&] { return later; });
+    BOOST_TEST(fired == "n");
+}
+
+BOOST_AUTO_TEST_CASE(a_moved_timer_fires_for_its_new_owner) {
     EventLoop loop;
     bool fired = false;
-    bool later = false;
-    const auto timer = loop.after(1ms, [&] { fired = true; });
-    loop.after(2ms, [&] { later = true; });
-    loop.cancel(timer);
-    run_until(loop, [&] { return later; });
-    BOOST_TEST(!fired);
+    auto timer = loop.after(1ms, [&] { fired = true; });
+    std::vector<EventLoop::Timer> owner;
+    owner.push_back(std::move(timer));
+    BOOST_TEST(owner[0].is_set());
+    timer = {};
+    run_until(loop, [&] { return fired; });
+}
+
+BOOST_AUTO_TEST_CASE(a_timer_may_be_destroyed_or_set_anew_in_its_own_task) {
+    EventLoop loop;
+    std::string fired;
+    auto destroyed = std::make_unique<EventLoop::Timer>();
+    *destroyed = loop.after(0ms, [&, captured = std::string("destroyed")] {
+        destroyed.reset();
+        fired += captured;
+    });
+    EventLoop::Timer again;
+    again = loop.after(1ms, [&, captured = std::string(" again")] {
+        again = loop.after(1ms, [&] { fired += " and again"; });
+        fired += captured;
+    });
+    run_until(loop, [&] { return fired == "destroyed again and again"; });
 }
 
 BOOST_AUTO_TEST_CASE(a_timer_may_cancel_another_that_is_due_as_well) {
     EventLoop loop;
     bool second = false;
-    EventLoop::TimerId timer = 0;
     bool first = false;
-    loop.after(0ms, [&] {
+    EventLoop::Timer cancelled;
+    const auto timer = loop.after(0ms, [&] {
         first = true;
-        loop.cancel(timer);
+        cancelled = {};
     });
-    timer = loop.after(0ms, [&] { second = true; });
+    cancelled = loop.after(0ms, [&] { second = true; });
     run_until(loop, [&] { return first; });
     BOOST_TEST(!second);
 }
 
-BOOST_AUTO_TEST_CASE(a_handler_may_forget_itself_and_others_of_the_same_round) {
+namespace {
+
+// A socket with a packet to be read, and its Watch.
+struct Watched {
+    Watched() { BOOST_REQUIRE((send_packet(sockets.second.get(), "x") == Sent::Yes)); }
+
+    std::pair<UniqueFd, UniqueFd> sockets = socket_pair(SOCK_SEQPACKET);
+    UniqueFd& socket = sockets.first;
+    EventLoop::Watch watch;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_watch_may_be_destroyed_in_its_own_handler_and_so_may_others_of_the_same_round) {
     EventLoop loop;
-    const auto [one_here, one_there] = socket_pair(SOCK_SEQPACKET);
-    const auto [two_here, two_there] = socket_pair(SOCK_SEQPACKET);
-    BOOST_REQUIRE((send_packet(one_there.get(), "x") == Sent::Yes));
-    BOOST_REQUIRE((send_packet(two_there.get(), "x") == Sent::Yes));
-    int called = 0;
-    const auto forget_both = [&, one = one_here.get(), two = two_here.get()](std::uint32_t) {
-        ++called;
-        loop.forget(one);
-        loop.forget(two);
+    auto one = std::make_unique<Watched>();
+    auto two = std::make_unique<Watched>();
+    std::string called;
+    const auto destroy_both = [&, captured = std::string("once")](std::uint32_t) {
+        one.reset();
+        two.reset();
+        called += captured;
     };
-    loop.watch(one_here.get(), EPOLLIN, forget_both);
-    loop.watch(two_here.get(), EPOLLIN, forget_both);
-    run_until(loop, [&] { return called > 0; });
-    BOOST_TEST(called == 1);
+    one->watch = loop.watch(one->socket.get(), EPOLLIN, destroy_both);
+    two->watch = loop.watch(two->socket.get(), EPOLLIN, destroy_both);
+    run_until(loop, [&] { return !called.empty(); });
+    BOOST_TEST(called == "once");
+}
+
+BOOST_AUTO_TEST_CASE(a_moved_watch_watches_for_its_new_owner_and_ends_with_it) {
+    EventLoop loop;
+    Watched watched;
+    int called = 0;
+    watched.watch = loop.watch(watched.socket.get(), EPOLLIN, [&](std::uint32_t) { ++called; });
+    {
+        EventLoop::Watch owner(std::move(watched.watch));
+        watched.watch = {};
+        run_until(loop, [&] { return called == 2; });
+        owner.change(0);
+        bool later = false;
+        const auto timer = loop.after(10ms, [&] { later = true; });
+        run_until(loop, [&] { return later; });
+        BOOST_TEST(called == 2);
+        owner.change(EPOLLIN);
+        run_until(loop, [&] { return called == 3; });
+    }
+    // It may be watched anew, and the old handler hears nothing.
+    bool heard = false;
+    watched.watch = loop.watch(watched.socket.get(), EPOLLIN, [&](std::uint32_t) { heard = true; });
+    run_until(loop, [&] { return heard; });
+    BOOST_TEST(called == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_may_hold_watches_and_timers_that_go_with_it) {
+    EventLoop loop;
+    Watched outer;
+    Watched inner;
+    bool called = false;
+    auto held = std::make_shared<EventLoop::Watch>(
+        loop.watch(inner.socket.get(), EPOLLIN, [&](std::uint32_t) { called = true; }));
+    auto timer = std::make_shared<EventLoop::Timer>(loop.after(0ms, [&] { called = true; }));
+    outer.watch = loop.watch(outer.socket.get(), EPOLLIN, [held = std::move(held), timer = std::move(timer)](auto) {});
+    outer.watch = {};
+    bool later = false;
+    const auto end = loop.after(10ms, [&] { later = true; });
+    run_until(loop, [&] { return later; });
+    BOOST_TEST(!called);
 }
 
 BOOST_AUTO_TEST_CASE(an_event_of_a_closed_descriptor_does_not_reach_the_next_with_its_number) {
     EventLoop loop;
-    auto pairs = std::array{socket_pair(SOCK_SEQPACKET), socket_pair(SOCK_SEQPACKET)};
-    auto& first = pairs[0].first;
-    auto& first_peer = pairs[0].second;
-    auto& second = pairs[1].first;
-    auto& second_peer = pairs[1].second;
-    BOOST_REQUIRE((send_packet(first_peer.get(), "x") == Sent::Yes));
-    BOOST_REQUIRE((send_packet(second_peer.get(), "x") == Sent::Yes));
+    Watched first;
+    Watched second;
     UniqueFd replacement;
+    EventLoop::Watch replacements_watch;
     bool wrongly_called = false;
     // Whoever of the two comes first replaces the other by a descriptor of the same number that has nothing to read.
-    const auto replace = [&](UniqueFd& other) {
-        const int number = other.get();
-        loop.forget(number);
-        other.reset();
+    const auto replace = [&](Watched& other) {
+        const int number = other.socket.get();
+        other.watch = {};
+        other.socket.reset();
         auto [fresh, peer] = socket_pair(SOCK_SEQPACKET);
         BOOST_REQUIRE((fresh.get() == number || peer.get() == number));
         replacement = std::move(fresh.get() == number ? fresh : peer);
-        loop.watch(number, EPOLLIN, [&](std::uint32_t events) { wrongly_called = (events & EPOLLHUP) == 0; });
+        replacements_watch =
+            loop.watch(number, EPOLLIN, [&](std::uint32_t events) { wrongly_called = (events & EPOLLHUP) == 0; });
     };
     bool replaced = false;
-    loop.watch(first.get(), EPOLLIN, [&](std::uint32_t) {
-        loop.forget(first.get());
+    first.watch = loop.watch(first.socket.get(), EPOLLIN, [&](std::uint32_t) {
+        first.watch = {};
         if (!std::exchange(replaced, true)) replace(second);
     });
-    loop.watch(second.get(), EPOLLIN, [&](std::uint32_t) {
-        loop.forget(second.get());
+    second.watch = loop.watch(second.socket.get(), EPOLLIN, [&](std::uint32_t) {
+        second.watch = {};
         if (!std::exchange(replaced, true)) replace(first);
     });
     run_until(loop, [&] { return replaced; });
@@ -121,11 +219,11 @@ BOOST_AUTO_TEST_CASE(a_turn_that_takes_too_much_processor_time_is_reported) {
     std::vector<std::chrono::milliseconds> reported;
     loop.report_turns_over(50ms, [&](std::chrono::milliseconds took) { reported.push_back(took); });
     bool over = false;
-    loop.after(0ms, [] { use_processor_for(60ms); });
+    const auto one = loop.after(0ms, [] { use_processor_for(60ms); });
     // Two short turns of one round are no long one, and waiting is no work.
-    loop.after(1ms, [] { use_processor_for(30ms); });
-    loop.after(1ms, [] { use_processor_for(30ms); });
-    loop.after(100ms, [&] { over = true; });
+    const auto two = loop.after(1ms, [] { use_processor_for(30ms); });
+    const auto three = loop.after(1ms, [] { use_processor_for(30ms); });
+    const auto end = loop.after(100ms, [&] { over = true; });
     run_until(loop, [&] { return over; });
     BOOST_REQUIRE(reported.size() == 1U);
     BOOST_TEST((reported[0] >= 60ms));
@@ -141,7 +239,6 @@ BOOST_AUTO_TEST_CASE(a_round_asked_for_follows_without_an_event) {
     });
     loop.go_round_again();
     loop.run();
-    loop.cancel(limit);
     BOOST_TEST(left == 0);
     BOOST_TEST(loop.round() == 4U);
 }
@@ -150,7 +247,7 @@ BOOST_AUTO_TEST_CASE(a_stop_signal_ends_the_loop) {
     EventLoop loop;
     loop.stop_on_signals();
     bool limit_reached = false;
-    loop.after(10s, [&] {
+    const auto limit = loop.after(10s, [&] {
         limit_reached = true;
         loop.stop();
     });
@@ -171,9 +268,10 @@ BOOST_AUTO_TEST_CASE(a_hangup_and_stray_signals_change_nothing) {
     loop.stop_on_signals();
     bool went_on = false;
     for (const int number : {SIGHUP, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2}) ::kill(::getpid(), number);
-    loop.after(20ms, [&] {
+    EventLoop::Timer end;
+    const auto again = loop.after(20ms, [&] {
         ::kill(::getpid(), SIGHUP);
-        loop.after(20ms, [&] {
+        end = loop.after(20ms, [&] {
             went_on = true;
             loop.stop();
         });
@@ -188,7 +286,8 @@ BOOST_AUTO_TEST_CASE(who_connects_while_descriptors_are_short_is_let_in_later) {
     EventLoop loop;
     const auto listener = listen_at(directory.path + "/socket", SOCK_STREAM, 0600);
     std::vector<UniqueFd> let_in;
-    loop.let_in(listener.get(), [&](UniqueFd connection) { let_in.push_back(std::move(connection)); });
+    const auto watch =
+        loop.let_in(listener.get(), [&](UniqueFd connection) { let_in.push_back(std::move(connection)); });
     const auto first = connect_to(directory.path + "/socket", SOCK_STREAM);
     run_until(loop, [&] { return let_in.size() == 1; });
 
@@ -201,7 +300,7 @@ BOOST_AUTO_TEST_CASE(who_connects_while_descriptors_are_short_is_let_in_later) {
     for (int fd = 0; (fd = ::dup(0)) >= 0;) all_others.emplace_back(fd);
     const auto rounds = loop.round();
     bool later = false;
-    loop.after(300ms, [&] { later = true; });
+    const auto timer = loop.after(300ms, [&] { later = true; });
     run_until(loop, [&] { return later; });
     BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
     BOOST_TEST(let_in.size() == 1U);
@@ -215,7 +314,7 @@ BOOST_AUTO_TEST_CASE(who_cannot_be_taken_in_does_not_end_the_loop) {
     EventLoop loop;
     const auto listener = listen_at(directory.path + "/socket", SOCK_STREAM, 0600);
     int taken = 0;
-    loop.let_in(listener.get(), [&](const UniqueFd&) {
+    const auto watch = loop.let_in(listener.get(), [&](const UniqueFd&) {
         if (++taken == 1) throw_errno("watch a descriptor", ENOSPC);
     });
     const auto first = connect_to(directory.path + "/socket", SOCK_STREAM);

@@ -58,12 +58,13 @@ BOOST_AUTO_TEST_CASE(that_has_much_to_do_lets_others_have_their_turn) {
     bool over = false;
     std::size_t steps = 0;
     int turns_of_another = 0;
+    EventLoop::Timer next_turn;
     const std::function<void()> another = [&] {
         ++turns_of_another;
-        loop.after(0ms, another);
+        next_turn = loop.after(0ms, another);
     };
     another();
-    loop.after(100ms, [&] { over = true; });
+    const auto end = loop.after(100ms, [&] { over = true; });
     job->in_pieces([&] {
         ++steps;
         return !over;
@@ -82,7 +83,7 @@ BOOST_AUTO_TEST_CASE(that_is_gone_does_nothing_more) {
     const auto before = steps;
     job.reset();
     bool later = false;
-    loop.after(20ms, [&] { later = true; });
+    const auto timer = loop.after(20ms, [&] { later = true; });
     run_until(loop, [&] { return later; });
     BOOST_TEST(steps == before);
 }
@@ -124,7 +125,6 @@ BOOST_AUTO_TEST_CASE(feeds_its_runner_one_piece_in_a_round) {
     });
     const auto limit = loop.after(10s, [&] { loop.stop(); });
     loop.run();
-    loop.cancel(limit);
     BOOST_TEST(rounds == 20);
     BOOST_TEST(job->fed == 22);
 }
