@@ -1,5 +1,7 @@
 #include "handlers/functions/rows.h"
 
+#include <cstdlib>
+
 #include "handlers/functions/row_shaping.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/vocabulary.h"
@@ -8,19 +10,18 @@ namespace clamscanner {
 
 Answer answer_rows(Rows& rows, const RowShaping& shaping) {
     auto metadata = shaping.apply(rows);
-    auto answer = answer_array(rows.rows, [&](const std::vector<std::string>& row) {
-        std::string object;
-        JsonWriter fields(object);
-        fields.begin_object();
-        for (std::size_t i = 0; i < rows.columns.size(); ++i) {
-            fields.key(rows.columns[i]);
-            fields.text(row[i]);
-        }
-        fields.end_object();
-        return object;
+    auto answer = answer_array(rows.rows, [&](const Row& row) {
+        return json_object([&](JsonWriter& json) {
+            for (std::size_t i = 0; i < rows.columns.size(); ++i) json.member(rows.columns[i], row[i]);
+        });
     });
     answer.metadata = std::move(metadata);
     return answer;
+}
+
+double number_in(const std::string& value) {
+    const double number = std::strtod(value.c_str(), nullptr);
+    return number == number ? number : 0;  // "nan" is none
 }
 
 std::string left_out(std::size_t total, std::size_t written) {

@@ -11,10 +11,15 @@
 
 namespace clamscanner {
 
+using Row = std::vector<std::string>;
+
 struct Rows {
-    std::vector<std::string> columns;            // in alphabetical order
-    std::vector<std::vector<std::string>> rows;  // each with a text for each column
+    std::vector<std::string> columns;  // in alphabetical order
+    std::vector<Row> rows;             // each with a text for each column
 };
+
+// A value taken for a number as Perl takes a text for one: what it begins with, else 0.
+[[nodiscard]] double number_in(const std::string& value);
 
 class RowShaping;
 
