@@ -1,11 +1,9 @@
-#include "handlers/functions/disinfection_functions.h"
-
+// The functions that ask for a disinfection and tell of it.
 #include <algorithm>
-#include <charconv>
 
 #include "handlers/functions/json_arguments.h"
+#include "handlers/functions/routes.h"
 #include "handlers/functions/rows.h"
-#include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/record_json.h"
 #include "jobs/shared/refusal.h"

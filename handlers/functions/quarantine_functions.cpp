@@ -1,12 +1,11 @@
-#include "handlers/functions/quarantine_functions.h"
-
+// The functions about what is in the quarantine.
 #include <algorithm>
 #include <iterator>
 #include <set>
 
 #include "handlers/functions/json_arguments.h"
+#include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
-#include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/message_name.h"
 #include "jobs/shared/refusal.h"

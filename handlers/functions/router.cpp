@@ -1,37 +1,11 @@
 #include "handlers/functions/router.h"
 
-#include <algorithm>
-#include <iterator>
-
-#include "handlers/functions/disinfection_functions.h"
-#include "handlers/functions/quarantine_functions.h"
-#include "handlers/functions/scan_functions.h"
+#include "handlers/functions/routes.h"
 #include "handlers/shared/functions.h"
 #include "jobs/shared/refusal.h"
 
 namespace clamscanner {
 namespace {
-
-struct Route {
-    std::string_view function;
-    Answer (*answer)(const Caller& caller, const Arguments& arguments);
-};
-
-constexpr Route routes[] = {
-    {"cancel_scan", cancel_scan},
-    {"check_disinfection_status", check_disinfection_status},
-    {"delete_quarantined_files", delete_quarantined_files},
-    {"disinfect_files", disinfect_files},
-    {"get_scan_paths", get_scan_paths},
-    {"get_scan_status", get_scan_status},
-    {"list_infected_files", list_infected_files},
-    {"list_quarantined_files", list_quarantined_files},
-    {"list_unscanned_files", list_unscanned_files},
-    {"restore_quarantined_files", restore_quarantined_files},
-    {"start_scan", start_scan},
-};
-static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),
-              "every function has a route, and in the same order");
 
 const Function& function_of(const Address& address) {
     const auto* function = find_function(address.module, address.function);

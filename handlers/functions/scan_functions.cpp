@@ -1,9 +1,9 @@
-#include "handlers/functions/scan_functions.h"
-
+// The functions that start and end a scan and tell of it.
 #include <algorithm>
 #include <iterator>
 
 #include "handlers/functions/home.h"
+#include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
 #include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"

@@ -1,0 +1,51 @@
+// Which code answers each function of the interface. A new function has a line here twice, one in
+// handlers/shared/functions.h, and its code in the file of its subject.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+#include "handlers/functions/arguments.h"
+#include "handlers/functions/caller.h"
+#include "handlers/shared/envelope.h"
+#include "handlers/shared/functions.h"
+
+namespace clamscanner {
+
+// Throws Refusal.
+using AnswerFunction = Answer(const Caller& caller, const Arguments& arguments);
+
+AnswerFunction cancel_scan;
+AnswerFunction check_disinfection_status;
+AnswerFunction delete_quarantined_files;
+AnswerFunction disinfect_files;
+AnswerFunction get_scan_paths;
+AnswerFunction get_scan_status;
+AnswerFunction list_infected_files;
+AnswerFunction list_quarantined_files;
+AnswerFunction list_unscanned_files;
+AnswerFunction restore_quarantined_files;
+AnswerFunction start_scan;
+
+struct Route {
+    std::string_view function;
+    AnswerFunction* answer;
+};
+
+inline constexpr Route routes[] = {
+    {"cancel_scan", cancel_scan},
+    {"check_disinfection_status", check_disinfection_status},
+    {"delete_quarantined_files", delete_quarantined_files},
+    {"disinfect_files", disinfect_files},
+    {"get_scan_paths", get_scan_paths},
+    {"get_scan_status", get_scan_status},
+    {"list_infected_files", list_infected_files},
+    {"list_quarantined_files", list_quarantined_files},
+    {"list_unscanned_files", list_unscanned_files},
+    {"restore_quarantined_files", restore_quarantined_files},
+    {"start_scan", start_scan},
+};
+static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),
+              "every function has a route, and in the same order");
+
+}  // namespace clamscanner
