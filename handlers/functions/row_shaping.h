@@ -1,5 +1,5 @@
 // UAPI's generic arguments for functions that return an array: filter (row_filter.h), then sort (row_order.h), then a
-// page of it (row_page.h), then some columns.
+// page of it, then some columns.
 //
 //   api.filter_column[_N], api.filter_type[_N], api.filter_term[_N]    N: 0, 1, …; without one stands before all others
 //   api.sort_column[_N], api.sort_method[_N], api.sort_reverse[_N]     the first is the one that counts most
@@ -11,15 +11,20 @@
 // Pagination). Arguments are foreign: what is wrong with one is a Refusal that names it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "handlers/functions/row_filter.h"
 #include "handlers/functions/row_order.h"
-#include "handlers/functions/row_page.h"
 
 namespace clamscanner {
+
+struct RowPage {
+    std::uint64_t start = 1;  // the number of its first row
+    std::uint64_t size = 0;   // 0: all the rest
+};
 
 class RowShaping {
  public:
@@ -34,6 +39,8 @@ class RowShaping {
 
  private:
     void keep_columns(Rows& rows) const;
+    [[nodiscard]] std::string metadata(const std::vector<std::string>& columns, std::size_t before,
+                                       std::size_t total) const;
 
     std::vector<RowFilter> filters_;
     std::vector<RowOrder> orders_;
