@@ -14,7 +14,7 @@ namespace {
 const char* program_name = "clamscanner";
 
 const char* severity_word(Severity severity) noexcept {
-    static constexpr const char* words[] = {"panic", "", "fatal", "error", "warning", "", "info"};
+    static constexpr const char* words[] = {"", "", "fatal", "error", "warning", "", "info"};
     return words[static_cast<int>(severity)];
 }
 

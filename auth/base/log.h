@@ -8,7 +8,7 @@
 
 namespace clamscanner {
 
-enum class Severity { Panic = 0, Fatal = 2, Error = 3, Warning = 4, Info = 6 };
+enum class Severity { Fatal = 2, Error = 3, Warning = 4, Info = 6 };
 
 // Set once at the start of main(); `name` must outlive the program.
 void name_this_program(const char* name) noexcept;

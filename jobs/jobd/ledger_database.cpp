@@ -5,50 +5,88 @@
 namespace clamscanner {
 namespace {
 
+// Raised when a table changes; what another version wrote is refused.
+constexpr int schema_version = 1;
+
 // One job an account is the database's own rule: a unique index, not a lock somewhere.
 constexpr const char* schema = R"(
-CREATE TABLE IF NOT EXISTS account(
+CREATE TABLE account(
     id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER, born_ns INTEGER,
     UNIQUE(uid, name, home, file_system, inode, born_ns));
-CREATE TABLE IF NOT EXISTS task(
+CREATE TABLE task(
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
     outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
-    ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0, starts INTEGER NOT NULL DEFAULT 0,
-    mark INTEGER NOT NULL DEFAULT 0, total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,
-    scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0,
-    clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0,
-    unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0,
-    embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
-    pruned INTEGER NOT NULL DEFAULT 0); -- 1: a newer task has taken its place; 2: its rows are gone
-CREATE UNIQUE INDEX IF NOT EXISTS one_job_an_account ON task(account) WHERE state < 2;
-CREATE INDEX IF NOT EXISTS tasks_of_account ON task(account, kind, id);
-CREATE INDEX IF NOT EXISTS pending_logs ON task(id) WHERE log_pending = 1 AND state = 2;
-CREATE INDEX IF NOT EXISTS to_prune ON task(id) WHERE pruned = 1;
-CREATE TABLE IF NOT EXISTS find(
+    begun_ms INTEGER NOT NULL DEFAULT 0, ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+    starts INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0, total_files INTEGER NOT NULL DEFAULT 0,
+    total_bytes INTEGER NOT NULL DEFAULT 0, scanned_files INTEGER NOT NULL DEFAULT 0,
+    scanned_bytes INTEGER NOT NULL DEFAULT 0, clean_files INTEGER NOT NULL DEFAULT 0,
+    infected_files INTEGER NOT NULL DEFAULT 0, unscanned_files INTEGER NOT NULL DEFAULT 0,
+    last_record INTEGER NOT NULL DEFAULT 0, embedded INTEGER NOT NULL DEFAULT 0,
+    log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
+    pruned INTEGER NOT NULL DEFAULT 0, -- 1: a newer task has taken its place; 2: its rows are gone
+    risk INTEGER NOT NULL DEFAULT 0,
+    origin INTEGER NOT NULL DEFAULT 0, -- 1: "system" in the statistics
+    walked INTEGER NOT NULL DEFAULT 0, -- the totals are final
+    system_scan INTEGER, settled_files INTEGER NOT NULL DEFAULT 0, settled_bytes INTEGER NOT NULL DEFAULT 0,
+    settled_clean INTEGER NOT NULL DEFAULT 0, settled_known INTEGER NOT NULL DEFAULT 0,
+    known_files INTEGER NOT NULL DEFAULT 0, full_scan INTEGER NOT NULL DEFAULT 0,
+    signature_problem BLOB NOT NULL DEFAULT x'', list_bytes INTEGER NOT NULL DEFAULT 0,
+    walk_unreadable INTEGER NOT NULL DEFAULT 0, walk_start INTEGER NOT NULL DEFAULT 0,
+    known_infected INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX one_job_an_account ON task(account) WHERE state < 2;
+CREATE INDEX tasks_of_account ON task(account, kind, id);
+CREATE INDEX pending_logs ON task(id) WHERE log_pending = 1 AND state = 2;
+CREATE INDEX to_prune ON task(id) WHERE pruned = 1;
+CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
+CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
+CREATE TABLE find(
     id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
-    reason INTEGER NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, start INTEGER NOT NULL,
-    gone INTEGER NOT NULL DEFAULT 0, UNIQUE(task, path));
-CREATE INDEX IF NOT EXISTS finds_in_order ON find(task, verdict, id);
-CREATE TABLE IF NOT EXISTS unscanned_count(
+    reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
+    found_ms INTEGER NOT NULL DEFAULT 0,
+    known INTEGER NOT NULL DEFAULT 0, -- of what is infected: it was not read
+    place INTEGER, -- in the list of files
+    sha256 BLOB NOT NULL DEFAULT x'', -- of what was found
+    UNIQUE(task, path));
+CREATE INDEX finds_in_order ON find(task, verdict, id);
+CREATE INDEX finds_by_signature ON find(virus, found_ms) WHERE verdict = 1;
+CREATE TABLE unscanned_count(
     task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS action(
+CREATE TABLE action(
     task INTEGER, number INTEGER, path BLOB NOT NULL, action INTEGER NOT NULL, listed INTEGER NOT NULL,
     state INTEGER NOT NULL DEFAULT 0, opaque BLOB, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,
-    sha256 BLOB, virus BLOB, metadata BLOB, PRIMARY KEY(task, number)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS open_actions ON action(task, number) WHERE state < 2;
-CREATE TABLE IF NOT EXISTS record(
+    sha256 BLOB, virus BLOB, metadata BLOB,
+    remark BLOB NOT NULL DEFAULT x'', -- for its step
+    moved INTEGER NOT NULL DEFAULT 0, -- as something else than was judged
+    PRIMARY KEY(task, number)) WITHOUT ROWID;
+CREATE INDEX open_actions ON action(task, number) WHERE state < 2;
+CREATE TABLE cut_message(
+    task INTEGER, number INTEGER, opaque BLOB, sha256 BLOB NOT NULL, virus BLOB NOT NULL,
+    PRIMARY KEY(task, number, opaque)) WITHOUT ROWID;
+CREATE TABLE record(
     task INTEGER, id INTEGER, type INTEGER NOT NULL, state INTEGER NOT NULL, file BLOB NOT NULL, message BLOB NOT NULL,
     PRIMARY KEY(task, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS step_count(
+CREATE TABLE step_count(
     task INTEGER, state INTEGER, steps INTEGER NOT NULL, PRIMARY KEY(task, state)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quarantine(
+CREATE TABLE quarantine(
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, opaque BLOB NOT NULL, path BLOB NOT NULL, virus BLOB NOT NULL,
     sha256 BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, metadata BLOB NOT NULL,
-    time_ms INTEGER NOT NULL, UNIQUE(account, opaque));
+    time_ms INTEGER NOT NULL,
+    clean INTEGER NOT NULL DEFAULT 0, -- by newer signatures
+    may_hold_mail INTEGER NOT NULL DEFAULT 0, -- so time alone does not end it
+    UNIQUE(account, opaque));
+CREATE TABLE system_scan(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
+    completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
+CREATE TABLE system_scan_account(
+    scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;
+CREATE TABLE host(uuid BLOB NOT NULL);
+CREATE TABLE held_signature(
+    signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
 )";
 
 // So that what is done once a step, once a find or once a poll costs the same in a long list as in a short one. Apart
-// from the versions: an index may come and go without them.
+// from the version: an index may come and go without it.
 constexpr const char* index_schema = R"(
 CREATE INDEX IF NOT EXISTS unpruned_tasks ON task(account, kind, id) WHERE pruned = 0;
 CREATE INDEX IF NOT EXISTS unpruned_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND pruned = 0;
@@ -62,70 +100,6 @@ CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms);
 CREATE INDEX IF NOT EXISTS quarantined_clean ON quarantine(account) WHERE clean = 1;
 )";
 
-// What each version of the database added.
-constexpr const char* second_schema = R"(
-ALTER TABLE task ADD COLUMN risk INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN origin INTEGER NOT NULL DEFAULT 0; -- 1: "system" in the statistics
-ALTER TABLE task ADD COLUMN walked INTEGER NOT NULL DEFAULT 0; -- the totals are final
-ALTER TABLE task ADD COLUMN system_scan INTEGER;
-ALTER TABLE task ADD COLUMN begun_ms INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
-ALTER TABLE find ADD COLUMN found_ms INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE system_scan(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
-    completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0);
-CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
-CREATE TABLE system_scan_account(
-    scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;
-CREATE TABLE host(uuid BLOB NOT NULL);
-UPDATE task SET walked = 1 WHERE state = 2;
-UPDATE find SET found_ms = (SELECT created_ms FROM task WHERE task.id = find.task);
--- As risk_of() has it; of what was found in scans whose finds are gone, the worst is assumed.
-UPDATE task SET risk = coalesce((SELECT max(CASE WHEN CAST(virus AS TEXT) GLOB 'PUA.*' THEN 1
-    WHEN CAST(virus AS TEXT) GLOB 'Heuristics.*' THEN 2 ELSE 3 END) FROM find WHERE find.task = task.id AND verdict = 1), 3)
-    WHERE infected_files > 0;
-)";
-
-constexpr const char* third_schema = R"(
-ALTER TABLE task ADD COLUMN settled_files INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN settled_bytes INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN settled_clean INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN settled_known INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN known_files INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN full_scan INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN signature_problem BLOB NOT NULL DEFAULT x'';
-ALTER TABLE task ADD COLUMN list_bytes INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN walk_unreadable INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN walk_start INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE task ADD COLUMN known_infected INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE find ADD COLUMN known INTEGER NOT NULL DEFAULT 0; -- of what is infected: it was not read
-CREATE TABLE held_signature(
-    signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX finds_by_signature ON find(virus, found_ms) WHERE verdict = 1;
-ALTER TABLE quarantine ADD COLUMN clean INTEGER NOT NULL DEFAULT 0; -- by newer signatures
-ALTER TABLE find ADD COLUMN place INTEGER; -- in the list of files
-)";
-
-constexpr const char* fourth_schema = R"(
-CREATE TABLE cut_message(
-    task INTEGER, number INTEGER, opaque BLOB, sha256 BLOB NOT NULL, virus BLOB NOT NULL,
-    PRIMARY KEY(task, number, opaque)) WITHOUT ROWID;
-)";
-
-constexpr const char* fifth_schema = R"(
-CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
-)";
-
-constexpr const char* sixth_schema = R"(
-ALTER TABLE find ADD COLUMN sha256 BLOB NOT NULL DEFAULT x''; -- of what was found
-ALTER TABLE action ADD COLUMN remark BLOB NOT NULL DEFAULT x''; -- for its step
-ALTER TABLE action ADD COLUMN moved INTEGER NOT NULL DEFAULT 0; -- as something else than was judged
-ALTER TABLE quarantine ADD COLUMN may_hold_mail INTEGER NOT NULL DEFAULT 0; -- so time alone does not end it
-UPDATE quarantine SET may_hold_mail = 1; -- nobody knows
-)";
-
-constexpr int schema_version = 6;
-
 }  // namespace
 
 LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
@@ -133,15 +107,11 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     database_.execute("PRAGMA synchronous = FULL");
     database_.execute("PRAGMA cache_size = -16384");
     const auto version = Statement(database_.handle(), "PRAGMA user_version").number().value_or(0);
-    if (version > schema_version) throw DatabaseError("the database was written by a newer version of this program");
+    if (version != 0 && version != schema_version)
+        throw DatabaseError("the database was written by another version of this program");
     write();
-    database_.execute(schema);
-    if (version < 2) database_.execute(second_schema);
-    if (version < 3) database_.execute(third_schema);
-    if (version < 4) database_.execute(fourth_schema);
-    if (version < 5) database_.execute(fifth_schema);
-    if (version < 6) database_.execute(sixth_schema);
-    database_.execute("PRAGMA user_version = 6");
+    if (version == 0) database_.execute(schema);
+    database_.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
     // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
     database_.execute(index_schema);

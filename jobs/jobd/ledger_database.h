@@ -13,8 +13,8 @@ namespace clamscanner {
 
 class LedgerDatabase {
  public:
-    // Opens or makes the database, brings it to today's tables and recovers: what was running is queued again. Throws
-    // also for one that a newer version of this program wrote.
+    // Opens or makes the database and recovers: what was running is queued again. Throws also for one that another
+    // version of this program wrote.
     explicit LedgerDatabase(const std::string& file);
 
     // To be called before each change.

@@ -21,7 +21,6 @@ class LogCopy {
     // Hands over what is new; call when the queue is empty. Asks for the verdict once all is sent and it was wanted.
     void feed(PacketQueue& runner);
     void ask_whether_whole() { asking_ = Asking::Wanted; }
-    [[nodiscard]] bool begun() const noexcept { return begun_; }
     // The runner's answer came.
     void answered() { asking_ = Asking::No; }
 

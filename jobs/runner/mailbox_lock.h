@@ -33,8 +33,6 @@
 namespace clamscanner {
 
 inline constexpr auto stale_dotlock_age = std::chrono::minutes(5);
-// Whoever holds a lock for long calls touch() so often: dovecot's 2 minutes are the shortest patience of all.
-inline constexpr auto dotlock_touch_interval = std::chrono::seconds(30);
 
 struct MailboxLockResult;
 
@@ -59,8 +57,9 @@ class MailboxLock {
     // before anything is written, as programs that heed no lock may have replaced it.
     [[nodiscard]] bool still_named() const noexcept;
 
-    // Keeps the dotlock from looking stale. False if it is not ours any more: then somebody took it for abandoned, and
-    // may be in the mailbox already.
+    // Makes the dotlock as good as new, which is done before anything is written: dovecot takes one for abandoned after
+    // 2 minutes, and nobody is more impatient. False if it is not ours any more: then somebody took it for abandoned,
+    // and may be in the mailbox already.
     [[nodiscard]] bool touch() noexcept;
 
  private:

@@ -213,7 +213,7 @@ class Service:
         if self.front.spawns_responder:
             logs.append(self.front.error_log)
         return [line for log in logs for line in _lines_of(log)
-                if re.search(r"Sanitizer|runtime error:|: panic: ", line)]
+                if re.search(r"Sanitizer|runtime error:", line)]
 
     def long_turns_logged(self):
         """What jobd says of the turns of its loop that kept everybody waiting; in milliseconds."""

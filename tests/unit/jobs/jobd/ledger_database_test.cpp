@@ -322,4 +322,14 @@ BOOST_AUTO_TEST_CASE(an_index_that_is_missing_is_made_at_the_next_start) {
     BOOST_TEST(again.queue_scan(alice, ScanType::Home, false).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(what_another_version_wrote_is_refused_and_left_as_it_is) {
+    const TemporaryDirectory directory;
+    const auto file = directory.path + "/jobs.sqlite";
+    Database(file).execute("CREATE TABLE task(of_another_version INTEGER); PRAGMA user_version = 1000");
+    BOOST_CHECK_THROW(Ledger{file}, DatabaseError);
+    const Database other(file);
+    BOOST_TEST(Statement(other.handle(), "PRAGMA user_version").number().value() == 1000);
+    BOOST_TEST(Statement(other.handle(), "SELECT count(*) FROM sqlite_schema").number().value() == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

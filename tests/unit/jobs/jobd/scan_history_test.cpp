@@ -259,44 +259,6 @@ BOOST_AUTO_TEST_CASE(what_was_left_out_leaves_the_host_incomplete) {
     BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
 }
 
-BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_taken_over) {
-    const auto file = directory.path + "/old.sqlite";
-    {
-        Database old(file);
-        old.execute(
-            "CREATE TABLE account(id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, "
-            "inode INTEGER, born_ns INTEGER, UNIQUE(uid, name, home, file_system, inode, born_ns));"
-            "CREATE TABLE task(id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, "
-            "state INTEGER NOT NULL, outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, "
-            "created_ms INTEGER NOT NULL, ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0, "
-            "starts INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0, "
-            "total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0, "
-            "scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0, "
-            "clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, "
-            "unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0, "
-            "embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, "
-            "why BLOB NOT NULL DEFAULT x'', pruned INTEGER NOT NULL DEFAULT 0);"
-            "CREATE TABLE find(id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, "
-            "verdict INTEGER NOT NULL, virus BLOB NOT NULL, reason INTEGER NOT NULL, device INTEGER, inode INTEGER, "
-            "size INTEGER, mtime_ns INTEGER, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0, "
-            "UNIQUE(task, path));"
-            "INSERT INTO account VALUES(1, 2001, CAST('alice' AS BLOB), CAST('/home/alice' AS BLOB), 1, 1, 1);"
-            "INSERT INTO task(account, kind, state, outcome, created_ms, ended_ms, infected_files) "
-            "VALUES(1, 0, 2, 1, 1000, 2000, 1);"
-            "INSERT INTO find(task, path, verdict, virus, reason, start) "
-            "VALUES(1, CAST('/home/alice/x' AS BLOB), 1, CAST('Heuristics.Y' AS BLOB), 0, 1);"
-            "PRAGMA user_version = 1");
-    }
-    Ledger taken_over(file);
-    ScanHistory its(taken_over, settings);
-    const auto account = taken_over.account_of({2001, "alice", "/home/alice", 1, 1, 1});
-    const auto scan = its.statistics({false, account}).latest;
-    BOOST_TEST((scan.risk == RiskLevel::Medium));
-    BOOST_TEST(scan.infected_files == 1U);
-    BOOST_TEST((scan.phase == ScanPhase::Completed));
-    BOOST_TEST(its.events({false, account}, 0, 10, 1'000'000).events.at(0).found_ms == 1000);
-}
-
 BOOST_AUTO_TEST_CASE(a_restart_goes_on_with_the_system_scan) {
     const auto scan = history.begin_system_scan({2001, 2002}).value();
     static_cast<void>(history.queue_job(scan, 2001, alice));
