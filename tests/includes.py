@@ -1,5 +1,6 @@
 """Which folder of the product may include what: one line for each folder, from the lowest to the highest. Includes go
-down; of another program a folder knows the messages alone. Prints what breaks that, and exits with 1 if anything does."""
+down; of another program a folder knows the messages alone. The CMakeLists.txt of each folder opens with who runs it and
+with that line. Prints what breaks any of this, and exits with 1 if anything does."""
 
 import os
 import re
@@ -47,11 +48,33 @@ def wrong_includes(folder, path):
             yield f"{path}:{number}: {folder} may not include {name}"
 
 
+def may_include(folder):
+    """As the second line of a CMakeLists.txt says it: of the folder itself, or of all below it if it holds no code."""
+    rows = [row for name, row in MAY_INCLUDE.items() if name == folder or folder in TOP and name.startswith(folder + "/")]
+    names = [name for row in rows for name in row if not (folder in TOP and name.startswith(folder + "/"))]
+    folders = [name for name in dict.fromkeys(names) if not name.endswith(".h")]
+    messages = [os.path.dirname(name) for name in dict.fromkeys(names) if name.endswith(".h")]
+    return "# May include: " + (", ".join(folders) or "nothing else") + (
+        "; messages of " + ", ".join(messages) if messages else "") + "."
+
+
+def wrong_head(folder):
+    path = os.path.join(folder, "CMakeLists.txt")
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        first, second = file.readline(), file.readline().rstrip("\n")
+    if not first.startswith("# Run by "):
+        yield f"{path}:1: it does not say who runs it: # Run by …"
+    if second != may_include(folder):
+        yield f"{path}:2: it should be: {may_include(folder)}"
+
+
 def main():
     faults = []
     for top in TOP:
         for directory, _, names in os.walk(os.path.join(ROOT, top)):
             folder = os.path.relpath(directory, ROOT)
+            if "CMakeLists.txt" in names:
+                faults += wrong_head(folder)
             sources = sorted(name for name in names if name.endswith((".h", ".cpp")))
             if sources and folder not in MAY_INCLUDE:
                 faults.append(f"{folder}: no line in tests/includes.py says what it may include")

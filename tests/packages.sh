@@ -6,15 +6,19 @@ set -euo pipefail
 declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config python3-yaml libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
              libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev"
+    # For building the tests and running the unit tests.
+    [test]="libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper python3-jsonschema"
+    # For a demo, beside its web server.
     [run]="python3 util-linux passwd login"
+    # For the tests with these labels (tests/package_groups.py).
+    [integration]="python3 util-linux passwd login openssl acl clamav clamav-testfiles e2fsprogs xfsprogs btrfs-progs"
     [nginx]="nginx"
     # Not apache2 itself, which is Debian's service: the program and its modules are all that is wanted here.
     [apache]="apache2-bin libapache2-mod-fcgid"
     [clients]="nodejs npm"
-    [test]="python3-jsonschema libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper openssl acl clamav
-            clamav-testfiles e2fsprogs xfsprogs btrfs-progs mutt procmail dovecot-core postfix"
+    [mail]="mutt procmail dovecot-core postfix"
     [lint]="clang clang-tidy clang-format"
-    [fuzz]="clang libclang-rt-dev"
+    [fuzzing]="clang libclang-rt-dev"
     [bench]="wrk clamav clamav-daemon clamdscan clamav-testfiles p7zip-full zip bzip2"
 )
 
@@ -33,8 +37,11 @@ for group in "$@"; do
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
+[ "$(id -u)" = 0 ] || {
+    echo "missing: ${missing[*]}. Only root can install them: sudo tests/packages.sh $*" >&2
+    exit 77
+}
 echo "installing: ${missing[*]}"
-[ "$(id -u)" = 0 ] || { echo "$0: installing needs root" >&2; exit 77; }
 export DEBIAN_FRONTEND=noninteractive
 
 # One at a time: the second of two then finds nothing missing, and nobody takes away the policy under another's feet.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds once and tests: every unit test, every fuzz corpus, every integration test, closed by ctest's summary.
-# Needs root for the integration tests, which make users, and to install what is missing.
+# Needs root for the integration tests, which make users, and to install what the chosen tests need and is missing.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1
@@ -37,7 +37,7 @@ done
 # Puts the newest findings beside the corpus, in the build directory: a finding becomes part of the corpus by hand.
 fuzz() {
     local build=$root/build-fuzz failed=0 target name
-    "$root/tests/packages.sh" build test fuzz
+    "$root/tests/packages.sh" build test fuzzing
     "$root/tests/build.sh" "$build" fuzz_targets -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo \
         -DFUZZING=ON -DSANITIZE=address,undefined
     for target in "$build"/tests/*_fuzz; do
@@ -56,12 +56,12 @@ if [ $mode = fuzz ]; then
     exit
 fi
 
-"$root/tests/packages.sh" build run nginx apache clients test
+"$root/tests/packages.sh" build test
 build=$root/build${sanitize:+-${sanitize%%,*}}
 "$root/tests/build.sh" "$build" all -DBUILD_TESTING=ON -DSANITIZE="$sanitize"
 
 if [ $mode = bench ]; then
-    "$root/tests/packages.sh" bench
+    "$root/tests/packages.sh" integration nginx bench
     CLAMSCANNER_BUILD_DIR=$build python3 "$root/tests/bench/api.py"
     python3 "$root/tests/bench/scan/run.py" --small --build "$build"
     exit
@@ -71,6 +71,8 @@ choice=()
 if [ $mode = soak ]; then choice+=(-L '^soak$'); else choice+=(-LE '^soak$'); fi
 [ -z "$label" ] || choice+=(-L "^$label\$")
 [ -z "$regex" ] || choice+=(-R "$regex")
+groups=$(python3 "$root/tests/package_groups.py" "$build" "${choice[@]}")
+[ -z "$groups" ] || "$root/tests/packages.sh" $groups
 # ThreadSanitizer's fixed map of memory has no room for addresses that are too random.
 without_randomness=()
 [ "$sanitize" != thread ] || without_randomness=(setarch --addr-no-randomize)

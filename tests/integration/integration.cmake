@@ -6,12 +6,14 @@ if(SANITIZE)
     set(integration_patience 8)
 endif()
 
+# The labels beside the kind are the groups of packages that a test needs (tests/package_groups.py).
+
 # add_integration_test(NAME SECONDS [SOAK_SECONDS]): integration/NAME_test.py; its long form is a test of its own that
 # the ordinary run leaves out.
 function(add_integration_test name seconds)
-    _add_integration_test(integration.${name} integration ${name} ${seconds} "")
+    _add_integration_test(integration.${name} "integration;nginx" ${name} ${seconds} "")
     if(ARGC GREATER 2)
-        _add_integration_test(soak.${name} soak ${name} ${ARGV2} "CLAMSCANNER_SOAK=1")
+        _add_integration_test(soak.${name} "soak;nginx" ${name} ${ARGV2} "CLAMSCANNER_SOAK=1")
     endif()
 endfunction()
 
@@ -19,15 +21,16 @@ endfunction()
 function(add_integration_test_behind_all name seconds)
     add_integration_test(${name} ${seconds})
     foreach(front proxy fcgid)
-        _add_integration_test(integration.${name}.${front} integration ${name} ${seconds} "CLAMSCANNER_FRONT=${front}")
+        _add_integration_test(integration.${name}.${front} "integration;apache" ${name} ${seconds}
+            "CLAMSCANNER_FRONT=${front}")
     endforeach()
 endfunction()
 
-function(_add_integration_test test label name seconds environment)
+function(_add_integration_test test labels name seconds environment)
     add_test(NAME ${test} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/integration/${name}_test.py)
     math(EXPR patience "${seconds} * ${integration_patience}")
     set_tests_properties(${test} PROPERTIES
-        LABELS ${label} TIMEOUT ${patience} RUN_SERIAL ON SKIP_RETURN_CODE 77
+        LABELS "${labels}" TIMEOUT ${patience} RUN_SERIAL ON SKIP_RETURN_CODE 77
         ENVIRONMENT "CLAMSCANNER_BUILD_DIR=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;${environment}")
 endfunction()
 
@@ -40,7 +43,7 @@ add_integration_test_behind_all(model 300)
 add_integration_test_behind_all(clients 300)
 add_integration_test_behind_all(statistics 300)
 
-_add_integration_test(soak.model soak model 3600 "CLAMSCANNER_SOAK=1")
+_add_integration_test(soak.model "soak;nginx" model 3600 "CLAMSCANNER_SOAK=1")
 add_integration_test(privileges 120)
 add_integration_test(sigkill 300 7200)
 add_integration_test(two_accounts 120)
@@ -61,3 +64,11 @@ add_integration_test(long_lists 240)
 add_integration_test(who_gets_in 240)
 add_integration_test(survival 240)
 add_integration_test(unit_files 60)
+
+# What some need beside their web server; this one starts none.
+set_property(TEST integration.unit_files PROPERTY LABELS integration)
+set_property(TEST integration.mailbox APPEND PROPERTY LABELS mail)
+foreach(name clients statistics)
+    set_property(TEST integration.${name} integration.${name}.proxy integration.${name}.fcgid
+        APPEND PROPERTY LABELS clients)
+endforeach()
