@@ -57,13 +57,6 @@ Door responders_door(const Config& config) {
     return door;
 }
 
-// The whole host's statistics are not for an account that may be hacked.
-void refuse_hosting_accounts(const Config& config) {
-    for (const auto& name : config.jobs.host_users)
-        if (configured_user("jobs.host_users", name).uid >= config.login.uid_floor)
-            throw ConfigError("jobs.host_users: " + name + " is a hosting account: its uid is not below the floor");
-}
-
 Door jobs_door(const Config& config) {
     const auto account = configured_user("jobs.user", config.jobs.user);
     return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, Asker::Jobd};
@@ -132,7 +125,7 @@ void run(const std::string& config_file) {
     for (const auto* program : {"clamscanner-agent", "clamscanner-runner"}) require_trusted(config.program(program));
     const auto responders = responders_door(config);
     const auto jobs = jobs_door(config);
-    refuse_hosting_accounts(config);
+    static_cast<void>(host_users(config));  // whether each may be one
     make_directory(config.paths.run_directory);
     make_directory(config.paths.run_directory + "/authd");
     make_directory(std::filesystem::path(config.statistics.nonces).parent_path());

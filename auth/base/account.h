@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "auth/base/config.h"
@@ -28,6 +29,10 @@ struct Account {
 
 // Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
 [[nodiscard]] bool is_host_user(const Account& account, const Config& config) noexcept;
+
+// All of these. Throws ConfigError when one does not exist or is a hosting account, with a uid that is not below the
+// floor: the whole host's statistics are not for an account that may be hacked.
+[[nodiscard]] std::set<uid_t> host_users(const Config& config);
 
 // Whether this service acts for the account at all: never for root or root's group; of those with a uid below the floor
 // for host users only.

@@ -36,18 +36,6 @@ std::int64_t forget_before_ms(const Settings& config) {
     return config.history_days == 0 ? 0 : now_ms() - static_cast<std::int64_t>(config.history_days) * day_ms;
 }
 
-std::set<uid_t> host_users(const Settings& config) {
-    std::set<uid_t> uids;
-    for (const auto& name : config.jobs.host_users) {
-        const auto account = configured_user("jobs.host_users", name);
-        if (account.uid >= config.login.uid_floor)
-            throw ConfigError("jobs.host_users: " + printable(name) +
-                              " is a hosting account: its uid is not below the floor");
-        uids.insert(account.uid);
-    }
-    return uids;
-}
-
 class Jobd {
  public:
     explicit Jobd(const Settings& config)

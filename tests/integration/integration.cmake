@@ -15,11 +15,12 @@ function(add_integration_test name seconds)
     endif()
 endfunction()
 
-# The same behind nginx, and as NAME.proxy and NAME.fcgid behind Apache.
+# The same behind nginx, and behind Apache as apache_proxy.NAME and apache_fcgid.NAME: a name's own beginning selects it
+# behind nginx alone.
 function(add_integration_test_behind_all name seconds)
     add_integration_test(${name} ${seconds})
     foreach(front proxy fcgid)
-        _add_integration_test(integration.${name}.${front} integration ${name} ${seconds} "CLAMSCANNER_FRONT=${front}")
+        _add_integration_test(integration.apache_${front}.${name} integration ${name} ${seconds} "CLAMSCANNER_FRONT=${front}")
     endforeach()
 endfunction()
 
