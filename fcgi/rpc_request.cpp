@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "auth/base/sha256.h"
 #include "auth/base/signature.h"
 #include "handlers/shared/media_type.h"
 #include "handlers/shared/percent_encoding.h"

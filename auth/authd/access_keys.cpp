@@ -32,7 +32,7 @@ AccessKey key_of(const std::string& line) {
 
 std::vector<AccessKey> read_access_keys(const std::string& file) {
     std::vector<AccessKey> keys;
-    if (stamp_of(file) == FileStamp{}) return keys;
+    if (version_of(file) == FileVersion{}) return keys;
     auto text = trusted_text(file, S_IRWXG | S_IRWXO);
     std::istringstream lines(text);
     std::size_t number = 0;
@@ -60,13 +60,13 @@ void write_access_keys(const std::string& file, const std::vector<AccessKey>& ke
 }
 
 const AccessKey* AccessKeys::find(const std::string& id) {
-    if (const auto stamp = stamp_of(file_); stamp != stamp_) try {
+    if (const auto version = version_of(file_); version != version_) try {
             keys_.clear();
-            stamp_ = {};  // so that a fault of the moment is not taken for the file's content
+            version_ = {};  // so that a fault of the moment is not taken for the file's content
             keys_ = read_access_keys(file_);
-            stamp_ = stamp;
+            version_ = version;
         } catch (const ConfigError& wrong) {
-            stamp_ = stamp;
+            version_ = version;
             log_line(Severity::Error, std::string("no access key is valid: ") + wrong.what());
         }
     const auto found = std::ranges::lower_bound(keys_, id, {}, &AccessKey::id);

@@ -38,7 +38,7 @@ class AccessKeys {
 
  private:
     const std::string file_;
-    FileStamp stamp_{};
+    FileVersion version_{};
     std::vector<AccessKey> keys_;  // sorted by id
 };
 

@@ -1,6 +1,6 @@
 #include "auth/authd/account_generation.h"
 
-#include "auth/base/signature.h"
+#include "auth/base/sha256.h"
 
 namespace clamscanner {
 

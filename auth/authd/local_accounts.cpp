@@ -36,10 +36,10 @@ void for_each_line(const std::string& file, Take take) {
 
 void LocalAccounts::refresh() {
     closed_ = std::any_of(files_.nologin.begin(), files_.nologin.end(),
-                          [](const std::string& file) { return stamp_of(file) != FileStamp{}; });
-    // Stamps first: what is written while we read makes another stamp, and is read the next time.
-    const auto passwd = stamp_of(files_.passwd);
-    const auto shadow = stamp_of(files_.shadow);
+                          [](const std::string& file) { return version_of(file) != FileVersion{}; });
+    // Versions first: what is written while we read makes another version, and is read the next time.
+    const auto passwd = version_of(files_.passwd);
+    const auto shadow = version_of(files_.shadow);
     if (times_read_ != 0 && passwd == passwd_ && shadow == shadow_) return;
     ++times_read_;
     const std::size_t change = files_.heed_every_change ? times_read_ : 0;

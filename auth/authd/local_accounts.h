@@ -33,7 +33,7 @@ class LocalAccounts {
     LocalAccounts() : LocalAccounts(Files{}) {}
     explicit LocalAccounts(Files files) : files_(std::move(files)) { refresh(); }
 
-    // Looks at the files' stamps, and reads them again if one has changed.
+    // Looks at the files' versions, and reads them again if one has changed.
     void refresh();
 
     // What follows is as of the last refresh(). Empty: not a local account.
@@ -45,8 +45,8 @@ class LocalAccounts {
 
  private:
     Files files_;
-    FileStamp passwd_;
-    FileStamp shadow_;
+    FileVersion passwd_;
+    FileVersion shadow_;
     bool closed_ = false;
     std::size_t times_read_ = 0;
     std::unordered_map<std::string, Lines> accounts_;

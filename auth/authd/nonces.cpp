@@ -9,7 +9,8 @@
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 #include "auth/base/replace_file.h"
-#include "auth/base/signature.h"
+#include "auth/base/sha256.h"
+#include "auth/base/write_all.h"
 
 namespace clamscanner {
 namespace {
@@ -32,7 +33,7 @@ Nonces::Nonces(std::string file, std::size_t most_of_a_key) : file_(std::move(fi
         words >> entry.until >> entry.key_id >> entry.digest;
         if (words && entry.until <= latest && entry.digest.size() == digest_size) add(std::move(entry));
     }
-    if (!lines.eof() && stamp_of(file_) != FileStamp{}) throw_errno("read the file of nonces", EIO);
+    if (!lines.eof() && version_of(file_) != FileVersion{}) throw_errno("read the file of nonces", EIO);
     try {
         rewrite();
     } catch (const std::system_error& fault) {
@@ -58,9 +59,8 @@ Nonces::Use Nonces::use(const std::string& key_id, const std::string& nonce, std
 
 void Nonces::append(const std::string& line) {
     const auto before = checked(::lseek(log_.get(), 0, SEEK_END), "remember a nonce");
-    const auto written = ::write(log_.get(), line.data(), line.size());
-    if (written == static_cast<ssize_t>(line.size())) return;
-    const int error = written < 0 ? errno : ENOSPC;
+    if (write_all(log_.get(), line)) return;
+    const int error = errno;
     // A part of a line would spoil the next one.
     checked(::ftruncate(log_.get(), before), "take back a nonce");
     throw_errno("remember a nonce", error);

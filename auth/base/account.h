@@ -35,6 +35,10 @@ struct Account {
 // account that may be hacked.
 [[nodiscard]] std::set<uid_t> host_users(const Config& config);
 
+// All of these. Throws ConfigError when one does not exist or is a hosting account, with a uid that is not below the
+// floor: the whole host's statistics are not for an account that may be hacked.
+[[nodiscard]] std::set<uid_t> host_users(const Config& config);
+
 // Whether this service acts for the account at all: never for root or root's group; of those with a uid below the floor
 // for host users only.
 [[nodiscard]] bool is_served(const Account& account, const Config& config) noexcept;

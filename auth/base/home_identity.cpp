@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "auth/base/nanoseconds.h"
+
 namespace clamscanner {
 
 HomeIdentity home_identity(const std::string& home) noexcept {
@@ -24,8 +26,7 @@ HomeIdentity home_identity(const std::string& home) noexcept {
     static_assert(sizeof file_system.f_fsid == sizeof identity.file_system);
     std::memcpy(&identity.file_system, &file_system.f_fsid, sizeof identity.file_system);
     identity.inode = found.stx_ino;
-    if ((found.stx_mask & STATX_BTIME) != 0)
-        identity.born_ns = static_cast<std::int64_t>(found.stx_btime.tv_sec) * 1'000'000'000 + found.stx_btime.tv_nsec;
+    if ((found.stx_mask & STATX_BTIME) != 0) identity.born_ns = nanoseconds_of(found.stx_btime);
     return identity;
 }
 

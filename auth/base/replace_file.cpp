@@ -6,16 +6,17 @@
 #include <cstdio>
 
 #include "auth/base/checked.h"
+#include "auth/base/nanoseconds.h"
 #include "auth/base/unique_fd.h"
+#include "auth/base/write_all.h"
 
 namespace clamscanner {
 
-FileStamp stamp_of(const std::string& file) {
+FileVersion version_of(const std::string& file) {
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) return {};
-    const auto nanoseconds = [](const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; };
-    return {static_cast<std::int64_t>(status.st_ino), status.st_size, nanoseconds(status.st_mtim),
-            nanoseconds(status.st_ctim)};
+    return {static_cast<std::int64_t>(status.st_ino), status.st_size, nanoseconds_of(status.st_mtim),
+            nanoseconds_of(status.st_ctim)};
 }
 
 void replace_file(const std::string& file, std::string_view content, mode_t mode) {
@@ -23,9 +24,7 @@ void replace_file(const std::string& file, std::string_view content, mode_t mode
     ::unlink(beside.c_str());
     const UniqueFd fd(
         checked(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode), "make a file beside"));
-    while (!content.empty())
-        content.remove_prefix(static_cast<std::size_t>(checked(
-            uninterrupted([&] { return ::write(fd.get(), content.data(), content.size()); }), "write a file anew")));
+    if (!write_all(fd.get(), content)) throw_errno("write a file anew");
     checked(::fsync(fd.get()), "write a file anew");
     checked(::rename(beside.c_str(), file.c_str()), "replace a file");
     const UniqueFd directory(checked(::open(file.substr(0, file.rfind('/') + 1).c_str(), O_RDONLY | O_CLOEXEC),

@@ -11,9 +11,9 @@
 namespace clamscanner {
 
 // What stat() says of a file's content; zeros: there is none. Taken before it is read: what is written meanwhile makes
-// another stamp.
-using FileStamp = std::array<std::int64_t, 4>;
-[[nodiscard]] FileStamp stamp_of(const std::string& file);
+// another version.
+using FileVersion = std::array<std::int64_t, 4>;
+[[nodiscard]] FileVersion version_of(const std::string& file);
 
 // Whoever reads `file` finds either the old content or all of the new one, after a loss of power too. Its directory is
 // root's alone. Throws std::system_error, and the old content stands.

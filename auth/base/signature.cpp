@@ -3,11 +3,11 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
 #include <time.h>
 
 #include "auth/base/checked.h"
 #include "auth/base/random.h"
+#include "auth/base/sha256.h"
 
 namespace clamscanner {
 namespace {
@@ -90,12 +90,6 @@ bool is_signed(SignatureForm form, std::string_view text, const Secret& secret, 
         right = hex(code.data(), code.size());
     }
     return right.size() == signature.size() && ::CRYPTO_memcmp(right.data(), signature.data(), right.size()) == 0;
-}
-
-std::string sha256_hex(std::string_view text) {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    ::SHA256(bytes_of(text), text.size(), digest);
-    return hex(digest, sizeof digest);
 }
 
 }  // namespace clamscanner

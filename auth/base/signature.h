@@ -32,7 +32,4 @@ struct SignedFields {
 [[nodiscard]] bool is_signed(SignatureForm form, std::string_view text, const Secret& secret,
                              std::string_view signature);
 
-// The SHA-256 of `text`, in lower-case hex digits.
-[[nodiscard]] std::string sha256_hex(std::string_view text);
-
 }  // namespace clamscanner

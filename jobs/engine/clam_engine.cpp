@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "auth/base/log.h"
+#include "auth/base/sha256.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/signature_directory.h"
@@ -139,7 +140,7 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     // An empty listing is that of a directory that is not there: nothing was loaded from it.
     if (listing_of(signature_directory_) == listing_)
         fingerprint_ =
-            hash_of_text(listing_ + listing_of(config.paths.embedded_signature_directory) + options_text(config));
+            sha256_hex(listing_ + listing_of(config.paths.embedded_signature_directory) + options_text(config));
 }
 
 ClamEngine::~ClamEngine() = default;

@@ -12,20 +12,16 @@
 #include <tuple>
 
 #include "auth/base/log.h"
+#include "auth/base/nanoseconds.h"
 
 namespace clamscanner {
 namespace {
 
-constexpr std::int64_t nanoseconds = 1'000'000'000;
 constexpr std::size_t commit_every = 4096;
 
 std::int64_t now_s() {
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-std::int64_t in_nanoseconds(const timespec& time) noexcept {
-    return static_cast<std::int64_t>(time.tv_sec) * nanoseconds + time.tv_nsec;
 }
 
 // ext4 and Btrfs fold their UUID into f_fsid (Btrfs with the number of the subvolume). 0: none. Not XFS: there the
@@ -66,11 +62,11 @@ std::optional<FileStamp> stamp_of(int fd, const struct stat& status) {
     if (fresh) entry->second = file_system_of(fd);
     if (entry->second == 0) return std::nullopt;
     return FileStamp{entry->second, status.st_ino, static_cast<std::uint64_t>(status.st_size),
-                     in_nanoseconds(status.st_mtim), in_nanoseconds(status.st_ctim)};
+                     nanoseconds_of(status.st_mtim), nanoseconds_of(status.st_ctim)};
 }
 
 bool is_settled(const FileStamp& stamp, std::int64_t now_ns) noexcept {
-    return stamp.ctime_ns <= now_ns - nanoseconds;
+    return stamp.ctime_ns <= now_ns - nanoseconds_of_a_second;
 }
 
 CleanMemory::CleanMemory(const Settings& config, const std::string& account, const std::string& fingerprint) {

@@ -17,6 +17,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
+#include "auth/base/nanoseconds.h"
 #include "auth/base/random.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/test_virus.h"
@@ -67,10 +68,6 @@ std::size_t untested_limit(std::size_t workers) {
 std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-std::int64_t change_time_of(const struct stat& status) {
-    return static_cast<std::int64_t>(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
 }
 
 std::size_t worker_count(const Settings& config) {
@@ -491,7 +488,7 @@ std::string Coordinator::judged_content(const File& file) const {
     if (file.identity.size > config_.engine.max_file_bytes) return {};
     auto hash = content_hash(file.fd.get(), file.identity.size);
     const bool is_unchanged = ::fstat(file.fd.get(), &status) == 0 && identity_of(status) == file.identity &&
-                              change_time_of(status) == file.changed_ns;
+                              nanoseconds_of(status.st_ctim) == file.changed_ns;
     return hash && is_unchanged ? *std::move(hash) : std::string();
 }
 
@@ -561,7 +558,7 @@ void Coordinator::take_file(HandOver message, Packet& packet) {
         return;
     }
     file->identity = identity_of(status);
-    file->changed_ns = change_time_of(status);
+    file->changed_ns = nanoseconds_of(status.st_ctim);
     file->links = static_cast<std::uint32_t>(std::min<nlink_t>(status.st_nlink, UINT32_MAX));
     if (file->identity.size > config_.engine.max_file_bytes) {
         give_up(*file, UnscannedReason::TooLarge);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "auth/base/checked.h"
+#include "auth/base/write_all.h"
 
 namespace clamscanner {
 namespace {
@@ -70,9 +71,7 @@ std::string stored_zip(const std::string& name, const std::string& content) {
 
 UniqueFd sealed_file(const std::string& content) {
     const UniqueFd writable(checked(::memfd_create("test virus", MFD_CLOEXEC | MFD_ALLOW_SEALING), "make a test file"));
-    if (checked(::write(writable.get(), content.data(), content.size()), "write a test file") !=
-        static_cast<ssize_t>(content.size()))
-        throw_errno("write a test file", ENOSPC);
+    if (!write_all(writable.get(), content)) throw_errno("write a test file");
     checked(::fcntl(writable.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL),
             "seal a test file");
     const std::string self = "/proc/self/fd/" + std::to_string(writable.get());

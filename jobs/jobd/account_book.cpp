@@ -8,6 +8,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/home_identity.h"
 #include "auth/base/log.h"
+#include "auth/base/nanoseconds.h"
 
 namespace clamscanner {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::size_t most_known = 20'000;
 std::int64_t passwd_stamp() noexcept {
     struct stat status {};
     if (::stat("/etc/passwd", &status) != 0) return 0;
-    return static_cast<std::int64_t>(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
+    return nanoseconds_of(status.st_ctim);
 }
 
 AccountBook::Entry find_facts(uid_t uid) {

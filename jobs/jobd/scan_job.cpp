@@ -9,6 +9,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
+#include "auth/base/sha256.h"
 #include "jobs/jobd/restoration_job.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/paths.h"
@@ -62,9 +63,9 @@ void ScanJob::begin() {
 // The memory is that of the account as it is now: whoever gets its uid one day has none.
 NewJob ScanJob::new_job() const {
     const auto& facts = account();
-    return {hash_of_text(facts.name + '\0' + facts.home + '\0' + std::to_string(facts.uid) + ' ' +
-                         std::to_string(facts.file_system) + ' ' + std::to_string(facts.inode) + ' ' +
-                         std::to_string(facts.born_ns)),
+    return {sha256_hex(facts.name + '\0' + facts.home + '\0' + std::to_string(facts.uid) + ' ' +
+                       std::to_string(facts.file_system) + ' ' + std::to_string(facts.inode) + ' ' +
+                       std::to_string(facts.born_ns)),
             task().full};
 }
 

@@ -11,6 +11,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
+#include "auth/base/write_all.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/quarantine_record.h"
@@ -24,12 +25,7 @@ bool copy_bytes(int from, int to) {
         const auto got = uninterrupted([&] { return ::pread(from, chunk, sizeof chunk, at); });
         if (got < 0) return false;
         if (got == 0) return true;
-        for (ssize_t done = 0; done < got;) {
-            const auto put =
-                uninterrupted([&] { return ::write(to, chunk + done, static_cast<std::size_t>(got - done)); });
-            if (put <= 0) return false;
-            done += put;
-        }
+        if (!write_all(to, {chunk, static_cast<std::size_t>(got)})) return false;
         at += got;
     }
 }
@@ -92,14 +88,6 @@ void sync_directory(const UniqueFd& directory) {
     if (::fsync(directory.get()) < 0) stop("make the change durable");
 }
 
-void write_all(int fd, const std::string& bytes) {
-    for (std::size_t done = 0; done < bytes.size();) {
-        const auto written = uninterrupted([&] { return ::write(fd, bytes.data() + done, bytes.size() - done); });
-        if (written <= 0) stop("write into the quarantine");
-        done += static_cast<std::size_t>(written);
-    }
-}
-
 bool copy_file(int file, int directory, const std::string& name, const std::string& sha256) {
     ::unlinkat(directory, name.c_str(), 0);  // of an attempt that a crash ended
     const UniqueFd copy(::openat(directory, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -118,16 +106,6 @@ std::string below_home(const std::string& path, const std::string& home_path) {
     const std::string prefix = home_path.ends_with('/') ? home_path : home_path + "/";
     if (!path.starts_with(prefix) || path.size() == prefix.size()) throw Malformed("a path is not below the home");
     return path.substr(prefix.size());
-}
-
-timespec timespec_of(std::int64_t nanoseconds) {
-    constexpr std::int64_t second = 1'000'000'000;
-    const std::int64_t rest = ((nanoseconds % second) + second) % second;
-    return {static_cast<time_t>((nanoseconds - rest) / second), static_cast<long>(rest)};
-}
-
-std::int64_t nanoseconds_of(const timespec& time) noexcept {
-    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
 }  // namespace clamscanner

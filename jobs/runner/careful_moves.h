@@ -40,7 +40,6 @@ void note(std::string& notes, const std::string& text);
 
 // Throws Stopped.
 void sync_directory(const UniqueFd& directory);
-void write_all(int fd, const std::string& bytes);
 
 // A copy of `file` in a file of its own in `directory`, which is synced and compared with the hash. False, with errno
 // set, and nothing left, when that did not work.
@@ -48,8 +47,5 @@ void write_all(int fd, const std::string& bytes);
 
 // `path` without the home before it; throws Malformed when it is not below the home.
 [[nodiscard]] std::string below_home(const std::string& path, const std::string& home_path);
-
-[[nodiscard]] timespec timespec_of(std::int64_t nanoseconds);
-[[nodiscard]] std::int64_t nanoseconds_of(const timespec& time) noexcept;
 
 }  // namespace clamscanner

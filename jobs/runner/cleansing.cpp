@@ -22,6 +22,8 @@
 #include <map>
 
 #include "auth/base/checked.h"
+#include "auth/base/sha256.h"
+#include "auth/base/write_all.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/disposal.h"
@@ -66,8 +68,7 @@ void put_file(const UniqueFd& directory, const std::string& name, std::string_vi
         ::openat(directory.get(), partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) stop("write into the quarantine");
     try {
-        write_all(file.get(), std::string(bytes));
-        if (::fchmod(file.get(), mode) < 0 || ::fsync(file.get()) < 0 ||
+        if (!write_all(file.get(), bytes) || ::fchmod(file.get(), mode) < 0 || ::fsync(file.get()) < 0 ||
             ::renameat(directory.get(), partial.c_str(), directory.get(), name.c_str()) < 0)
             stop("write into the quarantine");
     } catch (const Stopped&) {
@@ -126,7 +127,7 @@ class Cleansing::Attempt {
         for (const auto& range : messages_of(file)) {
             if (range.end > mailbox.size()) throw Stopped(in_use);
             const auto bytes = bytes_of(mailbox, range);
-            const auto found = wanted.find(hash_of_text(bytes));
+            const auto found = wanted.find(sha256_hex(bytes));
             if (found == wanted.end()) {
                 split.kept += bytes;
             } else {

@@ -20,7 +20,9 @@
 #include <vector>
 
 #include "auth/base/checked.h"
+#include "auth/base/nanoseconds.h"
 #include "auth/base/wire.h"
+#include "auth/base/write_all.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/mail_store.h"
@@ -147,7 +149,7 @@ void Disposal::write_record(const Act& order, const UniqueFd& quarantine) const 
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!out) stop("write the quarantine's record");
     try {
-        write_all(out.get(), quarantine_json(record));
+        if (!write_all(out.get(), quarantine_json(record))) stop("write into the quarantine");
         if (::fsync(out.get()) < 0 || ::fsync(quarantine.get()) < 0) stop("write the quarantine's record");
     } catch (const Stopped&) {
         remove_record(order);

@@ -10,6 +10,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/random.h"
+#include "auth/base/write_all.h"
 
 namespace clamscanner {
 
@@ -34,16 +35,8 @@ void HomeLog::begin() {
 void HomeLog::append(const std::string& line) {
     if (!file_) return;
     const std::string bytes = line + "\n";
-    for (std::size_t done = 0; done < bytes.size();) {
-        const auto written =
-            uninterrupted([&] { return ::write(file_.get(), bytes.data() + done, bytes.size() - done); });
-        if (written <= 0) {
-            fail("write the log");
-            return;
-        }
-        done += static_cast<std::size_t>(written);
-        size_ += written;
-    }
+    if (!write_all(file_.get(), bytes)) return fail("write the log");
+    size_ += static_cast<off_t>(bytes.size());
 }
 
 bool HomeLog::whole() {

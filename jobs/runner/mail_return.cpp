@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "auth/base/checked.h"
+#include "auth/base/sha256.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/mailbox_bytes.h"
 #include "jobs/shared/content_hash.h"
@@ -80,9 +81,9 @@ bool has_message(int mailbox, const std::string& sha256) {
     for (const auto& range : messages_of(mailbox)) {
         if (range.end > bytes.size()) return false;
         const auto message = bytes_of(bytes, range);
-        if (hash_of_text(message) == sha256) return true;
+        if (sha256_hex(message) == sha256) return true;
         for (const char* ending : {"", "\n", "\n\n"})
-            if (hash_of_text(std::string(without_first_lines(without_last_lines(message))) + ending) == sha256)
+            if (sha256_hex(std::string(without_first_lines(without_last_lines(message))) + ending) == sha256)
                 return true;
     }
     return false;

@@ -12,6 +12,7 @@
 #include "auth/base/checked.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
+#include "jobs/runner/mail_characters.h"
 #include "jobs/runner/maildir.h"
 #include "jobs/runner/mbox.h"
 
@@ -20,10 +21,6 @@ namespace {
 
 constexpr std::size_t head_bytes = 4096;
 constexpr std::size_t read_at_once = 64 * 1024;
-
-bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
 
 char lower(char c) noexcept {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -107,10 +104,6 @@ bool is_header_field(std::string_view line) noexcept {
            std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-bool is_blank(std::string_view line) noexcept {
-    return line.starts_with(' ') || line.starts_with('\t');
-}
-
 // Behind the first line that is not empty; ">From ", as some programs continue a postmark, counts as a field.
 bool has_headers_behind_postmark(std::string_view head) noexcept {
     while (head.starts_with('\n') || head.starts_with("\r\n")) head.remove_prefix(head.front() == '\n' ? 1 : 2);
@@ -164,7 +157,7 @@ void Letters::end_line() {
     static constexpr std::array of_mail = {"From",       "To",           "Subject", "Date",          "Received",
                                            "Message-ID", "Delivered-To", "Cc",      "X-Original-To", "Return-Path"};
     const bool is_empty = line_.empty();
-    const bool goes_on = fields_ > 0 && is_blank(line_);
+    const bool goes_on = fields_ > 0 && !line_.empty() && is_blank(line_.front());
     const bool is_field = !goes_on && is_header_field(line_);
     if (is_postmark(line_)) ++postmarks_;
     if (is_field) {

@@ -17,6 +17,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/random.h"
+#include "auth/base/write_all.h"
 
 namespace clamscanner {
 namespace {
@@ -197,8 +198,7 @@ class MailboxLocking {
         const std::string pid = std::to_string(::getpid()) + "\n" + own_mark();
         struct stat status {};
         errno = file ? EIO : errno;  // for a write that came short
-        if (!file || ::fchmod(file.get(), 0444) < 0 ||
-            ::write(file.get(), pid.data(), pid.size()) != static_cast<ssize_t>(pid.size()) ||
+        if (!file || ::fchmod(file.get(), 0444) < 0 || !write_all(file.get(), pid) ||
             ::fstat(file.get(), &status) < 0) {
             refuse("make a file beside the mailbox");
             return {};

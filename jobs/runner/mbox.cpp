@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "auth/base/checked.h"
+#include "jobs/runner/mail_characters.h"
 
 namespace clamscanner {
 namespace {
@@ -28,14 +29,6 @@ constexpr std::array<std::string_view, 7> weekdays{"Sun", "Mon", "Tue", "Wed", "
 constexpr std::array<std::string_view, 13> months{
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
     "Aug", "Sep", "Oct", "Nov", "Dec", "???"};  // the last one stands in old mailboxes, and dovecot knows it
-
-bool is_blank(char c) noexcept {
-    return c == ' ' || c == '\t';
-}
-
-bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
 
 bool is_capital(char c) noexcept {
     return c >= 'A' && c <= 'Z';

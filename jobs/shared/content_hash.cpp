@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <memory>
-#include <stdexcept>
 
 #include "auth/base/checked.h"
+#include "auth/base/nanoseconds.h"
 #include "auth/base/random.h"
 
 namespace clamscanner {
@@ -29,18 +29,9 @@ std::optional<std::string> content_hash(int fd, std::uint64_t most_bytes) {
     return hex(digest, size);
 }
 
-std::string hash_of_text(std::string_view text) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (::EVP_Digest(text.data(), text.size(), digest, &size, ::EVP_sha256(), nullptr) != 1)
-        throw std::runtime_error("libcrypto has no SHA-256");
-    return hex(digest, size);
-}
-
 FileIdentity identity_of(const struct stat& status) noexcept {
     return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
-            static_cast<std::uint64_t>(status.st_size),
-            static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
+            static_cast<std::uint64_t>(status.st_size), nanoseconds_of(status.st_mtim)};
 }
 
 }  // namespace clamscanner

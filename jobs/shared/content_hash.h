@@ -7,7 +7,6 @@
 #include <limits>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "jobs/shared/vocabulary.h"
 
@@ -17,9 +16,6 @@ namespace clamscanner {
 // whoever may write to a file can have it grow faster than it is read. Leaves the descriptor's offset alone.
 [[nodiscard]] std::optional<std::string> content_hash(int fd,
                                                       std::uint64_t most_bytes = std::numeric_limits<off_t>::max());
-
-// The same of a text. Throws std::runtime_error.
-[[nodiscard]] std::string hash_of_text(std::string_view text);
 
 [[nodiscard]] FileIdentity identity_of(const struct stat& status) noexcept;
 

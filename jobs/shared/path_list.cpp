@@ -6,6 +6,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
+#include "auth/base/write_all.h"
 #include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
@@ -25,10 +26,7 @@ void PathList::append(std::string_view path) {
 }
 
 void PathList::flush() {
-    for (std::size_t done = 0; done < out_.size();)
-        done += static_cast<std::size_t>(
-            checked(uninterrupted([&] { return ::write(file_.get(), out_.data() + done, out_.size() - done); }),
-                    "write the list of files"));
+    if (!write_all(file_.get(), out_)) throw_errno("write the list of files");
     out_.clear();
 }
 

@@ -17,11 +17,12 @@ function(add_integration_test name seconds)
     endif()
 endfunction()
 
-# The same behind nginx, and as NAME.proxy and NAME.fcgid behind Apache.
+# The same behind nginx, and behind Apache as apache_proxy.NAME and apache_fcgid.NAME: a name's own beginning selects it
+# behind nginx alone.
 function(add_integration_test_behind_all name seconds)
     add_integration_test(${name} ${seconds})
     foreach(front proxy fcgid)
-        _add_integration_test(integration.${name}.${front} "integration;apache" ${name} ${seconds}
+        _add_integration_test(integration.apache_${front}.${name} "integration;apache" ${name} ${seconds}
             "CLAMSCANNER_FRONT=${front}")
     endforeach()
 endfunction()

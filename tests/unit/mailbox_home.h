@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/base/checked.h"
+#include "auth/base/sha256.h"
 #include "jobs/runner/cleansing.h"
 #include "jobs/runner/disposal.h"
 #include "jobs/shared/content_hash.h"
@@ -42,7 +43,7 @@ struct MailboxHome {
         order.metadata = metadata_of(file.get());
         for (const std::size_t i : bad)
             cuts.push_back(
-                {"0123456789abcdef0123456789a" + std::to_string(i) + ".eml", hash_of_text(messages[i]), "Eicar"});
+                {"0123456789abcdef0123456789a" + std::to_string(i) + ".eml", sha256_hex(messages[i]), "Eicar"});
     }
     [[nodiscard]] std::string path() const { return home.path + "/mail/inbox"; }
     [[nodiscard]] std::string all() const {

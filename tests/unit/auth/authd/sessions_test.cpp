@@ -1,4 +1,5 @@
 #include "auth/authd/sessions.h"
+#include "auth/base/sha256.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -63,8 +63,7 @@ BOOST_AUTO_TEST_CASE(the_infected_messages_are_kept_and_the_others_stay_byte_for
 BOOST_AUTO_TEST_CASE(a_mailbox_of_nothing_else_is_empty_then) {
     cuts.clear();
     for (std::size_t i = 0; i < messages.size(); ++i)
-        cuts.push_back(
-            {"0123456789abcdef0123456789a" + std::to_string(i) + ".eml", hash_of_text(messages[i]), "Eicar"});
+        cuts.push_back({"0123456789abcdef0123456789a" + std::to_string(i) + ".eml", sha256_hex(messages[i]), "Eicar"});
     BOOST_TEST(cleanse().saved.size() == 5U);
     BOOST_TEST(mailbox().empty());
 }

@@ -1,0 +1,14 @@
+// Kinds of characters that mailboxes are made of, whatever the locale says.
+#pragma once
+
+namespace clamscanner {
+
+[[nodiscard]] constexpr bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+
+[[nodiscard]] constexpr bool is_blank(char c) noexcept {
+    return c == ' ' || c == '\t';
+}
+
+}  // namespace clamscanner
