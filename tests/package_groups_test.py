@@ -21,12 +21,12 @@ class PackageGroups(unittest.TestCase):
 
     def test_an_integration_test_needs_its_own_web_server_alone(self):
         self.assertEqual(self.needed("-R", "^integration.brake$"), ["integration", "nginx"])
-        self.assertEqual(self.needed("-R", "^integration.reload.fcgid$"), ["apache", "integration"])
+        self.assertEqual(self.needed("-R", "^integration.apache_fcgid.reload$"), ["apache", "integration"])
 
     def test_what_some_tests_need_beside_it(self):
         self.assertEqual(self.needed("-R", "^integration.mailbox$"), ["integration", "mail", "nginx"])
         for name in ("clients", "statistics"):
-            self.assertEqual(self.needed("-R", f"^integration.{name}.proxy$"), ["apache", "clients", "integration"])
+            self.assertEqual(self.needed("-R", f"^integration.apache_proxy.{name}$"), ["apache", "clients", "integration"])
 
     def test_a_long_form_needs_what_the_test_needs(self):
         self.assertEqual(self.needed("-R", "^soak.sigkill$"), ["integration", "nginx"])

@@ -14,7 +14,7 @@ namespace clamscanner {
 namespace {
 
 const ScanDirectory& settings_of(const Caller& caller, ScanType type) {
-    return caller.config.scan.at(static_cast<std::size_t>(type));
+    return caller.config.scan_of(type);
 }
 
 std::string without_slashes_at_the_end(std::string path) {
@@ -28,8 +28,8 @@ std::string directory_of(const Caller& caller, ScanType type) {
 
 std::vector<ScanType> allowed_types(const Caller& caller) {
     std::vector<ScanType> types;
-    for (std::size_t i = 0; i < scan_type_count; ++i)
-        if (caller.config.scan.at(i).allowed) types.push_back(static_cast<ScanType>(i));
+    for (const auto& row : scan_types)
+        if (caller.config.scan_of(row.type).allowed) types.push_back(row.type);
     return types;
 }
 

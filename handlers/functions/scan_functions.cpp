@@ -14,12 +14,9 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::array<const char*, scan_type_count> scan_type_descriptions = {
-    "Scan the entire home directory", "Scan mail", "Scan the public web space", "Scan the public FTP space"};
-
 const std::string accepted_scan_types = [] {
     std::string names;
-    for (const char* name : scan_type_names) names += (names.empty() ? "" : ", ") + std::string(name);
+    for (const auto& row : scan_types) names += (names.empty() ? "" : ", ") + std::string(row.name);
     return names;
 }();
 
@@ -61,18 +58,17 @@ auto whole_list(std::size_t most, Ask ask) {
 
 Answer start_scan(const Caller& caller, const Arguments& arguments) {
     const auto& name = arguments.text("scan_type", accepted_scan_types);
-    const auto known = std::ranges::find(scan_type_names, name);
-    if (known == scan_type_names.end())
+    const auto known = std::ranges::find(scan_types, name, &ScanTypeRow::name);
+    if (known == std::end(scan_types))
         throw wrong_argument("scan_type", "is " + quoted(name) + ", which is no scan type", accepted_scan_types);
     const bool full = arguments.flag("full");
-    const auto index = static_cast<std::size_t>(known - scan_type_names.begin());
-    const auto& scan = caller.config.scan[index];
+    const auto& scan = caller.config.scan_of(known->type);
     if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
     const auto state = look_at_directory(caller.home, scan.directory);
     if (state != DirectoryState::Present)
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
-    caller.jobs.ask(StartScan{static_cast<ScanType>(index), false, full});
+    caller.jobs.ask(StartScan{known->type, false, full});
     return {};
 }
 
@@ -133,10 +129,10 @@ Answer cancel_scan(const Caller& caller, const Arguments&) {
 Answer get_scan_paths(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"id", "message"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
-    for (std::size_t i = 0; i < scan_type_count; ++i) {
-        const auto& scan = caller.config.scan[i];
+    for (const auto& row : scan_types) {
+        const auto& scan = caller.config.scan_of(row.type);
         if (scan.allowed && look_at_directory(caller.home, scan.directory) == DirectoryState::Present)
-            rows.rows.push_back({scan_type_names[i], scan_type_descriptions[i]});
+            rows.rows.push_back({std::string(row.name), std::string(row.description)});
     }
     return answer_rows(rows, shaping);
 }

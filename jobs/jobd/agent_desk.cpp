@@ -233,10 +233,9 @@ void AgentDesk::flush() {
 
 Accepted AgentDesk::answer_start_scan(const StartScan& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
-    const auto type = static_cast<std::size_t>(asked.scan_type);
-    if (!surroundings_.config.scan[type].allowed)
-        throw Declined{std::string("scan_type: the administrator has switched off scans of ") + scan_type_names[type] +
-                       "."};
+    if (!surroundings_.config.scan_of(asked.scan_type).allowed)
+        throw Declined{"scan_type: the administrator has switched off scans of " +
+                       std::string(row_of(asked.scan_type).name) + "."};
     const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system, asked.full);
     if (!id) throw Declined{busy_text};
     dispatcher_.add({ledger.task(*id), facts});

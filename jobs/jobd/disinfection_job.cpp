@@ -113,7 +113,7 @@ void DisinfectionJob::act(bool again) {
 
 Act DisinfectionJob::order_for(bool again) const {
     Act order = act_of(*current_, again);
-    const auto& mail = surroundings_.config.scan[static_cast<std::size_t>(ScanType::Mail)].directory;
+    const auto& mail = surroundings_.config.scan_of(ScanType::Mail).directory;
     order.in_mail = !mail.empty() && is_below(current_->path, path_in(account().home, mail));
     return order;
 }

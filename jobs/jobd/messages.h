@@ -83,7 +83,7 @@ struct StartScan {
     bool as_system = false;  // how the statistics are to call it: "system" instead of "user"
     bool full = false;       // reads also the files that are known to be clean
     void fields(auto& wire) {
-        wire.choice(scan_type, ScanType::PublicFtp);
+        wire.choice(scan_type, last_scan_type);
         wire.number(as_system);
         wire.number(full);
     }

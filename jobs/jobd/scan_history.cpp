@@ -95,7 +95,7 @@ ScanTask ScanHistory::read_scan(const Row& row) const {
     task.phase = row.number<ScanPhase>(3);
     task.system = row.number(5) != 0;
     if (!task.system) {
-        const auto& directory = settings_.scan.at(row.number<std::size_t>(4)).directory;
+        const auto& directory = settings_.scan_of(row.number<ScanType>(4)).directory;
         task.paths = {path_in(row.bytes(11), directory)};
     }
     if (task.ended_ms != 0)

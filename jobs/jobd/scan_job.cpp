@@ -56,7 +56,7 @@ void ScanJob::begin() {
     judge_quarantined();
     std::vector<UniqueFd> list;
     list.push_back(open_list());
-    const auto& directory = surroundings_.config.scan[static_cast<std::size_t>(task().scan_type)].directory;
+    const auto& directory = surroundings_.config.scan_of(task().scan_type).directory;
     to_runner_.add(RunScan{directory, walked_, before_.files}, std::move(list));
 }
 
@@ -280,8 +280,8 @@ std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
         const Task done = surroundings_.ledger.task(task().id);
         Record head;
         head.id = 1;
-        head.message = "Scan of " + std::string(scan_type_names[static_cast<std::size_t>(done.scan_type)]) + ": " +
-                       std::to_string(done.total_files) + " files, " + std::to_string(done.clean_files) + " clean, " +
+        head.message = "Scan of " + std::string(row_of(done.scan_type).name) + ": " + std::to_string(done.total_files) +
+                       " files, " + std::to_string(done.clean_files) + " clean, " +
                        std::to_string(done.infected_files) + " infected, " + std::to_string(done.unscanned_files) +
                        " not scanned" +
                        (done.embedded_signatures ? " (only the built-in test signatures were there to scan with)" : "");

@@ -27,8 +27,8 @@ SystemScans::SystemScans(const JobSurroundings& surroundings, ScanHistory& histo
 }
 
 std::string SystemScans::begin(const std::vector<uid_t>& accounts) {
-    const auto& home = surroundings_.config.scan.at(static_cast<std::size_t>(ScanType::Home));
-    if (!home.allowed) return "The administrator has switched off scans of home.";
+    if (!surroundings_.config.scan_of(ScanType::Home).allowed)
+        return "The administrator has switched off scans of home.";
     if (accounts.empty()) return "There is no account to scan.";
     if (!history_.begin_system_scan(accounts)) return "A scan of all accounts is already under way.";
     log_line(Severity::Info, "a scan of " + std::to_string(accounts.size()) + " accounts begins");

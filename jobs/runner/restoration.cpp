@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "auth/base/checked.h"
+#include "auth/base/nanoseconds.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/mail_return.h"

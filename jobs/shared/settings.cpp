@@ -51,9 +51,8 @@ void take_settings(ConfigKeys& keys, Settings& settings) {
     keys.number("brake.files_percent", settings.brake.files_percent, 1, 100);
     keys.number("brake.accounts_percent", settings.brake.accounts_percent, 1, 100);
 
-    static constexpr const char* scan_keys[scan_type_count] = {"scan.home", "scan.mail", "scan.public_html",
-                                                               "scan.public_ftp"};
-    for (std::size_t i = 0; i < scan_type_count; ++i) scan_directory(keys, scan_keys[i], settings.scan[i]);
+    for (const auto& row : scan_types)
+        scan_directory(keys, row.setting, settings.scan.at(static_cast<std::size_t>(row.type)));
 }
 
 }  // namespace

@@ -7,18 +7,13 @@
 #include <string>
 
 #include "auth/base/config.h"
+#include "jobs/shared/scan_types.h"
 
 namespace clamscanner {
 
-// The order is the wire's and the database's: never changed.
-enum class ScanType : std::uint8_t { Home = 0, Mail = 1, PublicHtml = 2, PublicFtp = 3 };
-inline constexpr std::size_t scan_type_count = 4;
-inline constexpr std::array<const char*, scan_type_count> scan_type_names = {"home", "mail", "public_html",
-                                                                             "public_ftp"};
-
 struct ScanDirectory {
-    bool allowed = true;
-    std::string directory;  // below the home; "" is the home itself
+    bool allowed = false;
+    std::string directory = {};  // below the home; "" is the home itself
 };
 
 struct Settings : Config {
@@ -50,8 +45,13 @@ struct Settings : Config {
         std::uint64_t accounts_percent = 10;
     } brake;
 
-    std::array<ScanDirectory, scan_type_count> scan = {
-        {{true, ""}, {true, "mail"}, {true, "public_html"}, {true, "public_ftp"}}};
+    std::array<ScanDirectory, scan_type_count> scan = [] {
+        std::array<ScanDirectory, scan_type_count> all;
+        for (const auto& row : scan_types)
+            all.at(static_cast<std::size_t>(row.type)) = {true, std::string(row.directory)};
+        return all;
+    }();
+    [[nodiscard]] const ScanDirectory& scan_of(ScanType type) const { return scan.at(static_cast<std::size_t>(type)); }
 };
 
 // All sections; anything else is refused. Throws as read_config() does.
