@@ -70,6 +70,6 @@ add_integration_test(unit_files 60)
 set_property(TEST integration.unit_files PROPERTY LABELS integration)
 set_property(TEST integration.mailbox APPEND PROPERTY LABELS mail)
 foreach(name clients statistics)
-    set_property(TEST integration.${name} integration.${name}.proxy integration.${name}.fcgid
+    set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
         APPEND PROPERTY LABELS clients)
 endforeach()
