@@ -63,18 +63,6 @@ std::set<uid_t> host_users(const Config& config) {
     return uids;
 }
 
-std::set<uid_t> host_users(const Config& config) {
-    std::set<uid_t> uids;
-    for (const auto& name : config.jobs.host_users) {
-        const auto account = configured_user("jobs.host_users", name);
-        if (account.uid >= config.login.uid_floor)
-            throw ConfigError("jobs.host_users: " + printable(name) +
-                              " is a hosting account: its uid is not below the floor");
-        uids.insert(account.uid);
-    }
-    return uids;
-}
-
 bool is_served(const Account& account, const Config& config) noexcept {
     return account.uid != 0 && account.gid != 0 &&
            (account.uid >= config.login.uid_floor || is_host_user(account.name, config));

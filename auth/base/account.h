@@ -31,10 +31,6 @@ struct Account {
 // Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
 [[nodiscard]] bool is_host_user(std::string_view name, const Config& config) noexcept;
 
-// The uids of all of them. Throws ConfigError when one is a hosting account: the whole host's statistics are not for an
-// account that may be hacked.
-[[nodiscard]] std::set<uid_t> host_users(const Config& config);
-
 // All of these. Throws ConfigError when one does not exist or is a hosting account, with a uid that is not below the
 // floor: the whole host's statistics are not for an account that may be hacked.
 [[nodiscard]] std::set<uid_t> host_users(const Config& config);
