@@ -6,12 +6,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace clamscanner {
 namespace {
 
 const char* program_name = "clamscanner";
+constexpr std::size_t longest_line = 4000;  // what is longer is cut
 
 const char* severity_word(Severity severity) noexcept {
     static constexpr const char* words[] = {"", "", "fatal", "error", "warning", "", "info"};
@@ -32,7 +34,7 @@ void log_line(Severity severity, std::string_view text) noexcept {
                                                      static_cast<int>(::getpid()), severity_word(severity));
     // A line in one writev, so that the lines of several processes do not mix. It may fail: there is nobody to tell.
     const iovec parts[] = {{head, static_cast<std::size_t>(head_size)},
-                           {const_cast<char*>(text.data()), text.size() > 4000 ? 4000 : text.size()},
+                           {const_cast<char*>(text.data()), std::min(text.size(), longest_line)},
                            {const_cast<char*>("\n"), 1}};
     [[maybe_unused]] const auto written = ::writev(STDERR_FILENO, parts, 3);
 }

@@ -17,6 +17,11 @@
 #include "auth/base/unique_fd.h"
 
 namespace clamscanner {
+namespace {
+
+constexpr rlim_t enough_descriptors = 65'536;
+
+}  // namespace
 
 int run_daemon(const char* name, int argc, char** argv, const std::function<void(const std::string&)>& run,
                AtFault at_fault) try {
@@ -53,7 +58,7 @@ void raise_descriptor_limit() {
     // program.
     rlimit files{};
     checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
-    files.rlim_cur = std::max(files.rlim_cur, std::min<rlim_t>(files.rlim_max, 65'536));
+    files.rlim_cur = std::max(files.rlim_cur, std::min(files.rlim_max, enough_descriptors));
     checked(::setrlimit(RLIMIT_NOFILE, &files), "raise the limit of descriptors");
 }
 

@@ -19,6 +19,9 @@
 namespace clamscanner {
 namespace {
 
+// Of a list in an answer; the rest is for what stands beside it.
+constexpr std::size_t list_budget = answer_budget - 64 * 1024;
+
 using namespace std::chrono_literals;
 
 // For a question to arrive whole, and for its answer to be taken.
@@ -310,7 +313,7 @@ ScanStatus AgentDesk::answer_scan_status(const AskScanStatus&, const AccountFact
                                   " clean by today's signatures and can be restored.");
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
     if (task->infected_files > 0) {
-        auto found = ledger.found_paths(task->id, answer_budget - 64 * 1024);
+        auto found = ledger.found_paths(task->id, list_budget);
         status.infected_files = std::move(found.paths);
         if (found.cut) status.warnings.emplace_back(list_is_cut);
     }
@@ -321,8 +324,7 @@ InfectedFiles AgentDesk::answer_infected_files(const AskInfectedFiles& asked, co
     auto& ledger = surroundings_.ledger;
     InfectedFiles infected;
     if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
-        auto listed = ledger.infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX),
-                                            answer_budget - 64 * 1024);
+        auto listed = ledger.infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
         infected.files = std::move(listed.files);
         infected.scan = static_cast<std::uint64_t>(task->id);
         infected.next = static_cast<std::uint64_t>(listed.next);
@@ -380,7 +382,7 @@ DisinfectionStatus AgentDesk::answer_disinfection(const AskDisinfection& asked, 
     if (!task) return status;
     // A number that this log has not reached is from another run's log: the client gets all of this one.
     const std::uint64_t after = asked.last_id > task->last_record ? 0 : asked.last_id;
-    auto found = ledger.records_after(task->id, after, answer_budget - 64 * 1024, most_entries);
+    auto found = ledger.records_after(task->id, after, list_budget, most_entries);
     status.records = std::move(found.records);
     if (task->state == TaskState::Ended)
         status.state = found.cut ? DisinfectionState::Running : DisinfectionState::Done;
@@ -418,8 +420,7 @@ UnscannedFiles AgentDesk::answer_unscanned_files(const AskUnscannedFiles& asked,
     unscanned.scan = static_cast<std::uint64_t>(task->id);
     const bool was_cancelled = task->outcome == Outcome::Cancelled && task->list_bytes > 0;
     if (asked.after < unreached) {
-        auto found =
-            ledger.unscanned_files(task->id, static_cast<std::int64_t>(asked.after), answer_budget - 64 * 1024);
+        auto found = ledger.unscanned_files(task->id, static_cast<std::int64_t>(asked.after), list_budget);
         unscanned.files = std::move(found.files);
         unscanned.next = static_cast<std::uint64_t>(found.next);
         if (unscanned.next == 0 && was_cancelled) unscanned.next = unreached + task->settled.files;
@@ -454,8 +455,8 @@ void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::ui
 
 QuarantinedFiles AgentDesk::answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts) {
     auto& ledger = surroundings_.ledger;
-    auto found = ledger.quarantine().listed(
-        ledger.account_of(facts), static_cast<std::int64_t>(asked.after & INT64_MAX), answer_budget - 64 * 1024);
+    auto found = ledger.quarantine().listed(ledger.account_of(facts),
+                                            static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
     return {std::move(found.files), static_cast<std::uint64_t>(found.next)};
 }
 

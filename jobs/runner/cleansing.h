@@ -3,6 +3,19 @@
 // because some of them go on with the file that they opened before they waited (mailbox_lock.h). Whatever was recorded
 // as judged decides: a message is only taken out if its content has the SHA-256 of one that was found infected. The
 // same may be asked for again after any crash, and then goes on.
+//
+// The order, and what a crash after each step leaves (jobd recorded the intent, with the hash and the name of each
+// infected message, before it sent the Act). All of it under the mailbox's two locks, which end with this process:
+//   1  a copy of all of it in the quarantine, synced   → the mailbox is whole: begin again
+//   2  the infected messages and their records there   → the mailbox is whole: begin again
+//   3  what stays written over the mailbox, synced     → see below
+//   4  the mailbox cut to its new length, synced       → go on with 5
+//   5  the copy removed                                → nothing is left to do
+//
+// A copy that is found says that 3 may have begun. With the copy it is known what the mailbox was and what it is to
+// become, and as long as each of its bytes is one of the two, nobody but us was in it: 3 is done again. Mail that was
+// delivered after the crash stands behind the old end; it is first kept in the quarantine too, because 3 would have to
+// move it.
 #pragma once
 
 #include <functional>

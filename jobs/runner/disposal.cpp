@@ -1,12 +1,3 @@
-// The order, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
-//   1  the record beside (quarantine only), synced   → the source is still there: begin again
-//   2  the move to the opaque name                   → the opaque name is there: go on with 3
-//   3  the content compared with what was judged     → nothing changed: compare again
-//   4  both directories synced                       → again
-//   5  delete: unlinked, synced                      → both names gone, a delete was intended: it is deleted
-// and jobd records the step. Only 5 destroys anything, and only what 3 found to be the judged content. If 3 finds
-// another one, jobd records that, has it judged under its opaque name, and orders either the same again, as a
-// quarantine, or the move back.
 #include "jobs/runner/disposal.h"
 
 #include <fcntl.h>

@@ -4,6 +4,16 @@
 // replace or rewrite anything meanwhile: then what was moved is judged where it lies, so that nothing escapes by
 // changing, and put back if it is not infected. Times and inode never matter, the content alone does. What may hold
 // more than one letter is kept where it was to be deleted.
+//
+// The order, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
+//   1  the record beside (quarantine only), synced   → the source is still there: begin again
+//   2  the move to the opaque name                   → the opaque name is there: go on with 3
+//   3  the content compared with what was judged     → nothing changed: compare again
+//   4  both directories synced                       → again
+//   5  delete: unlinked, synced                      → both names gone, a delete was intended: it is deleted
+// and jobd records the step. Only 5 destroys anything, and only what 3 found to be the judged content. If 3 finds
+// another one, jobd records that, has it judged under its opaque name, and orders either the same again, as a
+// quarantine, or the move back.
 #pragma once
 
 #include <string>

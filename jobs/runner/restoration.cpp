@@ -1,11 +1,3 @@
-// The order of a restore, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
-//   1  directories made again, synced            → again
-//   2  metadata set on the quarantined file      → again: the file is still in the quarantine, for nobody else to open
-//   3  the move to its old place, never over another file; both directories synced
-//                                                → the old place holds that inode, or that content: it is restored
-//   4  the record beside removed                 → again
-// and jobd records the step and forgets the file. From another file system, 3 is a copy under an opaque name beside the
-// old place, synced and compared, its move to the name, and only then the end of the original.
 #include "jobs/runner/restoration.h"
 
 #include <fcntl.h>

@@ -2,6 +2,15 @@
 // recorded decides: place, content, metadata. Whatever lies in the home meanwhile under the file's opaque name is only
 // believed to be it when its content has the recorded SHA-256; nothing at the old place is ever replaced. Both may be
 // asked for again after any crash, and then go on.
+//
+// The order of a restore, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
+//   1  directories made again, synced            → again
+//   2  metadata set on the quarantined file      → again: the file is still in the quarantine, for nobody else to open
+//   3  the move to its old place, never over another file; both directories synced
+//                                                → the old place holds that inode, or that content: it is restored
+//   4  the record beside removed                 → again
+// and jobd records the step and forgets the file. From another file system, 3 is a copy under an opaque name beside the
+// old place, synced and compared, its move to the name, and only then the end of the original.
 #pragma once
 
 #include <functional>

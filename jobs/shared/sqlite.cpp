@@ -5,6 +5,8 @@
 namespace clamscanner {
 namespace {
 
+constexpr int patience_milliseconds = 5000;  // with another process that has the database locked
+
 void expect(int result, int wanted, sqlite3* database, const char* attempted) {
     if (result != wanted)
         throw DatabaseError(std::string(attempted) + ": " +
@@ -75,7 +77,7 @@ Database::Database(const std::string& file) {
                                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     database_.reset(database);
     expect(result, SQLITE_OK, database, "open the database");
-    ::sqlite3_busy_timeout(database, 5000);
+    ::sqlite3_busy_timeout(database, patience_milliseconds);
     ::sqlite3_extended_result_codes(database, 1);
 }
 
