@@ -1,6 +1,6 @@
 #!/bin/bash
 # The whole service on 127.0.0.1, with an account, an Apache and a database of its own; all of it is gone afterwards.
-# Needs root: it makes users. The walk itself is tests/integration/demo.py.
+# Needs root: it makes users. The demo itself is tests/integration/demo.py.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -16,7 +16,7 @@ statistics interface. Exit status 0 only if every step was right.
   --proxy    by mod_proxy_fcgi, as clamscanner-proxy.conf has it (the default)
   --fcgid    by mod_fcgid, as clamscanner-fcgid.conf has it
   --port N   the port of Apache (default: a free one)
-  --serve    do not walk: print one line of JSON when ready (url, user, password, home, statistics_url, access_key_id,
+  --serve    no demo: print one line of JSON when ready (url, user, password, home, statistics_url, access_key_id,
              access_key_secret), and serve until a signal comes
 END
 }

@@ -1,41 +1,43 @@
-// The conversation with an account's agent: one request, one reply, each on a pipe made for it. authd is given the
-// agent's ends and hands them on, or closes them. The agent is its user's process, so its reply is foreign.
+// Gets an agent's reply to a request: has authd check who the client is, while the request already waits in the agent's
+// pipe. Each thread has one, shared by its gateways.
 #pragma once
 
 #include <optional>
 
-#include "auth/authd/messages.h"
-#include "auth/base/request_pipes.h"
+#include "fcgi/agent_exchange.h"
+#include "fcgi/login_client.h"
 #include "handlers/shared/messages.h"
-#include "jobs/shared/frames.h"
+#include "jobs/shared/settings.h"
 
 namespace clamscanner {
 
 class AgentClient {
  public:
-    // All must be over by `deadline`.
-    explicit AgentClient(Deadline deadline);
+    explicit AgentClient(const Settings& config) : config_(config), logins_(config.login_socket()) {}
 
-    // Lets the request wait in the pipe for whoever reads there; what does not fit goes out with reply().
-    void ask(const Request& request);
-
-    [[nodiscard]] const RequestPipes& agents_ends() const noexcept { return agents_; }
-
-    // Closes the agent's ends, which somebody else has by now, and waits. Empty when there is no reply: the pipe ended,
-    // or it is late. Throws Malformed when what came is none.
-    [[nodiscard]] std::optional<Reply> reply();
-
-    [[nodiscard]] bool is_late() const { return Clock::now() >= deadline_; }
+    // Neither is set: no reply came, or none in time.
+    struct Answer {
+        std::optional<Reply> reply;
+        std::optional<LoginAnswer> refusal;
+    };
+    // `login`: a Login or a SignedLogin. Throws std::exception when authd is not there or an answer is malformed.
+    template <class AnyLogin>
+    [[nodiscard]] Answer ask(const AnyLogin& login, const Request& request) {
+        AgentExchange agent(Clock::now() + std::chrono::seconds(config_.responder.reply_seconds));
+        // The request is written before the login is decided: nobody can read it before authd passes that end to the
+        // agent.
+        agent.ask(request);
+        logins_.ask_login(login, agent.agents_ends());
+        if (auto reply = agent.reply()) {
+            logins_.was_welcome();
+            return {std::move(reply), std::nullopt};
+        }
+        return {std::nullopt, agent.is_late() ? std::nullopt : logins_.refusal()};
+    }
 
  private:
-    Deadline deadline_;
-    RequestPipes agents_;
-    UniqueFd request_;
-    UniqueFd reply_;
-    FrameWriter unsent_;
+    const Settings& config_;
+    LoginClient logins_;
 };
-
-// Whether the fields of the reply to such a request may be sent on as they are.
-[[nodiscard]] bool is_acceptable(const Reply& reply, Purpose purpose) noexcept;
 
 }  // namespace clamscanner

@@ -1,5 +1,5 @@
-// The Authorization header of HTTP Basic (RFC 7617), read strictly. The header is foreign; the password is wiped from
-// everything that held it here.
+// Parses the Authorization header of HTTP Basic (RFC 7617), strictly. The header is untrusted; every copy of the
+// password made here is wiped.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,8 @@ struct BasicCredentials {
     Secret password;
 };
 
-// Empty when there is anything wrong with it: another scheme, base64 that is not canonical, a control character, no
-// colon, an empty or over-long name or password.
+// Empty when anything is wrong with it: another scheme, base64 that is not canonical, a control character, no colon, an
+// empty or over-long name or password.
 [[nodiscard]] std::optional<BasicCredentials> basic_credentials_of(std::string_view header);
 
 }  // namespace clamscanner

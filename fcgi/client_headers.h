@@ -1,4 +1,4 @@
-// What both gates read of a request's headers.
+// The request headers that both gateways read.
 #pragma once
 
 #include <optional>
@@ -10,13 +10,13 @@
 namespace clamscanner {
 
 [[nodiscard]] inline Provenance provenance_of(const WebRequest& web) {
-    // The scheme by the web server's word, in either of the forms they have for it.
+    // The scheme according to the web server, in either of the two usual variables.
     const auto scheme = web.parameter("REQUEST_SCHEME");
     return {web.parameter("HTTP_SEC_FETCH_SITE"), web.parameter("HTTP_ORIGIN"), web.parameter("HTTP_HOST"),
             scheme.empty() && web.parameter("HTTPS") == "on" ? "https" : scheme};
 }
 
-// Leaves no password where it was read.
+// Wipes the password where it was read.
 [[nodiscard]] inline std::optional<BasicCredentials> take_credentials(WebRequest& web) {
     auto credentials = basic_credentials_of(web.parameter("HTTP_AUTHORIZATION"));
     web.wipe_parameter("HTTP_AUTHORIZATION");

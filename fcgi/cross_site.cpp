@@ -17,7 +17,7 @@ std::string_view without_default_port(std::string_view host, std::string_view sc
     return host;
 }
 
-bool is_host_asked_for(const Provenance& provenance) {
+bool is_requested_host(const Provenance& provenance) {
     const auto separator = provenance.origin.find("://");
     if (separator == std::string_view::npos || provenance.host.empty()) return false;  // "null", for one
     const auto scheme = provenance.origin.substr(0, separator);
@@ -31,7 +31,7 @@ bool is_host_asked_for(const Provenance& provenance) {
 bool is_cross_site(const Provenance& provenance) {
     const auto& site = provenance.sec_fetch_site;
     if (!site.empty() && site != "same-origin" && site != "none") return true;
-    return !provenance.origin.empty() && !is_host_asked_for(provenance);
+    return !provenance.origin.empty() && !is_requested_host(provenance);
 }
 
 }  // namespace clamscanner

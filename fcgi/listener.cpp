@@ -46,7 +46,7 @@ Listener::Listener(const Settings& config) {
         socket_ = take_standard_input();
         return;
     }
-    if (auto handed_over = handed_over_sockets("fcgi"); !handed_over.empty()) {
+    if (auto handed_over = inherited_sockets("fcgi"); !handed_over.empty()) {
         socket_ = std::move(handed_over.front());
         return;
     }

@@ -17,11 +17,11 @@ class Listener {
     ~Listener() { withdraw(); }
 
     [[nodiscard]] int get() const noexcept { return socket_.get(); }  // non-blocking
-    // Whether the web server starts processes like this one itself, each for one request at a time.
+    // Whether the web server itself starts the responders, each for one request at a time.
     [[nodiscard]] bool is_on_standard_input() const noexcept { return on_standard_input_; }
-    // Whether nobody else accepts from it: who has connected already is ours to serve, even when we are to stop.
+    // Whether nobody else accepts from it: then connections that already wait must be served even while stopping.
     [[nodiscard]] bool is_our_own() const noexcept { return our_own_; }
-    // Takes the path of our own socket away, so that nobody connects any more.
+    // Removes the path of our own socket, so that nobody can connect any more.
     void withdraw() noexcept;
 
  private:

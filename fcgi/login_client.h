@@ -1,5 +1,5 @@
-// Asks authd whether a login is right. Each thread of the responder has one, with a connection of its own, made at the
-// first login and anew when authd was started again.
+// Asks authd to check a login. Each thread of the responder has one, with its own connection, which is made at the
+// first login and again after authd was restarted.
 #pragma once
 
 #include <optional>
@@ -15,18 +15,18 @@ class LoginClient {
  public:
     explicit LoginClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
-    // Sends the question with the agent's ends of the pipes, which authd hands on or closes: until then there is
-    // nothing to be heard on ours. Throws std::system_error when authd is not there.
+    // Sends the login with the agent's ends of the pipes, which authd passes on or closes. Throws std::system_error
+    // when authd is not there.
     template <class AnyLogin>
     void ask_login(const AnyLogin& login, const RequestPipes& agents) {
         ask(encode(login), agents);
     }
 
     // The agent has replied, so the login was right.
-    void was_welcome() noexcept { waits_ = false; }
+    void was_welcome() noexcept { awaits_answer_ = false; }
 
-    // The pipe has ended without a reply: why authd refused, or nothing if it did not. Throws std::system_error or
-    // Malformed when authd is gone or says what it may not.
+    // Call when the pipe was closed without a reply. Gives authd's refusal, or nothing if it did not refuse. Throws
+    // std::system_error when authd is gone, Malformed when it sent something else.
     [[nodiscard]] std::optional<LoginAnswer> refusal();
 
  private:
@@ -35,7 +35,7 @@ class LoginClient {
 
     std::string socket_path_;
     UniqueFd connection_;
-    bool waits_ = false;  // for an answer
+    bool awaits_answer_ = false;
 };
 
 }  // namespace clamscanner

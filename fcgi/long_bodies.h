@@ -1,4 +1,4 @@
-// Long bodies are held in memory whole, and anybody may send them: only so many are taken at a time.
+// Limits how many long bodies are held at a time: anybody may send them, and each is in memory as a whole.
 #pragma once
 
 #include <cstddef>
@@ -10,29 +10,29 @@ namespace clamscanner {
 
 class LongBodies {
  public:
-    explicit LongBodies(std::ptrdiff_t places) : places_(places) {}
+    explicit LongBodies(std::ptrdiff_t permits) : permits_(permits) {}
 
-    // For one body, as long as it is kept.
-    class Place {
+    // Allows one body, as long as this exists.
+    class Permit {
      public:
-        explicit Place(std::counting_semaphore<>& places) : places_(&places) {}
-        Place(Place&& other) noexcept : places_(std::exchange(other.places_, nullptr)) {}
-        Place& operator=(Place&&) = delete;
-        ~Place() {
-            if (places_ != nullptr) places_->release();
+        explicit Permit(std::counting_semaphore<>& permits) : permits_(&permits) {}
+        Permit(Permit&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)) {}
+        Permit& operator=(Permit&&) = delete;
+        ~Permit() {
+            if (permits_ != nullptr) permits_->release();
         }
 
      private:
-        std::counting_semaphore<>* places_;
+        std::counting_semaphore<>* permits_;
     };
 
-    // Empty when all places are taken.
-    [[nodiscard]] std::optional<Place> take() {
-        return places_.try_acquire() ? std::optional<Place>(Place(places_)) : std::nullopt;
+    // Empty when the limit is reached.
+    [[nodiscard]] std::optional<Permit> take() {
+        return permits_.try_acquire() ? std::optional<Permit>(Permit(permits_)) : std::nullopt;
     }
 
  private:
-    std::counting_semaphore<> places_;
+    std::counting_semaphore<> permits_;
 };
 
 }  // namespace clamscanner

@@ -1,7 +1,8 @@
-// clamscanner.fcgi: the only program that reads the network's bytes, as a system user of its own. Takes FastCGI from
-// the web server on a socket, asks authd about logins, hands each request to its account's agent and the reply back.
+// clamscanner.fcgi: the only program that reads the network's bytes, as a system user of its own. Accepts FastCGI
+// requests from the web server on a socket, has authd check logins, and passes each request to its account's agent and
+// the reply back.
 //
-// Stops on SIGTERM, SIGINT, SIGQUIT and SIGUSR1: what is under way is answered first.
+// Stops on SIGTERM, SIGINT, SIGQUIT and SIGUSR1, after answering the requests in progress.
 #include <fcgiapp.h>
 #include <malloc.h>
 #include <poll.h>
@@ -17,8 +18,8 @@
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
-#include "fcgi/gate.h"
-#include "fcgi/intake.h"
+#include "fcgi/acceptor.h"
+#include "fcgi/api_gateway.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/unprivileged.h"
 
@@ -26,20 +27,20 @@ namespace clamscanner {
 namespace {
 
 constexpr std::size_t threads_on_standard_input = 2;  // mod_fcgid gives a process one request at a time
-constexpr std::size_t threads_for_a_long_body = 8;    // of so many, one may be busy with one
-constexpr auto stop_patience = std::chrono::seconds(25);
+constexpr std::size_t threads_per_long_body = 8;      // of this many, one may hold a long body
+constexpr auto stop_timeout = std::chrono::seconds(25);
 constexpr auto watch_interval = std::chrono::milliseconds(500);
 constexpr auto fault_pause = std::chrono::milliseconds(250);
 constexpr auto between_logged_faults = std::chrono::seconds(1);
 constexpr auto pause_after_failure = std::chrono::seconds(1);
 
-void serve(WebRequest& web, Gate& gate, const Settings& config, UniqueFd connection) {
+void serve(WebRequest& web, ApiGateway& gateway, const Settings& config, UniqueFd connection) {
     if (!web.begin(std::move(connection))) return;
-    web.answer(gate.answer(web), config.responder.realm, web.parameter("REQUEST_METHOD") != "HEAD");
+    web.answer(gateway.answer(web), config.responder.realm, web.parameter("REQUEST_METHOD") != "HEAD");
     web.end();
 }
 
-// What many threads meet at once, and as long as it lasts, is said once a second.
+// A fault that many threads meet, for as long as it lasts, is logged once a second.
 void log_now_and_then(const char* fault) {
     static std::atomic<Clock::rep> not_before = Clock::duration::min().count();
     const auto now = Clock::now().time_since_epoch();
@@ -48,41 +49,41 @@ void log_now_and_then(const char* fault) {
     if (now.count() >= due && not_before.compare_exchange_strong(due, next)) log_line(Severity::Error, fault);
 }
 
-// What each thread does.
-void serve_until_stopped(const Settings& config, const Intake& intake, LongBodies& long_bodies, Watch& watch) {
-    const IntakeSeat seat(intake);
-    Gate gate(config, long_bodies);
+// The main function of each thread.
+void serve_until_stopped(const Settings& config, const Acceptor& acceptor, LongBodies& long_bodies, Watch& watch) {
+    const ThreadAcceptor connections(acceptor);
+    ApiGateway gateway(config, long_bodies);
     WebRequest web(watch, std::chrono::seconds(config.responder.read_seconds));
     for (;;) {
         try {
-            auto connection = seat.next();
+            auto connection = connections.next();
             if (!connection) return;
-            serve(web, gate, config, std::move(connection));
+            serve(web, gateway, config, std::move(connection));
         } catch (const std::exception& fault) {
             log_now_and_then(fault.what());
-            // Out of descriptors, most likely: trying again at once would change nothing.
+            // Most likely out of descriptors: an immediate retry would fail too.
             std::this_thread::sleep_for(fault_pause);
         }
     }
 }
 
-// The threads, and the eyes on them.
-class Crew {
+// The threads, and the watchdog over them.
+class ThreadPool {
  public:
-    Crew(const Settings& config, const Intake& intake, std::size_t size)
-        : long_bodies_(static_cast<std::ptrdiff_t>(std::max<std::size_t>(size / threads_for_a_long_body, 1))),
+    ThreadPool(const Settings& config, const Acceptor& acceptor, std::size_t size)
+        : long_bodies_(static_cast<std::ptrdiff_t>(std::max<std::size_t>(size / threads_per_long_body, 1))),
           watchdog_(size),
           ended_(checked(::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), "count the threads that ended")) {
         for (auto& watch : watchdog_)
-            threads_.emplace_back([this, &config, &intake, &watch] {
-                serve_until_stopped(config, intake, long_bodies_, watch);
+            threads_.emplace_back([this, &config, &acceptor, &watch] {
+                serve_until_stopped(config, acceptor, long_bodies_, watch);
                 ::eventfd_write(ended_.get(), 1);
             });
     }
-    Crew(const Crew&) = delete;
-    Crew& operator=(const Crew&) = delete;
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
 
-    // Keeps the watchdog going until `fd` is readable. False if it was not by then.
+    // Runs the watchdog until `fd` is readable; false if the deadline passes first.
     [[nodiscard]] bool watch_until(int fd, Deadline deadline) {
         while (Clock::now() < deadline) {
             pollfd waiting{fd, POLLIN, 0};
@@ -93,7 +94,7 @@ class Crew {
         return false;
     }
 
-    // False when some are still at work by the deadline.
+    // False when some are still at work at the deadline.
     [[nodiscard]] bool join(Deadline deadline) {
         for (std::size_t i = 0; i < threads_.size(); ++i) {
             eventfd_t one = 0;
@@ -111,7 +112,7 @@ class Crew {
     std::vector<std::thread> threads_;
 };
 
-// libfcgi frees the buffers that a password came in without wiping them: so the allocator overwrites what is freed.
+// libfcgi frees buffers that held a password without wiping them, so the allocator is told to overwrite freed memory.
 void wipe_what_is_freed() {
 #ifndef CLAMSCANNER_SANITIZED  // a sanitizer's allocator has no such option
     constexpr int filling = 0x5a;
@@ -124,22 +125,23 @@ void run(const std::string& config_file) {
     give_up_privileges();
     const auto config = read_settings(config_file);
     wipe_what_is_freed();
-    Listener listener(config);  // first of all that opens a descriptor: it may close what was inherited
+    Listener listener(config);  // before any other descriptor is opened: it may close inherited ones
     occupy_standard_descriptors();
-    // libfcgi leaves a signal alone that is not at its default.
+    // libfcgi changes only signals that have their default handler.
     ignore_stray_signals();
     const auto signals = listen_for_signals({SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP});
     if (FCGX_Init() != 0) throw_errno("initialise libfcgi", EINVAL);
-    Intake intake(listener);
-    Crew crew(config, intake, listener.is_on_standard_input() ? threads_on_standard_input : config.responder.threads);
+    Acceptor acceptor(listener);
+    ThreadPool pool(config, acceptor,
+                    listener.is_on_standard_input() ? threads_on_standard_input : config.responder.threads);
     notify_supervisor("READY=1");
     do {
-        static_cast<void>(crew.watch_until(signals.get(), Deadline::max()));
+        static_cast<void>(pool.watch_until(signals.get(), Deadline::max()));
     } while (take_signal(signals.get()) == SIGHUP);
     notify_supervisor("STOPPING=1");
     listener.withdraw();
-    intake.stop();
-    if (!crew.join(Clock::now() + stop_patience)) die("requests were still under way when the time to stop was over");
+    acceptor.stop();
+    if (!pool.join(Clock::now() + stop_timeout)) die("requests were still in progress when the time to stop was over");
 }
 
 }  // namespace
@@ -147,8 +149,8 @@ void run(const std::string& config_file) {
 
 int main(int argc, char** argv) {
     const int status = clamscanner::run_daemon("clamscanner.fcgi", argc, argv, clamscanner::run);
-    // A socket unit starts us anew for each connection that waits, whatever delay our own unit has, and gives up for
-    // good when that happens too often.
+    // systemd's socket unit restarts us at once for each waiting connection, whatever delay our own unit has, and gives
+    // up for good when that happens too often. So wait before exiting.
     if (status != 0) std::this_thread::sleep_for(clamscanner::pause_after_failure);
     return status;
 }

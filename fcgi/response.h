@@ -1,4 +1,4 @@
-// What goes back to the web server, before it is FastCGI.
+// The response to the web server, before it is encoded as FastCGI.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@ struct Response {
     int status = 500;
     std::string body;
     std::string allow;                // of a 405
-    std::uint32_t retry_seconds = 0;  // 0: not said
+    std::uint32_t retry_seconds = 0;  // 0: no Retry-After
     const char* content_type = "application/json; charset=utf-8";
 };
 
-// Of a status that this service answers with; null for any other.
+// Null for a status that this service does not use.
 [[nodiscard]] const char* reason_phrase(int status) noexcept;
 
 // The header as a CGI response has it, empty line included. `realm` is for a 401.

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t most_parameters = 1000;
 constexpr std::string_view v3_scheme = "ACS3-HMAC-SHA256";
 
-// These a version 3 signature has to cover; the parameter that each of them stands for.
+// The headers that a version 3 signature must cover, each with the parameter that it stands for.
 constexpr std::pair<const char*, const char*> v3_headers[] = {
     {"x-acs-action", "Action"},
     {"x-acs-version", "Version"},
@@ -62,7 +62,7 @@ std::vector<std::string> header_names(const std::string& list) {
         names.emplace_back(rest.substr(0, end));
         rest.remove_prefix(std::min(end + 1, rest.size()));
         if (names.back().empty() || names.back().find_first_not_of(name_characters) != std::string::npos)
-            throw invalid_parameter("SignedHeaders", "holds what is no header's name in lower case",
+            throw invalid_parameter("SignedHeaders", "contains something other than lower-case header names",
                                     "names separated by semicolons");
     }
     return names;
@@ -115,15 +115,15 @@ RpcRequest::RpcRequest(const RpcMessage& message, RpcFormat format) : format_(fo
 
     const auto& authorization = message.authorization;
     if (authorization.starts_with(v3_scheme))
-        proof_ = RpcProof::V3;
+        authentication_ = RpcAuthentication::V3;
     else if (is_basic(authorization))
-        proof_ = RpcProof::Basic;
+        authentication_ = RpcAuthentication::Basic;
     else if (find("AccessKeyId") != nullptr || find("Signature") != nullptr || find("SignatureVersion") != nullptr)
-        proof_ = RpcProof::V1;
+        authentication_ = RpcAuthentication::V1;
 
-    // Libraries that sign by version 1 send these headers too; what counts is what is signed.
-    action_ = proof_ == RpcProof::V3 ? trimmed(message.header("x-acs-action")) : value("Action");
-    version_ = proof_ == RpcProof::V3 ? trimmed(message.header("x-acs-version")) : value("Version");
+    // Libraries that sign by version 1 send these headers too, but only signed values count.
+    action_ = authentication_ == RpcAuthentication::V3 ? trimmed(message.header("x-acs-action")) : value("Action");
+    version_ = authentication_ == RpcAuthentication::V3 ? trimmed(message.header("x-acs-version")) : value("Version");
 }
 
 void RpcRequest::read(std::string_view encoded, Parameters& parameters) try {
@@ -132,12 +132,13 @@ void RpcRequest::read(std::string_view encoded, Parameters& parameters) try {
         parameters.emplace_back(std::move(name), std::move(value));
     });
 } catch (const BrokenEncoding&) {
-    throw RpcRefusal(400, "InvalidParameter", "A parameter is not percent-encoded as it should be.",
+    throw RpcRefusal(400, "InvalidParameter", "A parameter is not correctly percent-encoded.",
                      "A percent sign needs two hex digits after it.");
 }
 
 void RpcRequest::refuse_repetition() const {
-    // What one program takes from the first and another from the last is signed, and yet not what was meant.
+    // Some programs take the first value and others the last, so a repeated parameter could be signed with one meaning
+    // and read with another.
     std::set<std::string_view> names;
     for (const auto& parameter : parameters_)
         if (!names.insert(parameter.first).second)
@@ -165,7 +166,7 @@ void RpcRequest::require_action() const {
 }
 
 SignedLogin RpcRequest::signed_login(const RpcMessage& message) const {
-    auto login = proof_ == RpcProof::V3 ? login_v3(message) : login_v1(message);
+    auto login = authentication_ == RpcAuthentication::V3 ? login_v3(message) : login_v1(message);
     check_lengths(login);
     return login;
 }
@@ -195,10 +196,11 @@ SignedLogin RpcRequest::login_v3(const RpcMessage& message) const {
     const auto names = header_names(given.signed_headers_text);
     auto text = message.method + "\n" + std::string(rpc_path) + "\n" + canonical_query(query_) + "\n";
     for (const auto& name : names) text += name + ":" + trimmed(message.header(name)) + "\n";
-    // Of the body that came, whatever the client says of it.
+    // The digest of the body that came, whatever digest the client claims.
     text += "\n" + given.signed_headers_text + "\n" + sha256_hex(message.body);
     SignedLogin login{given.key_id, SignatureForm::V3, std::move(text), given.signature, ""};
-    // A signature that leaves one of these open is none. authd says so, once it has looked at the key and the time.
+    // A signature that does not cover all of these is invalid. authd says so, after it has checked the key and the
+    // time.
     for (const auto& [header, parameter] : v3_headers)
         if (std::ranges::find(names, header) == names.end()) login.signature.clear();
     return login;

@@ -1,6 +1,5 @@
-// A request of the statistics interface: its parameters, how it proves who the client is, and the text that the client
-// must have signed, put together from what came. All of it is foreign; nothing here decides whether a signature is
-// right.
+// A request of the statistics interface: its parameters, how it authenticates the client, and the text that the client
+// must have signed, reconstructed from the request. All of it is untrusted; signatures are not verified here.
 #pragma once
 
 #include <functional>
@@ -15,7 +14,7 @@
 
 namespace clamscanner {
 
-// As it came over HTTP.
+// As received over HTTP.
 struct RpcMessage {
     std::string method;
     std::string query;  // as sent
@@ -26,11 +25,11 @@ struct RpcMessage {
     std::function<std::string(const std::string& name)> header;
 };
 
-enum class RpcProof { None, Basic, V1, V3 };
+enum class RpcAuthentication { None, Basic, V1, V3 };
 
 class RpcRequest {
  public:
-    // Throws RpcRefusal when something is not encoded as it should be. Nothing is missing yet.
+    // Throws RpcRefusal when something is wrongly encoded. Missing parameters are not noticed yet.
     RpcRequest(const RpcMessage& message, RpcFormat format);
     explicit RpcRequest(const RpcMessage& message) : RpcRequest(message, format_of(message)) {}
 
@@ -38,22 +37,23 @@ class RpcRequest {
     // have.
     [[nodiscard]] static RpcFormat format_of(const RpcMessage& message);
 
-    [[nodiscard]] RpcProof proof() const noexcept { return proof_; }
+    [[nodiscard]] RpcAuthentication authentication() const noexcept { return authentication_; }
     [[nodiscard]] RpcFormat format() const noexcept { return format_; }
     // "" when it was not sent.
     [[nodiscard]] const std::string& action() const noexcept { return action_; }
     [[nodiscard]] const std::string& version() const noexcept { return version_; }
 
-    // What authd is asked, without the client's address; only with V1 and V3. Throws RpcRefusal: a parameter that must
-    // be there is missing, or the request is signed in a way that this server does not know.
+    // The message for authd, without the client's address; only with V1 and V3. Throws RpcRefusal when a mandatory
+    // parameter is missing, or the way of signing is unknown.
     [[nodiscard]] SignedLogin signed_login(const RpcMessage& message) const;
-    // For the client, which compares it with its own.
+    // For the client, to compare with its own.
     [[nodiscard]] static std::string string_to_sign(const SignedLogin& login);
 
     // Throws RpcRefusal when action or version are missing.
     void require_action() const;
 
-    // All parameters as one query, for the agent: with Action, Version and Format, wherever they came from.
+    // All parameters as one query, for the agent: with Action, Version and Format, whether they came as parameters or
+    // as headers.
     [[nodiscard]] std::string query_for_agent() const;
 
  private:
@@ -68,9 +68,9 @@ class RpcRequest {
     [[nodiscard]] SignedLogin login_v3(const RpcMessage& message) const;
 
     RpcFormat format_;
-    Parameters query_;       // of the address alone
-    Parameters parameters_;  // and of a form
-    RpcProof proof_ = RpcProof::None;
+    Parameters query_;       // only those of the URL
+    Parameters parameters_;  // those of the URL and of a form
+    RpcAuthentication authentication_ = RpcAuthentication::None;
     std::string action_;
     std::string version_;
 };

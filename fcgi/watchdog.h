@@ -1,5 +1,5 @@
-// Ends what takes a web server too long: libfcgi reads and writes without any limit of time. The threads say what they
-// are at, the main thread looks at them all now and then and shuts down the sockets that are overdue.
+// Enforces time limits on web server connections: libfcgi reads and writes without any. Each thread sets a deadline for
+// what it does; the main thread checks them regularly and shuts down the sockets that are overdue.
 #pragma once
 
 #include <deque>
@@ -9,19 +9,19 @@
 
 namespace clamscanner {
 
-// One thread's place under the watchdog's eyes.
+// One thread's connection and its deadline.
 class Watch {
  public:
     Watch() = default;
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
 
-    // From now on `socket` is watched; it is a duplicate, so that it cannot be closed, and its number be another's,
-    // while the watchdog acts on it.
+    // From now on `socket` is watched. It is a duplicate, so that it cannot be closed, and its number reused, while the
+    // watchdog acts on it.
     void begin(UniqueFd socket);
-    // After `deadline` reading from it meets the end of the stream.
+    // After `deadline`, reading returns the end of the stream.
     void limit_reading(Deadline deadline) { limit(deadline, SHUT_RD); }
-    // After `deadline` it is as closed.
+    // After `deadline`, neither reading nor writing is possible.
     void limit_writing(Deadline deadline) { limit(deadline, SHUT_RDWR); }
     void pause() { limit(Deadline::max(), SHUT_RD); }
     void end();

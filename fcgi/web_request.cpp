@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::size_t most_drained = 32 * 1024 * 1024;
 constexpr std::size_t chunk_size = 64 * 1024;
-constexpr auto write_patience = std::chrono::seconds(60);
+constexpr auto write_timeout = std::chrono::seconds(60);
 
 }  // namespace
 
 WebRequest::WebRequest(Watch& watch, std::chrono::seconds read_seconds) : watch_(watch), read_seconds_(read_seconds) {
-    // Without a listener: libfcgi's own accept has no limit of time, so connections are accepted by us.
+    // Without a listener: libfcgi's own accept has no timeout, so we accept connections ourselves.
     FCGX_InitRequest(&request_, -1, 0);
 }
 
@@ -32,7 +32,7 @@ bool WebRequest::begin(UniqueFd connection) {
     watch_.begin(UniqueFd(checked(::fcntl(connection.get(), F_DUPFD_CLOEXEC, 3), "watch a connection")));
     watch_.limit_reading(read_deadline_);
     request_.ipcFd = connection.release();
-    // So that libfcgi goes on with the connection that is there. What it reads from the web server replaces it.
+    // Makes libfcgi use this connection instead of accepting one. What the web server sends then replaces the flag.
     request_.keepConnection = 1;
     // A detached one is closed at once. Otherwise libfcgi waits up to two seconds for the web server to close first.
     FCGX_Detach(&request_);
@@ -41,7 +41,7 @@ bool WebRequest::begin(UniqueFd connection) {
         watch_.end();
         return false;
     }
-    // Each connection has one request: what a client left unread could never be taken for a second one.
+    // One request per connection, so that bytes left unread can never be taken for a second request.
     request_.keepConnection = 0;
     return true;
 }
@@ -67,7 +67,7 @@ std::optional<std::size_t> WebRequest::announced_length() const {
 BodyState WebRequest::read_body(std::size_t limit, std::string& body) {
     const auto announced = announced_length();
     const std::size_t wanted = announced && *announced <= limit ? *announced : 0;
-    // Memory follows the bytes that came, not the length that was announced.
+    // Memory grows with the bytes that came, not with the announced length.
     while (body.size() < wanted) {
         const std::size_t at = body.size();
         const std::size_t step = std::min(wanted - at, std::max(chunk_size, at));
@@ -99,7 +99,7 @@ bool WebRequest::read_to_end() {
 }
 
 void WebRequest::answer(const Response& response, const std::string& realm, bool with_body) {
-    watch_.limit_writing(Clock::now() + write_patience);
+    watch_.limit_writing(Clock::now() + write_timeout);
     const auto header = header_of(response, realm);
     FCGX_PutStr(header.data(), static_cast<int>(header.size()), request_.out);
     if (with_body) FCGX_PutStr(response.body.data(), static_cast<int>(response.body.size()), request_.out);
@@ -110,8 +110,8 @@ void WebRequest::end() {
     // Both now, under the watchdog: closed in this order, header, body and the end of the request are one write.
     FCGX_FClose(request_.err);
     FCGX_FClose(request_.out);
-    // Closing where something is left unread would take the answer from under the web server's eyes: then libfcgi waits
-    // for it to close first.
+    // Closing with input left unread would reset the connection and could lose the answer: so libfcgi waits for the web
+    // server to close first.
     if (!whole_) FCGX_Attach(&request_);
     FCGX_Finish_r(&request_);
     watch_.end();

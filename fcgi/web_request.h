@@ -1,5 +1,5 @@
-// One FastCGI connection with its one request, by libfcgi: parameters, body, answer. Everything that comes is the web
-// server's word or a client's. RAII around FCGX_Request, of which only this file knows the inside.
+// One FastCGI connection with its one request: parameters, body, answer. All input comes from the web server or a
+// client. RAII around libfcgi's FCGX_Request, which no other file touches.
 #pragma once
 
 #include <fcgiapp.h>
@@ -19,7 +19,7 @@ enum class BodyState { Whole, TooLong, WrongLength, Late };
 
 class WebRequest {
  public:
-    // `read_seconds`: for the whole request to arrive, `watch` sees to it.
+    // `read_seconds`: for the whole request to arrive; `watch` enforces it.
     WebRequest(Watch& watch, std::chrono::seconds read_seconds);
     WebRequest(const WebRequest&) = delete;
     WebRequest& operator=(const WebRequest&) = delete;
@@ -33,10 +33,11 @@ class WebRequest {
     // Overwrites the value where libfcgi keeps it.
     void wipe_parameter(const char* name);
 
-    // By the web server's word: 0 when it says nothing, empty when what it says is no number.
+    // According to the web server: 0 when it says nothing, empty when what it says is not a number.
     [[nodiscard]] std::optional<std::size_t> announced_length() const;
 
-    // Reads the body to its end, keeping what is allowed, so that the client gets to read the answer.
+    // Reads the body to its end, even beyond `limit`, so that the client gets to read the answer. Keeps only what is
+    // allowed.
     [[nodiscard]] BodyState read_body(std::size_t limit, std::string& body);
 
     void answer(const Response& response, const std::string& realm, bool with_body);
@@ -51,7 +52,7 @@ class WebRequest {
     std::chrono::seconds read_seconds_;
     Deadline read_deadline_;
     FCGX_Request request_{};
-    bool whole_ = false;  // everything was read, so closing resets nothing
+    bool whole_ = false;  // everything was read, so closing does not reset the connection
 };
 
 }  // namespace clamscanner

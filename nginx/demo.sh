@@ -1,6 +1,6 @@
 #!/bin/bash
 # The whole service on 127.0.0.1, with an account, an nginx and a database of its own; all of it is gone afterwards.
-# Needs root: it makes users. The walk itself is tests/integration/demo.py.
+# Needs root: it makes users. The demo itself is tests/integration/demo.py.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -14,7 +14,7 @@ own on 127.0.0.1, and does the main job over HTTP: log in, scan, watch, list, de
 statistics interface. Exit status 0 only if every step was right.
 
   --port N   the port of nginx (default: a free one)
-  --serve    do not walk: print one line of JSON when ready (url, user, password, home, statistics_url, access_key_id,
+  --serve    no demo: print one line of JSON when ready (url, user, password, home, statistics_url, access_key_id,
              access_key_secret), and serve until SIGTERM or SIGINT
 END
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds into a directory that several may share at once: tests/build.sh DIRECTORY TARGET [CMAKE OPTION…].
-# Who installs out of it holds a shared lock on DIRECTORY/.lock meanwhile.
+# Builds into a directory that several processes may use at once: tests/build.sh DIRECTORY TARGET [CMAKE OPTION…].
+# Whoever installs from it holds a shared lock on DIRECTORY/.lock meanwhile.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 directory=$1 target=$2

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What can be said of the sources without running them: format, clang-tidy, and which folder may use what.
+# Checks the sources without running them: format, clang-tidy, and which folder may use what.
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 
@@ -27,7 +27,7 @@ only_in '\bset(res|re|e)?[ug]id *\(|\b(set|init)groups *\(' auth/identity
 only_in 'include *[<"]sqlite3' jobs/shared
 only_in 'include *[<"]clamav\.h' jobs/engine
 only_in 'include *[<"](fcgiapp|fcgi_)' fcgi
-# A callback of libclamav's before a scan that refuses a file makes the library remember it as clean.
+# If a callback before the scan refuses a file, libclamav remembers that file as clean.
 only_in 'cl_engine_set_clcb_pre' nowhere
 only_in '\b(system|popen|strcpy|sprintf|gets) *\(' nowhere
 
@@ -35,7 +35,7 @@ python3 tests/includes.py || wrong "an include goes up or sideways: see tests/in
 python3 tests/wire_version.py || wrong "the version of the messages between processes"
 python3 tests/report.py
 
-# clang reads the sources by its own flags, hence its own compilation database. Only configured, never built.
+# clang needs flags of its own, hence a compilation database of its own. Only configured, never built.
 cmake -S . -B build-tidy -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DBUILD_TESTING=OFF >/dev/null
 run-clang-tidy -quiet -p build-tidy "^$PWD/($(IFS='|' && echo "${product[*]}"))/" >build-tidy/report 2>build-tidy/errors || {
     grep -E 'error:|warning:' build-tidy/report || cat build-tidy/errors

@@ -1,5 +1,5 @@
-"""Whether only root's programs can change who they are: no other program of the build links what does that. Takes the
-directory of the built programs."""
+"""Checks that only root's programs can change their identity: no other program of the build links the functions for
+that. Takes the directory of the built programs."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def main(directory):
     wrong = {name: symbols for name, symbols in linked.items() if symbols and name not in MAY}
     for name, symbols in wrong.items():
         print(f"{name} can change who it is: {', '.join(symbols)}")
-    # Else this check could not fail.
+    # Otherwise this check could never fail.
     if not linked.get("clamscanner-authd"):
         print("clamscanner-authd changes no identity: this check looks for the wrong names")
         return 1

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The one list of Debian packages: tests/packages.sh GROUP… installs what is missing of them, as root, asking nothing.
-# Starts no service: a web server that comes along must not take the machine's port 80.
+# The one list of Debian packages: tests/packages.sh GROUP… installs those that are missing, as root, without asking. It
+# starts no service: an installed web server must not take the machine's port 80.
 set -euo pipefail
 
 declare -A packages=(
@@ -13,7 +13,7 @@ declare -A packages=(
     # For the tests with these labels (tests/package_groups.py).
     [integration]="python3 util-linux passwd login openssl acl clamav clamav-testfiles e2fsprogs xfsprogs btrfs-progs"
     [nginx]="nginx"
-    # Not apache2 itself, which is Debian's service: the program and its modules are all that is wanted here.
+    # Not apache2, which is Debian's service: only the program and its modules are needed.
     [apache]="apache2-bin libapache2-mod-fcgid"
     [clients]="nodejs npm"
     [mail]="mutt procmail dovecot-core postfix"
@@ -29,7 +29,7 @@ for group in "$@"; do
     for package in ${packages[$group]:?"unknown group $group"}; do
         # A nodejs from elsewhere brings npm itself, and Debian's npm would conflict with it.
         [ "$package" != npm ] || ! command -v npm >/dev/null || continue
-        # Another mail server stays: of those that Debian has, an installation holds one.
+        # Another mail server stays: Debian allows one per installation.
         [ "$package" != postfix ] || [ ! -e /usr/sbin/sendmail ] || continue
         state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$state" = installed ] || missing+=("$package")
@@ -44,7 +44,7 @@ done
 echo "installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 
-# One at a time: the second of two then finds nothing missing, and nobody takes away the policy under another's feet.
+# One at a time: a second process then finds nothing missing, and none removes the policy file while another needs it.
 exec 9>/run/lock/clamscanner-packages.lock
 flock 9
 
@@ -54,7 +54,7 @@ if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' > $policy
     chmod 0755 $policy
 fi
-# Not a mail server of the machine's own, on port 25: the tests bring their configurations along.
+# Configure no mail server of the machine's own, on port 25: the tests bring their own configurations.
 [[ " ${missing[*]} " != *" postfix "* ]] ||
     debconf-set-selections <<<"postfix postfix/main_mailer_type select No configuration" 9>&-
 apt-get -q -o DPkg::Lock::Timeout=600 update 9>&-

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds once and tests: every unit test, every fuzz corpus, every integration test, closed by ctest's summary.
+# Builds once, then runs every unit test, fuzz corpus and integration test; ctest's summary comes last.
 # Needs root for the integration tests, which make users, and to install what the chosen tests need and is missing.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
@@ -34,7 +34,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-# Puts the newest findings beside the corpus, in the build directory: a finding becomes part of the corpus by hand.
+# New findings go into the build directory, not into the corpus: add them to the corpus by hand.
 fuzz() {
     local build=$root/build-fuzz failed=0 target name
     "$root/tests/packages.sh" build test fuzzing
@@ -73,7 +73,7 @@ if [ $mode = soak ]; then choice+=(-L '^soak$'); else choice+=(-LE '^soak$'); fi
 [ -z "$regex" ] || choice+=(-R "$regex")
 groups=$(python3 "$root/tests/package_groups.py" "$build" "${choice[@]}")
 [ -z "$groups" ] || "$root/tests/packages.sh" $groups
-# ThreadSanitizer's fixed map of memory has no room for addresses that are too random.
+# ThreadSanitizer's fixed memory layout does not allow addresses that are too random.
 without_randomness=()
 [ "$sanitize" != thread ] || without_randomness=(setarch --addr-no-randomize)
 exec "${without_randomness[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error "${choice[@]}"

@@ -1,5 +1,5 @@
-"""Whether the wire's version was raised with the last change of a message: a sum over all that crosses between processes,
-without comments, stands beside the version that it belongs to. `--record` writes it down after the version was raised."""
+"""Checks that wire_version was raised with the last change of a message: compares a hash of all message definitions,
+without comments, with the one recorded for the version. `--record` records the hash after the version was raised."""
 
 import glob
 import hashlib

@@ -24,7 +24,7 @@ AccessKey key_of(const std::string& line) {
     key.secret.assign(secret);
     ::explicit_bzero(secret.data(), secret.size());
     if (!whole || !has_generation || state != states[key.active])
-        throw ConfigError("wants KEY-ID SECRET USER active|disabled GENERATION");
+        throw ConfigError("expected KEY-ID SECRET USER active|disabled GENERATION");
     return key;
 }
 
@@ -33,7 +33,7 @@ AccessKey key_of(const std::string& line) {
 std::vector<AccessKey> read_access_keys(const std::string& file) {
     std::vector<AccessKey> keys;
     if (version_of(file) == FileVersion{}) return keys;
-    auto text = trusted_text(file, S_IRWXG | S_IRWXO);
+    auto text = read_trusted_file(file, S_IRWXG | S_IRWXO);
     std::istringstream lines(text);
     std::size_t number = 0;
     for (std::string line; std::getline(lines, line);) try {
@@ -45,7 +45,7 @@ std::vector<AccessKey> read_access_keys(const std::string& file) {
     ::explicit_bzero(text.data(), text.size());
     std::ranges::sort(keys, {}, &AccessKey::id);
     if (const auto twice = std::ranges::adjacent_find(keys, {}, &AccessKey::id); twice != keys.end())
-        throw ConfigError(file + ": the key " + printable(twice->id) + " stands there twice");
+        throw ConfigError(file + ": the key " + printable(twice->id) + " is listed twice");
     return keys;
 }
 
@@ -54,7 +54,7 @@ void write_access_keys(const std::string& file, const std::vector<AccessKey>& ke
     for (const auto& key : keys)
         text += key.id + ' ' + key.secret.reveal() + ' ' + key.user + ' ' + states[key.active] + ' ' + key.generation +
                 '\n';
-    if (text.size() > longest_trusted_text)
+    if (text.size() > largest_trusted_file)
         throw ConfigError(file + " would be too long: remove keys that nobody uses");
     replace_file(file, text, S_IRUSR | S_IWUSR);
 }
@@ -62,7 +62,7 @@ void write_access_keys(const std::string& file, const std::vector<AccessKey>& ke
 const AccessKey* AccessKeys::find(const std::string& id) {
     if (const auto version = version_of(file_); version != version_) try {
             keys_.clear();
-            version_ = {};  // so that a fault of the moment is not taken for the file's content
+            version_ = {};  // a passing fault must not count as having read the file
             keys_ = read_access_keys(file_);
             version_ = version;
         } catch (const ConfigError& wrong) {

@@ -1,11 +1,11 @@
-// The keys with which programs sign their requests instead of sending a password: /etc/clamscanner/access_keys, which
-// root alone may read. A line for each:
+// Access keys: programs sign requests with them instead of sending a password. They are stored in
+// /etc/clamscanner/access_keys, which only root may read, one key per line:
 //
 //     KEY-ID SECRET USER active|disabled GENERATION
 //
-// A key is good for the account it was made for, not for a later one of the same name (account_generation.h). One from
-// before there were generations has none, and is good for nobody. The command clamscanner-keys writes it; authd reads
-// it again whenever it has changed. Secrets stay with these two.
+// A key is valid only for the account it was made for, not for a later account of the same name (account_generation.h).
+// A key without a generation was written by an earlier version and is valid for nobody. clamscanner-keys writes the
+// file; authd rereads it whenever it has changed. No other program sees the secrets.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ struct AccessKey {
     std::string generation = {};  // of the account it was made for
 };
 
-// None when there is no such file. Throws ConfigError, naming file and line; std::system_error.
+// Empty when the file does not exist. Throws ConfigError, which names file and line, or std::system_error.
 [[nodiscard]] std::vector<AccessKey> read_access_keys(const std::string& file);
 void write_access_keys(const std::string& file, const std::vector<AccessKey>& keys);
 
@@ -32,8 +32,9 @@ class AccessKeys {
  public:
     explicit AccessKeys(std::string file) : file_(std::move(file)) {}
 
-    // As the file is now. Null when there is no such key, or the file is not of the form: the log says why. Valid until
-    // the next call. Throws std::system_error when the file cannot be read now.
+    // Looks the key up in the file's current content. Null when there is no such key, or when the file is malformed
+    // (the log says why). The pointer is valid until the next call. Throws std::system_error when the file cannot be
+    // read.
     [[nodiscard]] const AccessKey* find(const std::string& id);
 
  private:

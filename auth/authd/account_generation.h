@@ -1,5 +1,5 @@
-// Which of the accounts that have had a name and a uid, one after the other, this is. What lasts longer than a request
-// is bound to it: nothing of an old owner's may be good for the next.
+// Tells apart accounts that had the same name and uid one after the other. Whatever outlives a request is bound to the
+// generation, so that nothing of a former owner's is valid for the next one.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace clamscanner {
 
 inline constexpr std::size_t longest_generation = 64;
 
-// A digest of uid, name, home and which directory the home is, in hex digits.
+// A digest, in hex digits, of uid, name, and the home's path and identity (home_identity.h).
 [[nodiscard]] std::string account_generation(const Account& account, const HomeIdentity& home);
 
 }  // namespace clamscanner

@@ -10,8 +10,8 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::chrono::milliseconds between_looks{250};
-constexpr std::chrono::seconds farewell{5};
+constexpr std::chrono::milliseconds check_interval{250};
+constexpr std::chrono::seconds exit_grace{5};
 constexpr std::chrono::seconds slowed{60};
 constexpr std::size_t in_flight_when_slowed = 2;
 constexpr std::chrono::seconds starts_window{10};
@@ -36,14 +36,14 @@ Agents::Launch agent_launcher(const Config& config, const std::string& config_fi
 LoginAnswer Agents::admit(const Account& account, const Serve& serve, const RequestPipes& pipes) try {
     // A host user has no files to be scanned.
     if (serve.purpose == Purpose::Api && account.uid < config_.login.uid_floor) return refusal(LoginVerdict::Forbidden);
-    // A second try: the first may find an agent that has just ended.
+    // Tries twice: the agent found first may just have ended.
     for (int tries = 0; tries < 2; ++tries) {
         const auto found = agent_of(account);
         if (found == agents_.end()) return refusal(LoginVerdict::Busy);
         const auto now = Clock::now();
         auto& agent = found->second;
         const auto most = most_in_flight(account.uid, now);
-        // Its Served may lie unread: whoever has the reply already must not be refused for the request behind it.
+        // Its Served may still be unread. A client that already has its reply must not be refused its next request.
         if (agent.in_flight.size() >= most && !listen_to(found->first)) continue;
         if (agent.in_flight.size() >= most) return refusal(LoginVerdict::Busy);
 
@@ -76,10 +76,10 @@ Agents::Found Agents::agent_of(const Account& account) {
 
     auto [ours, childs] = socket_pair(SOCK_SEQPACKET);
     set_blocking(ours.get(), false);
-    // Its end shows as the end of the control socket, too.
+    // When the agent ends, its control socket closes, which calls this handler too.
     auto watch = loop_.watch(ours.get(), EPOLLIN, [this, key](std::uint32_t) { listen_to(key); });
     Agent agent{launch_(account, childs.get()), std::move(ours), std::move(watch), {}, Clock::now()};
-    if (!next_look_.is_set()) next_look_ = loop_.after(between_looks, [this] { look_after(); });
+    if (!next_look_.is_set()) next_look_ = loop_.after(check_interval, [this] { check_agents(); });
     return agents_.emplace(key, std::move(agent)).first;
 }
 
@@ -101,7 +101,7 @@ bool Agents::make_room() {
             longest_idle = agent;
     }
     if (longest_idle == agents_.end()) return false;
-    children_.bury(take_out(longest_idle));
+    children_.kill_and_reap(take_out(longest_idle));
     return true;
 }
 
@@ -120,7 +120,7 @@ bool Agents::listen_to(const Key& key) {
             }
             const auto served = decode<Served>(packet.bytes);
             if (!packet.descriptors.empty() || served.requests == 0 || served.requests > agent.in_flight.size())
-                throw Malformed("it claims to have served what nobody asked");
+                throw Malformed("it reports more requests served than it was given");
             agent.in_flight.erase(agent.in_flight.begin(), agent.in_flight.begin() + served.requests);
             if (agent.in_flight.empty()) agent.idle_since = Clock::now();
         }
@@ -137,11 +137,11 @@ ChildProcess Agents::take_out(Found found) {
 }
 
 void Agents::kill(Found found, const char* why) {
-    log_line(Severity::Warning, "the agent of " + printable(std::get<0>(found->first)) + " goes: " + why);
-    children_.bury(take_out(found));
+    log_line(Severity::Warning, "ending the agent of " + printable(std::get<0>(found->first)) + ": " + why);
+    children_.kill_and_reap(take_out(found));
 }
 
-void Agents::look_after() {
+void Agents::check_agents() {
     const auto now = Clock::now();
     const std::chrono::seconds overdue(config_.agents.request_seconds);
     const std::chrono::seconds idle(config_.agents.idle_seconds);
@@ -149,7 +149,7 @@ void Agents::look_after() {
         const auto found = next++;
         const auto& agent = found->second;
         if (agent.in_flight.empty()) {
-            if (now - agent.idle_since >= idle) children_.await(take_out(found), farewell);
+            if (now - agent.idle_since >= idle) children_.reap(take_out(found), exit_grace);
         } else if (now - agent.in_flight.front() >= overdue) {
             conduct_[std::get<1>(found->first)].slowed_until = now + slowed;
             kill(found, "it does not answer");
@@ -158,7 +158,7 @@ void Agents::look_after() {
     std::erase_if(conduct_, [&](const auto& one) {
         return one.second.slowed_until <= now && now - one.second.starts_since >= starts_window;
     });
-    if (!agents_.empty()) next_look_ = loop_.after(between_looks, [this] { look_after(); });
+    if (!agents_.empty()) next_look_ = loop_.after(check_interval, [this] { check_agents(); });
 }
 
 }  // namespace clamscanner

@@ -1,11 +1,11 @@
-// One agent for each account that asks: started when it is first needed, ended when it is idle. An agent is its user's
-// process: it may be stopped, killed or taken over at any moment, and that must cost nobody else anything.
+// One agent per active account, started on demand and ended when idle. An agent runs as its user, who may stop, kill or
+// take it over at any moment; no other account may suffer from that.
 //
-//   in flight      an agent's requests until it says Served; login is Busy beyond agents.max_requests_per_account
+//   in flight      requests not yet reported Served; beyond agents.max_requests_per_account a login gets Busy
 //   overdue        a request older than agents.request_seconds: the agent is killed, and its account has two requests
 //                  at a time for the next minute
 //   misbehaviour   anything but Served, or more of them than requests in flight: the agent is killed
-//   restarts       more than eight in ten seconds: Busy, for a start costs everybody a little
+//   restarts       more than eight in ten seconds: Busy, because every start costs all accounts some time
 #pragma once
 
 #include <deque>
@@ -26,13 +26,13 @@ namespace clamscanner {
 
 class Agents {
  public:
-    // Starts the agent of an account, with its end of the control socket.
+    // Starts an account's agent and passes it its end of the control socket.
     using Launch = std::function<ChildProcess(const Account& account, int control)>;
 
     Agents(EventLoop& loop, Children& children, const Config& config, Launch launch)
         : loop_(loop), children_(children), config_(config), launch_(std::move(launch)) {}
 
-    // For somebody whose login was right: hands the pipes to the agent, if the answer is Welcome.
+    // After a successful login. If the answer is Welcome, the agent has got the pipes.
     [[nodiscard]] LoginAnswer admit(const Account& account, const Serve& serve, const RequestPipes& pipes);
 
     [[nodiscard]] std::size_t count() const noexcept { return agents_.size(); }
@@ -44,10 +44,10 @@ class Agents {
         ChildProcess process;
         UniqueFd control;
         EventLoop::Watch watch;
-        std::deque<Deadline> in_flight;  // when each began; Served takes the oldest away
+        std::deque<Deadline> in_flight;  // when each began, oldest first; Served removes from the front
         Deadline idle_since{};
     };
-    // What an account's agents did of late.
+    // Recent behaviour of an account's agents.
     struct Conduct {
         Deadline slowed_until{};
         Deadline starts_since{};
@@ -59,11 +59,11 @@ class Agents {
     [[nodiscard]] bool make_room();
     [[nodiscard]] bool may_start(uid_t uid, Deadline now);
     [[nodiscard]] std::size_t most_in_flight(uid_t uid, Deadline now) const;
-    // Takes what the agent has said; false if it is no longer there.
+    // Reads the agent's messages; false once it is gone.
     bool listen_to(const Key& key);
     [[nodiscard]] ChildProcess take_out(Found agent);
     void kill(Found agent, const char* why);
-    void look_after();
+    void check_agents();
 
     EventLoop& loop_;
     Children& children_;
@@ -74,7 +74,7 @@ class Agents {
     EventLoop::Timer next_look_;  // set while there are agents
 };
 
-// Starts the real one: becomes the account for good and executes clamscanner-agent.
+// The launcher outside tests: becomes the account for good and executes clamscanner-agent.
 [[nodiscard]] Agents::Launch agent_launcher(const Config& config, const std::string& config_file);
 
 }  // namespace clamscanner

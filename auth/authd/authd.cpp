@@ -1,8 +1,8 @@
-// clamscanner-authd, the one program that runs as root and stays root. It checks logins, and starts agents and runners
-// as their users. It speaks no HTTP and no JSON, and opens no user's file. It trusts nobody: its peers are known by
-// what the kernel says of them, their words by tables; whatever may block or be taken over runs in a child.
+// clamscanner-authd, the only program that runs as root and stays root. It checks logins and starts agents and runners
+// as their users. It parses no HTTP and no JSON and opens no user's file. It trusts nobody: the kernel says who a peer
+// is, a table lists the messages each peer may send, and whatever may block or be taken over runs in a child.
 //
-// DIAGNOSTICS: one line each on standard error; exits with 78 when it is not root or the configuration does not hold.
+// DIAGNOSTICS: one line each on standard error; exits with 78 when it is not root or the configuration is invalid.
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -30,39 +30,39 @@
 namespace clamscanner {
 namespace {
 
-struct Door {
+struct Endpoint {
     std::string socket;
     mode_t mode;
     uid_t owner;
     gid_t group;
-    std::set<uid_t> welcome;
-    Asker asker;
+    std::set<uid_t> allowed_uids;
+    PeerRole role;
 };
 
-// A uid that runs anybody's code beside a responder could guess passwords and name any client's address.
+// A uid that also runs other people's code could guess passwords and forge client addresses.
 void refuse_shared_web_user(const Config& config, const std::string& name) {
     static constexpr std::array shared = {"www-data", "apache", "nginx", "http", "nobody"};
     if (config.responder.allow_shared_web_user || std::find(shared.begin(), shared.end(), name) == shared.end()) return;
-    throw ConfigError("responder.users: " + name + " runs other code too; responder.allow_shared_web_user permits it");
+    throw ConfigError("responder.users: " + name + " also runs other code; responder.allow_shared_web_user permits it");
 }
 
-Door responders_door(const Config& config) {
-    Door door{config.login_socket(), 0660, 0, 0, {}, Asker::Responder};
+Endpoint responder_endpoint(const Config& config) {
+    Endpoint endpoint{config.login_socket(), 0660, 0, 0, {}, PeerRole::Responder};
     for (const auto& name : config.responder.users) {
         refuse_shared_web_user(config, name);
         const auto account = configured_user("responder.users", name);
-        if (door.welcome.empty()) door.group = account.gid;
-        door.welcome.insert(account.uid);
+        if (endpoint.allowed_uids.empty()) endpoint.group = account.gid;
+        endpoint.allowed_uids.insert(account.uid);
     }
-    return door;
+    return endpoint;
 }
 
-Door jobs_door(const Config& config) {
+Endpoint jobd_endpoint(const Config& config) {
     const auto account = configured_user("jobs.user", config.jobs.user);
-    return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, Asker::Jobd};
+    return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, PeerRole::Jobd};
 }
 
-// Whoever could replace a directory on the way to the login socket would be told passwords.
+// Whoever could replace a directory on the path to the login socket would receive passwords.
 void make_directory(const std::string& path) {
     std::filesystem::create_directories(path);  // with 0755, by our umask
     struct stat status {};
@@ -85,39 +85,39 @@ void prepare_process() {
     checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
     const rlimit none{0, 0};
     checked(::setrlimit(RLIMIT_CORE, &none), "forbid core files");
-    raise_descriptor_limit();  // one for each responder's thread, two for each agent
+    raise_descriptor_limit();  // one per responder thread, two per agent
 }
 
-// A child for each check: of a password, or of whether the account is open.
+// Runs each check in a child: of a password, or of whether the account is open.
 LoginDesk::CheckPassword checker(Children& children, const Config& config, bool of_password) {
     return [&, of_password](const std::string& user, const Secret& password, const std::string& origin,
                             LoginDesk::Checked done) {
         const auto check = [&](int report) {
             const auto checked = of_password ? pam_login(config, user, password, origin) : pam_account(config, user);
-            if (send_message(report, checked) != Sent::Yes) die("authd does not listen");
+            if (send_message(report, checked) != Sent::Yes) die("cannot report to authd");
         };
         const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
-            children.bury(std::move(child));
+            children.kill_and_reap(std::move(child));
             done(report_or_fault<LoginChecked>(report));
         };
         children.begin({}, std::chrono::seconds(config.login.pam_seconds), check, reported);
     };
 }
 
-struct OpenDoor {
+struct OpenEndpoint {
     UniqueFd listener;
     EventLoop::Watch watch;
 };
 
-[[nodiscard]] OpenDoor open_door(EventLoop& loop, Sessions& sessions, const Door& door) {
-    auto listener = listen_at(door.socket, SOCK_SEQPACKET, door.mode);
-    checked(::chown(door.socket.c_str(), door.owner, door.group), "hand over a socket");
-    auto watch = loop.let_in(listener.get(), [&sessions, door](UniqueFd connection) {
+[[nodiscard]] OpenEndpoint open_endpoint(EventLoop& loop, Sessions& sessions, const Endpoint& endpoint) {
+    auto listener = listen_at(endpoint.socket, SOCK_SEQPACKET, endpoint.mode);
+    checked(::chown(endpoint.socket.c_str(), endpoint.owner, endpoint.group), "hand over a socket");
+    auto watch = loop.accept_connections(listener.get(), [&sessions, endpoint](UniqueFd connection) {
         const auto peer = peer_of(connection.get());
-        if (door.welcome.contains(peer.uid))
-            sessions.begin(door.asker, std::move(connection));
+        if (endpoint.allowed_uids.contains(peer.uid))
+            sessions.begin(endpoint.role, std::move(connection));
         else
-            log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " is turned away from " + door.socket);
+            log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " may not connect to " + endpoint.socket);
     });
     return {std::move(listener), std::move(watch)};
 }
@@ -127,8 +127,8 @@ void run(const std::string& config_file) {
     const Config config = read_config(config_file);
     prepare_process();
     for (const auto* program : {"clamscanner-agent", "clamscanner-runner"}) require_trusted(config.program(program));
-    const auto responders = responders_door(config);
-    const auto jobs = jobs_door(config);
+    const auto responders = responder_endpoint(config);
+    const auto jobs = jobd_endpoint(config);
     static_cast<void>(host_users(config));  // refuses a hosting account
     make_directory(config.paths.run_directory);
     make_directory(config.paths.run_directory + "/authd");
@@ -138,13 +138,14 @@ void run(const std::string& config_file) {
     loop.stop_on_signals();
     Children children(loop);
     LoginDesk logins(loop, checker(children, config, true), LocalAccounts(), config);
-    LoginDesk open_accounts(loop, checker(children, config, false), LocalAccounts({.heed_every_change = true}), config);
+    LoginDesk open_accounts(loop, checker(children, config, false), LocalAccounts({.any_change_affects_all = true}),
+                            config);
     SignatureDesk signatures(open_accounts, config);
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
     Sessions sessions(loop, logins, signatures, agents, runners);
-    const auto open_to_responders = open_door(loop, sessions, responders);
-    const auto open_to_jobd = open_door(loop, sessions, jobs);
+    const auto open_to_responders = open_endpoint(loop, sessions, responders);
+    const auto open_to_jobd = open_endpoint(loop, sessions, jobs);
     notify_supervisor("READY=1");
     log_line(Severity::Info, "ready");
     loop.run();

@@ -16,7 +16,7 @@ namespace {
 pid_t authd = 0;
 
 void keep_only(const std::vector<int>& kept) {
-    // Out of the way first: one of them may already have the number that another is to get.
+    // First move all of them out of the way: one may already have a number that another is to get.
     std::vector<int> moved;
     for (const int fd : kept) moved.push_back(checked(::fcntl(fd, F_DUPFD_CLOEXEC, 64), "keep a descriptor"));
     int next = 3;
@@ -67,13 +67,13 @@ void Children::take_report(std::uint64_t id) {
     try {
         if (receive_packet(child.report.get(), packet) != Got::Packet || !packet.descriptors.empty()) packet = {};
     } catch (const std::exception& fault) {
-        log_line(Severity::Error, std::string("the report of a child: ") + fault.what());
+        log_line(Severity::Error, std::string("cannot read a child's report: ") + fault.what());
         packet = {};
     }
     child.reported(packet.bytes, std::move(child.process));
 }
 
-void Children::await(ChildProcess child, std::chrono::milliseconds grace) {
+void Children::reap(ChildProcess child, std::chrono::milliseconds grace) {
     if (!child || child.ended()) return;
     const int pidfd = child.pidfd();
     auto& dying = dying_[pidfd];

@@ -1,6 +1,6 @@
-// authd's children: how they begin, how one reports, how they end. A child keeps no descriptor but those it is given,
-// and dies with authd. One that hangs in the kernel must not make authd wait: it is reaped when its pidfd says so, not
-// by ChildProcess's destructor.
+// Starts authd's children, receives their reports and reaps them. A child keeps only the descriptors it is given, and
+// dies with authd. A child that hangs in the kernel must not block authd: it is reaped when its pidfd becomes readable,
+// not in ChildProcess's destructor.
 #pragma once
 
 #include <functional>
@@ -14,11 +14,12 @@
 
 namespace clamscanner {
 
-// In the child the descriptors `kept` are 3, 4, … in this order and go through an exec; everything else but 0 to 2 is
-// closed. A fault in `body` ends the child (die()); so does its return, with status 0.
+// The child gets the descriptors `kept` as 3, 4, … in this order, and they survive exec; all others except 0 to 2 are
+// closed. The child ends with die() when `body` throws, and with status 0 when it returns.
 [[nodiscard]] ChildProcess fork_child(const std::vector<int>& kept, const std::function<void()>& body);
 
-// Kills the calling process when authd dies. To be said again after every change of the uid, which clears it.
+// Has the kernel kill the calling process when authd dies. Call it again after every change of uid, which clears the
+// setting.
 void die_with_authd() noexcept;
 
 class Children {
@@ -28,21 +29,21 @@ class Children {
 
     explicit Children(EventLoop& loop) : loop_(loop) {}
 
-    // Forks a child that is to say one thing on `report`, the descriptor after those it keeps, within `limit`. Then
-    // calls `reported`, once; the report is empty when none came. Throws std::system_error.
+    // Forks a child that must send one message on `report`, the descriptor after those it keeps, within `limit`. Then
+    // calls `reported` once; the report is empty when none arrived. Throws std::system_error.
     std::uint64_t begin(std::vector<int> kept, std::chrono::seconds limit, const Body& body, Reported reported);
-    // Kills a child that has not reported. Nothing is called.
+    // Kills a child that has not reported; `reported` is not called.
     void abandon(std::uint64_t child) {
-        if (auto found = reporting_.extract(child)) bury(std::move(found.mapped().process));
+        if (auto found = reporting_.extract(child)) kill_and_reap(std::move(found.mapped().process));
     }
 
-    // Kills and reaps.
-    void bury(ChildProcess child) {
+    // Kills the child and reaps it.
+    void kill_and_reap(ChildProcess child) {
         child.kill();
-        await(std::move(child), std::chrono::milliseconds(0));
+        reap(std::move(child), std::chrono::milliseconds(0));
     }
-    // Reaps; kills what has not ended by itself after `grace`.
-    void await(ChildProcess child, std::chrono::milliseconds grace);
+    // Reaps the child, and kills it if it has not ended by itself after `grace`.
+    void reap(ChildProcess child, std::chrono::milliseconds grace);
 
  private:
     struct Reporting {
@@ -65,7 +66,8 @@ class Children {
     std::unordered_map<int, Dying> dying_;  // by pidfd
 };
 
-// A child that was cut short, or that a module of PAM made say something else, is a fault of ours: Message{} says so.
+// A missing or malformed report (the child was killed, or a PAM module interfered) is an internal fault, which is what
+// a default Message{} means.
 template <class Message>
 [[nodiscard]] Message report_or_fault(const std::string& report) try {
     return decode<Message>(report);

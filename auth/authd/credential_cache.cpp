@@ -10,11 +10,11 @@
 
 namespace clamscanner {
 Hmac::Hmac() : context_(nullptr, &::EVP_MAC_CTX_free) {
-    // Root's process reads no configuration of libcrypto, which could name modules to load.
+    // A root process must not read libcrypto's configuration: it could name modules to load.
     ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
     EVP_MAC* const algorithm = ::EVP_MAC_fetch(nullptr, "HMAC", nullptr);
     context_.reset(::EVP_MAC_CTX_new(algorithm));
-    ::EVP_MAC_free(algorithm);  // the context has a share in it
+    ::EVP_MAC_free(algorithm);  // the context holds a reference
     char digest[] = "SHA256";
     const OSSL_PARAM parameters[] = {::OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
                                      ::OSSL_PARAM_construct_end()};
@@ -35,14 +35,14 @@ Hmac::Result Hmac::of(std::string_view key, std::initializer_list<std::string_vi
     std::size_t length = 0;
     if (::EVP_MAC_final(context_.get(), result.data(), &length, size) != 1 || length != size)
         throw_errno("compute a MAC", EIO);
-    // The context outlives this call, and children inherit it: it is to hold another key by then.
+    // Children inherit the context, so overwrite the key in it.
     static constexpr char no_key[size]{};
     begin({no_key, size});
     return result;
 }
 
 CredentialCache::Mac CredentialCache::mac_of(const std::string& user, const Secret& password) {
-    // Neither holds a NUL, so no other pair makes the same bytes.
+    // Neither contains a NUL, so each pair gives different bytes.
     return hmac_.of(key_.reveal(), {user, std::string_view("\0", 1), password.reveal()});
 }
 
@@ -51,11 +51,11 @@ CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac
     const auto found = entries_.find(user);
     if (found == entries_.end()) return answer;
     for (const auto& entry : found->second) {
-        if (!lives(entry, now)) continue;
+        if (!is_valid(entry, now)) continue;
         if (::CRYPTO_memcmp(entry.mac.data(), mac.data(), mac.size()) == 0)
             answer.account = &entry.account;
         else
-            answer.knows_another = true;
+            answer.has_another_password = true;
     }
     return answer;
 }
@@ -65,7 +65,7 @@ void CredentialCache::remember(const std::string& user, const Mac& mac, const Ac
                                std::chrono::seconds lifetime) {
     if (!entries_.contains(user)) make_room(now);
     auto& entries = entries_[user];
-    std::erase_if(entries, [&](const Entry& entry) { return entry.mac == mac || !lives(entry, now); });
+    std::erase_if(entries, [&](const Entry& entry) { return entry.mac == mac || !is_valid(entry, now); });
     if (entries.size() >= most_passwords) entries.erase(entries.begin());
     entries.push_back({mac, account, lines, now + lifetime});
 }

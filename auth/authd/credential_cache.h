@@ -1,6 +1,6 @@
-// Remembers for a minute that a password was right, so that a client that polls costs no PAM run each time. Only
-// successes, only as a MAC under a key of this process's own, and only as long as the account's lines in the local
-// files are what they were. A password that does not match goes to PAM and changes nothing here.
+// Remembers successful logins for a minute, so that a polling client does not cost a PAM run per request. It stores
+// successes only, as MACs under a key that only this process has, and only as long as the account's lines in the local
+// files are unchanged. A password that does not match goes to PAM and changes nothing here.
 #pragma once
 
 #include <openssl/evp.h>
@@ -22,7 +22,7 @@
 
 namespace clamscanner {
 
-// libcrypto's HMAC-SHA256, set up once: setting it up costs three times what it is for.
+// libcrypto's HMAC-SHA256, set up once: the setup costs three times as much as a MAC.
 class Hmac {
  public:
     static constexpr std::size_t size = 32;
@@ -44,17 +44,17 @@ class CredentialCache {
     explicit CredentialCache(const LocalAccounts& accounts, std::size_t most_entries = 20'000)
         : accounts_(accounts), most_entries_(most_entries) {}
 
-    // Stands for the name and the password together.
+    // Identifies the name and the password together.
     [[nodiscard]] Mac mac_of(const std::string& user, const Secret& password);
 
     struct Answer {
-        const Account* account = nullptr;  // until the cache changes; null: ask PAM
-        bool knows_another = false;        // the name is known with another password
+        const Account* account = nullptr;   // valid until the cache changes; null: ask PAM
+        bool has_another_password = false;  // the name is known with another password
     };
-    // By the local files as they were at their last refresh().
+    // Uses the local files as of their last refresh().
     [[nodiscard]] Answer find(const std::string& user, const Mac& mac, Deadline now) const;
 
-    // `lines`: of the account itself, as they were before PAM began.
+    // `lines`: the account's own, from before PAM was asked.
     void remember(const std::string& user, const Mac& mac, const Account& account,
                   const std::optional<LocalAccounts::Lines>& lines, Deadline now, std::chrono::seconds lifetime);
 
@@ -65,7 +65,7 @@ class CredentialCache {
         std::optional<LocalAccounts::Lines> lines;
         Deadline expires;
     };
-    [[nodiscard]] bool lives(const Entry& entry, Deadline now) const {
+    [[nodiscard]] bool is_valid(const Entry& entry, Deadline now) const {
         return now < entry.expires && entry.lines == accounts_.lines_of(entry.account.name);
     }
     void make_room(Deadline now);
@@ -74,7 +74,7 @@ class CredentialCache {
     std::size_t most_entries_;
     const UninheritedSecret key_ = UninheritedSecret::random(Hmac::size);
     Hmac hmac_;
-    std::unordered_map<std::string, std::vector<Entry>> entries_;  // by the name as it was typed
+    std::unordered_map<std::string, std::vector<Entry>> entries_;  // by the name as typed
 };
 
 }  // namespace clamscanner

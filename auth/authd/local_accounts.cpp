@@ -13,7 +13,7 @@
 namespace clamscanner {
 namespace {
 
-// Calls with the name and the hash of the whole line of each account of a passwd or shadow file.
+// Calls `take` with the name and the hash of the whole line for each account of a passwd or shadow file.
 template <class Take>
 void for_each_line(const std::string& file, Take take) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> list(std::fopen(file.c_str(), "re"), &std::fclose);
@@ -42,7 +42,7 @@ void LocalAccounts::refresh() {
     const auto shadow = version_of(files_.shadow);
     if (times_read_ != 0 && passwd == passwd_ && shadow == shadow_) return;
     ++times_read_;
-    const std::size_t change = files_.heed_every_change ? times_read_ : 0;
+    const std::size_t change = files_.any_change_affects_all ? times_read_ : 0;
     accounts_.clear();
     try {
         for_each_line(files_.passwd,
@@ -53,7 +53,7 @@ void LocalAccounts::refresh() {
         passwd_ = passwd;
         shadow_ = shadow;
     } catch (const std::system_error& fault) {
-        // Then nothing is known of any account, nothing remembered holds, and the next look tries again.
+        // Now no account is known, so no remembered login is valid, and the next refresh tries again.
         log_line(Severity::Error, fault.what());
         accounts_.clear();
         passwd_ = {};

@@ -1,6 +1,6 @@
-// What /etc/passwd and /etc/shadow say of each account, reduced to a fingerprint of its own two lines: so that a login
-// that was right once is trusted no longer once they change, and one user's chsh costs nobody else anything. And
-// whether /etc/nologin stands. Reads local files only, never the name service.
+// Fingerprints of each account's lines in /etc/passwd and /etc/shadow. A remembered login becomes invalid when its
+// account's lines change; one user's chsh affects nobody else. Also tells whether /etc/nologin exists. Reads local
+// files only, never the name service.
 #pragma once
 
 #include <compare>
@@ -19,11 +19,11 @@ class LocalAccounts {
         std::string passwd = "/etc/passwd";
         std::string shadow = "/etc/shadow";
         std::vector<std::string> nologin = {"/etc/nologin", "/run/nologin"};
-        // Whether any change of the files changes all lines. An account without a password that is removed and made
-        // anew has the same two lines as before.
-        bool heed_every_change = false;
+        // Whether any change of the files changes all fingerprints. Otherwise an account without a password that is
+        // removed and made anew would keep its fingerprint.
+        bool any_change_affects_all = false;
     };
-    // A hash that is not a MAC is enough: an account has a say in its own lines only.
+    // A plain hash, not a MAC, is enough: users can influence only their own lines.
     struct Lines {
         std::size_t passwd = 0;
         std::size_t shadow = 0;
@@ -36,7 +36,7 @@ class LocalAccounts {
     // Looks at the files' versions, and reads them again if one has changed.
     void refresh();
 
-    // What follows is as of the last refresh(). Empty: not a local account.
+    // Both answers are as of the last refresh(). Empty: not a local account.
     [[nodiscard]] std::optional<Lines> lines_of(const std::string& name) const {
         const auto found = accounts_.find(name);
         return found != accounts_.end() ? std::optional(found->second) : std::nullopt;

@@ -11,13 +11,13 @@ namespace {
 constexpr std::size_t longest_pam_answer = 511;  // PAM_MAX_RESP_SIZE with its NUL
 constexpr std::uint32_t saturated_seconds = 2;
 
-// Whether PAM may see it at all. No account has another kind of name; and a module may build a file's name from it.
-bool may_be_a_name(const std::string& user) {
+// Whether PAM may be given it. No account has a name with other characters, and a module may build a file name from it.
+bool is_possible_name(const std::string& user) {
     return !user.empty() && std::none_of(user.begin(), user.end(),
                                          [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == ':'; });
 }
 
-bool may_be_a_password(const Secret& password) {
+bool is_possible_password(const Secret& password) {
     const auto& text = password.reveal();
     return !text.empty() && text.size() <= longest_pam_answer && text.find('\0') == std::string::npos;
 }
@@ -25,7 +25,7 @@ bool may_be_a_password(const Secret& password) {
 std::size_t slots_of(const Config& config) {
     const std::size_t wanted = config.login.pam_processes;
     return std::max<std::size_t>(2,
-                                 wanted != 0 ? wanted : std::thread::hardware_concurrency());  // one could not be kept
+                                 wanted != 0 ? wanted : std::thread::hardware_concurrency());  // one cannot be halved
 }
 
 }  // namespace
@@ -40,23 +40,23 @@ LoginDesk::LoginDesk(EventLoop& loop, CheckPassword check_password, LocalAccount
       slots_(slots_of(config)),
       strangers_slots_(slots_ - slots_ / 2) {}
 
-void LoginDesk::look_at_accounts() {
-    if (std::exchange(looked_in_, loop_.round()) != loop_.round()) accounts_.refresh();
+void LoginDesk::refresh_accounts() {
+    if (std::exchange(refreshed_in_round_, loop_.round()) != loop_.round()) accounts_.refresh();
 }
 
 void LoginDesk::answer_login(Login login, Answer answer) {
     const auto now = Clock::now();
-    look_at_accounts();
-    // All that can be no name is one name, as far as counting goes.
-    if (!may_be_a_name(login.user)) login.user.clear();
+    refresh_accounts();
+    // Count all invalid names as one account.
+    if (!is_possible_name(login.user)) login.user.clear();
     auto origin = origin_of(login.address);
-    const bool known = lately_.includes(login.user, origin, now);
+    const bool known = recent_successes_.includes(login.user, origin, now);
     Question question{std::move(login.user), std::move(origin), known, now, std::move(answer)};
 
     if (const auto seconds = penalties_.on_account(question.user, question.origin, known, now); seconds != 0)
         return question.answer({LoginVerdict::Penalised, seconds}, nullptr);
     const auto origin_seconds = penalties_.on_origin(question.origin, now);
-    const bool plausible = !question.user.empty() && may_be_a_password(login.password);
+    const bool plausible = !question.user.empty() && is_possible_password(login.password);
     const auto mac = plausible ? cache_.mac_of(question.user, login.password) : CredentialCache::Mac{};
     if (plausible && answered_from_cache(question, mac, origin_seconds != 0)) return;
     if (origin_seconds != 0) return question.answer({LoginVerdict::Penalised, origin_seconds}, nullptr);
@@ -67,16 +67,16 @@ void LoginDesk::answer_login(Login login, Answer answer) {
 
 bool LoginDesk::answered_from_cache(const Question& question, const CredentialCache::Mac& mac,
                                     bool origin_is_penalised) {
-    // From an origin with a penalty only those who succeeded there get this far: the cache would tell anybody else, and
-    // fast, whether a guess was right.
+    // From a penalised origin, only accounts that succeeded from there may use the cache: it would tell anybody else,
+    // quickly, whether a guess was right.
     if (accounts_.logins_are_closed() || (origin_is_penalised && !question.known)) return false;
     const auto cached = cache_.find(question.user, mac, question.asked);
     if (cached.account != nullptr) {
-        lately_.note(cached.account->name, question.origin, question.asked, cached.account->generation);
+        recent_successes_.note(cached.account->name, question.origin, question.asked, cached.account->generation);
         question.answer({LoginVerdict::Welcome, 0}, cached.account);
         return true;
     }
-    if (origin_is_penalised && cached.knows_another) {
+    if (origin_is_penalised && cached.has_another_password) {
         penalties_.begin(question.user, question.origin);
         penalties_.end(question.user, question.origin, true, question.asked);
     }
@@ -95,7 +95,7 @@ void LoginDesk::answer_wrong(const Question& question) {
     if (period.count() == 0) return question.answer({LoginVerdict::Wrong, 0}, nullptr);
     const auto elapsed = Clock::now() - question.asked;
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(period * (elapsed / period + 1) - elapsed);
-    auto& delayed = places(question.known).delayed;
+    auto& delayed = waiting(question.known).delayed;
     const auto place = delayed.emplace(delayed.end());
     *place = loop_.after(wait, [&delayed, place, answer = question.answer] {
         delayed.erase(place);
@@ -104,18 +104,18 @@ void LoginDesk::answer_wrong(const Question& question) {
 }
 
 bool LoginDesk::is_full(bool known) {
-    return places(known).queue.size() + places(known).delayed.size() >= config_.login.max_waiting;
+    return waiting(known).queue.size() + waiting(known).delayed.size() >= config_.login.max_waiting;
 }
 
 void LoginDesk::wait_for_check(const CheckKey& key, Secret password, Question question) {
     auto found = checks_.find(key);
     if (found == checks_.end()) {
         if (is_full(question.known)) return question.answer({LoginVerdict::Saturated, saturated_seconds}, nullptr);
-        UninheritedSecret waiting(password.reveal());
+        UninheritedSecret kept(password.reveal());
         found = checks_.try_emplace(key).first;
-        found->second.password = std::move(waiting);
+        found->second.password = std::move(kept);
         found->second.known = question.known;
-        places(question.known).queue.push_back(key);
+        waiting(question.known).queue.push_back(key);
     }
     auto& check = found->second;
     if (std::find(check.origins.begin(), check.origins.end(), question.origin) == check.origins.end()) {
@@ -129,7 +129,7 @@ void LoginDesk::wait_for_check(const CheckKey& key, Secret password, Question qu
 void LoginDesk::begin_checks() {
     while (under_way_ < slots_) {
         const bool known = !known_.queue.empty();
-        auto& queue = places(known).queue;
+        auto& queue = waiting(known).queue;
         if (!known && (queue.empty() || strangers_under_way_ >= strangers_slots_)) return;
         const auto key = queue.front();
         queue.pop_front();
@@ -147,7 +147,7 @@ void LoginDesk::begin_check(const CheckKey& key) {
         check_password_(first.user, own, first.origin,
                         [this, key](const LoginChecked& checked) { end_check(key, checked); });
     } catch (const std::system_error& fault) {
-        log_line(Severity::Error, std::string("a password cannot be checked: ") + fault.what());
+        log_line(Severity::Error, std::string("cannot check a password: ") + fault.what());
         check.failed = loop_.after(std::chrono::milliseconds(0), [this, key] { end_check(key, {}); });
     }
 }
@@ -161,8 +161,8 @@ void LoginDesk::end_check(const CheckKey& key, const LoginChecked& checked) {
     for (const auto& origin : check.origins) {
         penalties_.end(user, origin, checked.verdict == LoginVerdict::Wrong, now);
         if (checked.verdict == LoginVerdict::Welcome)
-            lately_.note(checked.account.name, origin, now, checked.account.generation);
-        // A name that does not exist may be a password typed into the wrong field.
+            recent_successes_.note(checked.account.name, origin, now, checked.account.generation);
+        // Log no name that does not exist: it may be a password typed into the wrong field.
         if (checked.verdict == LoginVerdict::Wrong)
             log_line(Severity::Info, "wrong name or password from " + origin +
                                          (key.second ? " for " + printable(user) : std::string()));
@@ -181,8 +181,8 @@ void LoginDesk::remember(const CheckKey& key, const Check& check, const LoginChe
     accounts_.refresh();
     const auto& user = check.questions.front().user;
     const auto lines = accounts_.lines_of(checked.account.name);
-    // As they were before PAM began. Of an account that PAM knows by another name than was typed nobody noted them; it
-    // is remembered only if it has none.
+    // The lines must be those from before PAM was asked. If PAM mapped the typed name to another account, that
+    // account's earlier lines are unknown; it is remembered only if it has none.
     if (!checked.one_prompt || lines != key.second || accounts_.logins_are_closed()) return;
     const std::chrono::seconds lifetime(lines ? config_.login.cache_seconds : config_.login.remote_cache_seconds);
     cache_.remember(user, key.first, checked.account, lines, Clock::now(), lifetime);

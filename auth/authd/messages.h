@@ -1,4 +1,4 @@
-// What may be said to authd, and by authd to those it starts. authd answers; the responders and jobd ask.
+// The messages to authd, and between authd and the processes it starts. Responders and jobd ask; authd answers.
 //
 //   responder ── Login or SignedLogin (+ the agent's ends of two pipes) ──► authd
 //   authd ── LoginAnswer, if it is a refusal ──► responder
@@ -16,8 +16,8 @@
 
 namespace clamscanner {
 
-// No number is used twice in all conversations, so that no message can be mistaken for another. Each boundary has a
-// range of its own: authd 1, agents 20 (handlers/shared), jobd 40, the engine 100, the process that holds the
+// Message numbers are unique across all conversations, so that no message can be mistaken for another. Each boundary
+// has its own range: authd 1, agents 20 (handlers/shared), jobd 40, the engine 100, the process that holds the
 // signatures 120, workers 130, runners 140 (jobs/).
 enum class MessageType : std::uint16_t {
     Login = 1,
@@ -26,7 +26,7 @@ enum class MessageType : std::uint16_t {
     Served = 4,
     StartRunner = 5,
     RunnerAnswer = 6,
-    LoginChecked = 7,  // auth/authd/pam_login.h: between authd and a child of its own
+    LoginChecked = 7,  // auth/authd/pam_login.h: from a child of authd's to authd
     SignedLogin = 8,
 };
 
@@ -35,17 +35,16 @@ inline constexpr std::size_t longest_key_id = 128;
 inline constexpr std::size_t longest_signature = 128;
 inline constexpr std::size_t longest_signed_text = 64 * 1024;
 
-// What the descriptor is for; an agent answers nothing else on it.
+// What a request's pipes are for; the agent answers nothing else on them.
 enum class Purpose : std::uint8_t { Api = 0, Statistics = 1 };
 
-// With the agent's ends of the pipes of one request (request_pipes.h). authd reads nothing there: it hands them to the
-// account's agent, or closes them. So the request waits where the agent finds it, and the responder waits once, not
-// twice.
+// Carries the agent's ends of one request's pipes (request_pipes.h). authd does not read them: it passes them to the
+// account's agent, or closes them. The request already waits in its pipe, so the responder waits once, not twice.
 struct Login {
     static constexpr auto type = MessageType::Login;
     std::string user;
     Secret password;
-    std::string address;  // of the client, as the web server names it: may tighten limits, never loosen them
+    std::string address;  // the client's, from the web server: may tighten limits, never loosen them
     Purpose purpose = Purpose::Api;
     void fields(auto& wire) {
         wire.text(user, longest_user_name);
@@ -79,20 +78,20 @@ enum class LoginVerdict : std::uint8_t {
     Penalised = 3,    // too many failures; retry_seconds says when to come back
     Saturated = 4,    // too many logins are being checked
     Busy = 5,         // this account has too many requests under way
-    Unavailable = 6,  // a fault of ours: the agent could not be started
-    NoKey = 7,        // of a SignedLogin only, from here on
+    Unavailable = 6,  // internal fault: the agent could not be started
+    NoKey = 7,        // from here on, only for a SignedLogin
     KeyDisabled = 8,
     TimeMalformed = 9,
     TimeExpired = 10,
     WrongSignature = 11,
     NonceUsed = 12,
-    Throttled = 13,  // the key has had as many requests as its nonces may be remembered of
-    NoAction = 14,   // the signed text names none, or none that could be
+    Throttled = 13,  // the key's nonce table is full
+    NoAction = 14,   // the signed text names no action, or an impossible one
 };
 inline constexpr auto last_login_verdict = LoginVerdict::NoAction;
 
-// Welcome is not said: what the agent says on its pipe is answer enough. Anything else is said before authd closes the
-// pipes, so that whoever sees their end finds the reason waiting.
+// Never sent for Welcome: the agent's reply on its pipe is answer enough. A refusal is sent before authd closes the
+// pipes, so that a responder that sees them close finds the reason waiting.
 struct LoginAnswer {
     static constexpr auto type = MessageType::LoginAnswer;
     LoginVerdict verdict = LoginVerdict::Unavailable;
@@ -107,7 +106,7 @@ struct LoginAnswer {
 struct Serve {
     static constexpr auto type = MessageType::Serve;
     Purpose purpose = Purpose::Api;
-    // As they were signed, "" without a signature: the agent carries out nothing else.
+    // As signed, "" without a signature. The agent carries out nothing else.
     std::string action;
     std::string version;
     void fields(auto& wire) {
@@ -117,20 +116,20 @@ struct Serve {
     }
 };
 
-// From an agent, before it writes the reply: `requests` more have been dealt with.
+// From an agent, just before it writes the replies: `requests` more are finished.
 struct Served {
     static constexpr auto type = MessageType::Served;
     std::uint32_t requests = 1;
     void fields(auto& wire) { wire.number(requests); }
 };
 
-// From jobd, with the runner's end of their conversation. The runner lives as long as jobd keeps the connection that
-// this was said on.
+// From jobd, with the runner's end of their socket pair. The runner lives as long as jobd keeps the connection on which
+// it sent this.
 struct StartRunner {
     static constexpr auto type = MessageType::StartRunner;
     std::uint32_t uid = 0;
-    // Of the account whose task it is: a uid that has another name or another home by now gets no runner. The home is
-    // all 0 where jobd may not look at it.
+    // Of the account that owns the task: a uid that now has another name or home gets no runner. The home is all 0
+    // where jobd may not look at it.
     std::string name;
     HomeIdentity home = {};
     void fields(auto& wire) {

@@ -1,6 +1,6 @@
-// Which signed requests came already: a nonce is good once. They are remembered for as long as a signature can be
-// fresh, on both sides of now, in memory and in one file, so that a restart forgets none. Bounded by what each key may
-// have.
+// Replay protection for signed requests: a nonce is accepted once. Nonces are remembered as long as a signature can be
+// fresh (before and after now), in memory and in one file, so that they survive a restart. Their number per key is
+// limited.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ class Nonces {
     static constexpr std::int64_t remembered_seconds = 30 * 60;
 
     // Throws std::system_error.
-    Nonces(std::string file, std::size_t most_of_a_key);
+    Nonces(std::string file, std::size_t most_per_key);
 
     enum class Use { First, Again, TooMany };
-    // To be called only once the signature was right. `now`: seconds since the epoch. It is in the file when this
-    // returns; a loss of power may forget it, a crash does not. Throws std::system_error: then it counts as used.
+    // Call only after the signature was verified. `now`: seconds since the epoch. When this returns, the nonce is in
+    // the file: a crash cannot lose it, a power failure can. Throws std::system_error; the nonce then counts as used.
     [[nodiscard]] Use use(const std::string& key_id, const std::string& nonce, std::int64_t now);
 
  private:
@@ -38,12 +38,12 @@ class Nonces {
     void rewrite();
 
     const std::string file_;
-    const std::size_t most_of_a_key_;
+    const std::size_t most_per_key_;
     UniqueFd log_;
-    std::size_t lines_ = 0;  // in the file, forgotten ones included
+    std::size_t lines_ = 0;  // in the file, including expired ones
     std::deque<Entry> entries_;
     std::unordered_set<std::string> digests_;
-    std::unordered_map<std::string, std::size_t> of_a_key_;
+    std::unordered_map<std::string, std::size_t> count_by_key_;
 };
 
 }  // namespace clamscanner

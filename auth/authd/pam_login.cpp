@@ -22,7 +22,7 @@ class PamTransaction {
         const pam_conv conversation{&PamTransaction::converse, this};
         if (::pam_start(service.c_str(), user.c_str(), &conversation, &handle_) != PAM_SUCCESS)
             throw std::runtime_error("PAM does not start for the service " + service);
-        // With the default a wrong password would sleep here for seconds and hold a slot all the while.
+        // By default PAM sleeps for seconds after a wrong password, which would occupy a slot.
         set(PAM_FAIL_DELAY, reinterpret_cast<const void*>(&PamTransaction::no_delay));
     }
     ~PamTransaction() { ::pam_end(handle_, last_); }
@@ -34,8 +34,8 @@ class PamTransaction {
     }
 
     [[nodiscard]] PamResult authenticate() {
-        // Everything that means "not with this name and password" is one answer. A conversation that we cannot hold is
-        // one of them: what a module would ask next must not tell that the password was right.
+        // All results that mean "not with this name and password" give the same answer. So does a conversation that we
+        // cannot continue: a further prompt must not reveal that the password was right.
         static constexpr std::array no = {PAM_AUTH_ERR,    PAM_USER_UNKNOWN, PAM_MAXTRIES,
                                           PAM_PERM_DENIED, PAM_CONV_ERR,     PAM_ACCT_EXPIRED};
         last_ = ::pam_authenticate(handle_, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
@@ -44,7 +44,7 @@ class PamTransaction {
     }
 
     [[nodiscard]] PamResult account_is_open() {
-        // Here it is the faults that are few; what a module means by any other code is no.
+        // Here the faults are listed; any other code means no.
         static constexpr std::array faults = {PAM_AUTHINFO_UNAVAIL, PAM_SYSTEM_ERR, PAM_SERVICE_ERR,
                                               PAM_BUF_ERR,          PAM_ABORT,      PAM_OPEN_ERR,
                                               PAM_SYMBOL_ERR};
@@ -54,11 +54,11 @@ class PamTransaction {
                                                                               : fault("account management");
     }
 
-    // A module may have put another name in the place of the one that was typed.
+    // A module may have replaced the name that was typed.
     [[nodiscard]] std::string user() const {
         const void* name = nullptr;
         if (::pam_get_item(handle_, PAM_USER, &name) != PAM_SUCCESS || name == nullptr)
-            throw std::runtime_error("PAM forgot the user");
+            throw std::runtime_error("PAM returns no user name");
         return static_cast<const char*>(name);
     }
     [[nodiscard]] unsigned hidden_prompts() const noexcept { return hidden_prompts_; }
@@ -66,7 +66,7 @@ class PamTransaction {
  private:
     static constexpr int most_prompts = 8;
 
-    // A module that lets in without a question (pam_rootok, pam_permit) says nothing of the password: any would do.
+    // Success without a prompt (pam_rootok, pam_permit) says nothing about the password: any would have done.
     [[nodiscard]] bool asked_for_the_password() const {
         if (hidden_prompts_ == 0)
             log_line(Severity::Warning, printable(user()) + " is refused: PAM did not ask for the password");
@@ -80,7 +80,7 @@ class PamTransaction {
 
     static void no_delay(int, unsigned, void*) noexcept {}
 
-    // The password answers every hidden prompt, as stacks of two modules need it; nothing answers a visible one.
+    // The password answers every hidden prompt, because stacks of two modules need that; visible prompts get no answer.
     static int converse(int count, const pam_message** messages, pam_response** responses, void* self) noexcept {
         auto& transaction = *static_cast<PamTransaction*>(self);
         if (count < 1 || count > most_prompts) return PAM_CONV_ERR;
@@ -106,11 +106,11 @@ class PamTransaction {
     int last_ = PAM_SUCCESS;
 };
 
-// Null when nothing speaks against it.
+// Null when the account may be used.
 const char* why_forbidden(const PamTransaction& pam, PamResult open, const Config& config, Account& account) {
     if (open == PamResult::No) return "PAM says that the account is locked, expired or closed";
     if (!find_account(pam.user(), account)) return "the name service does not know the account";
-    if (!is_served(account, config)) return "its uid is below the floor";
+    if (!is_served(account, config)) return "its uid is below login.uid_floor";
     const auto home = home_identity(account.home);
     account.generation = account_generation(account, home);
     return !home.is_missing || is_host_user(account.name, config) ? nullptr : "it has no home directory";
@@ -121,8 +121,8 @@ LoginChecked checked_account(PamTransaction& pam, const Config& config) {
     const auto open = pam.account_is_open();
     if (open == PamResult::Fault) return checked;
     const char* why = why_forbidden(pam, open, config, checked.account);
-    // The client hears no reason; the administrator needs one.
-    if (why != nullptr) log_line(Severity::Info, printable(pam.user()) + " is who they say and is refused: " + why);
+    // The client is not told why; the administrator needs to know.
+    if (why != nullptr) log_line(Severity::Info, printable(pam.user()) + " authenticated but is refused: " + why);
     checked.verdict = why != nullptr ? LoginVerdict::Forbidden : LoginVerdict::Welcome;
     return checked;
 }
@@ -144,7 +144,7 @@ LoginChecked pam_login(const Config& config, const std::string& user, const Secr
 LoginChecked pam_account(const Config& config, const std::string& user) {
     PamTransaction pam(config.login.pam_service, user, nullptr);
     auto checked = checked_account(pam, config);
-    checked.one_prompt = true;  // no other secret was asked for either
+    checked.one_prompt = true;  // so it may be remembered: no prompt was involved
     return checked;
 }
 

@@ -33,10 +33,10 @@ struct LoginChecked {
 [[nodiscard]] LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
                                      const std::string& origin);
 
-// The same without a password, for somebody who has proved otherwise who they are.
+// The same without a password, for a client that was authenticated in another way.
 [[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user);
 
-// Started if PAM has nothing against work for this account now, Suspended or Unavailable.
+// Started if PAM says that the account is open now, else Suspended or Unavailable.
 [[nodiscard]] RunnerVerdict pam_account_is_open(const Config& config, const std::string& user);
 
 }  // namespace clamscanner

@@ -78,9 +78,10 @@ Penalties::Penalties(const Config& config)
       origins_(limit_of(config, config.login.address_failures)),
       accounts_(limit_of(config, 5 * config.login.account_failures)) {}
 
-std::uint32_t Penalties::on_account(const std::string& user, const std::string& origin, bool lately, Deadline now) {
+std::uint32_t Penalties::on_account(const std::string& user, const std::string& origin, bool succeeded_recently,
+                                    Deadline now) {
     const auto of_pair = pairs_.penalty(pair_key(user, origin), now);
-    return lately ? of_pair : std::max(of_pair, accounts_.penalty(user, now));
+    return succeeded_recently ? of_pair : std::max(of_pair, accounts_.penalty(user, now));
 }
 
 void Penalties::begin(const std::string& user, const std::string& origin) {

@@ -1,12 +1,12 @@
-// Counts wrong passwords and says who must wait. A name that does not exist is counted exactly as one that does.
+// Counts wrong passwords and decides who must wait. Names that do not exist are counted exactly like those that do.
 //
 //   account and origin   login.account_failures in the window, then a penalty: nothing is looked at, not even the cache
 //   origin               login.address_failures: the uncached path is closed to it
-//   account, wherever    five times login.account_failures: binds origins from which the account did not succeed lately
+//   account, anywhere    five times login.account_failures: for origins from which it has not succeeded recently
 //
-// Checks that are under way count as failures until they end, so that guessing in parallel gains nothing. The tables
-// are bounded, the least recently touched row goes first. That is no way out of a penalty: failures are made no faster
-// than login.max_waiting in each login.failure_milliseconds, so pushing a row out takes far longer than sitting it out.
+// Running checks count as failures until they end, so that parallel guessing gains nothing. The tables are bounded; the
+// least recently used row is evicted first. That is no way out of a penalty: at most login.max_waiting failures fit
+// into each login.failure_milliseconds, so evicting a row takes far longer than waiting.
 #pragma once
 
 #include <string>
@@ -18,12 +18,12 @@
 
 namespace clamscanner {
 
-// Where a login comes from, as far as counting goes: an IPv4 address, also when mapped into IPv6; of an IPv6 address
-// its /64, because whoever has one address of it has them all. Whatever is no address has one origin together,
-// "unknown". The address is the responder's word: it can only tighten limits.
+// The origin under which a login is counted: an IPv4 address, also when mapped into IPv6; of an IPv6 address its /64,
+// because whoever has one address of it has them all. Anything that is not an address counts as one origin, "unknown".
+// The address comes from the responder, so it may only tighten limits.
 [[nodiscard]] std::string origin_of(const std::string& address);
 
-// Failures of one kind of key.
+// Counts failures by one kind of key.
 class FailureTable {
  public:
     struct Limit {
@@ -33,10 +33,10 @@ class FailureTable {
     };
     explicit FailureTable(const Limit& limit, std::size_t most_rows = 65'536) : limit_(limit), most_rows_(most_rows) {}
 
-    // Seconds until it is worth coming back; 0 when there is no penalty.
+    // Seconds until a retry makes sense; 0 when there is no penalty.
     [[nodiscard]] std::uint32_t penalty(const std::string& key, Deadline now);
     void begin(const std::string& key) { ++row_of(key).under_way; }
-    // True when this failure brought the penalty on.
+    // True when this failure started a penalty.
     bool end(const std::string& key, bool failed, Deadline now);
 
  private:
@@ -59,15 +59,15 @@ class Penalties {
  public:
     explicit Penalties(const Config& config);
 
-    // Whether this account may be tried from this origin at all. `lately`: it succeeded from there of late.
-    [[nodiscard]] std::uint32_t on_account(const std::string& user, const std::string& origin, bool lately,
+    // Seconds until this account may be tried from this origin; 0: now. `succeeded_recently`: from this origin.
+    [[nodiscard]] std::uint32_t on_account(const std::string& user, const std::string& origin, bool succeeded_recently,
                                            Deadline now);
-    // Whether this origin may try anything that is not in the cache.
+    // Seconds until this origin may try anything that is not in the cache; 0: now.
     [[nodiscard]] std::uint32_t on_origin(const std::string& origin, Deadline now) {
         return origins_.penalty(origin, now);
     }
 
-    // Around each check of a password. The log hears of a penalty when it begins.
+    // Call before and after each check of a password. Logs a penalty when it begins.
     void begin(const std::string& user, const std::string& origin);
     void end(const std::string& user, const std::string& origin, bool failed, Deadline now);
 

@@ -10,8 +10,8 @@ namespace clamscanner {
 namespace {
 
 RunnerVerdict verdict_on(const Config& config, const StartRunner& request, Account& account) {
-    // By uid, and name and home must fit: a uid that has passed to somebody else since gets no runner for the old
-    // tasks.
+    // Name and home of the uid must match: a uid that now belongs to somebody else gets no runner for the former
+    // owner's tasks.
     if (!find_account(uid_t{request.uid}, account) || account.name != request.name || !is_served(account, config))
         return RunnerVerdict::NoAccount;
     if (request.home != HomeIdentity{} && request.home != home_identity(account.home)) return RunnerVerdict::NoAccount;
@@ -22,7 +22,7 @@ RunnerVerdict verdict_on(const Config& config, const StartRunner& request, Accou
 void become_runner(const Config& config, const std::string& config_file, const StartRunner& request, int report) {
     Account account;
     const auto verdict = verdict_on(config, request, account);
-    if (send_message(report, RunnerAnswer{verdict}) != Sent::Yes) die("authd does not listen");
+    if (send_message(report, RunnerAnswer{verdict}) != Sent::Yes) die("cannot report to authd");
     if (verdict != RunnerVerdict::Started) return;
     use_idle_priority();
     become_for_good(account);
@@ -38,15 +38,15 @@ void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd 
         return answer(RunnerVerdict::Unavailable);
     }
     try {
-        const auto becoming = children_.begin(
+        const auto child = children_.begin(
             {conversation.get()}, std::chrono::seconds(config_.login.pam_seconds),
             [&](int report) { become_runner(config_, config_file_, request, report); },
             [this, session](const std::string& report, ChildProcess process) {
                 take_report(session, report_or_fault<RunnerAnswer>(report).verdict, std::move(process));
             });
-        runners_[session] = {becoming, {}, {}, std::move(answer)};
+        runners_[session] = {child, {}, {}, std::move(answer)};
     } catch (const std::system_error& fault) {
-        log_line(Severity::Error, std::string("a runner cannot be started: ") + fault.what());
+        log_line(Severity::Error, std::string("cannot start a runner: ") + fault.what());
         answer(RunnerVerdict::Unavailable);
     }
 }
@@ -55,13 +55,13 @@ void Runners::take_report(std::uint64_t session, RunnerVerdict verdict, ChildPro
     auto& runner = runners_.at(session);
     const auto answer = std::move(runner.answer);
     if (verdict == RunnerVerdict::Started) {
-        runner.becoming = 0;
+        runner.child = 0;
         runner.process = std::move(process);
         runner.watch =
             loop_.watch(runner.process.pidfd(), EPOLLIN, [this, session](std::uint32_t) { take_end(session); });
     } else {
         runners_.erase(session);
-        children_.bury(std::move(process));
+        children_.kill_and_reap(std::move(process));
     }
     answer(verdict);
 }
@@ -73,9 +73,9 @@ void Runners::take_end(std::uint64_t session) {
 void Runners::stop(std::uint64_t session) {
     if (!runners_.contains(session)) return;
     auto runner = std::move(runners_.extract(session).mapped());
-    if (!runner.process) return children_.abandon(runner.becoming);
+    if (!runner.process) return children_.abandon(runner.child);
     runner.watch = {};  // children_ watches for its end now
-    children_.bury(std::move(runner.process));
+    children_.kill_and_reap(std::move(runner.process));
 }
 
 }  // namespace clamscanner

@@ -1,5 +1,5 @@
-// Runners: a user's process that works for one of jobd's tasks. jobd may ask for one for an account and nothing else; a
-// child of authd looks the account up, asks PAM whether it is open, becomes it and executes clamscanner-runner.
+// Runners: processes that run as an account's user and work on one of jobd's tasks. jobd may only name an account; a
+// child of authd looks it up, asks PAM whether it is open, becomes it and executes clamscanner-runner.
 #pragma once
 
 #include <functional>
@@ -19,17 +19,17 @@ class Runners {
     Runners(EventLoop& loop, Children& children, const Config& config, std::string config_file)
         : loop_(loop), children_(children), config_(config), config_file_(std::move(config_file)) {}
 
-    // `session` is the caller's number for it, new each time. Calls `answer` once, later or now. `conversation` is
+    // `session` identifies it for the caller, and is never reused. Calls `answer` once, later or now. `conversation` is
     // jobd's descriptor, which the runner is born with as its fd 3; by its other end jobd learns when the runner ends.
     void start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer);
-    // Nobody wants it any more: kills it. Nothing is called afterwards.
+    // Kills the runner. No callback is called afterwards.
     void stop(std::uint64_t session);
 
  private:
     struct Runner {
-        std::uint64_t becoming = 0;  // the child's number until it has reported,
-        ChildProcess process;        // and then itself
-        EventLoop::Watch watch;      // for its end
+        std::uint64_t child = 0;  // the child's number until it has reported
+        ChildProcess process;     // from then on
+        EventLoop::Watch watch;   // for its end
         Answer answer;
     };
     void take_report(std::uint64_t session, RunnerVerdict verdict, ChildProcess process);

@@ -11,19 +11,19 @@ namespace clamscanner {
 
 // Agents send one message alone, which agents.cpp takes: Served.
 const Sessions::Permitted Sessions::permitted[] = {
-    {Asker::Responder, Stage::MayAsk, handles<&Sessions::answer_login>},
-    {Asker::Responder, Stage::MayAsk, handles<&Sessions::answer_signed_login>},
-    {Asker::Jobd, Stage::MayAsk, handles<&Sessions::answer_start_runner>},
+    {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_login>},
+    {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_signed_login>},
+    {PeerRole::Jobd, Stage::MayAsk, handles<&Sessions::answer_start_runner>},
 };
 
-void Sessions::begin(Asker asker, UniqueFd socket) {
+void Sessions::begin(PeerRole role, UniqueFd socket) {
     if (sessions_.size() >= most_sessions) {
-        log_line(Severity::Warning, "a connection is closed: there are too many");
+        log_line(Severity::Warning, "closing a new connection: there are too many");
         return;
     }
     const auto id = next_id_++;
     auto watch = loop_.watch(socket.get(), EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
-    sessions_.emplace(id, Session{id, asker, std::move(socket), std::move(watch), Stage::MayAsk, {}});
+    sessions_.emplace(id, Session{id, role, std::move(socket), std::move(watch), Stage::MayAsk, {}});
 }
 
 void Sessions::listen_to(std::uint64_t id) {
@@ -34,8 +34,8 @@ void Sessions::listen_to(std::uint64_t id) {
         if (got == Got::Packet) dispatch(session, packet);
         if (got == Got::PeerGone) end(id);
     } catch (const std::exception& fault) {
-        // Whether the peer or the machine is at fault: this conversation is over, the others go on.
-        log_line(Severity::Warning, std::string(session.asker == Asker::Jobd ? "jobd" : "a responder") +
+        // Whether the peer or the machine is at fault, only this session ends.
+        log_line(Severity::Warning, std::string(session.role == PeerRole::Jobd ? "jobd" : "a responder") +
                                         " loses its connection: " + fault.what());
         end(id);
     }
@@ -44,7 +44,7 @@ void Sessions::listen_to(std::uint64_t id) {
 void Sessions::dispatch(Session& session, Packet& packet) {
     const auto type = type_of(packet.bytes);
     const auto row = std::find_if(std::begin(permitted), std::end(permitted), [&](const Permitted& one) {
-        return one.asker == session.asker && one.stage == session.stage && one.handler.type == type;
+        return one.role == session.role && one.stage == session.stage && one.handler.type == type;
     });
     if (row == std::end(permitted)) throw Malformed("message " + std::to_string(type) + " is not permitted here now");
     row->handler.call(*this, packet.bytes, session, packet);
@@ -95,17 +95,17 @@ void Sessions::tell(std::uint64_t id, const Message& message, Stage next) try {
     auto& session = found->second;
     session.stage = next;
     const int socket = session.socket.get();
-    // A peer that does not take the one answer it asked for is as good as gone. It ends by the way of all peers, at the
-    // next look at its socket: whoever called may still be working on this session.
+    // A peer that does not read its one answer is as good as gone. The session ends when its socket is next read, not
+    // here: the caller may still be using it.
     if (send_message(socket, message) != Sent::Yes) ::shutdown(socket, SHUT_RDWR);
 } catch (const std::system_error& fault) {
-    log_line(Severity::Error, std::string("an answer is lost: ") + fault.what());
+    log_line(Severity::Error, std::string("cannot send an answer: ") + fault.what());
     ::shutdown(sessions_.at(id).socket.get(), SHUT_RDWR);
 }
 
 void Sessions::end(std::uint64_t id) {
     const auto session = sessions_.extract(id);
-    if (session.mapped().asker == Asker::Jobd) runners_.stop(id);
+    if (session.mapped().role == PeerRole::Jobd) runners_.stop(id);
 }
 
 }  // namespace clamscanner

@@ -1,5 +1,5 @@
-// The conversations of those who may ask root something: responders and jobd. What may be asked, by whom and at which
-// stage, is one table (sessions.cpp); anything not in it, out of turn or malformed ends the session.
+// The connections of authd's clients: responders and jobd. Who may send which message at which stage is one table
+// (sessions.cpp); any other message, or a malformed one, ends the session.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace clamscanner {
 
-enum class Asker { Responder, Jobd };
+enum class PeerRole { Responder, Jobd };
 
 class Sessions {
  public:
@@ -25,8 +25,8 @@ class Sessions {
     Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners)
         : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners) {}
 
-    // Takes over a connection whose peer has been looked at.
-    void begin(Asker asker, UniqueFd socket);
+    // Takes over a connection whose peer has been checked.
+    void begin(PeerRole role, UniqueFd socket);
 
     [[nodiscard]] std::size_t count() const noexcept { return sessions_.size(); }
 
@@ -34,14 +34,14 @@ class Sessions {
     enum class Stage { MayAsk, AwaitsAnswer, HasRunner };
     struct Session {
         std::uint64_t id;
-        Asker asker;
+        PeerRole role;
         UniqueFd socket;
         EventLoop::Watch watch;
         Stage stage = Stage::MayAsk;
         RequestPipes pipes;  // that came with the login which is being checked
     };
     struct Permitted {
-        Asker asker;
+        PeerRole role;
         Stage stage;
         Handler<Sessions, void, Session&, Packet&> handler;
     };
@@ -53,7 +53,7 @@ class Sessions {
     void answer_signed_login(const SignedLogin& login, Session& session, Packet& packet);
     void end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account);
     void answer_start_runner(const StartRunner& request, Session& session, Packet& packet);
-    // Tells a session that may be gone by now.
+    // Replies to a session, unless it has ended.
     template <class Message>
     void tell(std::uint64_t id, const Message& message, Stage next);
     void end(std::uint64_t id);

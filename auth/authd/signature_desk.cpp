@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t fresh_seconds = 15 * 60;  // before and after now
 
-bool may_be_named(const std::string& text) {
+bool is_possible_action(const std::string& text) {
     return !text.empty() && text.size() <= longest_action;
 }
 
@@ -31,7 +31,8 @@ LoginVerdict SignatureDesk::verdict_on(const SignedLogin& login, const SignedFie
     }
     const auto use = nonces_.use(key->id, fields.nonce, now);
     if (use != Nonces::Use::First) return use == Nonces::Use::Again ? LoginVerdict::NonceUsed : LoginVerdict::Throttled;
-    return may_be_named(fields.action) && may_be_named(fields.version) ? LoginVerdict::Welcome : LoginVerdict::NoAction;
+    return is_possible_action(fields.action) && is_possible_action(fields.version) ? LoginVerdict::Welcome
+                                                                                   : LoginVerdict::NoAction;
 } catch (const std::system_error& fault) {
     log_line(Severity::Error, fault.what());
     return LoginVerdict::Unavailable;
@@ -42,13 +43,12 @@ void SignatureDesk::answer_signed_login(const SignedLogin& login, const Answer& 
     auto fields = signed_fields(login.form, login.text);
     const auto verdict = verdict_on(login, fields, key);
     if (verdict != LoginVerdict::Welcome) return answer({verdict, 0}, nullptr, {});
-    // The key's id stands where others have a password: what the desk remembers is remembered for this key.
+    // The key's id takes the place of the password, so what the desk remembers belongs to this key.
     accounts_.answer_login({key->user, Secret(key->id), login.address, Purpose::Statistics},
                            [answer, id = key->id, generation = key->generation,
                             serve = Serve{Purpose::Statistics, std::move(fields.action), std::move(fields.version)}](
                                const LoginAnswer& said, const Account* account) {
-                               // What PAM was asked about always has a generation, and a key of an earlier version has
-                               // none.
+                               // A checked account always has a generation; a key of an earlier version has none.
                                if (said.verdict != LoginVerdict::Welcome || account->generation == generation)
                                    return answer(said, account, serve);
                                log_line(Severity::Warning,

@@ -1,6 +1,6 @@
-// Decides every signed request. In this order, and the first that fails is the answer: the key, the time, the
-// signature, the nonce, whether an action is named; then whether PAM has anything against the account, which is asked
-// and remembered as for logins, and whether the key was made for this account and not for an earlier one of its name.
+// Decides every signed request. The first check that fails is the answer, in this order: the key, the time, the
+// signature, the nonce, whether an action is named; then whether PAM says that the account is open (asked and
+// remembered as for logins), and whether the key was made for this account rather than an earlier one of the same name.
 #pragma once
 
 #include <functional>
@@ -16,10 +16,11 @@ namespace clamscanner {
 
 class SignatureDesk {
  public:
-    // As LoginDesk's, and what the agent is to be told.
+    // As LoginDesk's, with the message for the agent.
     using Answer = std::function<void(const LoginAnswer& answer, const Account* account, const Serve& serve)>;
 
-    // `accounts` is a desk of its own: its password check asks PAM for the account alone. All times are the clock's.
+    // `accounts` is a separate desk: its check asks PAM about the account only, without a password. Times are
+    // wall-clock times.
     SignatureDesk(LoginDesk& accounts, const Config& config)
         : accounts_(accounts),
           keys_(config.statistics.access_keys),

@@ -21,7 +21,7 @@ bool find(Lookup lookup, Account& account) {
     while ((error = lookup(&entry, buffer.data(), buffer.size(), &found)) == ERANGE && buffer.size() < 1024 * 1024)
         buffer.resize(buffer.size() * 2);
     if (found == nullptr) {
-        // Not found is told by a null result and any of several errors (getpwnam(3)); the rest are faults.
+        // "Not found" is a null result with no error or one of several (getpwnam(3)); all others are faults.
         if (error != 0 && error != ENOENT && error != ESRCH && error != EBADF && error != EPERM)
             throw_errno("look up an account", error);
         return false;
@@ -57,7 +57,7 @@ std::set<uid_t> host_users(const Config& config) {
         const auto account = configured_user("jobs.host_users", name);
         if (account.uid >= config.login.uid_floor)
             throw ConfigError("jobs.host_users: " + printable(name) +
-                              " is a hosting account: its uid is not below the floor");
+                              " is a hosting account: its uid is not below login.uid_floor");
         uids.insert(account.uid);
     }
     return uids;

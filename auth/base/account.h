@@ -1,4 +1,4 @@
-// Accounts of the name service, and for which of them this service acts.
+// Looks up accounts, and decides for which of them this service acts.
 #pragma once
 
 #include <sys/types.h>
@@ -17,15 +17,15 @@ struct Account {
     uid_t uid = 0;
     gid_t gid = 0;
     std::string home;
-    std::string generation = {};  // account_generation(), where somebody looked at the home; else empty
+    std::string generation = {};  // account_generation(), if computed; else empty
 };
 
-// Looks an account up in the name service, which may take as long as it likes: never in a daemon's loop.
-// False when there is none.
+// Looks an account up in the name service. That may block: never call it in a daemon's event loop. False when there is
+// no such account.
 [[nodiscard]] bool find_account(const std::string& name, Account& account);
 [[nodiscard]] bool find_account(uid_t uid, Account& account);
 
-// A user that the configuration names under `key`. Throws ConfigError when there is none.
+// A user that the configuration names under `key`. Throws ConfigError when there is no such user.
 [[nodiscard]] Account configured_user(const char* key, const std::string& name);
 
 // Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
@@ -35,8 +35,8 @@ struct Account {
 // floor: the whole host's statistics are not for an account that may be hacked.
 [[nodiscard]] std::set<uid_t> host_users(const Config& config);
 
-// Whether this service acts for the account at all: never for root or root's group; of those with a uid below the floor
-// for host users only.
+// Whether this service acts for the account: never for root or root's group, and below login.uid_floor only for host
+// users.
 [[nodiscard]] bool is_served(const Account& account, const Config& config) noexcept;
 
 }  // namespace clamscanner

@@ -18,7 +18,7 @@ Integer checked(Integer result, const char* attempted) {
     return result;
 }
 
-// Calls again while the call is interrupted by a signal. Not for close().
+// Repeats the call while a signal interrupts it. Not for close().
 template <class Call>
 auto uninterrupted(Call call) {
     auto result = call();

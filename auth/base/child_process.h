@@ -1,4 +1,5 @@
-// A child that cannot outlive its owner object: held by pidfd, so that a signal never hits a stranger with its number.
+// A child process that cannot outlive its owner object. Held by pidfd, so that a signal never hits another process that
+// got its pid.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +18,8 @@ struct Ending {
 class ChildProcess {
  public:
     ChildProcess() = default;
-    // Takes over `pid`, a child that this process forked and has not reaped. When it cannot, the child is killed.
+    // Takes over `pid`, a child that this process forked and has not reaped. If it cannot, it kills the child and
+    // throws.
     explicit ChildProcess(pid_t pid);
     ChildProcess(ChildProcess&& other) noexcept;
     ChildProcess& operator=(ChildProcess&& other) noexcept;

@@ -30,7 +30,7 @@ void take_config(ConfigKeys& keys, Config& config) {
 
     auto& responder = config.responder;
     keys.names("responder.users", responder.users, 1);
-    keys.truth("responder.allow_shared_web_user", responder.allow_shared_web_user);
+    keys.boolean("responder.allow_shared_web_user", responder.allow_shared_web_user);
     keys.path("responder.socket", responder.socket);
     keys.text("responder.socket_group", responder.socket_group);
     keys.number("responder.threads", responder.threads, 2, 1024);
@@ -86,10 +86,10 @@ Config parse_config(const std::string& text, const std::string& file) {
 }
 
 Config read_config(const std::string& file) {
-    return parse_config(trusted_text(file), file);
+    return parse_config(read_trusted_file(file), file);
 }
 
-std::string trusted_text(const std::string& file, mode_t forbidden) {
+std::string read_trusted_file(const std::string& file, mode_t forbidden) {
     const UniqueFd fd(checked(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY), ("open " + file).c_str()));
     struct stat status {};
     checked(::fstat(fd.get(), &status), "examine a file");
@@ -103,7 +103,7 @@ std::string trusted_text(const std::string& file, mode_t forbidden) {
         const auto got = checked(uninterrupted([&] { return ::read(fd.get(), chunk, sizeof chunk); }), "read a file");
         if (got == 0) break;
         text.append(chunk, static_cast<std::size_t>(got));
-        if (text.size() > longest_trusted_text) throw ConfigError(file + " is larger than 1 MiB");
+        if (text.size() > largest_trusted_file) throw ConfigError(file + " is larger than 1 MiB");
     }
     return text;
 }

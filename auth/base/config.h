@@ -1,9 +1,9 @@
-// The configuration, /etc/clamscanner/clamscanner.toml: one file for all programs, read by each at its start. Here are
-// the sections that root's programs use; the rest is in jobs/shared/settings.h.
+// The configuration, /etc/clamscanner/clamscanner.toml: one file for all programs, read by each at its start. This
+// header has the sections that root's programs use; the others are in jobs/shared/settings.h.
 //
 // Every key has a default, so an empty file is valid. An unknown key, a value of the wrong type or out of range is a
 // ConfigError that names file, line and key, and the program does not start. authd reads it as root: therefore the file
-// must belong to root (or to whom runs the program) and nobody else may be able to write it.
+// must belong to root (or to whoever runs the program) and nobody else may be able to write it.
 #pragma once
 
 #include <sys/stat.h>
@@ -82,7 +82,7 @@ struct Config {
         std::uint64_t max_nonces_per_key = 4096;
     } statistics;
 
-    // Where the programs meet.
+    // Where the programs and their sockets are.
     [[nodiscard]] std::string login_socket() const { return paths.run_directory + "/authd/login.sock"; }
     [[nodiscard]] std::string runner_socket() const { return paths.run_directory + "/authd/runner.sock"; }
     [[nodiscard]] std::string jobs_socket() const { return paths.run_directory + "/jobd/jobs.sock"; }
@@ -90,16 +90,17 @@ struct Config {
     [[nodiscard]] std::string program(const char* name) const { return paths.program_directory + "/" + name; }
 };
 
-// Throws ConfigError; std::system_error when the file cannot be opened. Sections that are not root's are not looked at.
+// Throws ConfigError; std::system_error when the file cannot be opened. Sections that root's programs do not use are
+// not checked.
 [[nodiscard]] Config read_config(const std::string& file);
 
 // The same for a text; `file` only names it in errors.
 [[nodiscard]] Config parse_config(const std::string& text, const std::string& file);
 
-// The text of a file that belongs to root (or to whom runs this) and gives nobody else the `forbidden` rights. Throws
-// as read_config() does.
-inline constexpr std::size_t longest_trusted_text = 1024 * 1024;
-[[nodiscard]] std::string trusted_text(const std::string& file, mode_t forbidden = S_IWGRP | S_IWOTH);
+// Reads a file that belongs to root (or to whoever runs this) and gives nobody else any of the `forbidden` rights.
+// Throws as read_config() does.
+inline constexpr std::size_t largest_trusted_file = 1024 * 1024;
+[[nodiscard]] std::string read_trusted_file(const std::string& file, mode_t forbidden = S_IWGRP | S_IWOTH);
 
 // A part of read_config(), for jobs/shared/settings.h.
 class ConfigKeys;

@@ -1,6 +1,6 @@
-// The configuration's form: a TOML file of sections with keys. A program declares the keys it knows, one call each,
-// with where the value goes and what is accepted; then everything else is refused. Throws ConfigError, which names
-// file, line and key.
+// Parses the configuration: a TOML file of sections with keys. A program declares each key it knows with one call,
+// which names the variable to set and what is accepted; then every other key is refused. Throws ConfigError, which
+// names file, line and key.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +32,13 @@ class ConfigKeys {
         const auto given = node->value_exact<std::int64_t>();
         if (!given || *given < 0 || static_cast<std::uint64_t>(*given) < least ||
             static_cast<std::uint64_t>(*given) > most)
-            refuse(*node, key, "wants a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+            refuse(*node, key, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
         value = static_cast<std::uint64_t>(*given);
     }
-    void truth(const char* key, bool& value) {
+    void boolean(const char* key, bool& value) {
         const auto* node = find(key);
         if (node == nullptr) return;
-        if (!node->is_boolean()) refuse(*node, key, "wants true or false");
+        if (!node->is_boolean()) refuse(*node, key, "must be true or false");
         value = **node->as_boolean();
     }
     void text(const char* key, std::string& value) {
@@ -47,14 +47,14 @@ class ConfigKeys {
     void path(const char* key, std::string& value) {
         text(key, value);
         if (const auto* node = find(key); node != nullptr && !value.starts_with('/'))
-            refuse(*node, key, "wants an absolute path");
+            refuse(*node, key, "must be an absolute path");
     }
     void names(const char* key, std::vector<std::string>& value, std::size_t least) {
         const auto* node = find(key);
         if (node == nullptr) return;
         const auto* list = node->as_array();
         if (list == nullptr || list->size() < least)
-            refuse(*node, key, "wants a list of names" + std::string(least > 0 ? ", one at least" : ""));
+            refuse(*node, key, "must be a list of names" + std::string(least > 0 ? ", at least one" : ""));
         value.clear();
         for (const auto& item : *list) value.push_back(text_of(key, item));
     }
@@ -69,7 +69,7 @@ class ConfigKeys {
     }
 
     enum class Unknown { Refused, SectionsAllowed };
-    // What was not asked for. A whole section may be another program's, which checks it.
+    // Refuses keys that were not declared. A whole section may belong to other programs, which check it.
     void refuse_unknown(Unknown unknown) const {
         for (const auto& [section, content] : root_) {
             const std::string start = std::string(section.str()) + ".";
@@ -90,7 +90,7 @@ class ConfigKeys {
     [[nodiscard]] std::string text_of(const std::string& key, const toml::node& node) const {
         auto given = node.value_exact<std::string>();
         if (!given || given->find_first_of(std::string_view("\0\n\r", 3)) != std::string::npos)
-            refuse(node, key, "wants a text of one line");
+            refuse(node, key, "must be a string of one line");
         return *given;
     }
     std::string file_;

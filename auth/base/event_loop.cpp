@@ -15,7 +15,7 @@
 namespace clamscanner {
 namespace {
 
-constexpr int let_in_at_once = 64;  // others in the loop want their turn
+constexpr int most_accepts_at_once = 64;  // then the other handlers run
 
 std::chrono::nanoseconds processor_time() noexcept {
     timespec time{};
@@ -46,11 +46,11 @@ void EventLoop::forget(const Watch::Watched& watched) {
     handlers_.extract(watched.serial);  // not erase(): the handler may hold Watches of ours, which then come here, too
 }
 
-EventLoop::Watch EventLoop::let_in(int listener, Take take) {
+EventLoop::Watch EventLoop::accept_connections(int listener, Take take) {
     const Watch::Watched watched{listener, next_serial_};  // as watch() will number it
     const auto let_some_in = [this, watched, take = std::move(take), pause = std::make_shared<Timer>()](std::uint32_t) {
         try {
-            for (int i = 0; i < let_in_at_once; ++i) {
+            for (int i = 0; i < most_accepts_at_once; ++i) {
                 auto connection = accept_from(watched.fd);
                 if (!connection) return;
                 take(std::move(connection));
@@ -77,7 +77,7 @@ void EventLoop::stop_on_signals() {
     hangups_watch_ = watch(hangups_.get(), EPOLLIN, [this](std::uint32_t) { take_signal(hangups_.get()); });
 }
 
-void EventLoop::report_turns_over(std::chrono::milliseconds limit, Report report) {
+void EventLoop::report_long_turns(std::chrono::milliseconds limit, Report report) {
     longest_turn_ = limit;
     report_ = std::move(report);
     begin_turn();
@@ -87,7 +87,7 @@ void EventLoop::begin_turn() {
     if (report_) turn_began_ = processor_time();
 }
 
-// The next one begins with it, so that a turn costs one look at the clock.
+// The end of one turn is the start of the next, so that a turn costs one clock reading.
 void EventLoop::end_turn() {
     if (!report_) return;
     const auto began = std::exchange(turn_began_, processor_time());

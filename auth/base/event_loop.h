@@ -1,4 +1,4 @@
-// The one loop of each daemon: descriptors, timers and an end of every round. Single-threaded.
+// The event loop of each daemon: descriptors, timers and a callback after each round. Single-threaded.
 //
 // What is watched, and what is to be done later, ends with the object that the loop gave for it: a Watch or a Timer,
 // which only moves. It may be destroyed at any time, by its own handler too (what that captured lives until it
@@ -76,22 +76,22 @@ class EventLoop {
     // so (accept4() or `take` throws std::system_error) it is not listened to for a second at a time: the daemon
     // neither ends nor spins, and who waits is let in later.
     using Take = std::function<void(UniqueFd connection)>;
-    [[nodiscard]] Watch let_in(int listener, Take take);
+    [[nodiscard]] Watch accept_connections(int listener, Take take);
 
-    // Another number in each round. What is handled in one round had happened when it began.
+    // A different number in each round. Everything that a round handles happened before the round began.
     [[nodiscard]] std::uint64_t round() const noexcept { return round_; }
     // Called once after the handlers of each round.
     void at_end_of_round(Task task) { end_of_round_ = std::move(task); }
 
-    // Another round follows this one at once: there is more to do, after what others have to do meanwhile.
-    void go_round_again() { again_ = true; }
+    // Starts another round without waiting: there is more to do, but other events come first.
+    void request_another_round() { again_ = true; }
 
-    // Reports every turn (of a handler, a timer, or the end of a round) that takes more of this thread's processor time
-    // than that: nobody else was served meanwhile.
+    // Reports every turn (of a handler, a timer, or the end of a round) that takes more than `limit` of this thread's
+    // processor time: nobody else was served meanwhile.
     using Report = std::function<void(std::chrono::milliseconds took)>;
-    void report_turns_over(std::chrono::milliseconds limit, Report report);
+    void report_long_turns(std::chrono::milliseconds limit, Report report);
 
-    // Ends run() on SIGTERM, SIGINT and SIGQUIT, and says on SIGHUP that it changes nothing. All are blocked for the
+    // Ends run() on SIGTERM, SIGINT and SIGQUIT, and logs on SIGHUP that it changes nothing. All are blocked for the
     // whole process from here on (children unblock them).
     void stop_on_signals();
 
@@ -117,7 +117,7 @@ class EventLoop {
     Watch hangups_watch_;
     Task end_of_round_;
     bool again_ = false;
-    Report report_;  // empty: nobody measures
+    Report report_;  // empty: not measured
     std::chrono::nanoseconds longest_turn_{};
     std::chrono::nanoseconds turn_began_{};
     std::uint64_t round_ = 1;
@@ -127,15 +127,14 @@ class EventLoop {
 // The signal mask that a child starts with, whatever its parent had blocked or ignored. Async-signal-safe.
 void reset_signals() noexcept;
 
-// A daemon does not end for a signal that means nothing to it, such as one to its whole process group, or of a script
-// that takes it for another program. Those that are listened for come all the same. Async-signal-safe.
+// Ignores signals that mean nothing to a daemon, such as one to its whole process group, or from a script that mistakes
+// it for another program. Signals that listen_for_signals() blocks still arrive there. Async-signal-safe.
 void ignore_stray_signals() noexcept;
 
-// Blocks them, for the threads made from here on too, and gives a descriptor (signalfd(2)) that tells when one is
-// there.
+// Blocks these signals, also for threads made later, and returns a descriptor (signalfd(2)) that is readable when one
+// is pending.
 [[nodiscard]] UniqueFd listen_for_signals(std::initializer_list<int> numbers);
-// The number of one that is there; 0: none is. SIGHUP is logged: a daemon that reads its settings at the start only
-// has nothing else to do about it.
+// The number of a pending signal, or 0. SIGHUP is only logged, because daemons read their settings only at start.
 int take_signal(int signals);
 
 }  // namespace clamscanner

@@ -15,11 +15,11 @@ HomeIdentity home_identity(const std::string& home) noexcept {
     HomeIdentity identity;
     struct statfs file_system {};
     struct statx found {};
-    // statfs() first: only it has a home mounted that is mounted on demand.
+    // statfs() first: unlike statx(), it mounts a home that is mounted on demand.
     const bool seen =
         ::statfs(home.c_str(), &file_system) == 0 &&
         ::statx(AT_FDCWD, home.c_str(), AT_STATX_SYNC_AS_STAT, STATX_TYPE | STATX_INO | STATX_BTIME, &found) == 0;
-    // What cannot be examined is not for us to judge: root may have no access where the user has.
+    // A home that cannot be examined does not count as missing: root may lack access that the user has.
     identity.is_missing =
         !home.starts_with('/') || (seen ? !S_ISDIR(found.stx_mode) : errno == ENOENT || errno == ENOTDIR);
     if (!seen || identity.is_missing) return identity;

@@ -32,7 +32,7 @@ void log_line(Severity severity, std::string_view text) noexcept {
     const int head_size = to_journal ? std::snprintf(head, sizeof head, "<%d>", static_cast<int>(severity))
                                      : std::snprintf(head, sizeof head, "%s[%d]: %s: ", program_name,
                                                      static_cast<int>(::getpid()), severity_word(severity));
-    // A line in one writev, so that the lines of several processes do not mix. It may fail: there is nobody to tell.
+    // One writev per line, so that the lines of several processes do not mix. A failure cannot be reported anywhere.
     const iovec parts[] = {{head, static_cast<std::size_t>(head_size)},
                            {const_cast<char*>(text.data()), std::min(text.size(), longest_line)},
                            {const_cast<char*>("\n"), 1}};

@@ -1,6 +1,6 @@
-// What a program has to say to the administrator: one line on standard error, in one write, with the priority prefix
-// that systemd's journal understands (sd-daemon(3)) when the line goes there. Never a password, never foreign control
-// characters: whatever a user or a client chose is escaped.
+// Log lines for the administrator: each goes to standard error in one write, with the priority prefix that systemd's
+// journal understands (sd-daemon(3)) when it goes there. Never a password, never untrusted control characters: callers
+// escape whatever a user or a client chose.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ void name_this_program(const char* name) noexcept;
 
 void log_line(Severity severity, std::string_view text) noexcept;
 
-// For the place where code must not go on (between fork and exec, a failed privilege drop): says so and _exit(70).
+// For code that must not go on (between fork and exec, a failed privilege drop): logs `text` and calls _exit(70).
 [[noreturn]] void die(std::string_view text) noexcept;
 
 // `text` with every byte that is not printable ASCII as \xHH: for names that others chose.

@@ -23,7 +23,7 @@ void replace_file(const std::string& file, std::string_view content, mode_t mode
     const auto beside = file + ".new";
     ::unlink(beside.c_str());
     const UniqueFd fd(
-        checked(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode), "make a file beside"));
+        checked(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode), "create a file's successor"));
     if (!write_all(fd.get(), content)) throw_errno("write a file anew");
     checked(::fsync(fd.get()), "write a file anew");
     checked(::rename(beside.c_str(), file.c_str()), "replace a file");

@@ -1,4 +1,4 @@
-// Small files of root's: whether one has changed, and how it is written anew.
+// For small files: tells whether one has changed, and replaces one atomically.
 #pragma once
 
 #include <sys/stat.h>
@@ -15,8 +15,8 @@ namespace clamscanner {
 using FileVersion = std::array<std::int64_t, 4>;
 [[nodiscard]] FileVersion version_of(const std::string& file);
 
-// Whoever reads `file` finds either the old content or all of the new one, after a loss of power too. Its directory is
-// root's alone. Throws std::system_error, and the old content stands.
+// Replaces the file atomically: a reader sees either the old content or all of the new, even after a power failure.
+// Only root may be able to write to its directory. After a std::system_error the file has either of them.
 void replace_file(const std::string& file, std::string_view content, mode_t mode);
 
 }  // namespace clamscanner

@@ -1,7 +1,6 @@
-// The way of one request between a responder and an agent: a pipe there and a pipe back. The responder makes both and
-// sends the agent's ends with the login; authd hands them on. Pipes, not a socket: the kernel looks for cycles whenever
-// a socket closes while another is under way in a message, which made every request a tenth dearer
-// (tests/bench/api.py).
+// The pipes of one request between a responder and an agent, one in each direction. The responder makes both and sends
+// the agent's ends with the login; authd passes them on. Pipes, not sockets: whenever a socket closes while another is
+// in flight in a message, the kernel searches for cycles, which made every request a tenth slower (tests/bench/api.py).
 #pragma once
 
 #include <sys/stat.h>
@@ -14,13 +13,14 @@
 
 namespace clamscanner {
 
-// Made non-blocking; the agent makes sure of it, as the one who sent them is not trusted in that.
+// Non-blocking. The agent sets that again, because it does not trust the sender.
 struct RequestPipes {
     UniqueFd request;  // to be read by the agent
     UniqueFd reply;    // to be written by it
 };
 
-// Those that came with a message. Nothing but pipes may reach an agent: it would write to whatever it is given.
+// Takes the pipes that came with a message. Nothing but pipes may reach an agent: it would write to whatever it is
+// given.
 [[nodiscard]] inline RequestPipes take_pipes(Packet& packet) {
     const auto is_pipe = [](const UniqueFd& descriptor) {
         struct stat status {};
@@ -29,7 +29,7 @@ struct RequestPipes {
     };
     auto& descriptors = packet.descriptors;
     if (descriptors.size() != 2 || !std::all_of(descriptors.begin(), descriptors.end(), is_pipe))
-        throw Malformed("a message carries something else than two pipes");
+        throw Malformed("a message does not carry exactly two pipes");
     return {std::move(descriptors[0]), std::move(descriptors[1])};
 }
 

@@ -1,5 +1,5 @@
-// Defaults for sanitizer builds. Our programs get a fixed environment, so that options cannot come from there; and leak
-// checking attaches to the process, which a non-dumpable one forbids.
+// Defaults for sanitizer builds. Our programs get a fixed environment, so options cannot come from there. Leak checking
+// would attach to the process, which a non-dumpable process forbids.
 #ifdef CLAMSCANNER_SANITIZED
 extern "C" const char* __asan_default_options();
 extern "C" const char* __ubsan_default_options();

@@ -1,4 +1,4 @@
-// A password, from the first byte read to the last use: wiped when it goes, and never copied.
+// Holds a password or another secret: never copied, and wiped when it is destroyed.
 #pragma once
 
 #include <string.h>

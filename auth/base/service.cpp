@@ -54,8 +54,8 @@ void notify_supervisor(const char* state) noexcept {
 }
 
 void raise_descriptor_limit() {
-    // Not the hard limit itself, which may be a million: modules of PAM close them all one by one before they start a
-    // program.
+    // Not to the hard limit, which may be a million: some PAM modules close every possible descriptor, one by one,
+    // before they start a program.
     rlimit files{};
     checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
     files.rlim_cur = std::max(files.rlim_cur, std::min(files.rlim_max, enough_descriptors));

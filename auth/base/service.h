@@ -20,11 +20,11 @@ struct AtFault {
 [[nodiscard]] int run_daemon(const char* name, int argc, char** argv,
                              const std::function<void(const std::string& config_file)>& run, AtFault at_fault = {});
 
-// Tells the supervisor named by NOTIFY_SOCKET: "READY=1", "STOPPING=1" (sd_notify(3): one datagram). Silent without
-// one.
+// Sends `state`, "READY=1" or "STOPPING=1", to the supervisor named by NOTIFY_SOCKET (sd_notify(3): one datagram). Does
+// nothing without one.
 void notify_supervisor(const char* state) noexcept;
 
-// For a daemon that keeps a descriptor for each of its many peers: up to 65,536, if the hard limit allows.
+// Raises the limit of open descriptors to 65,536, if the hard limit allows: for a daemon with many peers.
 void raise_descriptor_limit();
 
 // Points fd 0 and 1 to /dev/null, and 2 as well when it is closed, so that no later open() lands on them.

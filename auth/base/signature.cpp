@@ -61,7 +61,7 @@ SignedFields signed_fields(SignatureForm form, std::string_view text) {
         const auto header = [&](std::string_view name) { return between(text, "\n" + std::string(name) + ":", "\n"); };
         return {header("x-acs-date"), header("x-acs-signature-nonce"), header("x-acs-action"), header("x-acs-version")};
     }
-    // Decoded once it is name=value&…; a value's own & and = are still encoded then.
+    // After one decoding this is name=value&…; any & and = inside a value are still encoded.
     const auto pairs = "&" + percent_decoded(text.substr(text.rfind('&') + 1));
     const auto value = [&](std::string_view name) {
         return percent_decoded(between(pairs, "&" + std::string(name) + "=", "&"));
@@ -74,7 +74,7 @@ std::optional<std::int64_t> signed_time(const std::string& text) {
     const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
     if (end != text.data() + text.size()) return std::nullopt;
     const time_t time = ::timegm(&parts);
-    // strptime() takes blanks for digits, and timegm() a 31st of February for a day in March.
+    // strptime() accepts blanks as digits, and timegm() turns 31 February into a day in March.
     char again[32];
     if (::strftime(again, sizeof again, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0 || text != again) return std::nullopt;
     return time;

@@ -1,5 +1,5 @@
-// The signatures of the statistics interface: what a client signed, what that says, and whether a key made it. The
-// responder puts the signed text together as the client must have; all that authd goes by stands in the text itself.
+// Signatures of the statistics interface: parses the text that a client signed, and verifies its signature. The
+// responder reconstructs that text from the request; authd relies on nothing that is not in it.
 //
 //   V1   METHOD&%2F&…: the sorted parameters, percent-encoded twice; HMAC-SHA1 under the secret and "&", base64
 //   V3   the canonical request, a line each; "ACS3-HMAC-SHA256\n" and its SHA-256 in hex: HMAC-SHA256, hex
@@ -16,7 +16,7 @@ namespace clamscanner {
 
 enum class SignatureForm : std::uint8_t { V1 = 0, V3 = 1 };
 
-// Empty where the text does not say it.
+// A field is empty when the text does not have it.
 struct SignedFields {
     std::string time;
     std::string nonce;
@@ -28,7 +28,7 @@ struct SignedFields {
 // Seconds since the epoch of "2024-02-20T08:30:00Z"; empty for any other form.
 [[nodiscard]] std::optional<std::int64_t> signed_time(const std::string& text);
 
-// In constant time, as far as the signature goes. Throws std::system_error when libcrypto fails.
+// Compares the signature in constant time. Throws std::system_error when libcrypto fails.
 [[nodiscard]] bool is_signed(SignatureForm form, std::string_view text, const Secret& secret,
                              std::string_view signature);
 

@@ -52,7 +52,7 @@ UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
     }
     struct stat old {};
     if (::lstat(path.c_str(), &old) == 0) {
-        if (!S_ISSOCK(old.st_mode)) throw_errno("replace what is no socket", EEXIST);
+        if (!S_ISSOCK(old.st_mode)) throw_errno("replace a file that is not a socket", EEXIST);
         checked(::unlink(path.c_str()), "remove a dead socket");
     }
     UniqueFd listener(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a listening socket"));
@@ -121,7 +121,7 @@ Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> 
     const auto sent = uninterrupted([&] { return ::sendmsg(socket, &header, MSG_NOSIGNAL); });
     if (sent >= 0) return Sent::Yes;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::WouldBlock;
-    // ETOOMANYREFS: the peer leaves descriptors lying in the socket; for us it is as good as gone.
+    // ETOOMANYREFS: the peer does not take the descriptors that were sent; treat it as gone.
     if (is_gone(errno) || errno == ETOOMANYREFS) return Sent::PeerGone;
     throw_errno("send a message");
 }

@@ -46,7 +46,7 @@ struct Peer {
 
 void set_blocking(int fd, bool blocking);
 
-// Whether this errno says that the peer is no more.
+// Whether this errno says that the peer is gone.
 [[nodiscard]] bool is_gone(int error) noexcept;
 
 // ---- Messages on SOCK_SEQPACKET ------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ template <class Message>
 }
 
 enum class Got { Packet, WouldBlock, PeerGone };
-// A packet that was cut (too long, too many descriptors) throws Malformed.
+// A truncated packet (too long, too many descriptors) throws Malformed.
 // `flags`: MSG_DONTWAIT for a socket that is blocking.
 [[nodiscard]] Got receive_packet(int socket, Packet& packet, int flags = 0);
 

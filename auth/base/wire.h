@@ -1,10 +1,10 @@
-// The form of every message between two of our processes: little-endian numbers, counted texts, counted lists, each
-// with a limit that the field itself names. One fields() in a message serves writing and reading:
+// The encoding of messages between our processes: little-endian numbers, and strings and lists preceded by their
+// length, each with a limit that the message states. One fields() in a message serves writing and reading:
 //
 //     void fields(auto& wire) { wire.text(user, 32); wire.secret(password, 512); }
 //
-// A reader trusts nothing: what is too long, cut short, left over, of another version or of an unknown type is
-// Malformed, and the session that sent it ends. Nothing here reads a descriptor; that is socket.h's.
+// A reader trusts nothing: a message that is too long, truncated, followed by further bytes, of another version or of
+// an unknown type is Malformed, and its session ends. Descriptors are not encoded here; see socket.h.
 #pragma once
 
 #include <string.h>
@@ -22,8 +22,8 @@
 
 namespace clamscanner {
 
-// Raised whenever a message changes: two programs of different builds must not misread each other. A check of the
-// sources (tests/wire_version.py) holds it to that.
+// Raise it whenever a message changes: programs of different builds must not misread each other. tests/wire_version.py
+// checks that.
 inline constexpr std::uint8_t wire_version = 4;
 
 struct Malformed : std::runtime_error {
@@ -128,7 +128,7 @@ class Reader {
         for (std::size_t i = 0; i < raw.size(); ++i)
             bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(raw[i])) << (8 * i);
         if constexpr (std::is_same_v<Number, bool>) {
-            if (bits > 1) throw Malformed("a truth value is neither 0 nor 1");
+            if (bits > 1) throw Malformed("a boolean is neither 0 nor 1");
             value = bits == 1;
         } else {
             value = static_cast<Number>(bits);
@@ -138,7 +138,7 @@ class Reader {
     void choice(Enum& value, Enum last) {
         std::underlying_type_t<Enum> raw{};
         number(raw);
-        if (raw > static_cast<std::underlying_type_t<Enum>>(last)) throw Malformed("a choice is out of range");
+        if (raw > static_cast<std::underlying_type_t<Enum>>(last)) throw Malformed("an enum value is out of range");
         value = static_cast<Enum>(raw);
     }
     void text(std::string& value, std::size_t limit) { value = counted(limit); }
@@ -169,7 +169,7 @@ class Reader {
         if (size > limit) throw Malformed("a text is longer than its message allows");
         return take(size);
     }
-    // An item takes a byte at least: a count beyond the bytes at hand is refused before anything is allocated for it.
+    // An item takes at least one byte, so a count beyond the remaining bytes is refused before memory is allocated.
     std::uint32_t count(std::size_t limit) {
         std::uint32_t items = 0;
         number(items);

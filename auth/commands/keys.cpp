@@ -1,4 +1,4 @@
-// clamscanner-keys: makes, lists, disables and removes the access keys of programs. authd heeds a change with the next
+// clamscanner-keys: makes, lists, disables and removes the access keys of programs. A change takes effect with the next
 // signed request. Only root can use it.
 #include <fcntl.h>
 #include <sys/file.h>
@@ -34,7 +34,7 @@ int add(const Config& config, std::vector<AccessKey>& keys, const std::string& u
     if (!find_account(user, account)) return fail(EX_NOUSER, "there is no user " + printable(user));
     if (!is_served(account, config)) return fail(EX_NOPERM, printable(user) + " is a system user: not served");
     const auto home = home_identity(account.home);
-    // A home that is made later would be another generation.
+    // Making the home later would change the generation and invalidate the key.
     if (home.is_missing && !is_host_user(account.name, config))
         return fail(EX_NOUSER, printable(user) + " has no home directory");
     keys.push_back(
@@ -63,7 +63,7 @@ int run(const Config& config, const std::vector<std::string>& words) {
     if (words == std::vector<std::string>{"list"}) return list(read_access_keys(file));
     static constexpr const char* verbs[] = {"add", "enable", "disable", "remove"};
     if (words.size() != 2 || std::ranges::find(verbs, words[0]) == std::end(verbs)) throw UsageError("no such command");
-    // One at a time. What reads the file needs no lock: it is replaced whole.
+    // One writer at a time. Readers need no lock: the file is replaced as a whole.
     const auto directory = std::filesystem::path(file).parent_path();
     const UniqueFd lock(checked(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open its directory"));
     checked(::flock(lock.get(), LOCK_EX), "wait for others that write access keys");

@@ -1,5 +1,5 @@
 // clamscanner-scan, the administrator's command. Root runs it, and it becomes jobd's user for good before anything else
-// happens: what asks jobd is a program of that user (jobs/administrator/scan_command.cpp).
+// happens: the program that asks jobd runs as that user (jobs/administrator/scan_command.cpp).
 #include <sysexits.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
-// uapi, the command. A user runs it as themselves: it only finds the program that does the work. Root names a user, and
-// it becomes that user for good before anything else happens: root itself runs no JSON. It is not setuid, and it takes
-// nothing from the environment.
+// uapi, the command. For an ordinary user it only executes the program that does the work. When root names a user, it
+// first becomes that user for good: no JSON is handled as root. It is not setuid, and it reads nothing from the
+// environment.
 #include <errno.h>
 #include <sysexits.h>
 #include <unistd.h>

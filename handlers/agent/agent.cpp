@@ -1,6 +1,6 @@
 // clamscanner-agent: answers one account's requests, as that account. authd starts it and gives it, over descriptor 3,
-// the pipes of each request; a responder is at their other ends, and neither its bytes nor its patience is trusted.
-// Ends when authd closes descriptor 3.
+// the pipes of each request; a responder holds their other ends, and neither its bytes nor its speed is trusted. Ends
+// when authd closes descriptor 3.
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
@@ -30,10 +30,10 @@ namespace clamscanner {
 namespace {
 
 constexpr int control = 3;
-// Requests are answered one after the other, so each gets only as long as an honest responder needs: it has the whole
-// request at hand before it asks for us.
-constexpr auto request_patience = std::chrono::seconds(5);
-constexpr auto reply_patience = std::chrono::seconds(15);
+// Requests are answered one after the other, so each gets only the time that an honest responder needs, which has the
+// whole request before it asks for an agent.
+constexpr auto request_timeout = std::chrono::seconds(5);
+constexpr auto reply_timeout = std::chrono::seconds(15);
 
 constexpr std::size_t most_together = 16;
 constexpr std::size_t most_bytes_together = 1024 * 1024;  // of requests, and of replies
@@ -50,13 +50,13 @@ void refuse_capabilities() {
 struct Task {
     Serve serve;
     RequestPipes pipes;
-    std::optional<Request> request;  // empty when none came
+    std::optional<Request> request;  // empty when none arrived
     Reply reply;
 };
 
 using Tasks = std::vector<Task>;
 
-// Waits for the first; further ones only if they are there already. None: there will be no more.
+// Waits for the first task, then takes those that already wait. Empty when authd has closed the socket.
 Tasks take_tasks() {
     Tasks tasks;
     Packet packet;
@@ -64,7 +64,7 @@ Tasks take_tasks() {
            receive_packet(control, packet, tasks.empty() ? 0 : MSG_DONTWAIT) == Got::Packet) {
         auto serve = decode<Serve>(packet.bytes);
         auto pipes = take_pipes(packet);
-        // Whatever they were made as: a read that waits for ever would hold up everybody behind it.
+        // However they were made: a blocking read could hold up all requests behind it.
         for (const auto* pipe : {&pipes.request, &pipes.reply})
             checked(::fcntl(pipe->get(), F_SETFL, O_NONBLOCK), "make a pipe non-blocking");
         tasks.push_back({std::move(serve), std::move(pipes), std::nullopt, {}});
@@ -75,15 +75,15 @@ Tasks take_tasks() {
 void read_request(Task& task) {
     try {
         std::string frame;
-        const auto deadline = Clock::now() + request_patience;
+        const auto deadline = Clock::now() + request_timeout;
         if (read_frame(task.pipes.request.get(), frame, longest_request_frame, deadline) == Transfer::Done)
             task.request = decode<Request>(frame);
     } catch (const std::exception& fault) {
-        log_line(Severity::Warning, std::string("a responder sent no request: ") + fault.what());
+        log_line(Severity::Warning, std::string("cannot read a request: ") + fault.what());
     }
 }
 
-// Reads as many requests as may be held at a time.
+// Reads as many requests as may be held in memory at a time.
 std::size_t read_requests(std::span<Task> tasks) {
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
@@ -94,14 +94,14 @@ std::size_t read_requests(std::span<Task> tasks) {
 }
 
 void send_reply(const Task& task) try {
-    const auto deadline = Clock::now() + reply_patience;
+    const auto deadline = Clock::now() + reply_timeout;
     if (task.request) static_cast<void>(write_frame(task.pipes.reply.get(), encode(task.reply).bytes(), deadline));
 } catch (const std::system_error& fault) {
-    log_line(Severity::Warning, std::string("a responder takes no reply: ") + fault.what());
+    log_line(Severity::Warning, std::string("cannot send a reply: ") + fault.what());
 }
 
 void send_replies(std::span<Task> tasks) {
-    // authd first: what this account may have under way is free again before its client can ask the next question.
+    // authd first: it must know that these requests are finished before the client can send its next one.
     if (send_message(control, Served{static_cast<std::uint32_t>(tasks.size())}) != Sent::Yes) return;
     for (auto& task : tasks) {
         send_reply(task);
@@ -114,7 +114,7 @@ Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, co
     return shared.answer(caller, request);
 }
 
-// Answers as many of them as have replies that may be held at a time.
+// Answers as many as may have their replies held in memory at a time.
 std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::span<Task> tasks) {
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
@@ -146,13 +146,13 @@ void serve_until_closed(const Settings& config, const std::string& home, const s
 
 std::string home_given() {
     const char* home = ::getenv("HOME");
-    if (home == nullptr || home[0] != '/') throw ConfigError("HOME names no directory");
+    if (home == nullptr || home[0] != '/') throw ConfigError("HOME is not an absolute path");
     return home;
 }
 
 std::string user_given() {
     const char* user = ::getenv("USER");
-    if (user == nullptr) throw ConfigError("USER names nobody");
+    if (user == nullptr) throw ConfigError("USER is not set");
     return user;
 }
 

@@ -1,4 +1,4 @@
-// By which addresses this host is reached, as far as its interfaces tell.
+// The addresses of this host, as far as its network interfaces show them.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 namespace clamscanner {
 
 struct HostAddresses {
-    std::string internet;  // the first public IPv4 address; "" where there is none, as behind a translating router
+    std::string internet;  // the first public IPv4 address; "" if there is none, as behind NAT
     std::string intranet;  // the first private one (RFC 1918)
 };
 

@@ -45,7 +45,7 @@ bool holds(const std::string& outer, const std::string& inner) {
     return inner == outer || is_below(inner, outer);
 }
 
-// One scan goes through one directory: of several that are asked for, one must hold the others.
+// A scan covers one directory: of several requested ones, one must contain all others.
 ScanType type_for(const Caller& caller, const std::vector<std::string>& paths) {
     if (paths.empty()) throw missing_parameter("ScanPath");
     std::vector<ScanType> types;
@@ -56,8 +56,8 @@ ScanType type_for(const Caller& caller, const std::vector<std::string>& paths) {
     };
     const auto outermost = std::ranges::find_if(types, holds_all);
     if (outermost == types.end())
-        throw invalid_parameter("ScanPath", "names directories that do not lie in each other",
-                                "one directory, or several of which one holds all others");
+        throw invalid_parameter("ScanPath", "names several directories of which none contains all others",
+                                "one directory, or several of which one contains all others");
     return *outermost;
 }
 
@@ -70,7 +70,7 @@ void scan_host(const Caller& caller, const std::string& type) {
 void scan_account(const Caller& caller, const Arguments& parameters, bool system) {
     const auto type = system ? ScanType::Home : type_for(caller, list_of(parameters, "ScanPath"));
     const auto& scan = settings_of(caller, type);
-    if (!scan.allowed || look_at_directory(caller.home, scan.directory) != DirectoryState::Present)
+    if (!scan.allowed || directory_state(caller.home, scan.directory) != DirectoryState::Present)
         throw invalid_parameter(system ? "ScanType" : "ScanPath", "asks for a directory that cannot be scanned",
                                 "a directory that exists");
     caller.jobs.ask(StartScan{type, system, false});

@@ -1,5 +1,5 @@
-// Requests of one account that wait at the same moment and ask the same share one reply: a panel open in many windows
-// asks for the same status many times at once. Nobody gets a reply that is older than their request.
+// Identical requests of one account that wait at the same moment share one reply: a panel open in many windows asks for
+// the same status many times at once. No reply is older than its request.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace clamscanner {
 
 class SharedReplies {
  public:
-    // To be called when a request has come in: replies from before it are of no use to it.
+    // Call when new requests have been read: they must not get an earlier reply.
     void forget() { last_.reset(); }
 
     [[nodiscard]] Reply answer(const Caller& caller, const Request& request) {

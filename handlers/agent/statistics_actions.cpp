@@ -55,7 +55,7 @@ void write_host(ObjectWriter& body, const Host& host, const HostAddresses& addre
     body.member("IntranetIp", addresses.intranet);
 }
 
-// A machine is the host, so all counts of machines are 0 or 1.
+// The only machine is this host, so all counts of machines are 0 or 1.
 void write_statistic(ObjectWriter& body, const ScanTask& task, const Host& host) {
     const bool completed = task.phase == ScanPhase::Completed;
     const bool suspicious = task.infected_files > 0;
@@ -116,7 +116,7 @@ void list_tasks(const Call& call) {
     const Paging paging(call.parameters);
     auto found = call.caller.jobs.ask(AskScanTasks{scan_filter_of(call.parameters), paging.offset(), paging.size});
     const auto addresses = host_addresses();
-    if (!is_asked_for(call.parameters, found.host, addresses)) found = {found.host, 0, {}};
+    if (!host_matches(call.parameters, found.host, addresses)) found = {found.host, 0, {}};
     write_page_info(call.body, paging, found.total);
     call.body.objects("List", found.tasks,
                       [&](const ScanTask& task) { write_task(call.body, task, found.host, addresses); });
@@ -128,7 +128,7 @@ void list_machines(const Call& call) {
     const auto found = call.caller.jobs.ask(AskScanEvents{0, 1});
     const auto addresses = host_addresses();
     std::vector<Host> hosts;
-    if (found.total > 0 && is_asked_for(call.parameters, found.host, addresses)) hosts.push_back(found.host);
+    if (found.total > 0 && host_matches(call.parameters, found.host, addresses)) hosts.push_back(found.host);
     write_page_info(call.body, paging, hosts.size());
     if (paging.page > 1) hosts.clear();
     call.body.objects("Data", hosts, [&](const Host& host) {
@@ -143,7 +143,7 @@ void list_events(const Call& call) {
     const Paging paging(call.parameters);
     auto found = call.caller.jobs.ask(AskScanEvents{paging.offset(), paging.size});
     const auto addresses = host_addresses();
-    if (!is_asked_for(call.parameters, found.host, addresses)) found = {found.host, 0, {}};
+    if (!host_matches(call.parameters, found.host, addresses)) found = {found.host, 0, {}};
     write_page_info(call.body, paging, found.total);
     call.body.objects("Data", found.events,
                       [&](const ScanEvent& event) { write_event(call.body, event, found.host, addresses); });
@@ -164,7 +164,7 @@ static_assert(std::ranges::equal(routes, rpc_actions, {}, &Route::action, &RpcAc
 
 std::string answer_of(const Caller& caller, const Serve& serve, RpcFormat format, const Arguments& parameters) {
     const auto name = text_of(parameters, "Action");
-    // The responder may have been taken over: what was signed as one action is never carried out as another.
+    // The responder may be compromised: a request that was signed for one action is never carried out as another.
     const bool is_signed = !serve.action.empty();
     if (is_signed && name != serve.action) throw RpcRefusal(RpcError::ActionNotFound);
     const auto& action = action_of(name, is_signed ? serve.version : text_of(parameters, "Version"));

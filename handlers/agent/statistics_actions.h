@@ -1,5 +1,5 @@
-// The actions of the statistics interface (rpc.h), as an agent answers them for its account: which scan was the last,
-// what it found, and one more scan. The request's query holds all parameters, whichever way they came.
+// The actions of the statistics interface (rpc.h), as an agent answers them for its account: the latest scan, what it
+// found, and starting another. The request's query holds all parameters, however the client sent them.
 #pragma once
 
 #include "auth/authd/messages.h"
@@ -8,8 +8,7 @@
 
 namespace clamscanner {
 
-// `serve`: what authd says of it; action and version are those that the client signed, or "" when it logged in with its
-// password.
+// `serve`: authd's message; action and version are those that the client signed, or "" after a login by password.
 [[nodiscard]] Reply answer_statistics(const Caller& caller, const Serve& serve, const Request& request);
 
 }  // namespace clamscanner

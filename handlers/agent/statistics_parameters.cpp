@@ -43,7 +43,7 @@ void keep_phases(ScanFilter& filter, const std::vector<std::string>& statuses) {
     filter.phases &= any;
 }
 
-// Each task stands for itself here: it is its own root.
+// There are no subtasks here: each task is its own root.
 void keep_task(ScanFilter& filter, const std::string& task, const std::string& root) {
     filter.task_id = task.empty() ? root : task;
     if (filter.task_id.size() > longest_task_id) filter.task_id = "none";
@@ -86,7 +86,7 @@ ScanFilter scan_filter_of(const Arguments& parameters) {
     return filter;
 }
 
-bool is_asked_for(const Arguments& parameters, const Host& host, const HostAddresses& addresses) {
+bool host_matches(const Arguments& parameters, const Host& host, const HostAddresses& addresses) {
     const auto fits = [&](std::string_view name, const std::string& ours) {
         const auto wanted = text_of(parameters, name);
         return wanted.empty() || wanted == ours;

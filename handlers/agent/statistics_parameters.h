@@ -34,6 +34,6 @@ struct Paging {
 [[nodiscard]] ScanFilter scan_filter_of(const Arguments& parameters);
 
 // Whether the host is the one that the parameters ask for; those not given ask for any.
-[[nodiscard]] bool is_asked_for(const Arguments& parameters, const Host& host, const HostAddresses& addresses);
+[[nodiscard]] bool host_matches(const Arguments& parameters, const Host& host, const HostAddresses& addresses);
 
 }  // namespace clamscanner

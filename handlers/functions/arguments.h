@@ -1,5 +1,5 @@
-// The arguments of a request, whichever way they came: query, form, JSON body or multipart form, merged under one rule.
-// All of it is foreign. Whatever is wrong is a Refusal that names the argument.
+// The arguments of a request from its query, form, JSON body or multipart form, merged by one rule. All of it is
+// untrusted. Anything wrong is a Refusal that names the argument.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ inline constexpr std::size_t longest_argument_name = 256;
 
 enum class ArgumentForm {
     Text,      // from a query or a form, or a JSON text; any bytes
-    Number,    // of JSON, as it stood there: no digit is lost in a floating-point number
+    Number,    // from JSON, as written: no digit is lost to floating point
     Literal,   // true, false or null
     Compound,  // an object or array, as JSON
 };
@@ -37,7 +37,7 @@ class Arguments {
     // Null when it was not given.
     [[nodiscard]] const Argument* find(std::string_view name) const;
 
-    // One that must be a text: refuses anything else, and its absence, saying what is `accepted`.
+    // A mandatory text: refuses anything else, and its absence, and says what is `accepted`.
     [[nodiscard]] const std::string& text(std::string_view name, std::string_view accepted) const;
 
     // 0 or 1, in any form; absent: false. Refuses anything else.

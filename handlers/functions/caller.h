@@ -1,4 +1,4 @@
-// Whose request a function answers, and what it has to answer it with.
+// The account whose request a function answers, and what the function needs for that.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct Caller {
     const Settings& config;
     const std::string& home;
     Jobs& jobs;
-    std::string_view user = {};  // by name; only the statistics want to know
+    std::string_view user = {};  // by name; only the statistics use it
 };
 
 }  // namespace clamscanner

@@ -1,4 +1,4 @@
-// The functions that ask for a disinfection and tell of it.
+// The API functions that start a disinfection and report on it.
 #include <algorithm>
 
 #include "handlers/functions/json_arguments.h"

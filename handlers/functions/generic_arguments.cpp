@@ -52,7 +52,7 @@ std::optional<std::string> scalar_of(const Arguments& arguments, const std::stri
     return argument->text == "true" ? "1" : "0";
 }
 
-bool truth_of(const Arguments& arguments, const std::string& name, bool otherwise) {
+bool boolean_of(const Arguments& arguments, const std::string& name, bool otherwise) {
     const auto text = scalar_of(arguments, name, "1 or 0");
     if (!text) return otherwise;
     if (*text != "0" && *text != "1" && !text->empty()) throw wrong_argument(name, "is " + quoted(*text), "1 or 0");

@@ -20,7 +20,7 @@ namespace clamscanner {
 [[nodiscard]] std::optional<std::string> scalar_of(const Arguments& arguments, const std::string& name,
                                                    std::string_view accepted);
 
-[[nodiscard]] bool truth_of(const Arguments& arguments, const std::string& name, bool otherwise);
+[[nodiscard]] bool boolean_of(const Arguments& arguments, const std::string& name, bool otherwise);
 
 [[nodiscard]] std::optional<std::int64_t> number_of(const Arguments& arguments, const std::string& name,
                                                     std::int64_t least, std::string_view accepted);

@@ -28,7 +28,7 @@ DirectoryState state_of_error(int error, const char* attempted) {
 
 }  // namespace
 
-DirectoryState look_at_directory(const std::string& home, const std::string& directory) {
+DirectoryState directory_state(const std::string& home, const std::string& directory) {
     const UniqueFd home_fd(::open(home.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!home_fd) return state_of_error(errno, "look at the home directory");
     if (directory.empty()) return DirectoryState::Present;

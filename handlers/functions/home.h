@@ -1,4 +1,4 @@
-// The caller's home, looked at as the caller: which of the directories that may be scanned are there.
+// Examines directories of the caller's home, with the caller's own rights: can they be scanned?
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@ namespace clamscanner {
 enum class DirectoryState {
     Present,
     Missing,
-    Symlink,  // it or something on the way to it: never followed
+    Symlink,  // it or a part of its path: never followed
     NotADirectory,
     Closed,  // the caller may not enter it
 };
 
 // `directory` is below `home`; "" is the home itself, whose own path may hold symlinks.
-[[nodiscard]] DirectoryState look_at_directory(const std::string& home, const std::string& directory);
+[[nodiscard]] DirectoryState directory_state(const std::string& home, const std::string& directory);
 
 }  // namespace clamscanner

@@ -16,8 +16,8 @@ namespace {
 
 constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
 
-// Walks one object: gives each member of it to `take`, and an inner object or array as the JSON it stood as.
-// What it refuses is thrown once the parser has come back: RapidJSON is not made to be thrown through.
+// Parses one object and gives each member to `take`, an inner object or array as its JSON text. A Refusal is thrown
+// only after the parser has returned: RapidJSON is not exception-safe.
 class ObjectWalk {
  public:
     struct Member {
@@ -63,7 +63,7 @@ class ObjectWalk {
     bool StartArray() { return depth_ == 0 ? stop("is not a JSON object") : descend(); }
     bool EndObject(rapidjson::SizeType) { return ascend(); }
     bool EndArray(rapidjson::SizeType) { return ascend(); }
-    // Numbers come as texts (parse_flags); RapidJSON wants these to exist all the same.
+    // Numbers arrive as texts (parse_flags), but RapidJSON needs these to exist.
     bool Int(int) { return false; }
     bool Uint(unsigned) { return false; }
     bool Int64(std::int64_t) { return false; }
@@ -86,7 +86,7 @@ class ObjectWalk {
         if (depth_ == 0) return stop("is not a JSON object");
         return depth_ > 1 || give({form, std::string(text)});
     }
-    // The stream stands at the bracket in descend() as in ascend().
+    // The stream is at the bracket, in descend() and in ascend().
     bool descend() {
         if (depth_ == deepest_json) return stop("is nested deeper than " + std::to_string(deepest_json) + " levels");
         if (++depth_ == 2) compound_begin_ = stream_.Tell();

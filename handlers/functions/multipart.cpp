@@ -33,7 +33,7 @@ std::string field_name_in(std::string_view value) {
     auto disposition = media_type_of(value);
     const auto name = disposition.parameters.find("name");
     if (disposition.name != "form-data" || name == disposition.parameters.end())
-        refuse("has a part that is no named field");
+        refuse("has a part that is not a named field");
     if (disposition.parameters.contains("filename") || disposition.parameters.contains("filename*"))
         throw Refusal(200, "The argument " + quoted(name->second) + " is an uploaded file. Accepted: a plain field.");
     return name->second;
@@ -76,13 +76,13 @@ void read_multipart(const MediaType& type, std::string_view body, Arguments& arg
     const auto opening = "--" + boundary->second;
     const auto delimiter = std::string(line_end) + opening;
 
-    // What stands before the first delimiter is nobody's; browsers send nothing there.
+    // Anything before the first delimiter is ignored; browsers send nothing there.
     auto rest = body;
     if (rest.starts_with(opening)) {
         rest.remove_prefix(opening.size());
     } else {
         const auto first = rest.find(delimiter);
-        if (first == std::string_view::npos) refuse("does not hold its boundary");
+        if (first == std::string_view::npos) refuse("does not contain its boundary");
         rest.remove_prefix(first + delimiter.size());
     }
     while (!rest.starts_with("--")) {

@@ -10,7 +10,7 @@
 namespace clamscanner {
 namespace {
 
-// Of one match. Enough for any honest expression on a path.
+// Limits of one match, enough for any reasonable expression on a path.
 constexpr std::uint32_t most_steps = 100'000;
 constexpr std::uint32_t most_heap_kib = 1024;
 constexpr std::size_t longest_expression = 4096;
@@ -41,7 +41,7 @@ Pattern::Pattern(std::string_view expression) {
     if (expression.size() > longest_expression) throw std::invalid_argument("it is too long");
     int error = 0;
     std::size_t at = 0;
-    // Bytes, as file names are; and no escape that would let the expression say otherwise.
+    // Matches bytes, because file names are bytes; the expression cannot change that.
     code_.reset(::pcre2_compile_8(bytes_of(expression), expression.size(), PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
                                   &error, &at, nullptr));
     if (!code_) throw std::invalid_argument(error_text(error) + " at position " + std::to_string(at));

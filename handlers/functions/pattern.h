@@ -1,5 +1,4 @@
-// A regular expression of the caller's, in Perl's syntax, as UAPI has them. Foreign: what one match may cost is
-// limited.
+// A client's regular expression, in Perl's syntax, as in UAPI. Untrusted: the cost of one match is limited.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// The functions about what is in the quarantine.
+// The API functions that list, restore and delete quarantined files.
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -10,7 +10,7 @@
 #include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
 #include "jobs/shared/json_writer.h"
-#include "jobs/shared/message_name.h"
+#include "jobs/shared/mail_name.h"
 #include "jobs/shared/refusal.h"
 
 namespace clamscanner {
@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds longest_pause{200};
 
 bool is_id(std::string_view text) {
     if (text.size() != id_length) return false;
-    if (is_message(text)) text.remove_suffix(message_ending.size());
+    if (is_mail(text)) text.remove_suffix(mail_ending.size());
     return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
@@ -38,7 +38,7 @@ std::vector<std::string> ids_of(const Arguments& arguments) {
     std::set<std::string> seen;
     std::vector<std::string> ids;
     for (auto& id : given) {
-        if (!is_id(id)) throw wrong_argument("ids", "holds " + quoted(id) + ", which is no id", accepted_ids);
+        if (!is_id(id)) throw wrong_argument("ids", "contains " + quoted(id) + ", which is not an id", accepted_ids);
         if (seen.insert(id).second) ids.push_back(std::move(id));
     }
     return ids;
@@ -48,7 +48,8 @@ std::string json_of(const ChangedFile& file) {
     return json_object([&](JsonWriter& json) {
         json.member("file", file.path);
         json.member("id", file.id);
-        json.member("message", file.done ? file.message : "it goes on; list_quarantined_files tells when it is done");
+        json.member("message",
+                    file.done ? file.message : "still in progress; list_quarantined_files shows when it is done");
         json.member("state", file.done ? name_of(file.state) : "pending");
     });
 }

@@ -1,5 +1,5 @@
-// From a Request to a Reply: which function, whether it takes the method, its answer in the form that was asked for.
-// Every refusal and every fault of an agent becomes an envelope here. The request is foreign.
+// Turns a Request into a Reply: finds the function, checks the method, and puts the answer into the requested envelope.
+// Every refusal and every fault of an agent becomes an envelope here. The request is untrusted.
 #pragma once
 
 #include "handlers/functions/arguments.h"

@@ -20,7 +20,7 @@ struct FilterType {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto patience = std::chrono::seconds(5);  // for all the matching of one request
+constexpr auto matching_timeout = std::chrono::seconds(5);  // for all the matching of one request
 
 constexpr const char* accepted_terms = "a text or a number";
 
@@ -100,7 +100,7 @@ bool passes(const RowFilter& filter, const Row& row) {
 
 std::vector<RowFilter> filters_of(const Arguments& arguments, const std::vector<std::string>& columns) {
     std::vector<RowFilter> filters;
-    if (!truth_of(arguments, "api.filter", true)) return filters;
+    if (!boolean_of(arguments, "api.filter", true)) return filters;
     const std::string column = "api.filter_column", type = "api.filter_type", term = "api.filter_term";
     for (const auto& ending : endings_of(arguments, column, {"api.filter_type", "api.filter_term"})) {
         RowFilter filter{&row_of(filter_types, arguments, type + ending, "contains"), ""};
@@ -114,7 +114,7 @@ std::vector<RowFilter> filters_of(const Arguments& arguments, const std::vector<
 }
 
 void filter_rows(std::vector<Row>& rows, const std::vector<RowFilter>& filters) try {
-    const auto deadline = Clock::now() + patience;
+    const auto deadline = Clock::now() + matching_timeout;
     for (const auto& filter : filters)
         std::erase_if(rows, [&](const Row& row) {
             if (filter.expression) refuse_after(deadline);

@@ -62,12 +62,12 @@ std::weak_ordering compare(const RowOrder& by, const Row& one, const Row& other)
 
 std::vector<RowOrder> orders_of(const Arguments& arguments, const std::vector<std::string>& columns) {
     std::vector<RowOrder> orders;
-    if (!truth_of(arguments, "api.sort", true)) return orders;
+    if (!boolean_of(arguments, "api.sort", true)) return orders;
     const std::string column = "api.sort_column", method = "api.sort_method", reverse = "api.sort_reverse";
     for (const auto& ending : endings_of(arguments, column, {"api.sort_method", "api.sort_reverse"}))
         orders.push_back({column_of(arguments, column + ending, columns),
                           &row_of(sort_methods, arguments, method + ending, "lexicographic"),
-                          truth_of(arguments, reverse + ending, false)});
+                          boolean_of(arguments, reverse + ending, false)});
     return orders;
 }
 

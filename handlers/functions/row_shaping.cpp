@@ -39,7 +39,7 @@ std::int64_t first_row_of(const PageArguments& given) {
 
 // Empty when no page was asked for.
 std::optional<RowPage> page_of(const Arguments& arguments) {
-    if (!truth_of(arguments, "api.paginate", true)) return std::nullopt;
+    if (!boolean_of(arguments, "api.paginate", true)) return std::nullopt;
     const auto given = page_arguments_of(arguments);
     if (!given.size && !given.start && arguments.find("api.paginate") == nullptr) return std::nullopt;
     if (given.start == all_pages) return RowPage{};
@@ -99,9 +99,9 @@ std::string RowShaping::apply(Rows& rows) const {
     const auto total = rows.rows.size();
     sort_rows(rows.rows, orders_);
     if (page_) cut_rows(rows.rows, *page_);
-    auto told = metadata(rows.columns, before, total);
+    auto result = metadata(rows.columns, before, total);
     keep_columns(rows);
-    return told;
+    return result;
 }
 
 std::string RowShaping::metadata(const std::vector<std::string>& columns, std::size_t before, std::size_t total) const {

@@ -6,9 +6,9 @@
 //   api.paginate_start (1-based), api.paginate_page, api.paginate_size
 //   api.columns[_N] = name
 //
-// api.filter, api.sort, api.paginate and api.columns = 0 switch each off; nobody needs them to switch one on, as client
-// libraries do not agree in that. Types and methods are those of UAPI's reference (sections Filters, Sorting,
-// Pagination). Arguments are foreign: what is wrong with one is a Refusal that names it.
+// api.filter, api.sort, api.paginate and api.columns = 0 disable each. They are not needed to enable one, because
+// client libraries differ in that. Types and methods are those of UAPI's reference (sections Filters, Sorting,
+// Pagination). Arguments are untrusted: anything wrong is a Refusal that names the argument.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,7 @@ double number_in(const std::string& value) {
     return number == number ? number : 0;  // "nan" is none
 }
 
-std::string left_out(std::size_t total, std::size_t written) {
+std::string truncation_warning(std::size_t total, std::size_t written) {
     return "The answer would be too long: only the first " + std::to_string(written) + " of " + std::to_string(total) +
            " entries are in it. api.paginate_start and api.paginate_size reach the others.";
 }

@@ -23,19 +23,19 @@ struct Rows {
 
 class RowShaping;
 
-// The rows in the shape that was asked for, as many as an answer may hold; a warning says how many were left out.
+// The rows after filtering, sorting and paging, as many as fit into an answer; a warning says how many were left out.
 [[nodiscard]] Answer answer_rows(Rows& rows, const RowShaping& shaping);
 
 // The warning for an array that was cut.
-[[nodiscard]] std::string left_out(std::size_t total, std::size_t written);
+[[nodiscard]] std::string truncation_warning(std::size_t total, std::size_t written);
 
-// An array of what `to_json` makes of each item, as many as an answer may hold, and that warning.
+// An array of what `to_json` makes of each item, as many as fit into an answer, and that warning.
 template <class Items, class ToJson>
 [[nodiscard]] Answer answer_array(const Items& items, ToJson to_json) {
     Answer answer;
     JsonWriter json(answer.data);
     const auto written = json.bounded_array(items, answer_budget, to_json);
-    if (written < items.size()) answer.warnings.push_back(left_out(items.size(), written));
+    if (written < items.size()) answer.warnings.push_back(truncation_warning(items.size(), written));
     return answer;
 }
 

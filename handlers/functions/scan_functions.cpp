@@ -20,7 +20,7 @@ const std::string accepted_scan_types = [] {
     return names;
 }();
 
-// What is to be said of a directory that cannot be scanned, by DirectoryState.
+// Why a directory cannot be scanned, by DirectoryState.
 constexpr const char* directory_problems[] = {
     "",
     "does not exist",
@@ -36,15 +36,15 @@ std::uint64_t mebibytes(std::uint64_t bytes) {
 
 constexpr std::size_t most_shaped_bytes = 8 * answer_budget;  // of a list in an agent's memory
 
-// The list, in as many pieces as it takes, up to about so many bytes; `next` is not 0 when there is more. `ask` gives
-// the piece after the one before.
+// The list, put together from as many pieces as it takes, up to about `most` bytes; `next` is not 0 when there is more.
+// `ask` gives the piece after the one that `next` came from; 0 asks for the first.
 template <class Ask>
 auto whole_list(std::size_t most, Ask ask) {
     auto all = ask(0);
     for (std::size_t bytes = answer_budget; all.next != 0 && bytes < most; bytes += answer_budget) {
         auto piece = ask(all.next);
         if (piece.scan != all.scan) {
-            // A scan was started meanwhile: its list is another.
+            // A new scan was started meanwhile: begin again with its list.
             all = ask(0);
             continue;
         }
@@ -60,11 +60,11 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     const auto& name = arguments.text("scan_type", accepted_scan_types);
     const auto known = std::ranges::find(scan_types, name, &ScanTypeRow::name);
     if (known == std::end(scan_types))
-        throw wrong_argument("scan_type", "is " + quoted(name) + ", which is no scan type", accepted_scan_types);
+        throw wrong_argument("scan_type", "is " + quoted(name) + ", which is not a scan type", accepted_scan_types);
     const bool full = arguments.flag("full");
     const auto& scan = caller.config.scan_of(known->type);
     if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
-    const auto state = look_at_directory(caller.home, scan.directory);
+    const auto state = directory_state(caller.home, scan.directory);
     if (state != DirectoryState::Present)
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
@@ -83,7 +83,7 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
         json.key("infected_files");
         const auto written = json.bounded_array(status.infected_files, answer_budget, json_text);
         if (written < status.infected_files.size())
-            answer.warnings.push_back(left_out(status.infected_files.size(), written));
+            answer.warnings.push_back(truncation_warning(status.infected_files.size(), written));
         json.member("scan_complete", status.complete);
         json.member("scanned_file_count", status.scanned_files);
         json.member("scanned_file_size", status.scanned_bytes);
@@ -97,7 +97,7 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
 Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"file", "virus_type"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
-    // Whoever filters, sorts or pages does it with the whole list; all others get what one answer holds.
+    // Filters, sorting and paging work on the whole list; without them, what one answer holds is enough.
     const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
     auto infected = whole_list(most, [&](std::uint64_t after) { return caller.jobs.ask(AskInfectedFiles{after}); });
     rows.rows.reserve(infected.files.size());
@@ -114,7 +114,7 @@ Answer list_unscanned_files(const Caller& caller, const Arguments& arguments) {
     auto unscanned =
         whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.ask(AskUnscannedFiles{after}); });
     rows.rows.reserve(unscanned.files.size());
-    for (auto& file : unscanned.files) rows.rows.push_back({std::move(file.path), word_for(file.reason)});
+    for (auto& file : unscanned.files) rows.rows.push_back({std::move(file.path), name_of(file.reason)});
     auto answer = answer_rows(rows, shaping);
     if (unscanned.next != 0)
         answer.warnings.insert(answer.warnings.begin(), "There are more such files than can be listed at a time.");
@@ -131,7 +131,7 @@ Answer get_scan_paths(const Caller& caller, const Arguments& arguments) {
     const RowShaping shaping(arguments, rows.columns);
     for (const auto& row : scan_types) {
         const auto& scan = caller.config.scan_of(row.type);
-        if (scan.allowed && look_at_directory(caller.home, scan.directory) == DirectoryState::Present)
+        if (scan.allowed && directory_state(caller.home, scan.directory) == DirectoryState::Present)
             rows.rows.push_back({std::string(row.name), std::string(row.description)});
     }
     return answer_rows(rows, shaping);

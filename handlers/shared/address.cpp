@@ -20,7 +20,7 @@ bool is_session(std::string_view segment) {
            std::ranges::all_of(segment.substr(prefix.size()), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// As asked, if it is not encoded as it should be: then no function is called so.
+// Unchanged if it is wrongly encoded: no function has such a name.
 std::string decoded(std::string_view segment) {
     return percent_decoded(segment, Plus::IsPlus).value_or(std::string(segment));
 }
@@ -32,7 +32,7 @@ Address address_of(std::string_view path) {
     Address address;
     auto rest = path;
     auto first = take_segment(rest);
-    // The digits of a session are decoration and grant nothing; they count as such only before "execute".
+    // A session's digits grant nothing and are ignored; they are recognised only before "execute".
     if (is_session(first) && rest.starts_with("execute/")) first = take_segment(rest);
     if (first == "execute") {
         address.form = EnvelopeForm::Live;

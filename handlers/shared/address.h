@@ -1,4 +1,4 @@
-// What a request's path asks for, and in which form it is to be answered. The path is foreign.
+// Parses a request's path: which function is called, and in which envelope it is answered. The path is untrusted.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct Address {
     std::string function;  // likewise
 };
 
-// `path` is without the query and still percent-encoded. Every path is an address, if of nothing.
+// `path` has no query and is still percent-encoded. Every path is an address, though perhaps of no function.
 [[nodiscard]] Address address_of(std::string_view path);
 
 }  // namespace clamscanner

@@ -1,4 +1,5 @@
-"""Run by the build: openapi.yaml, as the JSON that clients get, in a C++ source. Usage: embed_openapi.py YAML CPP"""
+"""Run by the build: writes openapi.yaml, as the JSON that clients get, into a C++ source. Usage: embed_openapi.py YAML
+CPP"""
 
 import json
 import sys
@@ -10,7 +11,7 @@ def main():
     source, target = sys.argv[1:]
     with open(source, encoding="utf-8") as file:
         document = json.dumps(yaml.safe_load(file), separators=(",", ":"))
-    # A list of characters: compilers need not take a text as long as this.
+    # A list of characters: compilers may limit the length of a string literal.
     characters = ",".join(str(byte) for byte in document.encode("ascii"))
     with open(target, "w", encoding="utf-8") as file:
         file.write(f'#include "handlers/shared/openapi.h"\n\nstatic constexpr char document[] = {{{characters}}};\n\n'

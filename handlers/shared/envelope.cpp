@@ -6,7 +6,7 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::size_t longest_name = 128;      // characters of a module's or function's name that are given back
+constexpr std::size_t longest_name = 128;      // characters of a module's or function's name in the answer
 constexpr std::size_t most_around_data = 512;  // bytes of an answer without messages or warnings
 
 void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {

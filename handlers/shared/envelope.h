@@ -1,5 +1,5 @@
-// The two forms of UAPI's answer around what a function has to say. Every field is always there, keys in alphabetical
-// order. Used by agents, by uapi, and by the responder for its own refusals.
+// UAPI's two envelopes for a function's answer. Every field is always present, keys in alphabetical order. Used by
+// agents, by uapi, and by the responder for its own refusals.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace clamscanner {
 
-// What a function answers when it does what it was asked.
+// A function's successful answer.
 struct Answer {
     std::string data;             // JSON; "": null
     std::string metadata = "{}";  // JSON

@@ -1,4 +1,4 @@
-// The functions of the module ClamScanner: the one table that the responder and the agent's router go by.
+// The functions of the module ClamScanner: the one table that both the responder and the agent's router use.
 #pragma once
 
 #include <string_view>
@@ -10,8 +10,8 @@ inline constexpr std::string_view module_name = "ClamScanner";
 struct Function {
     std::string_view name;
     std::string_view methods;  // as an Allow header has them
-    // A page of another site may ask such a function with the visitor's credentials, as browsers keep the answer from
-    // it.
+    // A page of another site may call such a function with the visitor's credentials, because browsers do not show it
+    // the answer.
     bool only_reads;
     bool long_body;  // may be larger than what other requests are allowed
 };

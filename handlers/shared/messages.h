@@ -1,6 +1,6 @@
-// What a responder says to an agent, and what it gets back: one Request, one Reply, each a frame on a pipe of its own
-// (auth/base/request_pipes.h). Never a header of the client's beyond these fields; the reply is untrusted by the
-// responder.
+// The messages between a responder and an agent: one Request, one Reply, each a frame on a pipe of its own
+// (auth/base/request_pipes.h). No header of the client's is passed on beyond these fields; the responder does not trust
+// the reply.
 #pragma once
 
 #include <cstdint>

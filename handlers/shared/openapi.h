@@ -1,4 +1,4 @@
-// openapi.yaml as JSON: what the interface is, for programs. Everybody may read it, without a login.
+// openapi.yaml as JSON: the description of the API for programs. Anybody may read it, without a login.
 #pragma once
 
 #include <string_view>

@@ -15,8 +15,8 @@ int hex_value(char c) noexcept {
 std::string decoded_in_form(std::string_view text, const std::string& what) {
     auto decoded = percent_decoded(text, Plus::IsSpace);
     if (decoded) return *std::move(decoded);
-    throw BrokenEncoding(
-        200, what + " is not percent-encoded as it should be: a percent sign needs two hex digits after it.");
+    throw BrokenEncoding(200,
+                         what + " is not correctly percent-encoded: a percent sign needs two hex digits after it.");
 }
 
 }  // namespace

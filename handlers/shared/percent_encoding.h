@@ -1,4 +1,4 @@
-// Percent-decoding of foreign text (RFC 3986): strict, so that no two programs read the same request differently.
+// Percent-decoding of untrusted text (RFC 3986): strict, so that no two programs read the same request differently.
 #pragma once
 
 #include <functional>
@@ -10,18 +10,18 @@
 
 namespace clamscanner {
 
-enum class Plus { IsPlus, IsSpace };  // a blank in forms and queries, itself in a path
+enum class Plus { IsPlus, IsSpace };  // a plus sign is a space in forms and queries, itself in a path
 
 // Empty when a percent sign is not followed by two hex digits.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, Plus plus);
 
-// One "name=value" of a query or a form, as it stands there; without an equals sign it is all name.
+// One "name=value" of a query or a form, still encoded; without an equals sign it is all name.
 struct EncodedPair {
     std::string_view name;
     std::string_view value;
 };
 
-// Takes the next one off `encoded`; empty ones are passed over. Nothing when there is no more.
+// Takes the next pair off `encoded`, skipping empty ones. Empty when there is none left.
 [[nodiscard]] std::optional<EncodedPair> take_pair(std::string_view& encoded);
 
 // A query or a form with something in it that is not percent-encoded as it should be; it says which.

@@ -1,6 +1,6 @@
-// The statistics interface: the form that its clients know, product version 2018-12-03. A request is an action with
-// parameters; an answer is an object with a RequestId, in JSON or XML; whatever is wrong is an error with a code that
-// clients go by. Run by the responder for what it refuses itself, and by agents.
+// The statistics interface, version 2018-12-03. A request is an action with parameters; an answer is an object with a
+// RequestId, in JSON or XML; a failure is an error with a code, by which clients decide what to do. Used by agents, and
+// by the responder for its own refusals.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace clamscanner {
 
-// Of a server of its own: nothing else is there.
+// The only path: the interface has a host name of its own.
 inline constexpr std::string_view rpc_path = "/";
 inline constexpr std::string_view rpc_version = "2018-12-03";
 
@@ -53,10 +53,10 @@ enum class RpcError {
     RequestTimeout,
 };
 
-// An error, as a client is to see it: HTTP's status, the code, the message, and what can be done about it.
+// An error as the client sees it: HTTP status, code, message, and advice.
 class RpcRefusal : public std::runtime_error {
  public:
-    // `more` is put after the message of the error.
+    // `more` is appended to the error's message.
     explicit RpcRefusal(RpcError error, std::string_view more = "");
     RpcRefusal(int status, std::string code, const std::string& message, std::string advice)
         : std::runtime_error(message), status_(status), code_(std::move(code)), advice_(std::move(advice)) {}
@@ -85,7 +85,7 @@ class RpcRefusal : public std::runtime_error {
 [[nodiscard]] std::string rpc_body(RpcFormat format, std::string_view root,
                                    const std::function<void(ObjectWriter& body)>& write);
 
-// The body of an error. `host` is what the client named as the host, foreign bytes and all.
+// The body of an error. `host`: the host as the client named it, untrusted.
 [[nodiscard]] std::string rpc_failure(RpcFormat format, const RpcRefusal& refusal, std::string_view host);
 
 }  // namespace clamscanner

@@ -13,7 +13,7 @@
 #include "auth/base/log.h"
 #include "handlers/functions/router.h"
 #include "handlers/shared/percent_encoding.h"
-#include "handlers/uapi/json_layout.h"
+#include "handlers/uapi/pretty_json.h"
 #include "jobs/client/jobs_client.h"
 #include "jobs/shared/refusal.h"
 #include "jobs/shared/settings.h"
@@ -37,7 +37,7 @@ Call call_of(const CommandLine& line) {
     return {layout == "jsonpretty", {EnvelopeForm::Documented, words[0], words[1]}, std::span(words).subspan(2)};
 }
 
-// Each word by itself, so that an ampersand in one stays part of its value.
+// Each word is parsed by itself, so that an ampersand stays part of its value.
 Arguments arguments_of(std::span<const std::string> words) {
     Arguments arguments;
     for (const std::string_view word : words) {
@@ -45,14 +45,14 @@ Arguments arguments_of(std::span<const std::string> words) {
         if (equals == std::string_view::npos) throw UsageError("no key=value: " + printable(word));
         auto key = percent_decoded(word.substr(0, equals), Plus::IsPlus);
         auto value = percent_decoded(word.substr(equals + 1), Plus::IsPlus);
-        if (!key || !value) throw UsageError("not percent-encoded as it should be: " + printable(word));
+        if (!key || !value) throw UsageError("not correctly percent-encoded: " + printable(word));
         arguments.add(*std::move(key), {ArgumentForm::Text, *std::move(value)});
     }
     return arguments;
 }
 
 int print(const Call& call, const std::string& json, bool success) {
-    const auto text = (call.pretty ? laid_out(json) : json) + "\n";
+    const auto text = (call.pretty ? pretty_printed(json) : json) + "\n";
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return success && written ? EXIT_SUCCESS : EXIT_FAILURE;
 }

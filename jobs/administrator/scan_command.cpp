@@ -1,5 +1,5 @@
-// What clamscanner-scan does once it is no longer root: as jobd's own user it asks jobd for what only the administrator
-// may have.
+// The part of clamscanner-scan that runs after it has given up root: as jobd's own user it sends jobd the questions
+// that only the administrator may ask.
 #include <signal.h>
 #include <sysexits.h>
 #include <unistd.h>

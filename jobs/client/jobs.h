@@ -1,4 +1,5 @@
-// What the functions ask of jobd. An interface, so that they can be tested without one; jobs_client.h is the real one.
+// Sends the questions of the API's functions to jobd. An interface, so that they can be tested without jobd;
+// jobs_client.h implements it.
 #pragma once
 
 #include <string>
@@ -14,7 +15,8 @@ class Jobs {
  public:
     virtual ~Jobs() = default;
 
-    // Waits for the answer. What jobd declines is thrown as a Refusal with its sentence; so is that jobd is not there.
+    // Waits for the answer. Throws a Refusal with jobd's sentence if jobd declines, or with one of ours if jobd cannot
+    // be reached.
     template <class Question>
     typename Question::Answer ask(const Question& question) {
         const auto answer = exchange(encode(question).bytes(), Question::effect);

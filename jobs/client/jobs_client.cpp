@@ -20,7 +20,7 @@ std::string JobsClient::exchange(std::string_view question, Effect effect) {
     const auto deadline = Clock::now() + patience;
     std::string answer;
     try {
-        // The first attempt may find that the connection kept from an earlier request is broken.
+        // The connection kept from an earlier request may be broken.
         if (connection_ && try_exchange(question, effect, answer, deadline)) return answer;
         connection_ = connect_to(socket_path_, SOCK_STREAM);
         set_blocking(connection_.get(), false);
@@ -35,16 +35,16 @@ std::string JobsClient::exchange(std::string_view question, Effect effect) {
     throw gone("jobd closed a fresh connection");
 }
 
-// False when the question surely had no effect, or may be asked twice, and the connection is broken.
+// False if the connection broke, and the question certainly had no effect or may safely be asked twice.
 bool JobsClient::try_exchange(std::string_view question, Effect effect, std::string& answer, Deadline deadline) {
     const auto written = write_frame(connection_.get(), question, deadline);
     const auto read =
         written == Transfer::Done ? read_frame(connection_.get(), answer, longest_jobs_answer, deadline) : written;
     if (read == Transfer::Done) return true;
-    // A late answer must not be taken for that of the next question.
+    // A late answer must not be mistaken for the answer to the next question.
     connection_.reset();
     if (read == Transfer::TimedOut) throw gone("jobd did not answer in time");
-    // jobd acts on whole frames only: what was not written to the end had no effect.
+    // jobd acts only on complete frames: a question that was not written completely had no effect.
     if (effect == Effect::Changes && written == Transfer::Done)
         throw gone("jobd went away in the middle of a question");
     return false;

@@ -1,5 +1,5 @@
-// The connection to jobd, kept open between requests and made anew when jobd was started again. Whose question it is,
-// jobd learns from the kernel. Run by agents, by uapi and by the administrator's command, as the user.
+// The connection to jobd, kept open between requests, and opened again after jobd has restarted. jobd learns from the
+// kernel which user asks. Run by agents and by uapi, as the user, and by the administrator's command, as jobd's user.
 #pragma once
 
 #include <string>

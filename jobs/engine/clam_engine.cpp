@@ -13,14 +13,14 @@
 namespace clamscanner {
 namespace {
 
-// Set by the library's own words, since its answers leave out what it could not do: a temporary file that could not be
-// made, or written for want of room, ends as "clean".
+// Set from the library's error messages, because its results do not show failures: if it cannot create or fill a
+// temporary file, it reports "clean".
 bool library_failed = false;
 
 void log_from_library(enum cl_msg severity, const char* full, const char* message, void* /*context*/) noexcept {
     if (severity == CL_MSG_INFO_VERBOSE) return;
     if (severity == CL_MSG_ERROR) library_failed = true;
-    // Words of a library that reads hostile bytes: shown, but never as they are.
+    // The library reads hostile bytes, so its messages are escaped before they are logged.
     log_line(severity == CL_MSG_ERROR ? Severity::Error : Severity::Warning,
              "libclamav: " + printable(message != nullptr ? message : full));
 }
@@ -59,8 +59,8 @@ UnscannedReason reason_of(cl_error_t error) noexcept {
     }
 }
 
-// What Debian's clamd scans with, and in addition an alert for every limit hit and everything encrypted: without these
-// alerts the library calls such a file clean.
+// Debian's clamd options, plus alerts for limits that were hit and for encrypted files: without these alerts the
+// library calls such files clean.
 cl_scan_options scan_options() noexcept {
     cl_scan_options options{};
     options.general = CL_SCAN_GENERAL_HEURISTICS;
@@ -70,7 +70,7 @@ cl_scan_options scan_options() noexcept {
     return options;
 }
 
-// Everything but the signatures that decides about a verdict.
+// Everything but the signatures that affects a verdict.
 std::string options_text(const Settings& config) {
     const auto& limits = config.engine;
     const auto options = scan_options();
@@ -117,10 +117,10 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     set_number(CL_ENGINE_MAX_SCANTIME, limits.max_scan_seconds * 1000, "max_scan_seconds");
     set_number(CL_ENGINE_PCRE_MATCH_LIMIT, limits.pcre_match_limit, "pcre_match_limit");
     set_number(CL_ENGINE_PCRE_RECMATCH_LIMIT, limits.pcre_recursion_limit, "pcre_recursion_limit");
-    // Before anything is loaded, since that is when it is made. It remembers clean contents by MD5, those of layers
-    // inside archives too: of a pair with one MD5, the infected one would be clean after the clean one.
+    // Before anything is loaded, because loading creates the cache. It stores clean contents, those of files inside
+    // archives too, by MD5: of two files with the same MD5, the infected one would be called clean after the clean one.
     if (::cl_engine_set_num(engine_.get(), CL_ENGINE_DISABLE_CACHE, 1) != CL_SUCCESS)
-        throw SignatureError("libclamav does not do without its cache of clean contents");
+        throw SignatureError("libclamav's cache of clean contents cannot be switched off");
 
     listing_ = listing_of(signature_directory_);
     const auto load = [&](const std::string& directory) {
@@ -137,7 +137,7 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     signatures_ += load(config.paths.embedded_signature_directory);
     if (const cl_error_t result = ::cl_engine_compile(engine_.get()); result != CL_SUCCESS)
         throw SignatureError(std::string("the signatures do not compile: ") + ::cl_strerror(result));
-    // An empty listing is that of a directory that is not there: nothing was loaded from it.
+    // An empty listing means that the directory is missing: nothing was loaded from it.
     if (listing_of(signature_directory_) == listing_)
         fingerprint_ =
             sha256_hex(listing_ + listing_of(config.paths.embedded_signature_directory) + options_text(config));
@@ -148,20 +148,20 @@ ClamEngine::~ClamEngine() = default;
 void ClamEngine::set_number(int field, std::uint64_t value, const char* what) {
     const cl_error_t result =
         ::cl_engine_set_num(engine_.get(), static_cast<cl_engine_field>(field), static_cast<long long>(value));
-    if (result != CL_SUCCESS) throw SignatureError(std::string("libclamav does not take engine.") + what);
+    if (result != CL_SUCCESS) throw SignatureError(std::string("libclamav rejects engine.") + what);
 }
 
 bool ClamEngine::outdated() const {
-    // The library notices no file that went away.
+    // The library does not notice that a file was removed.
     if (fingerprint_.empty() || listing_of(signature_directory_) != listing_) return true;
-    // A directory that could not be examined at the start is examined again: it may hold a database by now.
+    // A directory that could not be examined at the start may hold a database by now.
     if (!stat_) return holds_signatures(signature_directory_);
     return ::cl_statchkdir(stat_.get()) == 1;
 }
 
 void ClamEngine::use_temporary_directory(const std::string& directory) {
     if (::cl_engine_set_str(engine_.get(), CL_ENGINE_TMPDIR, directory.c_str()) != CL_SUCCESS)
-        throw SignatureError("libclamav does not take a temporary directory");
+        throw SignatureError("libclamav rejects the temporary directory");
 }
 
 bool ClamEngine::is_tainted() const noexcept {

@@ -1,5 +1,5 @@
-// libclamav, held in one place: the signatures loaded and compiled once, a scan of one descriptor, and what its answers
-// mean for us. Used by the engine's processes only, each single-threaded: the library may be forked with, not threaded.
+// Wraps libclamav: loads and compiles the signatures once, scans one descriptor, and interprets the library's results.
+// Used only by the engine's processes, which are all single-threaded: the library survives a fork, but not threads.
 #pragma once
 
 #include <memory>
@@ -21,8 +21,9 @@ struct SignatureError : std::runtime_error {
 
 class ClamEngine {
  public:
-    // Loads the administrator's signature directory, if it holds a database, and the few test signatures we ship (so
-    // that every worker can be tested). Takes seconds and about a gigabyte with a full database. Throws SignatureError.
+    // Loads the administrator's signature directory, if it holds a database, and the few test signatures that we ship
+    // (so that every worker can be tested). Takes seconds and about a gigabyte with a full database. Throws
+    // SignatureError.
     explicit ClamEngine(const Settings& config);
     ~ClamEngine();
     ClamEngine(const ClamEngine&) = delete;
@@ -31,20 +32,20 @@ class ClamEngine {
     [[nodiscard]] unsigned signatures() const noexcept { return signatures_; }
     [[nodiscard]] bool embedded_only() const noexcept { return embedded_only_; }
 
-    // Whether the signature directory holds something else than what was loaded.
+    // Whether the signature directory has changed since it was loaded.
     [[nodiscard]] bool outdated() const;
 
-    // Hex digits that tell signatures, options and library from all others. Empty when the directory changed while it
-    // was read, so that nobody knows what was loaded.
+    // A hash of the signatures, the options and the library's version. Empty when the directory changed while it was
+    // being loaded, so that it is unknown what was loaded.
     [[nodiscard]] const std::string& fingerprint() const noexcept { return fingerprint_; }
 
-    // May be set after the fork, and must be: workers that share a temporary directory miss viruses in silence.
+    // Must be called in each worker after the fork: workers that share a temporary directory silently miss viruses.
     void use_temporary_directory(const std::string& directory);
 
-    // `fd` is a regular file opened for reading; the caller has checked. The token of the answer is left to the caller.
+    // `fd` must be a regular file opened for reading. The caller sets the token of the answer.
     [[nodiscard]] ScanAnswer scan(int fd) const;
-    // Whether the library failed at something in the last scan. Nobody knows what else that spoiled: this process must
-    // scan nothing more.
+    // Whether the library reported an internal failure in the last scan. Its state is then unknown: this process must
+    // not scan again.
     [[nodiscard]] bool is_tainted() const noexcept;
 
  private:
@@ -65,8 +66,8 @@ class ClamEngine {
     bool embedded_only_ = false;
 };
 
-// What a detection name says that is no infection: a limit hit or something encrypted. Empty for a real detection.
-// `name` may be null: libclamav gave none for a file over the size limit.
+// The reason, if a detection name means not an infection but a limit that was hit or an encrypted file; empty for a
+// real detection. `name` may be null: libclamav gives none for a file over the size limit.
 [[nodiscard]] std::optional<UnscannedReason> reason_in(const char* name) noexcept;
 
 }  // namespace clamscanner

@@ -21,7 +21,7 @@
 #include "auth/base/random.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/test_virus.h"
-#include "jobs/engine/worker/locked_room.h"
+#include "jobs/engine/worker/sandbox.h"
 #include "jobs/engine/worker/worker.h"
 #include "jobs/engine/worker/write_out.h"
 #include "jobs/shared/content_hash.h"
@@ -32,7 +32,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A clean verdict is provisional until its worker finds a test virus again: after so many files, or so long.
+// A clean verdict is provisional until its worker finds a test virus again: after this many files, or this long.
 constexpr std::size_t most_untested = 256;
 constexpr auto test_every = 10s;
 constexpr auto test_time_limit = 60s;
@@ -40,25 +40,26 @@ constexpr auto progress_interval = 200ms;
 constexpr auto grace_beyond_scan_time = 15s;
 constexpr int most_failed_starts = 3;
 constexpr std::size_t files_ahead = 16;         // for each worker
-constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines have their turn
+constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines are checked
 constexpr int poll_ms = 200;
 
-// Every time that we wake, we take a core and its caches from a worker: measured, at each answer 5 to 8 % of the scan.
-// So each worker has some questions before it, and we sleep until it read most of them, or for so long. The kernel
-// wakes the writing end when its packets fill no more than a quarter of the buffer; a question takes 768 bytes of it
-// (Linux 6.18) and setsockopt doubles what it is told. With other figures we wake more often, or after quiet_ms.
+// Each time we wake, we take a core and its caches from a worker: waking at every answer costs 5 to 8 % of the scan
+// (measured). So each worker gets several requests ahead, and we sleep until it has read most of them, or for quiet_ms.
+// The kernel wakes the writing end when its packets fill no more than a quarter of the buffer; a request takes 768
+// bytes of it (Linux 6.18), and setsockopt doubles the size given. With other figures we wake more often, or after
+// quiet_ms.
 constexpr std::size_t most_ahead = 8;
 constexpr std::size_t few_ahead = 2;
-constexpr int questions_buffer_bytes = 4096;
+constexpr int requests_buffer_bytes = 4096;
 constexpr int quiet_ms = 20;
 constexpr std::size_t most_linked = 100'000;
 constexpr std::size_t most_contents = 50'000;
-// Larger files are simply scanned: while one is hashed, nobody hears the workers.
+// Larger files are scanned without being hashed: while we hash, we do not read the workers' answers.
 constexpr std::uint64_t most_hashed_bytes = 8 * 1024 * 1024;
-constexpr std::uint64_t most_hashed_at_once = 16 * 1024 * 1024;  // then answers and deadlines have their turn
+constexpr std::uint64_t most_hashed_at_once = 16 * 1024 * 1024;  // then answers and deadlines are checked
 
-// The files behind provisional verdicts are kept open, to be scanned again if need be: half of our descriptors for
-// them.
+// Files with provisional verdicts are kept open in case they must be scanned again; they may use half of our
+// descriptors.
 std::size_t untested_limit(std::size_t workers) {
     rlimit files{};
     checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
@@ -75,7 +76,7 @@ std::size_t worker_count(const Settings& config) {
     return std::max(1U, std::thread::hardware_concurrency());
 }
 
-// `virus`: what was found, empty if nothing was.
+// `virus`: what was found; empty if nothing was.
 ScanAnswer answer_of(const std::string& virus) {
     ScanAnswer answer;
     answer.verdict = virus.empty() ? Verdict::Clean : Verdict::Infected;
@@ -83,8 +84,8 @@ ScanAnswer answer_of(const std::string& virus) {
     return answer;
 }
 
-// The library writes no file larger than what it may look at; the rest is for what it puts around it.
-RoomLimits room_limits(const Settings& config) {
+// The library writes no file larger than the scan limit; the rest is for its own overhead.
+SandboxLimits sandbox_limits(const Settings& config) {
     return {config.engine.max_worker_memory_bytes, config.engine.max_scan_bytes + 64 * 1024 * 1024,
             config.engine.max_temporary_bytes};
 }
@@ -92,7 +93,7 @@ RoomLimits room_limits(const Settings& config) {
 }  // namespace
 
 Coordinator::Worker::~Worker() {
-    process = ChildProcess();  // first the process, then its directory
+    process = ChildProcess();  // the process first, then its directory
     std::error_code ignored;
     if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
 }
@@ -108,25 +109,25 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       runner_(std::move(runner)),
       plain_test_(sealed_file(test_virus())),
       zipped_test_(sealed_file(zipped_test_virus())),
-      drained_(checked(::epoll_create1(EPOLL_CLOEXEC), "watch the workers' questions")),
-      room_(config.paths.run_directory + "/engine/tmp/" + random_hex(8)) {
-    checked(::mkdir(room_.c_str(), 0700), "make the job's temporary directory");
+      drained_(checked(::epoll_create1(EPOLL_CLOEXEC), "watch the workers' requests")),
+      job_directory_(config.paths.run_directory + "/engine/tmp/" + random_hex(8)) {
+    checked(::mkdir(job_directory_.c_str(), 0700), "make the job's temporary directory");
     set_blocking(jobd_.get(), true);
     set_blocking(runner_.get(), false);
     workers_.resize(worker_count(config));
     test_every_files_ = untested_limit(workers_.size());
-    open_memory(job);
+    open_scan_cache(job);
 }
 
 Coordinator::~Coordinator() {
     workers_.clear();
     std::error_code ignored;
-    std::filesystem::remove_all(room_, ignored);
+    std::filesystem::remove_all(job_directory_, ignored);
 }
 
 template <class Message>
-void Coordinator::tell(Message&& message) {
-    // jobd takes everything or is gone, and then the job is.
+void Coordinator::send(Message&& message) {
+    // If jobd cannot be written to, it is gone, and the job ends.
     if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes)
         throw std::runtime_error("jobd ended the job");
 }
@@ -135,24 +136,24 @@ void Coordinator::run() {
     for (std::size_t slot = 0; slot < workers_.size(); ++slot) start_worker(slot);
     idle_since_ = Clock::now();
     while (!all_done()) {
-        give_work();
+        assign_work();
         wait();
         check_deadlines();
-        tell_progress(false);
+        send_progress(false);
     }
-    tell_progress(true);
-    memory_.reset();  // on the disk before anybody hears that this scan is done
+    send_progress(true);
+    scan_cache_.reset();  // on the disk before the end of the scan is reported
     if (turn_ends_)
-        tell(TurnEnded{});
+        send(TurnEnded{});
     else
-        tell(ScannedAll{taken_, progress_.clean_files, known_});
-    // jobd closes when it has written down what it was told.
+        send(ScanCompleted{taken_, progress_.clean_files, known_});
+    // jobd closes the connection once it has stored the results.
     Packet packet;
     static_cast<void>(receive_packet(jobd_.get(), packet));
 }
 
 bool Coordinator::all_done() const {
-    if (!turn_ends_ && !(announced_ && ready_told_ && waiting_.empty())) return false;
+    if (!turn_ends_ && !(announced_ && ready_sent_ && waiting_.empty())) return false;
     return is_idle() && std::all_of(workers_.begin(), workers_.end(),
                                     [](const auto& worker) { return worker->unconfirmed.empty(); });
 }
@@ -166,7 +167,7 @@ std::uint64_t Coordinator::worked_ms() const {
     const auto now = Clock::now();
     auto worked = worked_;
     for (const auto& worker : workers_)
-        if (worker->scanning) worked += now - worker->asked_at;
+        if (worker->scanning) worked += now - worker->begun_at;
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(worked).count());
 }
 
@@ -174,23 +175,22 @@ std::uint64_t Coordinator::worked_ms() const {
 
 void Coordinator::start_worker(std::size_t slot) {
     auto worker = std::make_unique<Worker>();
-    worker->directory = room_ + "/" + random_hex(8);
+    worker->directory = job_directory_ + "/" + random_hex(8);
     checked(::mkdir(worker->directory.c_str(), 0700), "make a worker's temporary directory");
-    auto [questions, asked] = socket_pair(SOCK_SEQPACKET);
+    auto [requests, asked] = socket_pair(SOCK_SEQPACKET);
     auto [answers, answered] = socket_pair(SOCK_SEQPACKET);
-    set_blocking(questions.get(), false);
-    checked(
-        ::setsockopt(questions.get(), SOL_SOCKET, SO_SNDBUF, &questions_buffer_bytes, sizeof questions_buffer_bytes),
-        "bound the questions to a worker");
+    set_blocking(requests.get(), false);
+    checked(::setsockopt(requests.get(), SOL_SOCKET, SO_SNDBUF, &requests_buffer_bytes, sizeof requests_buffer_bytes),
+            "limit the buffer of requests to a worker");
     epoll_event drained{EPOLLOUT | EPOLLET, {}};
-    checked(::epoll_ctl(drained_.get(), EPOLL_CTL_ADD, questions.get(), &drained), "watch a worker's questions");
+    checked(::epoll_ctl(drained_.get(), EPOLL_CTL_ADD, requests.get(), &drained), "watch a worker's requests");
     const pid_t pid = checked(::fork(), "fork a worker");
     if (pid == 0) {
-        jobs_.leave();
-        work(engine_, {std::move(asked), std::move(answered)}, worker->directory, room_limits(config_));
+        jobs_.unmap();
+        run_worker(engine_, {std::move(asked), std::move(answered)}, worker->directory, sandbox_limits(config_));
     }
     worker->process = ChildProcess(pid);
-    worker->questions = std::move(questions);
+    worker->requests = std::move(requests);
     worker->unread = std::move(asked);
     worker->answers = std::move(answers);
     worker->confirmed_at = Clock::now();
@@ -198,8 +198,8 @@ void Coordinator::start_worker(std::size_t slot) {
     test(*workers_[slot], Test::Plain);
 }
 
-// The worker died, hung, lied or found no virus where there was one. What it called clean since its last good test is
-// scanned again; what it was scanning gets one more try.
+// The worker died, hung, lied or missed a test virus. Files that it called clean since its last passed test are scanned
+// again; the file that it was scanning is tried once more.
 void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
     Worker& worker = *workers_[slot];
     const bool was_proven = worker.proven;
@@ -210,11 +210,11 @@ void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
     if (worker.scanning) again.push_back(std::move(worker.scanning));
     for (auto& file : again) {
         const bool to_blame = failed_test || file.get() == scanned;
-        if (file->tried && to_blame) {
+        if (file->has_failed_once && to_blame) {
             give_up(*file, UnscannedReason::ScannerFailed);
             continue;
         }
-        file->tried = file->tried || to_blame;
+        file->has_failed_once = file->has_failed_once || to_blame;
         file->answer.reset();
         waiting_.push_front(std::move(file));
     }
@@ -224,32 +224,32 @@ void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
     start_worker(slot);
 }
 
-std::uint64_t Coordinator::question(Worker& worker, int fd, bool write_out) {
+std::uint64_t Coordinator::send_request(Worker& worker, int fd, bool write_out) {
     const auto token = next_token_++;
-    // With no room left nobody answers, and the deadline ends the worker.
-    static_cast<void>(send_message(worker.questions.get(), ScanThis{token, write_out}, {fd}));
+    // If the socket is full, no answer comes and the deadline ends the worker.
+    static_cast<void>(send_message(worker.requests.get(), ScanRequest{token, write_out}, {fd}));
     return token;
 }
 
 void Coordinator::test(Worker& worker, Test test) {
     worker.testing = test;
     worker.deadline = Clock::now() + test_time_limit;
-    worker.token = question(worker, test == Test::Plain ? plain_test_.get() : zipped_test_.get(), false);
+    worker.token = send_request(worker, test == Test::Plain ? plain_test_.get() : zipped_test_.get(), false);
 }
 
 void Coordinator::give(Worker& worker, FilePtr file) {
-    file->given = true;
-    // What is judged by itself may be acted on: only so will another content show.
-    const auto token = question(worker, file->fd.get(), file->judge || file->stamp.has_value());
+    file->was_sent = true;
+    // An individually scanned file may be acted on, so a later change of its content must show.
+    const auto token = send_request(worker, file->fd.get(), file->wants_result || file->stamp.has_value());
     if (worker.scanning)
         worker.ahead.push_back({std::move(file), token});
     else
         begin(worker, {std::move(file), token});
 }
 
-void Coordinator::begin(Worker& worker, Asked asked) {
-    worker.asked_at = Clock::now();
-    worker.deadline = worker.asked_at + std::chrono::seconds(config_.engine.max_scan_seconds) + grace_beyond_scan_time;
+void Coordinator::begin(Worker& worker, Request asked) {
+    worker.begun_at = Clock::now();
+    worker.deadline = worker.begun_at + std::chrono::seconds(config_.engine.max_scan_seconds) + grace_beyond_scan_time;
     worker.token = asked.token;
     progress_.current_file = asked.file->names.front().path;
     worker.scanning = std::move(asked.file);
@@ -261,26 +261,27 @@ void Coordinator::begin_next(Worker& worker) {
     worker.ahead.pop_front();
 }
 
-// While there is more than enough to do: near the end, and for files that are watched, whoever is free takes the next.
+// Only while there is more than enough to do: near the end, and before files that must be scanned alone, the next free
+// worker takes the next file.
 bool Coordinator::may_ask_ahead(const Worker& worker) const {
     return worker.scanning && worker.ahead.size() < most_ahead && waiting_.size() > workers_.size() &&
-           worker.unconfirmed.size() + worker.ahead.size() + 1 < test_every_files_ && !wants_test(worker, false) &&
-           !must_wait_for_solitude();
+           worker.unconfirmed.size() + worker.ahead.size() + 1 < test_every_files_ && !needs_test(worker, false) &&
+           !must_be_scanned_alone();
 }
 
-// Whoever reads a question first has it: what we read, the worker has not begun and never will.
+// Only one of us reads each request: if we read it back, the worker has not begun it and never will.
 void Coordinator::take_back(Worker& worker) {
     std::vector<FilePtr> back;
     Packet packet;
     while (receive_packet(worker.unread.get(), packet, MSG_DONTWAIT) == Got::Packet) {
-        const auto token = decode<ScanThis>(packet.bytes).token;
+        const auto token = decode<ScanRequest>(packet.bytes).token;
         if (worker.scanning && token == worker.token) {
             back.push_back(std::exchange(worker.scanning, nullptr));
             begin_next(worker);
             continue;
         }
-        // Not always the first of them: its answers to those before may be on their way to us.
-        const auto is_it = [&](const Asked& asked) { return asked.token == token; };
+        // Not always the first one: answers to earlier requests may still be on their way to us.
+        const auto is_it = [&](const Request& asked) { return asked.token == token; };
         const auto found = std::find_if(worker.ahead.begin(), worker.ahead.end(), is_it);
         if (found == worker.ahead.end()) continue;
         back.push_back(std::move(found->file));
@@ -289,33 +290,32 @@ void Coordinator::take_back(Worker& worker) {
     waiting_.insert(waiting_.begin(), back.begin(), back.end());
 }
 
-bool Coordinator::wants_test(const Worker& worker, bool nothing_to_scan) const {
+bool Coordinator::needs_test(const Worker& worker, bool nothing_to_scan) const {
     if (worker.unconfirmed.empty()) return false;
     if (worker.unconfirmed.size() >= test_every_files_ || Clock::now() - worker.confirmed_at > test_every) return true;
-    if (holds_up_the_rest(worker)) return true;
-    // Somebody waits for these: the end of the job, or the answer about one file.
-    return nothing_to_scan && (announced_ || turn_ends_ || worker.unconfirmed.back()->judge);
+    if (delays_the_others(worker)) return true;
+    // jobd waits for these: for the end of the job, or for the result of one file.
+    return nothing_to_scan && (announced_ || turn_ends_ || worker.unconfirmed.back()->wants_result);
 }
 
-// One that is slower than the others has few verdicts to be confirmed, and yet those of the others that come after them
-// are not settled before: a crash would have all of those scanned again.
-bool Coordinator::holds_up_the_rest(const Worker& worker) const {
+// A slow worker has few unconfirmed verdicts, yet they keep the later ones of all other workers from being settled;
+// after a crash all of those files would be scanned again.
+bool Coordinator::delays_the_others(const Worker& worker) const {
     const auto is_first = [&](const FilePtr& file) {
-        return !file->judge && file->names.front().place == progress_.settled.files;
+        return !file->wants_result && file->names.front().place == progress_.settled.files;
     };
     const auto holds_first = [&](const FilePtr& file) {
         return is_first(file) || std::any_of(file->copies.begin(), file->copies.end(), is_first);
     };
-    return beyond_.size() >= test_every_files_ * workers_.size() &&
+    return out_of_order_.size() >= test_every_files_ * workers_.size() &&
            std::any_of(worker.unconfirmed.begin(), worker.unconfirmed.end(), holds_first);
 }
 
-// A file that a worker failed on before: it is scanned once more while nothing else is, so that nothing else can be to
-// blame, and nothing else suffers.
-bool Coordinator::must_wait_for_solitude() const {
-    const auto is_second_try = [](const auto& worker) { return worker->scanning && worker->scanning->tried; };
+// A file that a worker failed on is scanned once more, alone, so that no other file can be the cause or be affected.
+bool Coordinator::must_be_scanned_alone() const {
+    const auto is_second_try = [](const auto& worker) { return worker->scanning && worker->scanning->has_failed_once; };
     if (std::any_of(workers_.begin(), workers_.end(), is_second_try)) return true;
-    return waiting_.front()->tried && !is_idle();
+    return waiting_.front()->has_failed_once && !is_idle();
 }
 
 Coordinator::FilePtr Coordinator::take_next() {
@@ -324,8 +324,8 @@ Coordinator::FilePtr Coordinator::take_next() {
     return file;
 }
 
-void Coordinator::give_work() {
-    // The machine is for all jobs: beside others, the last of ours wait.
+void Coordinator::assign_work() {
+    // All jobs share the cores; workers beyond our share stay idle.
     const auto share = turn_ends_ ? 0 : jobs_.share_of(workers_.size());
     const auto is_free = [](const auto& worker) { return !worker->scanning && worker->testing == Test::None; };
     const bool some_are_free = waiting_.empty() && std::any_of(workers_.begin(), workers_.end(), is_free);
@@ -334,9 +334,9 @@ void Coordinator::give_work() {
     for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
         const auto& worker = workers_[slot];
         if (!is_free(worker)) continue;
-        if (wants_test(*worker, waiting_.empty())) {
+        if (needs_test(*worker, waiting_.empty())) {
             test(*worker, Test::Plain);
-        } else if (slot < share && !waiting_.empty() && !must_wait_for_solitude()) {
+        } else if (slot < share && !waiting_.empty() && !must_be_scanned_alone()) {
             give(*worker, take_next());
         }
     }
@@ -364,8 +364,8 @@ void Coordinator::take_answer(std::size_t slot, const Packet& packet) {
     if (!packet.descriptors.empty()) throw Malformed("it sent a descriptor");
     const auto answer = decode<ScanAnswer>(packet.bytes);
     if (answer.token != worker.token || (!worker.scanning && worker.testing == Test::None))
-        throw Malformed("it answered what was not asked");
-    // Our library call makes printable names of at most this length; a worker that says otherwise is not ours.
+        throw Malformed("it answered a request that was not sent");
+    // Our own code makes only printable names; a worker that sends anything else has been taken over.
     if ((answer.verdict == Verdict::Infected) == answer.virus.empty() || printable(answer.virus) != answer.virus)
         throw Malformed("its verdict makes no sense");
     if (worker.testing != Test::None) {
@@ -374,24 +374,25 @@ void Coordinator::take_answer(std::size_t slot, const Packet& packet) {
     }
     FilePtr file = std::move(worker.scanning);
     worker.scanning.reset();
-    worked_ += Clock::now() - worker.asked_at;
+    worked_ += Clock::now() - worker.begun_at;
     begin_next(worker);
     if (!std::exchange(file->counted, true)) count(file->names.size(), file->identity.size);
     file->answer = answer;
-    if (!answer.written_out || !is_still(*file)) file->stamp.reset();
-    if (answer.verdict != Verdict::Unscanned) learn_content(file);
+    if (!answer.written_out || !is_unchanged(*file)) file->stamp.reset();
+    if (answer.verdict != Verdict::Unscanned) hash_content(file);
     if (answer.verdict == Verdict::Clean) {
         worker.unconfirmed.push_back(std::move(file));
     } else {
-        remember(*file);
-        believe(*file, answer);
+        cache_verdict(*file);
+        accept_verdict(*file, answer);
     }
 }
 
 void Coordinator::settle_test(std::size_t slot, bool found) {
     Worker& worker = *workers_[slot];
     if (!found) {
-        log_line(Severity::Error, "a worker did not find its test virus: what it called clean is scanned again");
+        log_line(Severity::Error,
+                 "a worker did not find its test virus: the files that it called clean are scanned again");
         replace_worker(slot, true);
         return;
     }
@@ -404,31 +405,31 @@ void Coordinator::settle_test(std::size_t slot, bool found) {
     worker.confirmed_at = Clock::now();
     const auto confirmed = std::exchange(worker.unconfirmed, {});
     for (const auto& file : confirmed) {
-        remember(*file);
-        believe(*file, *file->answer);
+        cache_verdict(*file);
+        accept_verdict(*file, *file->answer);
     }
-    tell_ready_once();
-    // What jobd knows as settled need not be scanned again, whatever happens to us.
-    if (!confirmed.empty()) tell_progress(true);
+    send_ready_once();
+    // Files that jobd knows to be settled need not be scanned again if we crash.
+    if (!confirmed.empty()) send_progress(true);
 }
 
-void Coordinator::tell_ready_once() {
-    if (std::exchange(ready_told_, true)) return;
-    tell(ScannerReady{engine_.signatures(), engine_.embedded_only(), problem_});
+void Coordinator::send_ready_once() {
+    if (std::exchange(ready_sent_, true)) return;
+    send(ScannerReady{engine_.signatures(), engine_.embedded_only(), problem_});
 }
 
 // ---- Verdicts ------------------------------------------------------------------------------------------------------
 
-void Coordinator::believe(File& file, const ScanAnswer& answer) {
+void Coordinator::accept_verdict(File& file, const ScanAnswer& answer) {
     file.answer = answer;
     file.final = true;
-    if (file.fd && (file.judge || answer.verdict == Verdict::Infected)) file.sha256 = judged_content(file);
-    if (file.judge)
-        tell_judgement(file);
+    if (file.fd && (file.wants_result || answer.verdict == Verdict::Infected)) file.sha256 = hash_of_scanned(file);
+    if (file.wants_result)
+        send_result(file);
     else
-        for (const auto& name : file.names) tell_verdict(file, name);
+        for (const auto& name : file.names) send_verdict(file, name);
     settle_copies(file);
-    // It may stay known for its further links: without its descriptor and the names that are told.
+    // The entry may be kept for further hard links, without the descriptor and the names already reported.
     file.names.clear();
     file.fd.reset();
 }
@@ -437,7 +438,7 @@ void Coordinator::give_up(File& file, UnscannedReason reason) {
     if (!std::exchange(file.counted, true)) count(file.names.size(), file.identity.size);
     ScanAnswer answer;
     answer.reason = reason;
-    believe(file, answer);
+    accept_verdict(file, answer);
 }
 
 void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
@@ -445,51 +446,50 @@ void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
     progress_.scanned_bytes += files * bytes;
 }
 
-void Coordinator::tell_verdict(const File& file, const Name& name) {
+void Coordinator::send_verdict(const File& file, const Name& name) {
     const bool clean = file.answer->verdict == Verdict::Clean;
     if (file.answer->verdict == Verdict::Infected)
-        tell(FoundInfected{name.path, file.answer->virus, file.sha256, file.known, name.place});
-    if (file.answer->verdict == Verdict::Unscanned) tell(FoundUnscanned{name.path, file.answer->reason, name.place});
+        send(FoundInfected{name.path, file.answer->virus, file.sha256, file.known, name.place});
+    if (file.answer->verdict == Verdict::Unscanned) send(FoundUnscanned{name.path, file.answer->reason, name.place});
     if (clean) ++progress_.clean_files;
     if (file.known && clean) ++known_;
     settle(name.place, file);
 }
 
-// Called after jobd was told: in its database the place and what was found before it go together.
+// Called after the verdict was sent: jobd stores the settled place together with the finds before it.
 void Coordinator::settle(std::uint64_t place, const File& file) {
     auto& settled = progress_.settled;
     const auto at = place - settled.files;
-    if (beyond_.size() <= at) beyond_.resize(at + 1);
+    if (out_of_order_.size() <= at) out_of_order_.resize(at + 1);
     const bool clean = file.answer->verdict == Verdict::Clean;
-    beyond_[at] = {true, clean, clean && file.known, file.identity.size};
-    for (; !beyond_.empty() && beyond_.front().settled; beyond_.pop_front()) {
+    out_of_order_[at] = {true, clean, clean && file.known, file.identity.size};
+    for (; !out_of_order_.empty() && out_of_order_.front().settled; out_of_order_.pop_front()) {
         ++settled.files;
-        settled.bytes += beyond_.front().bytes;
-        settled.clean_files += beyond_.front().clean ? 1 : 0;
-        settled.known_files += beyond_.front().known ? 1 : 0;
+        settled.bytes += out_of_order_.front().bytes;
+        settled.clean_files += out_of_order_.front().clean ? 1 : 0;
+        settled.known_files += out_of_order_.front().known ? 1 : 0;
     }
 }
 
-void Coordinator::tell_judgement(const File& file) {
-    Judged judged;
-    judged.token = file.token;
-    judged.verdict = file.answer->verdict;
-    judged.reason = file.answer->reason;
-    judged.virus = file.answer->virus;
-    judged.identity = file.identity;
-    judged.sha256 = file.sha256;
-    tell(judged);
+void Coordinator::send_result(const File& file) {
+    ScanResult result;
+    result.token = file.token;
+    result.verdict = file.answer->verdict;
+    result.reason = file.answer->reason;
+    result.virus = file.answer->virus;
+    result.identity = file.identity;
+    result.sha256 = file.sha256;
+    send(result);
 }
 
-// Of the content that has the verdict: if the file was changed since it was handed over, nobody knows that content any
-// more.
-std::string Coordinator::judged_content(const File& file) const {
+// The hash of the scanned content; empty if the file has changed since it was handed over.
+std::string Coordinator::hash_of_scanned(const File& file) const {
     struct stat status {};
     if (file.identity.size > config_.engine.max_file_bytes) return {};
     auto hash = content_hash(file.fd.get(), file.identity.size);
-    const bool is_unchanged = ::fstat(file.fd.get(), &status) == 0 && identity_of(status) == file.identity &&
-                              nanoseconds_of(status.st_ctim) == file.changed_ns;
-    return hash && is_unchanged ? *std::move(hash) : std::string();
+    const bool is_same = ::fstat(file.fd.get(), &status) == 0 && identity_of(status) == file.identity &&
+                         nanoseconds_of(status.st_ctim) == file.changed_ns;
+    return hash && is_same ? *std::move(hash) : std::string();
 }
 
 // ---- Files from the runner -----------------------------------------------------------------------------------------
@@ -513,11 +513,11 @@ void Coordinator::take_files() {
 
 void Coordinator::take_end(const HandOverEnd& end) {
     announced_ = end.files;
-    if (end.files != taken_) throw Malformed("the runner miscounted what it handed over");
+    if (end.files != taken_) throw Malformed("the runner's count of files handed over is wrong");
 }
 
 void Coordinator::expect_more() const {
-    if (announced_) throw Malformed("the runner hands over after the end");
+    if (announced_) throw Malformed("the runner handed over a file after the end");
 }
 
 void Coordinator::take_missing(NotHandedOver message) {
@@ -527,13 +527,13 @@ void Coordinator::take_missing(NotHandedOver message) {
     give_up(missing, message.reason);
 }
 
-// Its one word, and its end, which is the job's.
-void Coordinator::hear_jobd() {
+// jobd sends only EndTurn; when it closes the connection, the job ends.
+void Coordinator::receive_from_jobd() {
     Packet packet;
     if (receive_packet(jobd_.get(), packet) != Got::Packet) throw std::runtime_error("jobd ended the job");
     static_cast<void>(decode<EndTurn>(packet.bytes));
     turn_ends_ = true;
-    // Not begun, so not settled: the next turn begins with them.
+    // These were not begun, so they are not settled, and the next turn starts with them.
     for (const auto& worker : workers_)
         if (worker->testing == Test::None) take_back(*worker);
     waiting_.clear();
@@ -543,15 +543,15 @@ void Coordinator::take_file(HandOver message, Packet& packet) {
     expect_more();
     auto file = std::make_shared<File>();
     file->token = message.token;
-    file->judge = message.judge;
-    file->counted = file->judge;  // it is none of the scan's
-    // What is judged by itself has no place among the files of a scan.
-    file->names.push_back({std::move(message.path), file->judge ? 0 : taken_++});
+    file->wants_result = message.wants_result;
+    file->counted = file->wants_result;  // it is not part of the scan's progress
+    // An individually scanned file has no place in the scan's list.
+    file->names.push_back({std::move(message.path), file->wants_result ? 0 : taken_++});
     file->fd = packet.only_descriptor();
     file->taken_ns = now_ns();
     struct stat status {};
     const int flags = ::fcntl(file->fd.get(), F_GETFL);
-    // A directory, a pipe or a descriptor that cannot be read would be called clean by libclamav.
+    // libclamav would call a directory, a pipe or an unreadable descriptor clean.
     if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0 || ::fstat(file->fd.get(), &status) < 0 ||
         !S_ISREG(status.st_mode)) {
         give_up(*file, UnscannedReason::Unreadable);
@@ -564,73 +564,74 @@ void Coordinator::take_file(HandOver message, Packet& packet) {
         give_up(*file, UnscannedReason::TooLarge);
         return;
     }
-    if (file->judge) {
+    if (file->wants_result) {
         waiting_.push_back(std::move(file));
         return;
     }
     file->stamp = stamp_of(file->fd.get(), status);
     if (file->links > 1) {
-        if (const auto same = other_name_of(*file)) {
-            join(*same, std::move(file->names.front()));
+        if (const auto same = same_file_before(*file)) {
+            add_name(*same, std::move(file->names.front()));
             return;
         }
         const std::pair key(file->identity.device, file->identity.inode);
         if (linked_.size() < most_linked || linked_.contains(key)) linked_[key] = file;
     }
-    const auto known = file->stamp && !full_ ? known_answer(*file->stamp) : std::nullopt;
+    const auto known = file->stamp && !full_ ? cached_answer(*file->stamp) : std::nullopt;
     if (known) {
         file->known = true;
         file->counted = true;
         count(1, file->identity.size);
-        believe(*file, *known);
+        accept_verdict(*file, *known);
         return;
     }
     scan_once(std::move(file));
 }
 
-// The file whose verdict is this one's, too: its scan has yet to begin, or it had the same stamp then. Size and
-// modification time alone do not tell: whoever writes to the file between two of its names sets that back.
-Coordinator::FilePtr Coordinator::other_name_of(const File& file) const {
+// The same file under an earlier name, if its verdict holds for this name as well: its scan has not begun, or the stamp
+// has not changed since. Size and modification time are not enough: a program that writes to the file between its two
+// names can reset the time.
+Coordinator::FilePtr Coordinator::same_file_before(const File& file) const {
     const auto found = linked_.find({file.identity.device, file.identity.inode});
     if (found == linked_.end() || found->second->identity != file.identity) return nullptr;
     const auto& same = found->second;
-    const bool is_unchanged = same->stamp && same->stamp == file.stamp && is_settled(*same->stamp, same->taken_ns);
+    const bool has_same_stamp = same->stamp && same->stamp == file.stamp && is_settled(*same->stamp, same->taken_ns);
     const bool has_yet_to_begin = std::find(waiting_.begin(), waiting_.end(), same) != waiting_.end();
-    return is_unchanged || has_yet_to_begin ? same : nullptr;
+    return has_same_stamp || has_yet_to_begin ? same : nullptr;
 }
 
-void Coordinator::join(File& same, Name name) {
+void Coordinator::add_name(File& same, Name name) {
     if (same.counted) count(1, same.identity.size);
     if (same.final)
-        tell_verdict(same, name);
+        send_verdict(same, name);
     else
         same.names.push_back(std::move(name));
 }
 
 // ---- Copies of one content -----------------------------------------------------------------------------------------
 //
-// A verdict that counts is that of every file of the job with the same bytes. Which bytes those are, we find out by
-// ourselves: a worker that was taken over can lie about the files it was handed, and so about their copies, but never
-// pass its word on one content off as that on another. And what is hashed is what was scanned: what is changed in
-// memory is written out before, so that the stamp, which is compared after the scan and after the hash, tells of every
-// change in between. Of a file that has no stamp, or is too young for it, no copy is known. Nor is the stamp all that
-// counts: on ext4 the owner can have blocks of a file become zeros without a new change time (EXT4_IOC_MOVE_EXT), so
-// what vouches for its copies is hashed before its scan and again after it.
+// A final verdict holds for every file of the job with the same bytes. We hash those bytes ourselves: a worker that was
+// taken over can lie about the files it was handed, and so about their copies, but it cannot pass off a verdict on one
+// content as a verdict on another. The hashed bytes are the scanned ones: changes in memory are written out first, so
+// that any later change shows in the stamp, which is compared after the scan and after the hash. A file without a
+// stamp, or changed too recently, is never treated as a copy. The stamp alone is not enough: on ext4 an owner can turn
+// blocks of a file into zeros without a new change time (EXT4_IOC_MOVE_EXT), so a file that vouches for copies is
+// hashed before its scan and again after it.
 
-// At its hand-over, and when there is no verdict on its content from the copy that it waited for.
+// Called when the file is handed over, and again if the copy that it waited for got no final verdict.
 void Coordinator::scan_once(FilePtr file) {
-    if (file->content && !is_still(*file)) {
+    if (file->content && !is_unchanged(*file)) {
         file->content.reset();
         file->stamp.reset();
     }
-    if (file->stamp && !file->content && is_size_met(file)) learn_content(file);
+    if (file->stamp && !file->content && is_size_seen(file)) hash_content(file);
     if (file->content) {
         const auto known = known_contents_.find(*file->content);
         if (known != known_contents_.end()) {
-            believe_as_copy(*file, known->second);
+            accept_as_copy(*file, known->second);
             return;
         }
-        const auto first = scanned_for(file);
+        const auto first = representative_of(file);
         if (first != file && waiting_copies_ < test_every_files_) {
             ++waiting_copies_;
             first->copies.push_back(std::move(file));
@@ -640,51 +641,51 @@ void Coordinator::scan_once(FilePtr file) {
     waiting_.push_back(std::move(file));
 }
 
-bool Coordinator::is_size_met(const FilePtr& file) {
-    const auto met = sizes_met_.find(file->identity.size);
-    if (met == sizes_met_.end()) {
-        if (sizes_met_.size() < most_contents) sizes_met_.emplace(file->identity.size, file);
+bool Coordinator::is_size_seen(const FilePtr& file) {
+    const auto met = sizes_seen_.find(file->identity.size);
+    if (met == sizes_seen_.end()) {
+        if (sizes_seen_.size() < most_contents) sizes_seen_.emplace(file->identity.size, file);
         return false;
     }
-    if (const auto first = met->second.lock()) learn_content(first);
+    if (const auto first = met->second.lock()) hash_content(first);
     return true;
 }
 
-void Coordinator::learn_content(const FilePtr& file) {
+void Coordinator::hash_content(const FilePtr& file) {
     const auto size = file->identity.size;
-    const auto met = sizes_met_.find(size);
-    if (met != sizes_met_.end() && met->second.lock() == file) met->second.reset();
-    if (file->content || file->given || file->final || size > most_hashed_bytes || !is_still(*file)) return;
+    const auto met = sizes_seen_.find(size);
+    if (met != sizes_seen_.end() && met->second.lock() == file) met->second.reset();
+    if (file->content || file->was_sent || file->final || size > most_hashed_bytes || !is_unchanged(*file)) return;
     hashed_bytes_ += size;
     if (!write_out(file->fd.get())) return;
     auto sha256 = content_hash(file->fd.get(), size);
-    if (!sha256 || !is_still(*file)) return;
+    if (!sha256 || !is_unchanged(*file)) return;
     file->content = Content{size, *std::move(sha256)};
-    static_cast<void>(scanned_for(file));
+    static_cast<void>(representative_of(file));
 }
 
-// The file that is scanned for all that have its content: itself, if there is none yet.
-Coordinator::FilePtr Coordinator::scanned_for(const FilePtr& file) {
+// The file that is scanned for all files with this content: this one, if there is none yet.
+Coordinator::FilePtr Coordinator::representative_of(const FilePtr& file) {
     auto& under_way = contents_under_way_[*file->content];
     if (under_way.expired()) under_way = file;
     return under_way.lock();
 }
 
-void Coordinator::believe_as_copy(File& file, const std::string& virus) {
+void Coordinator::accept_as_copy(File& file, const std::string& virus) {
     if (!std::exchange(file.counted, true)) count(file.names.size(), file.identity.size);
     file.answer = answer_of(virus);
-    remember(file);
-    believe(file, *file.answer);
+    cache_verdict(file);
+    accept_verdict(file, *file.answer);
 }
 
-// It has its verdict, for good.
+// Called once the verdict is final.
 void Coordinator::settle_copies(File& file) {
     if (!file.content) return;
     const auto under_way = contents_under_way_.find(*file.content);
     if (under_way != contents_under_way_.end() && under_way->second.lock().get() == &file)
         contents_under_way_.erase(under_way);
     if (file.answer->verdict != Verdict::Unscanned && file.stamp && known_contents_.size() < most_contents &&
-        content_hash(file.fd.get(), file.identity.size) == file.content->sha256 && is_still(file))
+        content_hash(file.fd.get(), file.identity.size) == file.content->sha256 && is_unchanged(file))
         known_contents_.emplace(*file.content, file.answer->virus);
     for (auto& copy : std::exchange(file.copies, {})) {
         --waiting_copies_;
@@ -692,67 +693,70 @@ void Coordinator::settle_copies(File& file) {
     }
 }
 
-// ---- Files known to be clean ---------------------------------------------------------------------------------------
+// ---- Verdicts of unchanged files ------------------------------------------------------------------------------------
 
-void Coordinator::open_memory(const NewJob& job) {
-    // Without Landlock a worker that was taken over could write into any account's memory.
+void Coordinator::open_scan_cache(const NewJob& job) {
+    // Without Landlock a worker that was taken over could write into any account's cache.
     if (job.account.empty() || config_.engine.rescan_days == 0 || engine_.fingerprint().empty() ||
         landlock_version() == 0)
         return;
     try {
-        memory_.emplace(config_, job.account, engine_.fingerprint());
+        scan_cache_.emplace(config_, job.account, engine_.fingerprint());
     } catch (const std::exception& problem) {
-        log_line(Severity::Warning, std::string("no clean file is known or remembered: ") + problem.what());
+        log_line(Severity::Warning, std::string("scanning without the cache of earlier verdicts: ") + problem.what());
     }
 }
 
-std::optional<ScanAnswer> Coordinator::known_answer(const FileStamp& stamp) {
-    if (!memory_) return std::nullopt;
+std::optional<ScanAnswer> Coordinator::cached_answer(const FileStamp& stamp) {
+    if (!scan_cache_) return std::nullopt;
     try {
-        const auto virus = memory_->find(stamp);
+        const auto virus = scan_cache_->find(stamp);
         if (!virus) return std::nullopt;
         return answer_of(*virus);
     } catch (const DatabaseError& damaged) {
-        log_line(Severity::Warning, std::string("files are known no more: ") + damaged.what());
-        memory_.reset();
+        log_line(Severity::Warning,
+                 std::string("the cache of earlier verdicts is damaged and no longer used: ") + damaged.what());
+        scan_cache_.reset();
         return std::nullopt;
     }
 }
 
-// Whether it is what it was when it was handed over, after what was changed in memory was written out and scanned, and
-// so long after its last change that another one would show.
-bool Coordinator::is_still(const File& file) const {
+// Whether the file is unchanged since it was handed over, and its last change old enough for another one to show in the
+// stamp. Conclusive only after changes in memory were written out.
+bool Coordinator::is_unchanged(const File& file) const {
     struct stat status {};
     if (!file.stamp || ::fstat(file.fd.get(), &status) < 0) return false;
     return stamp_of(file.fd.get(), status) == file.stamp && is_settled(*file.stamp, file.taken_ns);
 }
 
-void Coordinator::remember(const File& file) {
-    if (!memory_ || !file.stamp || file.answer->verdict == Verdict::Unscanned) return;
+void Coordinator::cache_verdict(const File& file) {
+    if (!scan_cache_ || !file.stamp || file.answer->verdict == Verdict::Unscanned) return;
     try {
-        memory_->remember(*file.stamp, file.answer->virus);
+        scan_cache_->store(*file.stamp, file.answer->virus);
     } catch (const DatabaseError& problem) {
-        log_line(Severity::Warning, std::string("clean files are not remembered: ") + problem.what());
-        memory_.reset();
+        log_line(Severity::Warning, std::string("verdicts are no longer cached: ") + problem.what());
+        scan_cache_.reset();
     }
 }
 
 // ---- Time ----------------------------------------------------------------------------------------------------------
 
-void Coordinator::tell_progress(bool even_if_recent) {
+void Coordinator::send_progress(bool even_if_recent) {
     const auto now = Clock::now();
     const bool idle = waiting_.empty() && is_idle();
     if (!idle) idle_since_ = now;
-    progress_.waits_for_runner = ready_told_ && idle && !announced_ && now - idle_since_ > progress_interval;
-    if (!even_if_recent && now - progress_told_at_ < progress_interval) return;
+    progress_.waits_for_runner = ready_sent_ && idle && !announced_ && now - idle_since_ > progress_interval;
+    if (!even_if_recent && now - progress_sent_at_ < progress_interval) return;
     progress_.worker_ms = worked_ms();
-    const bool changed = progress_.scanned_files != told_.scanned_files || progress_.clean_files != told_.clean_files ||
-                         progress_.settled != told_.settled || progress_.waits_for_runner != told_.waits_for_runner ||
-                         progress_.current_file != told_.current_file || progress_.worker_ms >= told_.worker_ms + 1000;
-    if (!changed || !ready_told_) return;
-    tell(progress_);
-    told_ = progress_;
-    progress_told_at_ = now;
+    const bool changed =
+        progress_.scanned_files != sent_progress_.scanned_files ||
+        progress_.clean_files != sent_progress_.clean_files || progress_.settled != sent_progress_.settled ||
+        progress_.waits_for_runner != sent_progress_.waits_for_runner ||
+        progress_.current_file != sent_progress_.current_file || progress_.worker_ms >= sent_progress_.worker_ms + 1000;
+    if (!changed || !ready_sent_) return;
+    send(progress_);
+    sent_progress_ = progress_;
+    progress_sent_at_ = now;
 }
 
 void Coordinator::wait() {
@@ -773,9 +777,10 @@ void Coordinator::wait() {
     }
     if (watched[2].revents != 0) {
         std::array<epoll_event, 16> ignored{};
-        checked(::epoll_wait(drained_.get(), ignored.data(), ignored.size(), 0), "see who read its questions");
+        checked(::epoll_wait(drained_.get(), ignored.data(), ignored.size(), 0),
+                "see which workers read their requests");
     }
-    if (watched[0].revents != 0) hear_jobd();
+    if (watched[0].revents != 0) receive_from_jobd();
     for (std::size_t slot = 0; slot < workers_.size(); ++slot) take_answers(slot);
     if (watched[1].revents != 0) take_files();
 }

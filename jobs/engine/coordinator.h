@@ -1,7 +1,7 @@
-// One job's judge. A child of the process that holds the signatures, as the engine's system user: it takes descriptors
-// from the account's runner, gives them to its workers and tells jobd the verdicts. Neither the runner's words nor a
-// worker's are trusted: it asks the kernel what a descriptor is, and believes a worker's "clean" only after that worker
-// found a test virus that looked like any other file to it.
+// Scans the files of one job. A child of the signature host, run as the engine's system user: it takes descriptors from
+// the account's runner, passes them to its workers and reports the verdicts to jobd. It trusts neither the runner nor
+// the workers: it asks the kernel what a descriptor is, and accepts a worker's "clean" only after that worker has found
+// a test virus that it cannot tell from any other file.
 #pragma once
 
 #include <chrono>
@@ -17,59 +17,60 @@
 #include "auth/base/dispatch.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/clam_engine.h"
-#include "jobs/engine/clean_memory.h"
 #include "jobs/engine/job_count.h"
 #include "jobs/engine/messages.h"
+#include "jobs/engine/scan_cache.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {
 
 class Coordinator {
  public:
-    // `jobs`: of the engine, which must outlive this. `problem`: why `engine` has not the newest signatures, if so.
+    // `jobs`: the engine's, must outlive this. `problem`: why `engine` does not have the newest signatures; empty if it
+    // has.
     Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job, std::string problem,
                 UniqueFd jobd, UniqueFd runner);
     ~Coordinator();
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
-    // Until jobd or the last verdict ends the job. Throws what the job cannot go on after.
+    // Runs until jobd ends the job or the last verdict is sent. Throws when the job cannot continue.
     void run();
 
  private:
     struct Name {
         std::string path;
-        std::uint64_t place = 0;  // among all that the runner told of, from 0
+        std::uint64_t place = 0;  // among all files that the runner reported, from 0
     };
-    // What a file holds. A verdict depends on nothing else.
+    // A file's content. A verdict depends on nothing else.
     struct Content {
         std::uint64_t size = 0;
         std::string sha256;
         auto operator<=>(const Content&) const = default;
     };
-    // A file on its way to a verdict, with every name it was handed over under.
+    // A file that waits for its verdict, with every name that it was handed over under.
     struct File {
         std::uint64_t token = 0;
-        bool judge = false;
+        bool wants_result = false;
         std::vector<Name> names;
         UniqueFd fd;
         FileIdentity identity;
-        std::int64_t changed_ns = 0;     // its change time when it was handed over
-        std::string sha256;              // of what is judged or infected, once that is believed; empty: nobody knows
-        std::optional<FileStamp> stamp;  // of a file whose verdict may be that of others, at taken_ns
+        std::int64_t changed_ns = 0;  // its change time when it was handed over
+        std::string sha256;  // of an infected or individually scanned file, once its verdict is final; empty: unknown
+        std::optional<FileStamp> stamp;  // at taken_ns; set if the verdict may be shared with other files
         std::int64_t taken_ns = 0;
         std::uint32_t links = 1;
-        bool known = false;    // it was not read
-        bool counted = false;  // in the progress told, or no part of it
-        bool given = false;    // to a worker, at least once
-        bool tried = false;    // a worker failed on it once
+        bool known = false;            // its verdict is from the cache: it was not read
+        bool counted = false;          // in progress_ already, or not part of the scan
+        bool was_sent = false;         // sent to a worker at least once
+        bool has_failed_once = false;  // a worker failed on it once
         std::optional<ScanAnswer> answer;
-        bool final = false;              // the answer is believed
-        std::optional<Content> content;  // by our own hash, of what it held all the while since it was handed over
-        std::vector<std::shared_ptr<File>> copies;  // files of the same content, which wait for its verdict
+        bool final = false;                         // the answer is accepted
+        std::optional<Content> content;             // hashed by us; it has not changed since the file was handed over
+        std::vector<std::shared_ptr<File>> copies;  // files with the same content that wait for its verdict
     };
     using FilePtr = std::shared_ptr<File>;
 
-    struct Asked {
+    struct Request {
         FilePtr file;
         std::uint64_t token = 0;
     };
@@ -78,14 +79,14 @@ class Coordinator {
     struct Worker {
         ChildProcess process;
         UniqueFd answers;
-        UniqueFd questions;
-        UniqueFd unread;  // the worker's end of `questions`, from which we take back what it has not begun
+        UniqueFd requests;
+        UniqueFd unread;  // our copy of the worker's end of `requests`: we take unread ones back from it
         std::string directory;
         FilePtr scanning;
-        std::deque<Asked> ahead;  // so that it need not wait for us between two files
+        std::deque<Request> ahead;  // sent already, so that the worker never waits for us
         Test testing = Test::None;
-        std::uint64_t token = 0;  // of the question it owes an answer to
-        Deadline asked_at;
+        std::uint64_t token = 0;  // of the request it has yet to answer
+        Deadline begun_at;
         Deadline deadline;
         std::vector<FilePtr> unconfirmed;
         Deadline confirmed_at;
@@ -98,22 +99,22 @@ class Coordinator {
 
     void start_worker(std::size_t slot);
     void replace_worker(std::size_t slot, bool failed_test);
-    void give_work();
+    void assign_work();
     [[nodiscard]] FilePtr take_next();
     void give(Worker& worker, FilePtr file);
-    void begin(Worker& worker, Asked asked);
+    void begin(Worker& worker, Request asked);
     void begin_next(Worker& worker);
     [[nodiscard]] bool may_ask_ahead(const Worker& worker) const;
     void take_back(Worker& worker);
     void test(Worker& worker, Test test);
-    [[nodiscard]] std::uint64_t question(Worker& worker, int fd, bool write_out);
-    [[nodiscard]] bool must_wait_for_solitude() const;
-    [[nodiscard]] bool wants_test(const Worker& worker, bool nothing_to_scan) const;
-    [[nodiscard]] bool holds_up_the_rest(const Worker& worker) const;
+    [[nodiscard]] std::uint64_t send_request(Worker& worker, int fd, bool write_out);
+    [[nodiscard]] bool must_be_scanned_alone() const;
+    [[nodiscard]] bool needs_test(const Worker& worker, bool nothing_to_scan) const;
+    [[nodiscard]] bool delays_the_others(const Worker& worker) const;
     void take_answers(std::size_t slot);
     void take_answer(std::size_t slot, const Packet& packet);
     void settle_test(std::size_t slot, bool found);
-    void believe(File& file, const ScanAnswer& answer);
+    void accept_verdict(File& file, const ScanAnswer& answer);
     void give_up(File& file, UnscannedReason reason);
     [[nodiscard]] bool has_room_for_more() const;
     void take_files();
@@ -121,32 +122,32 @@ class Coordinator {
     void take_missing(NotHandedOver message);
     void take_end(const HandOverEnd& end);
     void expect_more() const;
-    void hear_jobd();
-    [[nodiscard]] FilePtr other_name_of(const File& file) const;
-    void join(File& same, Name name);
+    void receive_from_jobd();
+    [[nodiscard]] FilePtr same_file_before(const File& file) const;
+    void add_name(File& same, Name name);
     void scan_once(FilePtr file);
-    [[nodiscard]] bool is_size_met(const FilePtr& file);
-    void learn_content(const FilePtr& file);
-    [[nodiscard]] FilePtr scanned_for(const FilePtr& file);
-    void believe_as_copy(File& file, const std::string& virus);
+    [[nodiscard]] bool is_size_seen(const FilePtr& file);
+    void hash_content(const FilePtr& file);
+    [[nodiscard]] FilePtr representative_of(const FilePtr& file);
+    void accept_as_copy(File& file, const std::string& virus);
     void settle_copies(File& file);
-    void open_memory(const NewJob& job);
-    [[nodiscard]] std::optional<ScanAnswer> known_answer(const FileStamp& stamp);
-    [[nodiscard]] bool is_still(const File& file) const;
-    void remember(const File& file);
+    void open_scan_cache(const NewJob& job);
+    [[nodiscard]] std::optional<ScanAnswer> cached_answer(const FileStamp& stamp);
+    [[nodiscard]] bool is_unchanged(const File& file) const;
+    void cache_verdict(const File& file);
     void count(std::uint64_t files, std::uint64_t bytes);
     void settle(std::uint64_t place, const File& file);
-    [[nodiscard]] std::string judged_content(const File& file) const;
-    void tell_judgement(const File& file);
-    void tell_verdict(const File& file, const Name& name);
+    [[nodiscard]] std::string hash_of_scanned(const File& file) const;
+    void send_result(const File& file);
+    void send_verdict(const File& file, const Name& name);
     [[nodiscard]] bool is_idle() const;
     [[nodiscard]] std::uint64_t worked_ms() const;
-    void tell_progress(bool even_if_recent);
-    void tell_ready_once();
+    void send_progress(bool even_if_recent);
+    void send_ready_once();
     void wait();
     void check_deadlines();
     template <class Message>
-    void tell(Message&& message);
+    void send(Message&& message);
     [[nodiscard]] bool all_done() const;
 
     const Settings& config_;
@@ -154,36 +155,37 @@ class Coordinator {
     JobCount& jobs_;
     const std::string problem_;
     const bool full_;
-    std::optional<CleanMemory> memory_;
+    std::optional<ScanCache> scan_cache_;
     UniqueFd jobd_;
     UniqueFd runner_;
     UniqueFd plain_test_;
     UniqueFd zipped_test_;
-    UniqueFd drained_;  // of epoll: readable when a worker has read most of what it was asked
-    std::string room_;  // the job's temporary directory
+    UniqueFd drained_;           // an epoll descriptor: readable when a worker has read most of its requests
+    std::string job_directory_;  // the job's temporary directory
     std::vector<std::unique_ptr<Worker>> workers_;
     std::deque<FilePtr> waiting_;
-    // Files with several names, so that each is scanned once. Bounded: beyond it a name more is a scan more.
+    // Files with several names, so that each is scanned once. Bounded: beyond the limit each further name is scanned
+    // again.
     std::map<std::pair<std::uint64_t, std::uint64_t>, FilePtr> linked_;
-    // So that copies of one content are scanned once, too, and bounded likewise. The first file of a size is not read
-    // for that before there is a second, or a worker has read it: so long it stands here.
-    std::map<std::uint64_t, std::weak_ptr<File>> sizes_met_;
+    // So that copies of one content are also scanned once; bounded in the same way. The first file of a size is hashed
+    // only when a second one comes, or once a worker has read it; until then it is kept here.
+    std::map<std::uint64_t, std::weak_ptr<File>> sizes_seen_;
     std::map<Content, std::weak_ptr<File>> contents_under_way_;
-    std::map<Content, std::string> known_contents_;  // what was found in each, empty if it was clean
+    std::map<Content, std::string> known_contents_;  // the virus found in each, empty if it was clean
     std::size_t waiting_copies_ = 0;
-    std::uint64_t hashed_bytes_ = 0;  // since answers and deadlines last had their turn
+    std::uint64_t hashed_bytes_ = 0;  // since answers and deadlines were last checked
     ScanProgress progress_;
-    ScanProgress told_;
-    // What is settled out of order: the places after progress_.settled, as far as they have their verdict.
-    struct Place {
+    ScanProgress sent_progress_;
+    // Verdicts that arrived out of order: of the files after progress_.settled, by their place.
+    struct BufferedVerdict {
         bool settled = false;
         bool clean = false;
         bool known = false;
         std::uint64_t bytes = 0;
     };
-    std::deque<Place> beyond_;
-    Clock::duration worked_{};  // by workers, on questions that are answered
-    Deadline progress_told_at_;
+    std::deque<BufferedVerdict> out_of_order_;
+    Clock::duration worked_{};  // time that workers spent on requests that are answered
+    Deadline progress_sent_at_;
     Deadline idle_since_;
     std::uint64_t taken_ = 0;
     std::uint64_t known_ = 0;
@@ -191,7 +193,7 @@ class Coordinator {
     std::optional<std::uint64_t> announced_;  // by HandOverEnd
     std::size_t test_every_files_ = 1;
     int failed_starts_ = 0;
-    bool ready_told_ = false;
+    bool ready_sent_ = false;
     bool runner_gone_ = false;
     bool turn_ends_ = false;
 };

@@ -1,11 +1,11 @@
-// clamscanner-engine: scans what it is handed, for jobd alone, as a system user of its own that can open no user's
-// file.
+// clamscanner-engine: scans the files that it is handed, for jobd alone, as a system user of its own that cannot open
+// any user's files.
 //
-// This process stays small. At the first job it forks the one that loads the signatures (signature_host.h), passes
-// every job on to it, and lets it go when no job came for engine.idle_minutes. When the signatures changed, a new one
-// loads them beside it; once that has them it takes the next jobs, while the old one finishes its own. If they do not
-// load, the old one stays. SECURITY: only jobd's user may ask, which the kernel
-// attests; the hostile bytes are read two processes further down (worker.h).
+// This process stays small. At the first job it forks the signature host, which loads the signatures
+// (signature_host.h), passes every job on to it, and ends it when no job has come for engine.idle_minutes. When the
+// signatures change, it starts a second host to load the new ones; once they are loaded, that host takes all new jobs
+// while the old one finishes its own. If they fail to load, the old host stays. SECURITY: only jobd's user may connect,
+// as the kernel attests; hostile bytes are read two processes further down (worker.h).
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,20 +36,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience_for_the_question = 5s;
-constexpr std::size_t most_unasked = 64;
-constexpr auto between_failed_loads = 10s;
+constexpr auto request_timeout = 5s;
+constexpr std::size_t most_pending = 64;
+constexpr auto delay_after_failed_load = 10s;
 
 class Engine {
  public:
     Engine(const Settings& config, uid_t jobd) : config_(config), jobd_(jobd) {
         const std::string tmp = config.paths.run_directory + "/engine/tmp";
-        // Whatever a predecessor was killed over.
+        // Left over if our predecessor was killed.
         std::filesystem::remove_all(tmp);
         checked(::mkdir(tmp.c_str(), 0700), "make the directory for temporary files");
         loop_.stop_on_signals();
         listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
-        listener_watch_ = loop_.let_in(listener_.get(), [this](UniqueFd connection) { let_in(std::move(connection)); });
+        listener_watch_ =
+            loop_.accept_connections(listener_.get(), [this](UniqueFd connection) { accept(std::move(connection)); });
     }
 
     void run() {
@@ -66,36 +67,36 @@ class Engine {
         std::size_t jobs = 0;
         EventLoop::Timer idle_timer;
     };
-    struct Unasked {
+    struct PendingConnection {
         UniqueFd connection;
         EventLoop::Watch watch;
-        EventLoop::Timer patience;
+        EventLoop::Timer timeout;
     };
 
-    void let_in(UniqueFd connection) {
-        if (peer_of(connection.get()).uid != jobd_ || unasked_.size() >= most_unasked) return;
+    void accept(UniqueFd connection) {
+        if (peer_of(connection.get()).uid != jobd_ || pending_.size() >= most_pending) return;
         const int fd = connection.get();
-        auto watch = loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_question(fd); });
-        auto patience = loop_.after(patience_for_the_question, [this, fd] { unasked_.erase(fd); });
-        unasked_.emplace(fd, Unasked{std::move(connection), std::move(watch), std::move(patience)});
+        auto watch = loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { receive_job(fd); });
+        auto timeout = loop_.after(request_timeout, [this, fd] { pending_.erase(fd); });
+        pending_.emplace(fd, PendingConnection{std::move(connection), std::move(watch), std::move(timeout)});
     }
 
-    void take_question(int fd) {
+    void receive_job(int fd) {
         try {
             Packet packet;
             const Got got = receive_packet(fd, packet);
             if (got == Got::WouldBlock) return;
-            const auto asked = unasked_.extract(fd);
+            const auto asked = pending_.extract(fd);
             if (got == Got::PeerGone) return;
             const auto job = decode<NewJob>(packet.bytes);
             pass_on(job, asked.mapped().connection, packet.only_descriptor());
         } catch (const Malformed& wrong) {
-            log_line(Severity::Warning, std::string("jobd said what is no question: ") + wrong.what());
-            unasked_.erase(fd);
+            log_line(Severity::Warning, std::string("malformed job from jobd: ") + wrong.what());
+            pending_.erase(fd);
         } catch (const std::system_error& fault) {
-            // No process, no descriptor or no memory to be had: jobd will try again.
+            // Out of processes, descriptors or memory: jobd will try again.
             log_line(Severity::Error, std::string("a job could not be begun: ") + fault.what());
-            unasked_.erase(fd);
+            pending_.erase(fd);
         }
     }
 
@@ -112,28 +113,28 @@ class Engine {
         auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
         const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
         if (pid == 0) {
-            // Nothing of ours but the one socket: a stray copy of the listener would keep the address taken.
+            // Keep only the one socket: a stray copy of the listener would keep its address in use.
             const int kept = 3;
             if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
-                die("close what the signature host must not have");
-            hold_signatures(config_, jobs_, UniqueFd(kept));
+                die("close all descriptors but the signature host's socket");
+            run_signature_host(config_, jobs_, UniqueFd(kept));
         }
         auto host = std::make_unique<Host>();
         host->process = ChildProcess(pid);
         host->socket = std::move(ours);
         set_blocking(host->socket.get(), false);
-        host->watch =
-            loop_.watch(host->socket.get(), EPOLLIN, [this, known = host.get()](std::uint32_t) { hear(*known); });
+        host->watch = loop_.watch(host->socket.get(), EPOLLIN,
+                                  [this, known = host.get()](std::uint32_t) { receive_from(*known); });
         return host;
     }
 
-    void hear(Host& host) {
+    void receive_from(Host& host) {
         Packet packet;
         const Got got = receive_packet(host.socket.get(), packet);
         if (got == Got::WouldBlock) return;
         if (got == Got::PeerGone) {
-            log_line(Severity::Info, "the process that held the signatures ended");
-            if (next_.get() == &host) tell_broken("the process that loaded them ended");
+            log_line(Severity::Info, "the signature host ended");
+            if (next_.get() == &host) report_load_failure("the signature host that was loading the new ones ended");
             return remove(host);
         }
         static constexpr Handler<Engine, void, Host&> table[] = {
@@ -146,18 +147,18 @@ class Engine {
 
     void take_signatures_changed(const SignaturesChanged&, Host& host) {
         if (host_.get() != &host || next_ || Clock::now() < load_not_before_) return;
-        log_line(Severity::Info, "the signatures changed: loading the new ones beside the old");
+        log_line(Severity::Info, "the signatures changed: loading the new ones");
         try {
             next_ = start_host();
         } catch (const std::system_error& fault) {
-            tell_broken(fault.what());
+            report_load_failure(fault.what());
         }
     }
 
     void take_signatures_loaded(const SignaturesLoaded& loaded, Host& host) {
-        if (next_.get() != &host) return;  // the first one tells its jobs itself
+        if (next_.get() != &host) return;  // the first host reports the problem to its jobs itself
         if (!loaded.problem.empty()) {
-            tell_broken(loaded.problem);
+            report_load_failure(loaded.problem);
             remove(host);
             return;
         }
@@ -166,10 +167,10 @@ class Engine {
         end_when_idle();
     }
 
-    void tell_broken(const std::string& problem) {
-        log_line(Severity::Error, "the old signatures stay in use: " + problem);
-        load_not_before_ = Clock::now() + between_failed_loads;
-        // Kept short: it goes on to where there is a text around it.
+    void report_load_failure(const std::string& problem) {
+        log_line(Severity::Error, "keeping the old signatures: " + problem);
+        load_not_before_ = Clock::now() + delay_after_failed_load;
+        // Cut short: other messages include it in a longer text.
         if (host_) static_cast<void>(send_message(host_->socket.get(), SignaturesBroken{problem.substr(0, 500)}));
     }
 
@@ -182,12 +183,12 @@ class Engine {
     void end_when_idle() {
         if (host_->jobs > 0 || config_.engine.idle_minutes == 0) return;
         host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
-            log_line(Severity::Info, "no scan for a while: the signatures are let go");
+            log_line(Severity::Info, "no recent scans: unloading the signatures");
             retire();
         });
     }
 
-    // The host sees its socket shut and ends after its last job; we reap it when it closes the other end.
+    // The host sees the shutdown and ends after its last job; we reap it when it closes its end.
     void retire() {
         host_->idle_timer = {};
         checked(::shutdown(host_->socket.get(), SHUT_WR), "retire a signature host");
@@ -217,9 +218,9 @@ class Engine {
     EventLoop loop_;
     UniqueFd listener_;
     EventLoop::Watch listener_watch_;
-    std::map<int, Unasked> unasked_;
+    std::map<int, PendingConnection> pending_;
     std::unique_ptr<Host> host_;
-    std::unique_ptr<Host> next_;  // loads the signatures that are to take the place of host_'s
+    std::unique_ptr<Host> next_;  // loads the signatures that will replace host_'s
     Deadline load_not_before_;
     std::vector<std::unique_ptr<Host>> retired_;
 };

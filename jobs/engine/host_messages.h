@@ -1,4 +1,4 @@
-// Between the engine's own process and its child that holds the signatures: packets.
+// Packets between the engine's main process and the signature host.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct JobEnded {
 // Signature host → engine: loading has ended.
 struct SignaturesLoaded {
     static constexpr auto type = HostMessage::SignaturesLoaded;
-    std::string problem;  // empty: they are there
+    std::string problem;  // empty: they are loaded
     void fields(auto& wire) { wire.text(problem, longest_message); }
 };
 

@@ -1,7 +1,7 @@
-// What jobd and a runner say to the engine, of which a coordinator takes each job, and what it says to jobd: packets.
+// Packets between jobd or a runner and the engine, where a coordinator handles each job.
 //
 //   jobd ── NewJob (+ the coordinator's end of a socket to the runner) ──► engine
-//   coordinator ── ScannerReady, ScanProgress, Found…, Judged, ScannedAll ──► jobd ── EndTurn ──►    (same socket)
+//   coordinator ── ScannerReady, ScanProgress, Found…, ScanResult, ScanCompleted ──► jobd ── EndTurn ──►
 //   runner ── HandOver (+ the file, opened for reading), NotHandedOver, HandOverEnd ──► coordinator
 #pragma once
 
@@ -22,8 +22,8 @@ enum class EngineMessage : std::uint16_t {
     TurnEnded,
     FoundInfected,
     FoundUnscanned,
-    Judged,
-    ScannedAll,
+    ScanResult,
+    ScanCompleted,
     HandOver,
     NotHandedOver,
     HandOverEnd,
@@ -31,23 +31,23 @@ enum class EngineMessage : std::uint16_t {
 
 // ---- jobd and a coordinator ----------------------------------------------------------------------------------------
 
-// With one descriptor, the coordinator's end of its socket to the runner. The connection it is said on becomes jobd's
-// conversation with the coordinator; the job ends when either closes it.
+// With one descriptor: the coordinator's end of its socket to the runner. The connection that carries it becomes the
+// one between jobd and the coordinator; the job ends when either side closes it.
 struct NewJob {
     static constexpr auto type = EngineMessage::NewJob;
-    std::string account;  // hex digits: whose memory of clean files it is to use and to fill; empty: none
-    bool full = false;    // fills it without using it
+    std::string account;  // hex digits: whose scan cache to use and fill; empty: none
+    bool full = false;    // fill the cache without using it
     void fields(auto& wire) {
         wire.text(account, 64);
         wire.number(full);
     }
 };
 
-// The coordinator's first word, once signatures are loaded and every worker found its test virus.
+// The coordinator's first packet, sent once a worker has found its test viruses.
 struct ScannerReady {
     static constexpr auto type = EngineMessage::ScannerReady;
     std::uint32_t signatures = 0;
-    bool embedded_only = false;  // no signature database was found; only the few test signatures we ship
+    bool embedded_only = false;  // no signature database was found, only the few test signatures that we ship
     std::string problem;         // why these are not the newest signatures; empty when they are
     void fields(auto& wire) {
         wire.number(signatures);
@@ -63,13 +63,13 @@ struct ScannerFailed {
     void fields(auto& wire) { wire.text(why, longest_message); }
 };
 
-// How far down its list a scan has come: the first so many files have their verdict for good, and were told. (Some
-// after them may have one, too.) From there an interrupted scan goes on.
+// How far a scan has got in its list: the first `files` files have final verdicts that were sent. (Some later files may
+// have one as well.) An interrupted scan resumes from here.
 struct Settled {
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
     std::uint64_t clean_files = 0;
-    std::uint64_t known_files = 0;  // of the clean ones, those that were not read: an earlier scan had
+    std::uint64_t known_files = 0;  // the clean ones that were not read, because an earlier scan had read them
     void fields(auto& wire) {
         wire.number(files);
         wire.number(bytes);
@@ -79,14 +79,14 @@ struct Settled {
     bool operator==(const Settled&) const = default;
 };
 
-// Totals of this start so far. `clean` counts only what a later self-test confirmed.
+// Totals of this start so far. `clean_files` counts only verdicts confirmed by a later self-test.
 struct ScanProgress {
     static constexpr auto type = EngineMessage::ScanProgress;
     std::uint64_t scanned_files = 0;  // with any verdict, unconfirmed clean ones included
     std::uint64_t scanned_bytes = 0;
     std::uint64_t clean_files = 0;
     Settled settled;
-    std::uint64_t worker_ms = 0;    // how long workers worked, all of them together
+    std::uint64_t worker_ms = 0;    // the working time of all workers together
     bool waits_for_runner = false;  // nothing to scan at the moment
     std::string current_file;
     void fields(auto& wire) {
@@ -100,7 +100,7 @@ struct ScanProgress {
     }
 };
 
-// jobd to the coordinator: begin no further file. What comes back when those begun are done is TurnEnded.
+// jobd to the coordinator: begin no further file. Answered with TurnEnded when the files already begun are done.
 struct EndTurn {
     static constexpr auto type = EngineMessage::EndTurn;
     void fields(auto&) {}
@@ -115,8 +115,8 @@ struct FoundInfected {
     static constexpr auto type = EngineMessage::FoundInfected;
     std::string path;
     std::string virus;
-    std::string sha256;       // of the content; empty when it was changed meanwhile, so that nobody knows
-    bool known = false;       // it was not read: an earlier scan had found it, and it has not changed
+    std::string sha256;       // of the content; empty if it changed meanwhile, so that it is unknown
+    bool known = false;       // it was not read: an earlier scan found it infected, and it has not changed since
     std::uint64_t place = 0;  // among the files of this start, from 0
     void fields(auto& wire) {
         wire.text(path, longest_path);
@@ -139,15 +139,15 @@ struct FoundUnscanned {
     }
 };
 
-// One file judged anew for a disinfection.
-struct Judged {
-    static constexpr auto type = EngineMessage::Judged;
+// The result for one file that was handed over with `wants_result` set.
+struct ScanResult {
+    static constexpr auto type = EngineMessage::ScanResult;
     std::uint64_t token = 0;
     Verdict verdict = Verdict::Unscanned;
     UnscannedReason reason = UnscannedReason::ScannerFailed;
     std::string virus;
     FileIdentity identity;
-    std::string sha256;  // of the content; empty when that was changed meanwhile, or cannot be read
+    std::string sha256;  // of the content; empty if that changed meanwhile or cannot be read
     void fields(auto& wire) {
         wire.number(token);
         wire.choice(verdict, Verdict::Unscanned);
@@ -158,9 +158,9 @@ struct Judged {
     }
 };
 
-// After HandOverEnd: every file handed over has its verdict, and every clean one was confirmed.
-struct ScannedAll {
-    static constexpr auto type = EngineMessage::ScannedAll;
+// Sent after HandOverEnd, once every file handed over has its verdict and every clean verdict is confirmed.
+struct ScanCompleted {
+    static constexpr auto type = EngineMessage::ScanCompleted;
     std::uint64_t files = 0;
     std::uint64_t clean_files = 0;
     std::uint64_t known_files = 0;
@@ -175,17 +175,17 @@ struct ScannedAll {
 
 struct HandOver {
     static constexpr auto type = EngineMessage::HandOver;
-    std::uint64_t token = 0;  // of Judge; a scan counts by itself
-    bool judge = false;       // for a disinfection: answer with Judged
-    std::string path;         // absolute, for the records; never opened by the engine
+    std::uint64_t token = 0;    // jobd's; unused for the files of a scan
+    bool wants_result = false;  // an individual file, not part of the scan's list: answer with ScanResult
+    std::string path;           // absolute, for the records; the engine never opens it
     void fields(auto& wire) {
         wire.number(token);
-        wire.number(judge);
+        wire.number(wants_result);
         wire.text(path, longest_path);
     }
 };
 
-// In the place of a file that could not be opened.
+// Sent instead of HandOver for a file that could not be opened.
 struct NotHandedOver {
     static constexpr auto type = EngineMessage::NotHandedOver;
     std::string path;
@@ -198,7 +198,7 @@ struct NotHandedOver {
 
 struct HandOverEnd {
     static constexpr auto type = EngineMessage::HandOverEnd;
-    std::uint64_t files = 0;  // how many were handed over, or could not be
+    std::uint64_t files = 0;  // how many HandOver and NotHandedOver were sent for the scan
     void fields(auto& wire) { wire.number(files); }
 };
 

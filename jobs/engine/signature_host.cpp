@@ -14,12 +14,12 @@
 #include "auth/base/log.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/clam_engine.h"
-#include "jobs/engine/clean_memory.h"
 #include "jobs/engine/coordinator.h"
 #include "jobs/engine/host_messages.h"
 #include "jobs/engine/messages.h"
-#include "jobs/engine/worker/locked_room.h"
+#include "jobs/engine/scan_cache.h"
 #include "jobs/engine/worker/own_tmpfs.h"
+#include "jobs/engine/worker/sandbox.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {
@@ -38,15 +38,15 @@ class SignatureHost {
                          "this kernel has no Landlock: workers are confined by seccomp and limits alone");
             if (!own_tmpfs_works(config_.paths.run_directory + "/engine/tmp"))
                 log_line(Severity::Warning,
-                         "no user namespaces here: a worker's temporary files have no limit of their own");
+                         "no user namespaces here: the total size of a worker's temporary files is not limited");
             log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
                                          (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
-            remove_expired_memories(config_);
+            remove_expired_caches(config_);
         } catch (const SignatureError& error) {
             log_line(Severity::Error, error.what());
-            broken_ = error.what();
+            load_error_ = error.what();
         }
-        if (send_message(socket_.get(), SignaturesLoaded{broken_.substr(0, longest_message)}) != Sent::Yes) return;
+        if (send_message(socket_.get(), SignaturesLoaded{load_error_.substr(0, longest_message)}) != Sent::Yes) return;
         watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
         loop_.run();
     }
@@ -65,7 +65,7 @@ class SignatureHost {
             case Got::PeerGone:
                 watch_ = {};
                 retiring_ = true;
-                stop_if_over();
+                stop_if_finished();
                 return;
             case Got::Packet:
                 break;
@@ -76,28 +76,28 @@ class SignatureHost {
         };
         dispatch(table, *this, packet.bytes, packet);
     } catch (const std::system_error& fault) {
-        lose_job(fault.what());
+        fail_job(fault.what());
     } catch (const Malformed& cut) {
-        // The engine's own messages are well-formed, but without descriptors to be had they lose theirs.
-        lose_job(cut.what());
+        // The engine's messages are well-formed, but when we are out of descriptors the kernel drops theirs.
+        fail_job(cut.what());
     }
 
-    void take_signatures_broken(SignaturesBroken broken) { problem_ = std::move(broken.problem); }
+    void take_signatures_broken(SignaturesBroken broken) { reload_error_ = std::move(broken.problem); }
 
     void begin_job(const NewJob& job, Packet& packet) {
-        if (packet.descriptors.size() != 2) throw Malformed("a job comes without its descriptors");
+        if (packet.descriptors.size() != 2) throw Malformed("a job without its two descriptors");
         UniqueFd jobd = std::move(packet.descriptors[0]);
         UniqueFd runner = std::move(packet.descriptors[1]);
-        if (!broken_.empty()) {
+        if (!load_error_.empty()) {
             static_cast<void>(send_message(jobd.get(), ScannerFailed{"the signature database could not be loaded"}));
-            tell_ended();
-            // The next job finds a fresh host, which tries to load anew.
+            send_job_ended();
+            // The engine starts a new host for the next job, and that tries to load them again.
             loop_.stop();
             return;
         }
-        // The job need not wait for them: it is done with what is here.
+        // The job does not wait for the new signatures: it uses the ones loaded here.
         if (!signatures_->outdated())
-            problem_.clear();
+            reload_error_.clear();
         else if (send_message(socket_.get(), SignaturesChanged{}) != Sent::Yes)
             return loop_.stop();
         const pid_t pid = checked(::fork(), "fork a coordinator");
@@ -108,23 +108,24 @@ class SignatureHost {
         coordinators_.emplace(pidfd, Running{std::move(coordinator), std::move(watch)});
     }
 
-    // The other jobs, and the signatures, stay; jobd will try this one again.
-    void lose_job(const char* why) {
+    // Other jobs and the signatures are unaffected; jobd will try this job again.
+    void fail_job(const char* why) {
         log_line(Severity::Error, std::string("a job could not be begun: ") + why);
-        tell_ended();
+        send_job_ended();
     }
 
     [[noreturn]] void coordinate(const NewJob& job, UniqueFd jobd, UniqueFd runner) noexcept {
-        // Our copies of the host's descriptors and children must not act: this process never unwinds through them.
+        // This process must never run the destructors of the host's descriptors and children, so it always ends by
+        // _exit().
         try {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::close(socket_.get());
-            const int told = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
+            const int jobd_copy = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
             try {
-                Coordinator(config_, *signatures_, jobs_, job, problem_, std::move(jobd), std::move(runner)).run();
+                Coordinator(config_, *signatures_, jobs_, job, reload_error_, std::move(jobd), std::move(runner)).run();
             } catch (const SignatureError& error) {
                 log_line(Severity::Error, error.what());
-                static_cast<void>(send_message(told, ScannerFailed{error.what()}));
+                static_cast<void>(send_message(jobd_copy, ScannerFailed{error.what()}));
             }
             ::_exit(0);
         } catch (const std::exception& fault) {
@@ -135,15 +136,15 @@ class SignatureHost {
 
     void end_job(int pidfd) {
         coordinators_.erase(pidfd);
-        tell_ended();
-        stop_if_over();
+        send_job_ended();
+        stop_if_finished();
     }
 
-    void tell_ended() {
+    void send_job_ended() {
         if (!retiring_) static_cast<void>(send_message(socket_.get(), JobEnded{}));
     }
 
-    void stop_if_over() {
+    void stop_if_finished() {
         if (retiring_ && coordinators_.empty()) loop_.stop();
     }
 
@@ -153,20 +154,20 @@ class SignatureHost {
     EventLoop loop_;
     EventLoop::Watch watch_;  // of socket_
     std::optional<ClamEngine> signatures_;
-    std::string broken_;   // there are no signatures here
-    std::string problem_;  // there are newer ones, but they do not load
+    std::string load_error_;    // why loading failed: there are no signatures here
+    std::string reload_error_;  // why newer signatures failed to load
     std::map<int, Running> coordinators_;
     bool retiring_ = false;
 };
 
 }  // namespace
 
-void hold_signatures(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept {
+void run_signature_host(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept {
     try {
         reset_signals();
         ignore_stray_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");
-        jobs.only_read();
+        jobs.make_read_only();
         SignatureHost(config, jobs, std::move(engine)).run();
         ::_exit(0);
     } catch (const std::exception& fault) {

@@ -1,5 +1,5 @@
-// The one process that holds the compiled signatures: forked from the engine at the first job, single-threaded, forks a
-// coordinator for each job. Ends when the engine closes its socket and the last job is over.
+// The process that holds the compiled signatures. The engine forks it at the first job; it is single-threaded and forks
+// a coordinator for each job. It ends when the engine has closed its socket and the last job is over.
 #pragma once
 
 #include "auth/base/unique_fd.h"
@@ -8,8 +8,9 @@
 
 namespace clamscanner {
 
-// In a fresh child of the engine. `engine` brings NewJob with two descriptors (jobd's connection, the runner's socket),
-// and SignaturesBroken; back go SignaturesLoaded, first, then JobEnded and SignaturesChanged.
-[[noreturn]] void hold_signatures(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept;
+// Called in a fresh child of the engine. On the socket `engine` it receives NewJob with two descriptors (jobd's
+// connection, the runner's socket) and SignaturesBroken; it sends SignaturesLoaded first, then JobEnded and
+// SignaturesChanged.
+[[noreturn]] void run_signature_host(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept;
 
 }  // namespace clamscanner

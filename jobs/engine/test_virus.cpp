@@ -42,7 +42,7 @@ std::string zipped_test_virus() {
 std::string stored_zip(const std::string& name, const std::string& content) {
     // What the local and the central header share (APPNOTE.TXT 4.3.7, 4.3.12): version 1.0, no flags, stored.
     std::string shared;
-    for (const std::uint32_t zero_or_version : {10U, 0U, 0U, 0U, 0x21U}) append_number(shared, zero_or_version, 2);
+    for (const std::uint32_t field : {10U, 0U, 0U, 0U, 0x21U}) append_number(shared, field, 2);
     append_number(shared, crc32_of(content), 4);
     append_number(shared, static_cast<std::uint32_t>(content.size()), 4);
     append_number(shared, static_cast<std::uint32_t>(content.size()), 4);

@@ -1,5 +1,5 @@
-// The EICAR test file, put together at run time so that no scanner takes our own programs for it. A worker that does
-// not find it finds nothing, whatever it says.
+// The EICAR test file, assembled at run time so that scanners do not report our own programs. A worker that misses it
+// cannot be trusted to find anything.
 #pragma once
 
 #include <string>
@@ -13,10 +13,10 @@ namespace clamscanner {
 // A ZIP archive of one file, stored.
 [[nodiscard]] std::string stored_zip(const std::string& name, const std::string& content);
 
-// The virus inside one: to find it, a scanner has to unpack into its temporary directory.
+// The test virus in a ZIP archive: to find it, a scanner must unpack into its temporary directory.
 [[nodiscard]] std::string zipped_test_virus();
 
-// An anonymous file with that content, opened for reading only; nobody can change it.
+// An anonymous file with that content, opened for reading only and sealed against changes.
 [[nodiscard]] UniqueFd sealed_file(const std::string& content);
 
 }  // namespace clamscanner

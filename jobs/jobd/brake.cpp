@@ -3,7 +3,7 @@
 namespace clamscanner {
 namespace {
 
-// Fewer are nothing out of the ordinary, whatever their share: a small site may well be infected in most of its files.
+// Fewer hits never hold a signature, whatever their share: on a small site most files may well be infected.
 constexpr std::uint64_t fewest_files = 25;
 constexpr std::uint64_t fewest_accounts = 10;
 
@@ -34,7 +34,7 @@ Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since
                          "WHERE find.virus = ? AND find.verdict = 1 AND find.found_ms >= ?")
                          .number(signature, since_ms);
     const auto accounts = static_cast<std::uint64_t>(hit.value_or(0));
-    // To count all takes long on a host of many accounts.
+    // Counting all accounts takes long on a large host.
     if (accounts < fewest_accounts) return {accounts, 0};
     const auto all = statement(
                          "SELECT count(*) FROM account "

@@ -1,6 +1,6 @@
-// What keeps a bad signature from doing to all files what it should do to few: when one hits more than a share of an
-// account's files, or is found in more than a share of the host's accounts within an hour, nothing is deleted for it
-// until the administrator allows it. Quarantining, which can be undone, goes on.
+// Limits the damage of a bad signature: when a signature hits more than a given share of an account's files, or of the
+// host's accounts within an hour, it is held: no file is deleted for it until the administrator allows it.
+// Quarantining, which can be undone, goes on.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ namespace clamscanner {
 
 class Brake {
  public:
-    // Both must outlive this. What is held stands in the ledger's database.
+    // Both must outlive this. Held signatures are stored in the ledger's database.
     Brake(Ledger& ledger, const Settings& settings)
         : ledger_(ledger), database_(ledger.database()), settings_(settings) {}
 
-    // Why no file may be deleted for this signature, for the owner of the account; empty: it may. Remembers what it
-    // holds, also when the hour is over.
+    // Why no file may be deleted for this signature, as a sentence for the account's owner; empty if files may be
+    // deleted. A signature stays held after the hour is over.
     [[nodiscard]] std::string why_held(AccountId account, const std::string& signature);
 
     [[nodiscard]] std::vector<HeldSignature> held();

@@ -6,21 +6,20 @@
 #include "auth/base/random.h"
 #include "jobs/jobd/brake.h"
 #include "jobs/jobd/restoration_job.h"
-#include "jobs/shared/message_name.h"
+#include "jobs/shared/mail_name.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/quarantine_record.h"
 
 namespace clamscanner {
 namespace {
 
-// How often the messages of a mailbox, or a file that was moved, are judged for one action, when somebody changes them
-// meanwhile.
+// How often one action scans a mailbox's messages, or a moved file, when they keep being changed.
 constexpr int most_attempts = 5;
 constexpr const char* quarantined_instead =
     "its content has changed since the scan and is still infected, so it was quarantined instead of deleted";
 constexpr const char* changed_since = "its content has changed since the scan, and is still infected";
 constexpr const char* not_known_since =
-    "nobody knows what its content was when it was found, so it was quarantined instead of deleted";
+    "its content when it was found is unknown, so it was quarantined instead of deleted";
 
 LogCopy::Source records_of(Ledger& ledger, TaskId task) {
     return [&ledger, task](std::uint64_t after, std::size_t limit) {
@@ -52,12 +51,11 @@ RecordState end_state(const std::map<RecordState, std::uint64_t>& counts) {
 
 }  // namespace
 
-DisinfectionJob::DisinfectionJob(const JobSurroundings& surroundings, AccountTask task)
-    : Job(surroundings, std::move(task)),
-      log_(LogFile::Disinfection, records_of(surroundings_.ledger, this->task().id)) {}
+DisinfectionJob::DisinfectionJob(const JobContext& context, AccountTask task)
+    : Job(context, std::move(task)), log_(LogFile::Disinfection, records_of(context_.ledger, this->task().id)) {}
 
 void DisinfectionJob::begin() {
-    surroundings_.ledger.begin(task().id);
+    context_.ledger.begin(task().id);
     std::vector<UniqueFd> descriptors;
     descriptors.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(descriptors));
@@ -71,7 +69,7 @@ bool DisinfectionJob::begin_next_action() {
         finish(End::TurnOver, "others have their turn");
         return false;
     }
-    current_ = surroundings_.ledger.next_action(task().id);
+    current_ = context_.ledger.next_action(task().id);
     attempts_ = 0;
     if (!current_) {
         end_actions();
@@ -79,10 +77,10 @@ bool DisinfectionJob::begin_next_action() {
     }
     if (settle_without_runner(*current_)) return true;
     if (!current_->intended)
-        ask_judgement(Stage::Judging);
-    else if (current_->moved == Moved::AsAnother)
-        ask_judgement(Stage::JudgingMoved);
-    else if (current_->moved != Moved::AsJudged)
+        request_scan(Stage::Rescanning);
+    else if (current_->moved == Moved::Changed)
+        request_scan(Stage::RescanningMoved);
+    else if (current_->moved != Moved::AsScanned)
         put_back();
     else
         act(true);
@@ -101,121 +99,121 @@ bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {
 }
 
 void DisinfectionJob::step(RecordState state, const std::string& message) {
-    surroundings_.ledger.record_step(task().id, *current_, state, message);
+    context_.ledger.record_step(task().id, *current_, state, message);
 }
 
 void DisinfectionJob::act(bool again) {
     stage_ = Stage::Acting;
     saved_.clear();
-    for (const auto& cut : current_->cuts) to_runner_.add(CutMessage(cut));
+    for (const auto& cut : current_->cuts) to_runner_.add(CutMail(cut));
     to_runner_.add(order_for(again));
 }
 
 Act DisinfectionJob::order_for(bool again) const {
     Act order = act_of(*current_, again);
-    const auto& mail = surroundings_.config.scan_of(ScanType::Mail).directory;
+    const auto& mail = context_.config.scan_of(ScanType::Mail).directory;
     order.in_mail = !mail.empty() && is_below(current_->path, path_in(account().home, mail));
     return order;
 }
 
-void DisinfectionJob::ask_judgement(Stage stage) {
+void DisinfectionJob::request_scan(Stage stage) {
     stage_ = stage;
     opened_ = false;
-    judged_.reset();
-    if (stage == Stage::JudgingMoved)
-        to_runner_.add(JudgeMoved{current_->number, current_->path, current_->opaque});
+    result_.reset();
+    if (stage == Stage::RescanningMoved)
+        to_runner_.add(ScanMoved{current_->number, current_->path, current_->opaque});
     else
-        to_runner_.add(Judge{current_->number, current_->path});
+        to_runner_.add(ScanFile{current_->number, current_->path});
 }
 
-// The runner's word that it opened the file and the coordinator's verdict come on two sockets, in either order.
-void DisinfectionJob::settle_judgement() {
-    if (!opened_ || !judged_) return;
-    if (stage_ == Stage::Judging) return settle_judged();
-    if (stage_ == Stage::JudgingRest) return settle_rest();
+// The runner's Opened and the coordinator's result arrive on two sockets, in either order.
+void DisinfectionJob::settle_scan() {
+    if (!opened_ || !result_) return;
+    if (stage_ == Stage::Rescanning) return settle_result();
+    if (stage_ == Stage::RescanningRest) return settle_rest();
     settle_moved();
 }
 
-void DisinfectionJob::settle_judged() {
-    const Judged& judged = *judged_;
-    auto& ledger = surroundings_.ledger;
-    if (judged.verdict == Verdict::Clean) {
+void DisinfectionJob::settle_result() {
+    const ScanResult& result = *result_;
+    auto& ledger = context_.ledger;
+    if (result.verdict == Verdict::Clean) {
         ledger.leave_list(task().account, current_->path);
         step(RecordState::NoAction, "no longer infected, so it was left alone");
-    } else if (judged.verdict == Verdict::Unscanned) {
+    } else if (result.verdict == Verdict::Unscanned) {
         step(RecordState::Error,
-             std::string("it could not be scanned again, so it was left alone: ") + text_of(judged.reason));
+             std::string("it could not be scanned again, so it was left alone: ") + text_of(result.reason));
     } else if (is_mailbox_) {
         attempts_ = 1;
-        judge_messages();
+        scan_messages();
         return;
     } else {
-        act_on_infected(judged);
+        act_on_infected(result);
         return;
     }
-    go_on();
+    proceed();
 }
 
-// What the owner saw in the list and asked to be deleted is that content. Another one that is infected may be anything,
-// so it is kept.
-void DisinfectionJob::act_on_infected(const Judged& judged) {
-    const auto found = surroundings_.ledger.found_content(task().account, current_->path);
+// The owner asked to delete the content that the scan found. Other infected content might be anything, so it is
+// quarantined.
+void DisinfectionJob::act_on_infected(const ScanResult& result) {
+    const auto found = context_.ledger.found_sha256(task().account, current_->path);
     if (found.empty() && current_->action == Action::Delete) {
         current_->remark = not_known_since;
         current_->action = Action::Quarantine;
-    } else if (judged.sha256 != found && !found.empty()) {
+    } else if (result.sha256 != found && !found.empty()) {
         current_->remark = current_->action == Action::Delete ? quarantined_instead : changed_since;
         current_->action = Action::Quarantine;
     }
-    if (current_->action == Action::Delete && !why_held(judged.virus).empty()) {
-        step(RecordState::Error, why_held(judged.virus));
-        go_on();
+    if (current_->action == Action::Delete && !why_held(result.virus).empty()) {
+        step(RecordState::Error, why_held(result.virus));
+        proceed();
         return;
     }
-    take_judgement(judged);
+    adopt_result(result);
     current_->opaque = random_hex(16);
-    // Committed before the runner hears of it: messages go out only after the commit.
-    surroundings_.ledger.intend(task().id, *current_);
+    // Committed before the runner gets the order: packets are sent only after the commit.
+    context_.ledger.intend(task().id, *current_);
     act(false);
 }
 
-void DisinfectionJob::take_judgement(const Judged& judged) {
-    current_->identity = judged.identity;
-    current_->sha256 = judged.sha256;
-    current_->virus = judged.virus;
+void DisinfectionJob::adopt_result(const ScanResult& result) {
+    current_->identity = result.identity;
+    current_->sha256 = result.sha256;
+    current_->virus = result.virus;
 }
 
-// ---- What was moved is something else than was judged ---------------------------------------------------------------
+// ---- The moved file differs from the scanned one --------------------------------------------------------------------
 
-// Malware that rewrites itself must not get away by it, nor a good file be lost that took its place.
-void DisinfectionJob::judge_moved(const Acted& acted) {
-    if (++attempts_ > most_attempts) return quarantine_as_last_judged();
+// Malware must not escape by rewriting itself, and a good file that took its place must not be lost.
+void DisinfectionJob::rescan_moved(const Acted& acted) {
+    if (++attempts_ > most_attempts) return quarantine_as_last_scanned();
     if (current_->action == Action::Delete)
         current_->remark = quarantined_instead;
-    else if (current_->remark.empty() || current_->moved > Moved::AsAnother)
+    else if (current_->remark.empty() || current_->moved > Moved::Changed)
         current_->remark = changed_since;
     current_->action = Action::Quarantine;
-    // Later it has the mode that we gave it.
-    if (current_->moved == Moved::AsJudged) current_->metadata = acted.metadata;
-    current_->moved = Moved::AsAnother;
-    surroundings_.ledger.intend(task().id, *current_);
-    ask_judgement(Stage::JudgingMoved);
+    // Only the first time: later the file has the mode that we gave it.
+    if (current_->moved == Moved::AsScanned) current_->metadata = acted.metadata;
+    current_->moved = Moved::Changed;
+    context_.ledger.intend(task().id, *current_);
+    request_scan(Stage::RescanningMoved);
 }
 
 void DisinfectionJob::settle_moved() {
-    const bool clean = judged_->verdict == Verdict::Clean && !judged_->sha256.empty();
-    if (judged_->verdict == Verdict::Infected) {
-        take_judgement(*judged_);
-        surroundings_.ledger.intend(task().id, *current_);
+    const bool clean = result_->verdict == Verdict::Clean && !result_->sha256.empty();
+    if (result_->verdict == Verdict::Infected) {
+        adopt_result(*result_);
+        context_.ledger.intend(task().id, *current_);
         act(true);
         return;
     }
-    current_->moved = clean ? Moved::BackSinceClean : Moved::BackSinceUnscanned;
-    current_->identity = judged_->identity;
-    current_->sha256 = judged_->sha256;
+    current_->moved = clean ? Moved::PutBackClean : Moved::PutBackUnscanned;
+    current_->identity = result_->identity;
+    current_->sha256 = result_->sha256;
     current_->remark = clean ? "it was changed meanwhile, and what it is now is not infected"
                              : "it was changed meanwhile, and what it is now could not be scanned";
-    surroundings_.ledger.intend(task().id, *current_);
+    context_.ledger.intend(task().id, *current_);
     put_back();
 }
 
@@ -227,11 +225,11 @@ void DisinfectionJob::put_back() {
 }
 
 void DisinfectionJob::settle_put_back(const Acted& acted) {
-    auto& ledger = surroundings_.ledger;
-    const bool clean = current_->moved == Moved::BackSinceClean;
+    auto& ledger = context_.ledger;
+    const bool clean = current_->moved == Moved::PutBackClean;
     if (acted.state == RecordState::Quarantined) {
-        keep_what_is_not_judged(acted.device, acted.inode);
-        if (clean) ledger.quarantine().judge(task().account, current_->opaque, true);
+        keep_unscanned(acted.device, acted.inode);
+        if (clean) ledger.quarantine().set_clean(task().account, current_->opaque, true);
         step(RecordState::Quarantined, current_->remark + "; " + acted.message);
     } else if (acted.state == RecordState::NoAction) {
         if (clean) ledger.leave_list(task().account, current_->path);
@@ -239,60 +237,60 @@ void DisinfectionJob::settle_put_back(const Acted& acted) {
     } else {
         step(RecordState::Error, current_->remark + "; " + acted.message);
     }
-    go_on();
+    proceed();
 }
 
-// In the quarantine, and not known to be infected as it is: so time alone does not end it.
-void DisinfectionJob::keep_what_is_not_judged(std::uint64_t device, std::uint64_t inode) {
-    surroundings_.ledger.quarantine().add(task().account, *current_, device, inode, true);
+// It is quarantined, but its present content is not known to be infected, so it never expires.
+void DisinfectionJob::keep_unscanned(std::uint64_t device, std::uint64_t inode) {
+    context_.ledger.quarantine().add(task().account, *current_, device, inode, true);
 }
 
-// It is out of its place, whatever is written into it; a scan finds it where it is, if it is not what is known of it.
-void DisinfectionJob::quarantine_as_last_judged() {
-    keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
-    surroundings_.ledger.leave_list(task().account, current_->path);
-    step(RecordState::Quarantined,
-         "a program rewrites it all the time, also where it is now, so nobody knows what it holds");
-    go_on();
+// It has been moved away, whatever is written into it now; if it is no longer as recorded, the next scan finds it in
+// the quarantine.
+void DisinfectionJob::quarantine_as_last_scanned() {
+    keep_unscanned(current_->identity.device, current_->identity.inode);
+    context_.ledger.leave_list(task().account, current_->path);
+    step(RecordState::Quarantined, "a program keeps rewriting it, even where it is now, so its content is unknown");
+    proceed();
 }
 
 // ---- A mailbox ------------------------------------------------------------------------------------------------------
 
-// Never moved or deleted whole: one infected message is no reason to take a person's mail away.
-void DisinfectionJob::judge_messages() {
-    take_judgement(*judged_);
+// Never moved or deleted as a whole: one infected message is no reason to take away all mail.
+void DisinfectionJob::scan_messages() {
+    adopt_result(*result_);
     current_->cuts.clear();
     messages_.reset();
-    judged_messages_ = 0;
-    stage_ = Stage::JudgingMessages;
-    to_runner_.add(JudgeMessages{current_->number, current_->path});
+    scanned_messages_ = 0;
+    stage_ = Stage::ScanningMessages;
+    to_runner_.add(ScanMailbox{current_->number, current_->path});
 }
 
-// They may come before the runner said how many there are.
-void DisinfectionJob::take_judged_message(Judged judged) {
-    ++judged_messages_;
-    if (judged.verdict == Verdict::Infected && current_->cuts.size() < most_messages_cut)
-        current_->cuts.push_back({message_name(), std::move(judged.sha256), std::move(judged.virus)});
+// Results may arrive before the runner has sent the count.
+void DisinfectionJob::take_message_result(ScanResult result) {
+    ++scanned_messages_;
+    if (result.verdict == Verdict::Infected && current_->cuts.size() < most_mail_cut)
+        current_->cuts.push_back({mail_name(), std::move(result.sha256), std::move(result.virus)});
     settle_messages();
 }
 
 void DisinfectionJob::settle_messages() {
-    if (!messages_ || judged_messages_ < *messages_) return;
-    if (judged_messages_ > *messages_) throw Malformed("the coordinator judged more messages than there are");
+    if (!messages_ || scanned_messages_ < *messages_) return;
+    if (scanned_messages_ > *messages_) throw Malformed("the coordinator sent more results than there are messages");
     if (current_->cuts.empty()) {
-        step(RecordState::Error, "it is a mailbox, infected as a whole (" + current_->virus +
-                                     "), but none of its messages is by itself; so it was left alone");
-        go_on();
+        step(RecordState::Error, "the mailbox as a whole is reported as infected (" + current_->virus +
+                                     "), but none of its messages is; it was left alone");
+        proceed();
         return;
     }
     current_->opaque = random_hex(16);
-    surroundings_.ledger.intend(task().id, *current_);
+    context_.ledger.intend(task().id, *current_);
     act(false);
 }
 
-// Whether the infected messages were all that was wrong with it.
+// Scans what is left of the mailbox.
 void DisinfectionJob::settle_cleansed() {
-    ask_judgement(Stage::JudgingRest);
+    request_scan(Stage::RescanningRest);
 }
 
 void DisinfectionJob::settle_rest() {
@@ -300,90 +298,89 @@ void DisinfectionJob::settle_rest() {
         settle_untouched();
         return;
     }
-    auto& ledger = surroundings_.ledger;
+    auto& ledger = context_.ledger;
     auto message = *current_;
-    std::map<std::string, const CutMessage*> cuts;
+    std::map<std::string, const CutMail*> cuts;
     for (const auto& cut : current_->cuts) cuts[cut.opaque] = &cut;
     for (const auto& saved : saved_) {
-        const CutMessage& cut = *cuts.at(saved.opaque);
+        const CutMail& cut = *cuts.at(saved.opaque);
         message.opaque = cut.opaque;
         message.sha256 = cut.sha256;
         message.virus = cut.virus;
         message.identity.size = saved.size;
         ledger.quarantine().add(task().account, message, saved.device, saved.inode, saved.may_hold_mail);
     }
-    std::string said = std::to_string(saved_.size()) +
+    std::string text = std::to_string(saved_.size()) +
                        (saved_.size() == 1 ? " infected message was" : " infected messages were") +
                        " taken out of the mailbox and kept in the quarantine; the others are as they were";
-    if (judged_->verdict == Verdict::Clean)
+    if (result_->verdict == Verdict::Clean)
         ledger.leave_list(task().account, current_->path);
-    else if (judged_->verdict == Verdict::Infected)
-        said += ". What is left of it is still reported as infected (" + judged_->virus + "), so it stays in the list";
+    else if (result_->verdict == Verdict::Infected)
+        text += ". What is left of it is still reported as infected (" + result_->virus + "), so it stays in the list";
     else
-        said += std::string(". What is left of it could not be scanned again (") + text_of(judged_->reason) +
+        text += std::string(". What is left of it could not be scanned again (") + text_of(result_->reason) +
                 "), so it stays in the list";
-    step(RecordState::MailboxCleansed, said);
-    go_on();
+    step(RecordState::MailboxCleansed, text);
+    proceed();
 }
 
-// None of the messages that were judged was there any more: removed by the owner, or changed by a mail program, which
-// writes into their heads that they were seen.
+// None of the scanned messages is in the mailbox any more: the owner removed them, or a mail program changed their
+// headers, for example to mark them as read.
 void DisinfectionJob::settle_untouched() {
-    if (judged_->verdict == Verdict::Infected && is_mailbox_ && attempts_++ < most_attempts) {
-        judge_messages();
+    if (result_->verdict == Verdict::Infected && is_mailbox_ && attempts_++ < most_attempts) {
+        scan_messages();
         return;
     }
-    if (judged_->verdict == Verdict::Clean) {
-        surroundings_.ledger.leave_list(task().account, current_->path);
+    if (result_->verdict == Verdict::Clean) {
+        context_.ledger.leave_list(task().account, current_->path);
         step(RecordState::NoAction, "the infected messages are not in the mailbox any more, so it was left alone");
-    } else if (judged_->verdict == Verdict::Unscanned) {
+    } else if (result_->verdict == Verdict::Unscanned) {
         step(RecordState::Error,
-             std::string("it could not be scanned again, so it was left alone: ") + text_of(judged_->reason));
+             std::string("it could not be scanned again, so it was left alone: ") + text_of(result_->reason));
     } else {
         step(RecordState::Error,
-             "the mailbox was changed each time between the scan of its messages and what was to be "
-             "done; it was left alone");
+             "the mailbox kept changing between the scan of its messages and the action; it was left alone");
     }
-    go_on();
+    proceed();
 }
 
-// ---- What stands against it, and what was done ----------------------------------------------------------------------
+// ---- Held signatures and finished actions ---------------------------------------------------------------------------
 
-// Asked once a signature: the answer would take as long as the list of finds is.
+// Asked once per signature: finding the answer takes as long as the list of finds is.
 const std::string& DisinfectionJob::why_held(const std::string& signature) {
     const auto [known, fresh] = held_.try_emplace(signature);
-    if (fresh) known->second = Brake(surroundings_.ledger, surroundings_.config).why_held(task().account, signature);
+    if (fresh) known->second = Brake(context_.ledger, context_.config).why_held(task().account, signature);
     return known->second;
 }
 
 void DisinfectionJob::settle_acted(const Acted& acted) {
-    if (acted.moved_another) return judge_moved(acted);
-    if (current_->moved > Moved::AsAnother) return settle_put_back(acted);
+    if (acted.content_differs) return rescan_moved(acted);
+    if (current_->moved > Moved::Changed) return settle_put_back(acted);
     if (acted.state == RecordState::MailboxCleansed) return settle_cleansed();
-    auto& ledger = surroundings_.ledger;
+    auto& ledger = context_.ledger;
     if (acted.state == RecordState::Quarantined)
         ledger.quarantine().add(task().account, *current_, acted.device, acted.inode, acted.may_hold_mail);
     if (acted.state != RecordState::Error) ledger.leave_list(task().account, current_->path);
-    std::string said = acted.state == RecordState::Quarantined ? current_->remark : std::string();
-    if (!acted.message.empty()) said += (said.empty() ? "" : "; ") + acted.message;
-    step(acted.state, said);
-    go_on();
+    std::string text = acted.state == RecordState::Quarantined ? current_->remark : std::string();
+    if (!acted.message.empty()) text += (text.empty() ? "" : "; ") + acted.message;
+    step(acted.state, text);
+    proceed();
 }
 
-bool DisinfectionJob::may_be_done(RecordState state) const {
-    if (current_->moved > Moved::AsAnother) return state == RecordState::NoAction || state == RecordState::Quarantined;
+bool DisinfectionJob::is_expected(RecordState state) const {
+    if (current_->moved > Moved::Changed) return state == RecordState::NoAction || state == RecordState::Quarantined;
     if (!current_->cuts.empty()) return state == RecordState::MailboxCleansed;
-    // What may hold more than one letter is kept where it was to be deleted.
+    // The runner quarantines instead of deleting what may hold more than one mail message.
     return state == RecordState::Quarantined || (state == RecordState::Deleted && current_->action == Action::Delete);
 }
 
-// ---- What the others say -------------------------------------------------------------------------------------------
+// ---- Packets from the runner and the coordinator --------------------------------------------------------------------
 
-void DisinfectionJob::hear_runner(Packet& packet) {
+void DisinfectionJob::receive_from_runner(Packet& packet) {
     static constexpr Handler<DisinfectionJob, void> table[] = {
         handles<&DisinfectionJob::take_opened>,
         handles<&DisinfectionJob::take_not_opened>,
-        handles<&DisinfectionJob::take_messages_handed_over>,
+        handles<&DisinfectionJob::take_mail_handed_over>,
         handles<&DisinfectionJob::take_saved>,
         handles<&DisinfectionJob::take_acted>,
         handles<&DisinfectionJob::take_copy_done>,
@@ -393,63 +390,63 @@ void DisinfectionJob::hear_runner(Packet& packet) {
 
 void DisinfectionJob::expect(std::uint64_t token, std::initializer_list<Stage> stages) const {
     if (std::find(stages.begin(), stages.end(), stage_) == stages.end() || !current_ || current_->number != token)
-        throw Malformed("the runner answers what it was not asked");
+        throw Malformed("the runner sent an answer that was not asked for");
 }
 
 void DisinfectionJob::take_opened(Opened opened) {
-    expect(opened.token, {Stage::Judging, Stage::JudgingRest, Stage::JudgingMoved});
+    expect(opened.token, {Stage::Rescanning, Stage::RescanningRest, Stage::RescanningMoved});
     opened_ = true;
     is_mailbox_ = opened.mailbox;
-    if (stage_ == Stage::Judging) current_->metadata = std::move(opened.metadata);
-    settle_judgement();
+    if (stage_ == Stage::Rescanning) current_->metadata = std::move(opened.metadata);
+    settle_scan();
 }
 
 void DisinfectionJob::take_not_opened(const NotOpened& refused) {
-    expect(refused.token, {Stage::Judging, Stage::JudgingMessages, Stage::JudgingRest, Stage::JudgingMoved});
-    if (stage_ == Stage::JudgingRest) {
-        // Cleansed, and gone since.
+    expect(refused.token, {Stage::Rescanning, Stage::ScanningMessages, Stage::RescanningRest, Stage::RescanningMoved});
+    if (stage_ == Stage::RescanningRest) {
+        // The mailbox was cleansed, and has vanished since.
         opened_ = true;
-        judged_.emplace().reason = UnscannedReason::Vanished;
-        return settle_judgement();
+        result_.emplace().reason = UnscannedReason::Vanished;
+        return settle_scan();
     }
-    if (stage_ == Stage::JudgingMoved && refused.is_moved) {
+    if (stage_ == Stage::RescanningMoved && refused.is_moved) {
         current_->sha256.clear();  // so that it can be restored
-        keep_what_is_not_judged(current_->identity.device, current_->identity.inode);
-        surroundings_.ledger.leave_list(task().account, current_->path);
+        keep_unscanned(current_->identity.device, current_->identity.inode);
+        context_.ledger.leave_list(task().account, current_->path);
         step(RecordState::Quarantined,
              "it was changed meanwhile, and what it is now could not be opened to be scanned; it is kept");
     } else {
-        step(RecordState::Error, refused.why + (stage_ == Stage::JudgingMoved ? "" : "; it was left alone"));
+        step(RecordState::Error, refused.why + (stage_ == Stage::RescanningMoved ? "" : "; it was left alone"));
     }
-    go_on();
+    proceed();
 }
 
-void DisinfectionJob::take_messages_handed_over(const MessagesHandedOver& all) {
-    expect(all.token, {Stage::JudgingMessages});
+void DisinfectionJob::take_mail_handed_over(const MailHandedOver& all) {
+    expect(all.token, {Stage::ScanningMessages});
     messages_ = all.messages;
     settle_messages();
 }
 
 void DisinfectionJob::take_saved(Saved saved) {
-    const auto is_it = [&](const CutMessage& cut) { return cut.opaque == saved.opaque; };
-    const auto is_told = [&](const Saved& other) { return other.opaque == saved.opaque; };
+    const auto is_it = [&](const CutMail& cut) { return cut.opaque == saved.opaque; };
+    const auto is_same = [&](const Saved& other) { return other.opaque == saved.opaque; };
     if (stage_ != Stage::Acting || std::none_of(current_->cuts.begin(), current_->cuts.end(), is_it) ||
-        std::any_of(saved_.begin(), saved_.end(), is_told))
-        throw Malformed("the runner saved what it was not asked to");
+        std::any_of(saved_.begin(), saved_.end(), is_same))
+        throw Malformed("the runner saved a message that it was not asked to save");
     saved_.push_back(std::move(saved));
 }
 
 void DisinfectionJob::take_acted(const Acted& acted) {
     expect(acted.token, {Stage::Acting});
-    if (acted.state != RecordState::Error && !may_be_done(acted.state))
-        throw Malformed("the runner did something else than it was asked");
+    if (acted.state != RecordState::Error && !is_expected(acted.state))
+        throw Malformed("the runner did something that it was not asked to do");
     settle_acted(acted);
 }
 
-void DisinfectionJob::hear_coordinator(Packet& packet) {
+void DisinfectionJob::receive_from_coordinator(Packet& packet) {
     static constexpr Handler<DisinfectionJob, void> table[] = {
         handles<&DisinfectionJob::take_scanner_ready>,
-        handles<&DisinfectionJob::take_judged>,
+        handles<&DisinfectionJob::take_scan_result>,
         handles<&DisinfectionJob::take_scanner_failed>,
         handles<&DisinfectionJob::take_progress>,
     };
@@ -457,39 +454,39 @@ void DisinfectionJob::hear_coordinator(Packet& packet) {
 }
 
 void DisinfectionJob::take_scanner_ready(const ScannerReady&) {
-    if (stage_ == Stage::Starting) go_on();
+    if (stage_ == Stage::Starting) proceed();
 }
 
-void DisinfectionJob::take_judged(Judged judged) {
-    if (stage_ == Stage::JudgingMessages) return take_judged_message(std::move(judged));
-    if (!is_judging() || !current_ || judged.token != current_->number)
-        throw Malformed("the coordinator judges what it was not asked");
-    judged_ = std::move(judged);
-    settle_judgement();
+void DisinfectionJob::take_scan_result(ScanResult result) {
+    if (stage_ == Stage::ScanningMessages) return take_message_result(std::move(result));
+    if (!is_rescanning() || !current_ || result.token != current_->number)
+        throw Malformed("the coordinator sent a result that was not asked for");
+    result_ = std::move(result);
+    settle_scan();
 }
 
 // ---- The log in the home -------------------------------------------------------------------------------------------
 
 void DisinfectionJob::end_actions() {
-    dismiss_coordinator();
+    close_coordinator();
     stage_ = Stage::CheckingLog;
-    log_.ask_whether_whole();
+    log_.ask_if_whole();
 }
 
 void DisinfectionJob::take_copy_done(const CopyDone& done) {
     log_.answered();
     if (stage_ != Stage::CheckingLog && stage_ != Stage::ClosingLog)
-        throw Malformed("the runner answers what it was not asked");
+        throw Malformed("the runner sent an answer that was not asked for");
     if (!done.whole && !log_tried_anew_) {
-        // Whatever the deletions freed may be room enough by now, and who edited the log gets it as it should be.
+        // The deletions may have freed enough room by now, and a log that was edited is replaced.
         log_tried_anew_ = true;
         log_.begin(to_runner_);
-        log_.ask_whether_whole();
+        log_.ask_if_whole();
         return;
     }
-    auto& ledger = surroundings_.ledger;
+    auto& ledger = context_.ledger;
     if (stage_ == Stage::ClosingLog) {
-        if (done.whole) ledger.log_is_whole(task().id);
+        if (done.whole) ledger.mark_log_whole(task().id);
         to_runner_.add(Finish{});
         finish(End::Over, "");
         return;
@@ -502,34 +499,33 @@ void DisinfectionJob::take_copy_done(const CopyDone& done) {
 }
 
 void DisinfectionJob::close() {
-    auto& ledger = surroundings_.ledger;
+    auto& ledger = context_.ledger;
     const auto counts = ledger.step_counts(task().id);
     ledger.record_done(task().id, end_state(counts), summary_of(counts), Outcome::Completed);
     stage_ = Stage::ClosingLog;
     log_tried_anew_ = false;
-    log_.ask_whether_whole();
+    log_.ask_if_whole();
 }
 
 void DisinfectionJob::runner_ended() {
-    // All is done and recorded: the copy in the home is made good later.
+    // Everything is done and recorded; the copy in the home is written later.
     if (stage_ == Stage::ClosingLog) finish(End::Over, "");
     Job::runner_ended();
 }
 
 // ---- LogCopyJob ----------------------------------------------------------------------------------------------------
 
-LogCopyJob::LogCopyJob(const JobSurroundings& surroundings, AccountTask task)
-    : Job(surroundings, std::move(task)),
-      log_(LogFile::Disinfection, records_of(surroundings_.ledger, this->task().id)) {}
+LogCopyJob::LogCopyJob(const JobContext& context, AccountTask task)
+    : Job(context, std::move(task)), log_(LogFile::Disinfection, records_of(context_.ledger, this->task().id)) {}
 
 void LogCopyJob::begin() {
     log_.begin(to_runner_);
-    log_.ask_whether_whole();
+    log_.ask_if_whole();
 }
 
-void LogCopyJob::hear_runner(Packet& packet) {
+void LogCopyJob::receive_from_runner(Packet& packet) {
     const auto done = decode<CopyDone>(packet.bytes);
-    if (done.whole) surroundings_.ledger.log_is_whole(task().id);
+    if (done.whole) context_.ledger.mark_log_whole(task().id);
     finish(done.whole ? End::Over : End::Postponed, done.problem);
 }
 

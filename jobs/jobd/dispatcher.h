@@ -1,8 +1,8 @@
-// Which task runs next: that of the account which used least lately, as many as jobs.max_running at once. A job that
-// has had its turn (jobs.turn_minutes) while others wait for a place is queued again, and goes on later where it was. A
-// job whose own user stopped it holds no place: after jobs.stall_seconds the next one starts beside it, after
-// jobs.abandon_seconds it is given up and queued again. A task whose starts came to nothing three times ends, and says
-// so, so that no client polls for ever; so does one that has been at work for jobs.max_job_hours.
+// Decides which task runs next: the one of the account that used the scanner least lately, with at most
+// jobs.max_running at once. A job that has had its turn (jobs.turn_minutes) while others wait for a slot is queued
+// again, and resumes later. A job stopped by its own user holds no slot: after jobs.stall_seconds the next job starts
+// beside it, and after jobs.abandon_seconds it is given up and queued again. A task ends with an error after three
+// starts that made no progress, or after jobs.max_job_hours, so that no client polls for ever.
 #pragma once
 
 #include <functional>
@@ -11,40 +11,40 @@
 #include <string>
 #include <vector>
 
-#include "jobs/jobd/account_book.h"
+#include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/job.h"
-#include "jobs/jobd/use_book.h"
+#include "jobs/jobd/recent_use.h"
 
 namespace clamscanner {
 
 class Dispatcher {
  public:
-    Dispatcher(const JobSurroundings& surroundings, AccountBook& accounts);
+    Dispatcher(const JobContext& context, AccountLookup& accounts);
 
     // A task was queued; it starts in a later round.
     void add(AccountTask task);
-    // To be called in each round, before the commit: ends what is over, starts what may run.
+    // Call it in each round, before the commit: it removes ended jobs and starts the next ones.
     void dispatch();
-    // After the commit.
+    // Sends the jobs' packets. Call it after the commit.
     void flush();
 
-    // The account does not want that scan any more; it may wait or run.
+    // Cancels the scan, whether it waits or runs.
     void cancel_scan(TaskId task);
 
     [[nodiscard]] std::string current_file(TaskId task) const;
 
-    // Called in dispatch() with the uid of an account whose job is over.
+    // `call` is called in dispatch() with the uid of each account whose job is over.
     void when_free(std::function<void(uid_t)> call) { when_free_ = std::move(call); }
 
  private:
     struct Waiting {
         AccountTask task;
         Deadline not_before;
-        bool asked = false;  // whether the account still fits
-        [[nodiscard]] bool may_start(Deadline now) const { return !asked && not_before <= now; }
+        bool checking_account = false;  // we are checking whether the account is still the same
+        [[nodiscard]] bool may_start(Deadline now) const { return !checking_account && not_before <= now; }
     };
     void tick();
-    void start_some();
+    void start_tasks();
     void start_if_account_fits(TaskId id);
     void start(AccountTask task);
     void end_turns();
@@ -55,14 +55,14 @@ class Dispatcher {
     [[nodiscard]] bool is_busy(AccountId account) const;
     [[nodiscard]] std::size_t active() const;
 
-    JobSurroundings surroundings_;
-    AccountBook& accounts_;
+    JobContext context_;
+    AccountLookup& accounts_;
     std::map<TaskId, Waiting> waiting_;
     std::map<TaskId, std::unique_ptr<Job>> running_;
     std::map<TaskId, std::unique_ptr<Job>> log_copies_;
-    UseBook use_;
+    RecentUse recent_use_;
     std::function<void(uid_t)> when_free_ = [](uid_t) {};
-    bool may_start_ = true;  // something changed since start_some() last found nothing to do
+    bool recheck_ = true;  // something may have changed since start_tasks() was last called
     Deadline logs_due_;
     EventLoop::Timer next_tick_;
 };

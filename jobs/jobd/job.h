@@ -1,7 +1,7 @@
-// A task while it runs: jobd's side of the conversations with the account's runner, with the coordinator that judges
-// its files, and with authd, which started the runner. What they say is written into the ledger; what is said to them
-// goes out only after that was committed. A job may end at any moment, its runner stopped or killed by its own user:
-// then the task is queued again, or, after three starts that came to nothing, ended.
+// A running task: jobd's side of the connections to the account's runner, to the coordinator that scans its files, and
+// to authd, which starts the runner. What they report is written into the ledger; packets to them are sent only after
+// the commit. A job may end at any moment, because its user can stop or kill the runner: then the task is queued again,
+// or ended after three starts that made no progress.
 #pragma once
 
 #include <functional>
@@ -17,92 +17,92 @@
 
 namespace clamscanner {
 
-struct JobSurroundings {
+struct JobContext {
     const Settings& config;
     EventLoop& loop;
     Ledger& ledger;
 };
 
-// Whether what began then has taken as long as the administrator allows a job.
+// Whether a job begun at `begun_ms` has exceeded the time that the administrator allows.
 [[nodiscard]] bool is_overdue(const Settings& config, std::int64_t begun_ms);
 
 class Job {
  public:
     enum class End {
-        Not,        // it runs
+        None,       // it is running
         Over,       // the task has ended
-        TurnOver,   // it goes on when it has its turn again
-        Failed,     // this start came to nothing through a fault of this job
-        Postponed,  // something that every job needs is not there now; nobody's fault
+        TurnOver,   // it resumes in its next turn
+        Failed,     // this start failed through a fault of this job
+        Postponed,  // something that every job needs is unavailable; not this job's fault
     };
 
-    Job(const JobSurroundings& surroundings, AccountTask task);
+    Job(const JobContext& context, AccountTask task);
     virtual ~Job() = default;
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
-    // Connects to authd and, if files are to be judged, to the engine. Whatever fails shows in end().
+    // Connects to authd and, if files are to be scanned, to the engine. A failure shows in end().
     void start();
-    // To be called after each commit.
+    // Call it after each commit.
     void flush();
 
     [[nodiscard]] const Task& task() const noexcept { return task_.task; }
     [[nodiscard]] const AccountFacts& account() const noexcept { return task_.account; }
-    // When the task was begun, this start or an earlier one.
+    // When the task first began, in this start or an earlier one.
     [[nodiscard]] std::int64_t begun_ms() const noexcept { return begun_ms_; }
     [[nodiscard]] End end() const noexcept { return end_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     [[nodiscard]] bool suspended() const noexcept { return suspended_; }
 
-    // How long the account's own process has kept the job waiting.
-    [[nodiscard]] Clock::duration kept_waiting() const;
-    // The same, but a runner that says that it waits for another program does not stand still.
-    [[nodiscard]] Clock::duration stood_still() const;
-    // What this start has taken of what all share: how long it held its place, or how long workers worked for it,
+    // How long the job has been waiting for the runner to make progress; 0 if the runner owes no answer.
+    [[nodiscard]] Clock::duration runner_owes_answer_for() const;
+    // The same, but StillWaiting counts as a sign of life: how long the runner has been silent.
+    [[nodiscard]] Clock::duration runner_silent_for() const;
+    // This start's use of shared resources: the time that it held its slot or the time that workers worked for it,
     // whichever is more.
     [[nodiscard]] Clock::duration used() const;
     [[nodiscard]] virtual std::string current_file() const { return {}; }
 
-    // Others wait: what is begun may be finished, for as long as a file may take; then end() is TurnOver.
+    // Others wait: the job may finish the files it has begun, within the time limit for a file; then end() is TurnOver.
     void ask_to_end_turn();
 
-    // The task has ended: what was kept for a next start is not needed any more.
-    virtual void clear_away() {}
+    // Called when the task has ended: removes what was kept for its next start.
+    virtual void remove_leftovers() {}
 
-    // Its owner does not want it any more. Only for scans.
+    // Cancels the task. Only for scans.
     virtual void cancel() {}
 
     void fail(const std::string& why) { finish(End::Failed, why); }
 
  protected:
-    // The runner is there (its socket, at least): tell it what to do.
+    // The runner's socket exists: queue the orders for it.
     virtual void begin() = 0;
-    virtual void hear_runner(Packet& packet) = 0;
-    virtual void hear_coordinator(Packet& packet) = 0;
+    virtual void receive_from_runner(Packet& packet) = 0;
+    virtual void receive_from_coordinator(Packet& packet) = 0;
     [[nodiscard]] virtual Clock::duration worked() const { return {}; }
     virtual void end_turn() = 0;
     // Called in each flush when the runner has taken everything so far.
     virtual void feed_runner() {}
     [[nodiscard]] virtual bool needs_engine() const { return true; }
     [[nodiscard]] virtual NewJob new_job() const { return {}; }
-    // Whether it is the runner that must do something now.
+    // Whether the job is waiting for the runner.
     [[nodiscard]] virtual bool waits_for_runner() const = 0;
     virtual void runner_ended();
 
     void finish(End end, std::string why);
-    // Calls `step` until it returns false, with what others have to do in between when that takes long. Not any more
-    // once the job is gone.
+    // Calls `step` until it returns false, letting the event loop run in between if that takes long. Stops when the job
+    // is destroyed.
     void in_pieces(std::function<bool()> step);
-    // False when it is gone, or takes nothing.
+    // False if the coordinator is gone or its socket is full.
     template <class Message>
-    [[nodiscard]] bool tell_coordinator(Message&& message) {
+    [[nodiscard]] bool send_to_coordinator(Message&& message) {
         return coordinator_ && send_message(coordinator_.get(), std::forward<Message>(message)) == Sent::Yes;
     }
-    // Both closed or ended: nothing more is awaited of the coordinator.
-    void dismiss_coordinator();
+    // Closes the connection: nothing more is expected from the coordinator.
+    void close_coordinator();
     [[nodiscard]] UniqueFd take_coordinator_for_runner() { return std::move(coordinator_for_runner_); }
 
-    JobSurroundings surroundings_;
+    JobContext context_;
     AccountTask task_;
     std::int64_t begun_ms_;
     PacketQueue to_runner_;
@@ -110,8 +110,8 @@ class Job {
  private:
     void connect_engine();
     void connect_authd();
-    void hear_authd();
-    void hear(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*gone)());
+    void receive_from_authd();
+    void receive(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*gone)());
     void coordinator_gone();
     void runner_gone() { runner_ended(); }
     void watch_runner();
@@ -126,13 +126,13 @@ class Job {
     EventLoop::Timer next_piece_;
     bool runner_writable_ = true;
     bool runner_started_ = false;
-    bool coordinator_spoke_ = false;
+    bool coordinator_replied_ = false;
     bool suspended_ = false;
     Deadline started_at_;
-    Deadline moved_at_;
-    Deadline heard_at_;
-    std::optional<Deadline> turn_ends_at_;  // it was asked to end its turn, and has until then
-    End end_ = End::Not;
+    Deadline last_progress_at_;
+    Deadline last_packet_at_;
+    std::optional<Deadline> turn_ends_at_;  // set when the job was asked to end its turn: its deadline
+    End end_ = End::None;
     std::string why_;
 };
 

@@ -1,9 +1,9 @@
-// clamscanner-jobd: the queue, and the one truth about every job. Runs as a system user of its own with no capability;
-// the agents' users are attested by the kernel, the work in homes is done by runners that authd starts, the judging by
-// the engine. SECURITY: it reads the messages of every user, and of runners that their user may have stopped or
-// starved, so each is bounded; it opens no file of any user.
+// clamscanner-jobd: the queue, and the authoritative record of every job. Runs as a system user of its own without
+// capabilities. The kernel attests the agents' users; runners, which authd starts, work in the homes; the engine scans.
+// SECURITY: it reads packets from every user, and from runners that their user may have stopped or starved, so every
+// packet is bounded; it opens no user's files.
 //
-// Every round of its loop ends with one commit, and only then does anything go out that rests on it. A crash loses
+// Every round of the event loop ends with one commit, and only after it are answers and packets sent. So a crash loses
 // nothing that was acknowledged, and every start is a recovery.
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,10 +12,10 @@
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
-#include "jobs/jobd/account_book.h"
-#include "jobs/jobd/agent_desk.h"
+#include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
+#include "jobs/jobd/request_server.h"
 #include "jobs/jobd/scan_job.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/unprivileged.h"
@@ -27,11 +27,11 @@ using namespace std::chrono_literals;
 
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
-// All accounts share one loop: what holds it for longer than that is told to the administrator.
-constexpr auto longest_turn = 20ms;
+// All accounts share one event loop: a turn that takes longer than this is logged.
+constexpr auto longest_quiet_turn = 20ms;
 constexpr auto turn_report_interval = 1s;
 
-// Tasks that ended before then are remembered no more, but for the last ones.
+// Tasks that ended before then are deleted, except each account's last ones.
 std::int64_t forget_before_ms(const Settings& config) {
     return config.history_days == 0 ? 0 : now_ms() - static_cast<std::int64_t>(config.history_days) * day_ms;
 }
@@ -45,9 +45,10 @@ class Jobd {
           dispatcher_({config, loop_, ledger_}, accounts_),
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
-          desk_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config)) {
+          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_,
+                          host_users(config)) {
         loop_.at_end_of_round([this] { end_round(); });
-        loop_.report_turns_over(longest_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
+        loop_.report_long_turns(longest_quiet_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
         remove_old_lists(config, ledger_);
         prune();
     }
@@ -63,7 +64,7 @@ class Jobd {
     void end_round() {
         dispatcher_.dispatch();
         ledger_.commit();
-        desk_.flush();
+        request_server_.flush();
         dispatcher_.flush();
     }
 
@@ -80,18 +81,18 @@ class Jobd {
                                   [this] { prune(); });
     }
 
-    // Its signals are blocked before the account book starts its thread, so that the thread has them blocked too.
+    // Blocks the signals before the AccountLookup starts its thread, so that the thread inherits the blocked signals.
     struct Loop : EventLoop {
         Loop() { stop_on_signals(); }
     };
     const Settings& config_;
     Loop loop_;
     Ledger ledger_;
-    AccountBook accounts_;
+    AccountLookup accounts_;
     Dispatcher dispatcher_;
     ScanHistory history_;
     SystemScans system_scans_;
-    AgentDesk desk_;
+    RequestServer request_server_;
     Deadline next_turn_report_{};
     EventLoop::Timer next_prune_;
 };

@@ -10,7 +10,7 @@
 namespace clamscanner {
 namespace {
 
-// For a day a log that the home had no room for is tried again; then its owner has to do without the copy.
+// A log that the home had no room for is tried again for a day; after that its owner gets no copy.
 constexpr std::int64_t log_copy_patience_ms = day_ms;
 constexpr std::size_t most_known_accounts = 20'000;
 constexpr std::size_t most_known_tasks = 4096;
@@ -114,7 +114,7 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
     if (database_.changed_rows() == 0) return std::nullopt;
     const TaskId id = database_.last_row();
     last_tasks_.erase({account, kind});
-    // What the host's latest scan found stays, whatever its accounts do meanwhile.
+    // Finds of the latest system scan are kept, whatever scans the accounts start meanwhile.
     statement(
         "UPDATE task INDEXED BY unpruned_tasks SET pruned = 1 "
         "WHERE account = ? AND kind = ? AND id < ? AND pruned = 0 AND "
@@ -223,19 +223,19 @@ std::vector<AccountTask> Ledger::tasks_with_pending_log(std::size_t limit) {
 
 void Ledger::begin(TaskId id) {
     write(id);
-    // `mark` is how far it had come: a start that gets no further came to nothing.
+    // `mark` is the progress at the start: a start that gets no further made no progress.
     statement(
         "UPDATE task SET state = 1, why = x'', starts = starts + 1, mark = max(scanned_files, last_record), "
         "begun_ms = CASE begun_ms WHEN 0 THEN ? ELSE begun_ms END WHERE id = ?")
         .run(now_ms(), id);
 }
 
-void Ledger::requeue(TaskId id, bool came_to_nothing, const std::string& why) {
+void Ledger::requeue(TaskId id, bool made_no_progress, const std::string& why) {
     write(id);
     statement(
         "UPDATE task SET state = 0, why = ?, attempts = CASE WHEN max(scanned_files, last_record) > mark THEN 0 "
         "ELSE attempts + ? END WHERE id = ? AND state = 1")
-        .run(why, came_to_nothing, id);
+        .run(why, made_no_progress, id);
 }
 
 void Ledger::set_why(TaskId id, const std::string& why) {
@@ -243,7 +243,7 @@ void Ledger::set_why(TaskId id, const std::string& why) {
     statement("UPDATE task SET why = ? WHERE id = ? AND state < 2").run(why, id);
 }
 
-void Ledger::log_is_whole(TaskId id) {
+void Ledger::mark_log_whole(TaskId id) {
     write(id);
     statement("UPDATE task SET log_pending = 0 WHERE id = ?").run(id);
 }
@@ -348,7 +348,7 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
                           const std::string& sha256, bool known, std::optional<std::uint64_t> place) {
     write(id);
     bool infected_before = false;
-    bool known_before = false;  // its infection, from an earlier scan
+    bool known_before = false;  // its infection was known from an earlier scan
     statement("SELECT verdict, reason, known FROM find WHERE task = ? AND path = ?")
         .each(
             [&](Row row) {
@@ -385,7 +385,7 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
                 return false;
             },
             id, path);
-    // Called infected by an interrupted start: that stays true until somebody judges it anew.
+    // An interrupted start found it infected; that stays until it is scanned again.
     if (infected_before) return;
     if (unscanned_before) count_unscanned(id, reason_before, -1);
     count_unscanned(id, reason, 1);
@@ -398,7 +398,7 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
 
 void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
                            std::uint64_t known_files) {
-    // Before the first start there was none that could have left something.
+    // The first start has no earlier one that could have left records.
     if (walk_start > 1) forget_unscanned(id, {COUNTED(UNSCANNED_BEFORE), "DELETE" UNSCANNED_BEFORE}, walk_start);
     write(id);
     statement(
@@ -413,7 +413,7 @@ void Ledger::cancel_scan(TaskId id) {
     forget_unsettled(id);
     const Task known = task(id);
     if (known.list_bytes > 0) {
-        // Of the files listed: those settled, those found beyond them, and the others.
+        // The listed files are those settled, those found infected beyond them, and the unreached ones.
         const auto listed = known.total_files - std::min(known.total_files, known.walk_unreadable);
         const auto found_beyond = static_cast<std::uint64_t>(
             statement(
@@ -508,7 +508,7 @@ std::set<std::string> Ledger::found_beyond_settled(TaskId id) {
 
 std::vector<Ledger::Find> Ledger::finds_after(TaskId id, std::int64_t after, std::size_t limit) {
     std::vector<Find> finds;
-    // Two lists, each in the order of an index, that are merged: no other way is free of sorting what is left of all.
+    // Merges two lists that are each in the order of an index; any other query would sort all remaining rows.
 #define FINDS_AFTER(verdict) \
     "SELECT id, path, virus, reason FROM find WHERE task = ?1 AND verdict = " verdict " AND id > ?2"
     statement(FINDS_AFTER("1") " UNION ALL " FINDS_AFTER("2") " ORDER BY id LIMIT ?3")
@@ -527,7 +527,7 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
     std::optional<PlannedAction> next;
     statement(
         "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata, "
-        // By its primary key it would pass all actions that are settled.
+        // With the primary key it would step over all actions already finished.
         "remark, moved FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
         .each(
             [&](Row row) {
@@ -573,7 +573,7 @@ void Ledger::intend(TaskId id, const PlannedAction& action) {
     for (const auto& cut : action.cuts) insert.run(id, action.number, cut.opaque, cut.sha256, cut.virus);
 }
 
-std::string Ledger::found_content(AccountId account, const std::string& path) {
+std::string Ledger::found_sha256(AccountId account, const std::string& path) {
     const auto scan = last_task(account, TaskKind::Scan);
     std::string sha256;
     if (scan)
@@ -697,11 +697,11 @@ bool Ledger::prune(std::int64_t forget_before_ms) {
     const TaskId old = statement("SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1").number().value_or(0);
     if (old == 0) return forget_tasks_before(forget_before_ms);
     write(old);
-    // In small pieces: a list of a million finds must not hold up everybody's polls.
+    // In small pieces: deleting a million finds must not delay everybody's polls.
     for (const char* sql :
          {"DELETE FROM find WHERE id IN (SELECT id FROM find WHERE task = ? LIMIT 500)",
           "DELETE FROM record WHERE task = ?1 AND id IN (SELECT id FROM record WHERE task = ?1 LIMIT 500)",
-          // All those of an action together, which are at most most_messages_cut.
+          // All of one action together, at most most_mail_cut of them.
           "DELETE FROM cut_message WHERE task = ?1 AND number IN "
           "(SELECT number FROM cut_message WHERE task = ?1 LIMIT 500)",
           "DELETE FROM action WHERE task = ?1 AND number IN "
@@ -719,7 +719,7 @@ bool Ledger::forget_tasks_before(std::int64_t ended_ms) {
     database_.write();
     for (const char* sql :
          {"DELETE FROM unscanned_count WHERE task IN " OLD_TASKS, "DELETE FROM step_count WHERE task IN " OLD_TASKS,
-          "DELETE FROM task WHERE id IN " OLD_TASKS})  // last: the others ask it which they are
+          "DELETE FROM task WHERE id IN " OLD_TASKS})  // last: the other statements need it to find their rows
         statement(sql).run(ended_ms);
     return true;
 }

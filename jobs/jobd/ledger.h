@@ -1,6 +1,6 @@
-// The one truth about jobs: jobd's SQLite database. Tasks, what scans found, what was intended and done with it.
-// Nothing is acknowledged to anybody before commit() returned. Used by jobd alone, single-threaded; throws
-// DatabaseError, after which jobd must not go on (a restart is a recovery).
+// The authoritative record of all jobs, in jobd's SQLite database: tasks, what scans found, and what was intended and
+// done about it. Nothing is acknowledged to anybody before commit() has returned. Used by jobd alone, single-threaded.
+// Throws DatabaseError, after which jobd must stop (a restart recovers).
 #pragma once
 
 #include <sys/types.h>
@@ -20,15 +20,15 @@
 
 namespace clamscanner {
 
-// An account at one time of its life: a uid is given to somebody else one day, and then nothing of the old owner's may
-// be shown or acted on. All of it must fit.
+// An account as it is at one time. A uid may later be given to somebody else, and then nothing of the old owner's may
+// be shown or acted on. Two accounts are the same only if all fields match.
 struct AccountFacts {
     uid_t uid = 0;
     std::string name;
     std::string home;
-    std::uint64_t file_system = 0;  // statfs(2)'s f_fsid of the home; 0 when jobd may not look
+    std::uint64_t file_system = 0;  // statfs(2)'s f_fsid of the home; 0 if jobd may not examine it
     std::uint64_t inode = 0;
-    std::int64_t born_ns = 0;  // the home's birth time, 0 where the file system has none
+    std::int64_t born_ns = 0;  // the home's birth time; 0 if the file system has none
     bool operator==(const AccountFacts&) const = default;
 };
 
@@ -44,9 +44,9 @@ struct Task {
     Outcome outcome = Outcome::None;
     ScanType scan_type = ScanType::Home;
     std::int64_t created_ms = 0;  // since the epoch
-    std::uint32_t attempts = 0;   // that came to nothing
+    std::uint32_t attempts = 0;   // starts that made no progress, since the last that did
     std::uint32_t starts = 0;
-    std::int64_t begun_ms = 0;    // of the first start; 0: there was none
+    std::int64_t begun_ms = 0;    // the first start; 0: not started yet
     bool of_system_scan = false;  // a job of the administrator's scan of all accounts
     std::uint64_t total_files = 0;
     std::uint64_t total_bytes = 0;
@@ -55,18 +55,18 @@ struct Task {
     std::uint64_t clean_files = 0;
     std::uint64_t infected_files = 0;
     std::uint64_t unscanned_files = 0;
-    std::uint64_t known_files = 0;      // of a completed scan: clean ones that were not read
-    std::uint64_t known_infected = 0;   // infected ones that were not read
+    std::uint64_t known_files = 0;      // of a completed scan: clean files that were not read
+    std::uint64_t known_infected = 0;   // infected files that were not read
     bool full = false;                  // it reads every file
-    std::string signature_problem;      // why it had not the newest signatures
-    Settled settled;                    // of the files listed
-    std::uint64_t list_bytes = 0;       // the length of the list of files; 0: there is none to go on with
-    std::uint64_t walk_unreadable = 0;  // what the walk that made it could not look at
-    std::uint32_t walk_start = 0;       // the number of the start that made it
+    std::string signature_problem;      // why it did not have the newest signatures
+    Settled settled;                    // of the files in the list
+    std::uint64_t list_bytes = 0;       // the length of the list of files; 0: none to resume from
+    std::uint64_t walk_unreadable = 0;  // how many entries that walk could not read
+    std::uint32_t walk_start = 0;       // the number of the start that made the list
     std::uint64_t last_record = 0;
     bool embedded_signatures = false;
     bool log_pending = false;
-    std::string why;  // it ended early, or waits; for the owner
+    std::string why;  // it ended early or waits, for the owner to read
 };
 
 struct AccountTask {
@@ -76,14 +76,14 @@ struct AccountTask {
 
 class Ledger {
  public:
-    // Opens or makes the database and recovers: what was running is queued again.
+    // Opens or creates the database and recovers: tasks that were running are queued again.
     explicit Ledger(const std::string& file);
 
-    // Makes everything since the last commit durable, also what others changed in the same database. Cheap when there
-    // is nothing.
+    // Makes every change since the last commit durable, including those that others made through database(). Cheap when
+    // there is none.
     void commit() { database_.commit(); }
 
-    // Of the same database; they live as long as this.
+    // Both use the same database and live as long as this.
     [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
 
@@ -91,7 +91,7 @@ class Ledger {
     [[nodiscard]] AccountId account_of(const AccountFacts& facts);
 
     // ---- Tasks
-    // Empty while the account has a task queued or running.
+    // Empty if the account has a task queued or running.
     [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type, bool as_system, bool full = false);
     struct Conflict {
         std::string first;
@@ -106,60 +106,60 @@ class Ledger {
     [[nodiscard]] std::optional<Task> last_task(AccountId account, TaskKind kind);
     [[nodiscard]] Task task(TaskId id);
     [[nodiscard]] std::vector<AccountTask> queued_tasks();
-    // Ended disinfections, the last of their account, whose log in the home is not whole yet.
+    // Each account's last disinfection, if it has ended and its log in the home is not complete yet.
     [[nodiscard]] std::vector<AccountTask> tasks_with_pending_log(std::size_t limit);
     void begin(TaskId id);
-    void requeue(TaskId id, bool came_to_nothing, const std::string& why);
+    void requeue(TaskId id, bool made_no_progress, const std::string& why);
     void set_why(TaskId id, const std::string& why);
-    void log_is_whole(TaskId id);
+    void mark_log_whole(TaskId id);
     void end(TaskId id, Outcome outcome, const std::string& why);
-    // Cancelled, and the last of their account.
+    // Scans that were cancelled and are their account's last.
     [[nodiscard]] std::vector<TaskId> cancelled_scans();
-    // The one before this task, of the same account and kind.
+    // The previous task of the same account and kind.
     [[nodiscard]] std::optional<TaskId> task_before(const Task& task);
 
     // ---- A scan
-    // They never fall; `walked`: nor will they rise any more.
+    // Totals never fall; `walked`: they are final.
     void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked);
     void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
-    // This start lists the files anew; whatever an earlier one had settled counts no more.
+    // This start makes a new list of files; nothing in it is settled.
     void begin_list(TaskId id, std::uint32_t start);
-    // The list is whole: from now on an interrupted scan goes on with it.
+    // The list is complete: from now on an interrupted scan resumes from it.
     void keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable);
     void settle(TaskId id, const Settled& settled);
-    // Goes on behind the files settled: what was said of those after them is forgotten, except an infection.
+    // The scan resumes after the settled files: forgets what is recorded of later ones, except infections.
     void forget_unsettled(TaskId id);
     void set_signatures(TaskId id, bool embedded_only, const std::string& problem);
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                       const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt);
-    // `place`: in the list; none for what did not get into it.
+    // `place`: in the list; none for entries that the walk could not read.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);
-    // Every file has its verdict. What could not be scanned by starts before the one that made the list is forgotten.
+    // Every file has its verdict. Forgets files recorded as unscanned by starts before the one that made the list.
     void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
                        std::uint64_t known_files);
-    // What was not reached has no verdict: so many files are counted, and the list of the walk says which.
+    // Files that were not reached are counted as unscanned; the list of the walk says which they are.
     void cancel_scan(TaskId id);
     using UnscannedCounts = std::map<UnscannedReason, std::uint64_t>;
     [[nodiscard]] UnscannedCounts unscanned_counts(TaskId id);
 
-    // Each with a budget of bytes; `cut` says that there were more.
+    // Each takes at most `budget` bytes; `cut` says that there is more.
     struct Paths {
         std::vector<std::string> paths;
         bool cut = false;
     };
-    [[nodiscard]] Paths found_paths(TaskId id, std::size_t budget);  // infected, disinfected since or not
+    [[nodiscard]] Paths found_paths(TaskId id, std::size_t budget);  // including files disinfected since
     struct Listed {
         std::vector<InfectedFile> files;
-        std::int64_t next = 0;  // to be given as `after` for the rest; 0: there is none
+        std::int64_t next = 0;  // pass it as `after` to get the rest; 0: there is none
     };
     [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget);
     struct Unscanned {
         std::vector<UnscannedFile> files;
-        std::int64_t next = 0;  // as that of Listed
+        std::int64_t next = 0;  // as in Listed
     };
     [[nodiscard]] Unscanned unscanned_files(TaskId id, std::int64_t after, std::size_t budget);
-    // Infected, and beyond what is settled: few, as workers run little ahead.
+    // Infected files beyond the settled ones: few, because workers do not get far ahead of each other.
     [[nodiscard]] std::set<std::string> found_beyond_settled(TaskId id);
     struct Find {
         std::int64_t id = 0;
@@ -171,14 +171,14 @@ class Ledger {
 
     // ---- A disinfection
     [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
-    // Anew, for an action of which nothing was done: then the new intent replaces the old one.
+    // May be called again for an unfinished action: the new intent replaces the old one.
     void intend(TaskId id, const PlannedAction& action);
-    // The hash of what the account's last scan found under this path; empty when nobody knows.
-    [[nodiscard]] std::string found_content(AccountId account, const std::string& path);
-    // The step's record and its action's end, together.
+    // The hash of what the account's last scan found under this path; empty if unknown.
+    [[nodiscard]] std::string found_sha256(AccountId account, const std::string& path);
+    // Records the step and ends its action.
     void record_step(TaskId id, const PlannedAction& action, RecordState state, const std::string& message);
     void record_issue(TaskId id, RecordState state, const std::string& message);
-    // The last record and the task's end, together.
+    // Records the last record and ends the task.
     void record_done(TaskId id, RecordState state, const std::string& message, Outcome outcome);
     [[nodiscard]] std::map<RecordState, std::uint64_t> step_counts(TaskId id);
     struct Records {
@@ -188,22 +188,22 @@ class Ledger {
     [[nodiscard]] Records records_after(TaskId id, std::uint64_t last_id, std::size_t budget, std::size_t limit);
 
     // ---- A restoration
-    // Empty while the account has a task queued or running. The intent of each is recorded with it.
+    // Empty if the account has a task queued or running. The intent for each file is recorded at once.
     [[nodiscard]] std::optional<TaskId> queue_restoration(AccountId account, const std::vector<std::string>& ids,
                                                           Action action);
     [[nodiscard]] std::vector<ChangedFile> changed_files(TaskId id);
     // The file has left the list of infected files.
     void leave_list(AccountId account, const std::string& path);
-    // It is back where a scan found it.
+    // The file is back where a scan found it.
     void return_to_list(AccountId account, const std::string& path);
 
-    // Deletes some rows of tasks that newer ones replaced: what was found and done, and of those that ended before that
-    // time, that they were. True while there may be more.
+    // Deletes some rows of superseded tasks: their finds and records, and, for tasks that ended before
+    // `forget_before_ms`, the tasks themselves. True while there may be more to delete.
     bool prune(std::int64_t forget_before_ms);
 
  private:
     [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
-    // Begins a change of a task: what is known of it is asked anew the next time.
+    // Begins a change of a task and drops it from the cache.
     void write(TaskId id);
     [[nodiscard]] std::optional<TaskId> insert_task(AccountId account, TaskKind kind, ScanType type);
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
@@ -219,8 +219,8 @@ class Ledger {
 
     LedgerDatabase database_;
     QuarantineList quarantine_;
-    std::map<uid_t, std::pair<AccountFacts, AccountId>> known_accounts_;  // bounded; every poll asks
-    // What every poll asks for, until it changes; both bounded.
+    std::map<uid_t, std::pair<AccountFacts, AccountId>> known_accounts_;  // a bounded cache: every poll needs it
+    // Bounded caches of what every poll needs.
     struct KnownTask {
         Task task;
         std::optional<UnscannedCounts> unscanned;

@@ -8,7 +8,7 @@ namespace {
 // Raised when a table changes; what another version wrote is refused.
 constexpr int schema_version = 1;
 
-// One job an account is the database's own rule: a unique index, not a lock somewhere.
+// The database itself allows only one job per account, by a unique index.
 constexpr const char* schema = R"(
 CREATE TABLE account(
     id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER, born_ns INTEGER,
@@ -56,7 +56,7 @@ CREATE TABLE action(
     state INTEGER NOT NULL DEFAULT 0, opaque BLOB, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,
     sha256 BLOB, virus BLOB, metadata BLOB,
     remark BLOB NOT NULL DEFAULT x'', -- for its step
-    moved INTEGER NOT NULL DEFAULT 0, -- as something else than was judged
+    moved INTEGER NOT NULL DEFAULT 0, -- whether it differs from the scanned file
     PRIMARY KEY(task, number)) WITHOUT ROWID;
 CREATE INDEX open_actions ON action(task, number) WHERE state < 2;
 CREATE TABLE cut_message(
@@ -112,7 +112,8 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     write();
     if (version == 0) database_.execute(schema);
     database_.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
-    // Whatever ran when we were last ended is queued again; whether that start came to nothing, nobody can say.
+    // Tasks that were running when jobd last ended are queued again. Their attempts do not count, because we cannot
+    // tell whose fault it was.
     statement("UPDATE task SET state = 0 WHERE state = 1").run();
     database_.execute(index_schema);
     commit();

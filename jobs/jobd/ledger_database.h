@@ -17,15 +17,15 @@ class LedgerDatabase {
     // version of this program wrote.
     explicit LedgerDatabase(const std::string& file);
 
-    // To be called before each change.
+    // Must be called before each change.
     void write();
-    // Makes everything since the last commit durable. Cheap when there is nothing.
+    // Makes every change since the last commit durable. Cheap when there is none.
     void commit();
 
-    // Prepared once for each literal; `sql` must be one.
+    // Prepared once for each string literal; `sql` must be a literal.
     [[nodiscard]] Statement& statement(const char* sql);
-    // Every statement prepared so far, with the work of a run of it: what a test looks at, as a
-    // statement that searches more than it takes holds up every account.
+    // Every statement prepared so far, with the average work of one run. For tests: a statement that searches more rows
+    // than it uses delays every account.
     [[nodiscard]] std::map<std::string, std::int64_t> work();
     [[nodiscard]] std::int64_t last_row() const noexcept { return database_.last_row(); }
     // How many rows the last statement changed.

@@ -10,16 +10,16 @@
 
 namespace clamscanner {
 
-// What `text` may take in an answer: a byte outside UTF-8 takes six, and there is some frame around it.
+// The most bytes that `text` may take in an answer: a byte outside UTF-8 takes six, and the JSON around it takes some.
 [[nodiscard]] std::size_t cost_in_json(const std::string& text);
 
-// One piece: rows in order, as long as they fit. `Listed` has its entries in `files`, and in `next` the row to go on
-// after, 0 when there is no more.
+// One piece: rows in order, as long as they fit. `Listed` holds the entries in `files`, and in `next` the row after
+// which the next piece begins; 0: there is none.
 template <class Listed>
 class Piece {
  public:
     Piece(Listed& listed, std::int64_t after, std::size_t budget) : listed_(listed), last_(after), budget_(budget) {}
-    // False, and the list says where it goes on, at the first row that does not fit.
+    // At the first row that does not fit: sets `next` and returns false.
     template <class File>
     [[nodiscard]] bool add(std::int64_t row, File file, std::size_t cost) {
         cost_ += cost;

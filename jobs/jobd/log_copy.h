@@ -1,5 +1,5 @@
-// Brings a log in the home to what the database holds: begun anew, fed line by line as the runner takes them, asked at
-// the end whether it is whole. Holds no lines of its own, so a long log costs no memory.
+// Copies a log from the database into the home: starts a new file, sends line by line as the runner takes them, and
+// finally asks whether the copy is complete. It buffers no lines, so a long log takes no memory.
 #pragma once
 
 #include <functional>
@@ -12,15 +12,16 @@ namespace clamscanner {
 
 class LogCopy {
  public:
-    // The lines with an id above `after`, at most `limit` of them, committed ones only.
+    // Returns the lines with an id above `after`, at most `limit` of them, and only committed ones.
     using Source = std::function<std::vector<Record>(std::uint64_t after, std::size_t limit)>;
     LogCopy(LogFile log, Source source) : log_(log), source_(std::move(source)) {}
 
-    // From the first line again, in a new file.
+    // Starts from the first line, in a new file.
     void begin(PacketQueue& runner);
-    // Hands over what is new; call when the queue is empty. Asks for the verdict once all is sent and it was wanted.
+    // Queues further lines; call it when the queue is empty. Once all are sent, asks whether the copy is complete, if
+    // that was requested.
     void feed(PacketQueue& runner);
-    void ask_whether_whole() { asking_ = Asking::Wanted; }
+    void ask_if_whole() { asking_ = Asking::Wanted; }
     // The runner's answer came.
     void answered() { asking_ = Asking::No; }
 

@@ -1,6 +1,6 @@
-// What agents and the administrator's command ask jobd, and what it answers: frames on a stream, one question at a
-// time. A question names its answer; instead of any answer may come Declined. The kernel says which user asks; the
-// administrator's questions are taken on a socket that only jobd's user may open.
+// Questions from agents and from the administrator's command to jobd, and the answers: frames on a stream, one question
+// at a time. Each question names the type of its answer; Declined may come instead of any answer. The kernel says which
+// user asks; the administrator's questions are accepted only on a socket that only jobd's user may open.
 #pragma once
 
 #include <cstdint>
@@ -59,14 +59,14 @@ inline constexpr std::size_t longest_jobs_answer = answer_budget + 1024 * 1024;
 // Whether a question changes something: one that only reads may be asked again when its answer was lost.
 enum class Effect { Reads, Changes };
 
-// ---- Answers that several questions have ----------------------------------------------------------------------------
+// ---- Answers to several questions -----------------------------------------------------------------------------------
 
 struct Accepted {
     static constexpr auto type = JobdMessage::Accepted;
     void fields(auto&) {}
 };
 
-// The function's own refusal: a sentence for the client.
+// A refusal, with a sentence for the client.
 struct Declined {
     static constexpr auto type = JobdMessage::Declined;
     std::string why;
@@ -80,8 +80,8 @@ struct StartScan {
     using Answer = Accepted;
     static constexpr auto effect = Effect::Changes;
     ScanType scan_type = ScanType::Home;
-    bool as_system = false;  // how the statistics are to call it: "system" instead of "user"
-    bool full = false;       // reads also the files that are known to be clean
+    bool as_system = false;  // the statistics list it as "system" instead of "user"
+    bool full = false;       // also read files that are known to be clean
     void fields(auto& wire) {
         wire.choice(scan_type, last_scan_type);
         wire.number(as_system);
@@ -96,7 +96,7 @@ struct CancelScan {
     void fields(auto&) {}
 };
 
-// Of all these accounts, one job each. Only for host users (jobs.host_users) and for jobd's own user.
+// Scans all these accounts, with one job each. Only for host users (jobs.host_users) and jobd's own user.
 struct StartSystemScan {
     static constexpr auto type = JobdMessage::StartSystemScan;
     using Answer = Accepted;
@@ -174,7 +174,7 @@ struct AskInfectedFiles {
     static constexpr auto type = JobdMessage::AskInfectedFiles;
     using Answer = InfectedFiles;
     static constexpr auto effect = Effect::Reads;
-    std::uint64_t after = 0;  // what `next` of the piece before was
+    std::uint64_t after = 0;  // `next` of the previous piece; 0: the first
     void fields(auto& wire) { wire.number(after); }
 };
 
@@ -199,19 +199,19 @@ struct UnscannedFiles {
     }
 };
 
-// What the last scan has no verdict on.
+// The files that the last scan has no verdict on.
 struct AskUnscannedFiles {
     static constexpr auto type = JobdMessage::AskUnscannedFiles;
     using Answer = UnscannedFiles;
     static constexpr auto effect = Effect::Reads;
-    std::uint64_t after = 0;  // what `next` of the piece before was
+    std::uint64_t after = 0;  // `next` of the previous piece; 0: the first
     void fields(auto& wire) { wire.number(after); }
 };
 
 // ---- Disinfections --------------------------------------------------------------------------------------------------
 
 struct FileAction {
-    std::string path;  // as asked, which may lack the leading slash
+    std::string path;  // as the client gave it; may lack the leading slash
     Action action = Action::Ignore;
     void fields(auto& wire) {
         wire.text(path, longest_path);
@@ -243,7 +243,7 @@ struct DryRun {
     void fields(auto& wire) { wire.list(steps, most_actions); }
 };
 
-// What a disinfection would do.
+// The steps that a disinfection would take.
 struct AskDryRun {
     static constexpr auto type = JobdMessage::AskDryRun;
     using Answer = DryRun;
@@ -285,7 +285,7 @@ struct QuarantinedFile {
     std::string sha256;
     std::uint64_t size = 0;
     std::int64_t time_ms = 0;  // since the epoch
-    bool clean = false;        // by the signatures of the latest scan
+    bool clean = false;        // according to the signatures of the latest scan
     void fields(auto& wire) {
         wire.text(id, 32);
         wire.text(path, longest_path);
@@ -311,7 +311,7 @@ struct AskQuarantinedFiles {
     static constexpr auto type = JobdMessage::AskQuarantinedFiles;
     using Answer = QuarantinedFiles;
     static constexpr auto effect = Effect::Reads;
-    std::uint64_t after = 0;  // what `next` of the piece before was
+    std::uint64_t after = 0;  // `next` of the previous piece; 0: the first
     void fields(auto& wire) { wire.number(after); }
 };
 
@@ -321,12 +321,12 @@ struct QuarantineQueued {
     void fields(auto& wire) { wire.number(task); }
 };
 
-// Of what is in the quarantine, by their opaque names.
+// Restores or deletes quarantined files, given by their opaque names.
 struct ChangeQuarantine {
     static constexpr auto type = JobdMessage::ChangeQuarantine;
     using Answer = QuarantineQueued;
     static constexpr auto effect = Effect::Changes;
-    bool restore = false;  // else deleted for good
+    bool restore = false;  // false: delete for good
     std::vector<std::string> ids;
     void fields(auto& wire) {
         wire.number(restore);
@@ -336,7 +336,7 @@ struct ChangeQuarantine {
 
 struct ChangedFile {
     std::string id;
-    std::string path;  // empty: nobody knows a file of this id
+    std::string path;  // empty: there is no file with this id
     bool done = false;
     RecordState state = RecordState::Error;  // when done: Restored, Deleted or Error
     std::string message;
@@ -352,7 +352,7 @@ struct ChangedFile {
 struct QuarantineChange {
     static constexpr auto type = JobdMessage::QuarantineChange;
     bool ended = false;
-    std::vector<ChangedFile> files;  // in the order asked for
+    std::vector<ChangedFile> files;  // in the order of the request
     void fields(auto& wire) {
         wire.number(ended);
         wire.list(files, most_actions);
@@ -371,26 +371,26 @@ struct AskQuarantineChange {
 
 struct Host {
     std::string name;
-    std::string uuid;  // as RFC 9562 writes it; made when the database was, so it is this installation's
+    std::string uuid;  // in the format of RFC 9562; created with the database, so it identifies this installation
     void fields(auto& wire) {
         wire.text(name, 256);
         wire.text(uuid, 36);
     }
 };
 
-// How a scan is known to clients of the statistics.
+// The phase of a scan as the statistics show it.
 enum class ScanPhase : std::uint8_t { Queued = 0, Running = 1, Completed = 2, EndedEarly = 3 };
 
 struct ScanTask {
     std::string id;  // 32 lower-case hex digits
     bool system = false;
-    std::vector<std::string> paths;  // absolute; unless it is the system's
+    std::vector<std::string> paths;  // absolute; empty for a system scan
     std::int64_t created_ms = 0;     // since the epoch
-    std::int64_t ended_ms = 0;       // 0: it has not
+    std::int64_t ended_ms = 0;       // 0: it has not ended
     ScanPhase phase = ScanPhase::Queued;
-    std::uint32_t percent = 0;  // 100 only when it has ended; 0 as long as nobody knows how much there is
+    std::uint32_t percent = 0;  // 100 only when it has ended; 0 while the total is unknown
     std::uint64_t infected_files = 0;
-    RiskLevel risk = RiskLevel::None;  // the highest of all that it found
+    RiskLevel risk = RiskLevel::None;  // the highest of its finds
     void fields(auto& wire) {
         wire.text(id, 32);
         wire.number(system);
@@ -416,7 +416,7 @@ struct ScanStatistics {
     }
 };
 
-// The statistics of the asker's scope: an account's own scans, or those of the whole host for a host user.
+// The statistics of an account's own scans, or of the whole host for a host user.
 struct AskStatistics {
     static constexpr auto type = JobdMessage::AskStatistics;
     using Answer = ScanStatistics;
@@ -429,7 +429,7 @@ struct ScanFilter {
     std::uint8_t system = 2;                  // 0: the user's, 1: the system's, 2: any
     std::uint8_t phases = 15;                 // one bit for each ScanPhase
     std::int64_t created_from_ms = 0;         // created then or later
-    std::int64_t ended_until_ms = INT64_MAX;  // and not ended later
+    std::int64_t ended_until_ms = INT64_MAX;  // and ended then or earlier, or not yet
     void fields(auto& wire) {
         wire.text(task_id, 32);
         wire.number(system);
@@ -493,7 +493,7 @@ struct ScanEvents {
     }
 };
 
-// One page of what the latest scan found, the first found first.
+// One page of the latest scan's finds, in the order found.
 struct AskScanEvents {
     static constexpr auto type = JobdMessage::AskScanEvents;
     using Answer = ScanEvents;
@@ -506,13 +506,13 @@ struct AskScanEvents {
     }
 };
 
-// ---- The administrator's: signatures for which nothing is deleted (brake.h) -----------------------------------------
+// ---- The administrator: signatures for which no file is deleted (brake.h) -------------------------------------------
 
 struct HeldSignature {
     std::string signature;
     std::string why;
     std::int64_t since_ms = 0;  // since the epoch
-    bool allowed = false;       // by the administrator, so it is held no more
+    bool allowed = false;       // by the administrator, so it is no longer held
     void fields(auto& wire) {
         wire.text(signature, longest_virus_name);
         wire.text(why, longest_message);
@@ -527,7 +527,7 @@ struct HeldSignatures {
     void fields(auto& wire) { wire.list(signatures, most_entries); }
 };
 
-// Signatures for which nothing is deleted (brake.h).
+// Signatures for which no file is deleted (brake.h).
 struct AskHeldSignatures {
     static constexpr auto type = JobdMessage::AskHeldSignatures;
     using Answer = HeldSignatures;

@@ -1,5 +1,5 @@
-// Messages on their way to a peer that may not take them at once (its user may have stopped it). Sent only when
-// flushed: jobd flushes after what a message rests on is committed.
+// Queues packets for a peer that may not read them at once (its user may have stopped it). They are sent only by
+// flush(), which jobd calls after the changes behind them are committed.
 #pragma once
 
 #include <deque>
@@ -17,7 +17,7 @@ class PacketQueue {
     }
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
 
-    // Sends so many packets at most. WouldBlock when the peer takes no more of them now.
+    // Sends at most `at_most` packets. WouldBlock if the peer takes no more now.
     [[nodiscard]] Sent flush(int socket, std::size_t at_most) {
         for (; at_most > 0 && !waiting_.empty(); --at_most) {
             const auto& next = waiting_.front();

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t most_known_accounts = 20'000;
 
-// The identity is that of the file in the quarantine, with the time it had before.
+// The identity is that of the file in the quarantine, except for the modification time, which is the original one.
 #define QUARANTINE_COLUMNS "opaque, path, virus, sha256, device, inode, size, mtime_ns, metadata"
 
 PlannedAction read_quarantined(const Row& row) {
@@ -50,7 +50,7 @@ std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
     return files;
 }
 
-void QuarantineList::judge(AccountId account, const std::string& opaque, bool clean) {
+void QuarantineList::set_clean(AccountId account, const std::string& opaque, bool clean) {
     database_.write();
     statement("UPDATE quarantine SET clean = ?1 WHERE account = ?2 AND opaque = ?3 AND clean <> ?1")
         .run(clean, account, opaque);

@@ -1,5 +1,5 @@
-// What lies in the accounts' quarantines, as the ledger has it: what a record in a home says is its owner's to change.
-// Used by jobd alone; throws DatabaseError.
+// The contents of the accounts' quarantines, as the ledger stores them; the records in a home are not trusted, because
+// their owner can change them. Used by jobd alone; throws DatabaseError.
 #pragma once
 
 #include <cstddef>
@@ -33,16 +33,16 @@ class QuarantineList {
     [[nodiscard]] std::vector<Stored> all(AccountId account);
     struct Listed {
         std::vector<QuarantinedFile> files;
-        std::int64_t next = 0;  // to be given as `after` for the rest; 0: there is none
+        std::int64_t next = 0;  // pass it as `after` to get the rest; 0: there is none
     };
-    // `budget`: bytes of the answer.
+    // `budget`: the most bytes that the answer may take.
     [[nodiscard]] Listed listed(AccountId account, std::int64_t after, std::size_t budget);
-    // Of those quarantined before that time, some; none that may hold more than one letter, or is clean by now.
+    // At most `limit` files quarantined before that time, except those that may hold mail or are clean by now.
     [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms, std::size_t limit);
-    // What newer signatures say.
-    void judge(AccountId account, const std::string& opaque, bool clean);
+    // By the latest signatures.
+    void set_clean(AccountId account, const std::string& opaque, bool clean);
     [[nodiscard]] std::uint64_t count_clean(AccountId account);
-    // It is in the quarantine no more.
+    // The file is no longer in the quarantine.
     void forget(AccountId account, const std::string& opaque);
 
  private:
@@ -51,7 +51,7 @@ class QuarantineList {
     void adjust_clean_count(AccountId account, int change);
 
     LedgerDatabase& database_;
-    std::map<AccountId, std::int64_t> clean_;  // how many are; bounded; every poll asks
+    std::map<AccountId, std::int64_t> clean_;  // the number of clean files; a bounded cache, as every poll needs it
 };
 
 }  // namespace clamscanner

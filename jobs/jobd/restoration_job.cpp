@@ -8,12 +8,12 @@ Act act_of(const PlannedAction& action, bool again) {
 }
 
 void RestorationJob::begin() {
-    surroundings_.ledger.begin(task().id);
-    go_on();
+    context_.ledger.begin(task().id);
+    proceed();
 }
 
 bool RestorationJob::begin_next_action() {
-    auto& ledger = surroundings_.ledger;
+    auto& ledger = context_.ledger;
     if (turn_ends_) {
         finish(End::TurnOver, "others have their turn");
         return false;
@@ -33,23 +33,23 @@ bool RestorationJob::begin_next_action() {
     return false;
 }
 
-void RestorationJob::hear_runner(Packet& packet) {
+void RestorationJob::receive_from_runner(Packet& packet) {
     const auto acted = decode<Acted>(packet.bytes);
-    // Of what is not listed it was asked nothing.
-    if (!current_ || !current_->listed || acted.token != current_->number || !may_be_done(acted.state))
-        throw Malformed("the runner did something else than it was asked");
-    auto& ledger = surroundings_.ledger;
+    // For an action that is not listed, the runner got no order.
+    if (!current_ || !current_->listed || acted.token != current_->number || !is_expected(acted.state))
+        throw Malformed("the runner did something that it was not asked to do");
+    auto& ledger = context_.ledger;
     if (acted.state != RecordState::Error) ledger.quarantine().forget(task().account, current_->opaque);
     if (acted.state == RecordState::Restored) ledger.return_to_list(task().account, current_->path);
-    // Another content than was quarantined is left alone, and is no part of the quarantine any more.
+    // A file whose content has changed is left alone, and is no longer listed in the quarantine.
     const bool left_alone = acted.state == RecordState::NoAction;
     ledger.record_step(task().id, *current_, left_alone ? RecordState::Error : acted.state,
                        left_alone ? acted.message + ". It is no longer listed here; a scan finds it if it is infected"
                                   : acted.message);
-    go_on();
+    proceed();
 }
 
-bool RestorationJob::may_be_done(RecordState state) const {
+bool RestorationJob::is_expected(RecordState state) const {
     if (state == RecordState::Error) return true;
     if (current_->action == Action::Restore) return state == RecordState::Restored;
     return state == RecordState::Deleted || state == RecordState::NoAction;

@@ -1,6 +1,6 @@
-// What was asked for of quarantined files, while it runs: each put back or deleted for good, its step recorded, and
-// jobd forgets it. The request itself is the recorded intent. Nothing is scanned for it: what comes back is its owner's
-// will.
+// A running restoration: each quarantined file is put back or deleted for good, its step is recorded, and the file is
+// removed from jobd's list. The request itself serves as the recorded intent. Nothing is scanned: the owner decides
+// what comes back.
 #pragma once
 
 #include <optional>
@@ -15,26 +15,26 @@ class RestorationJob : public Job {
 
  protected:
     void begin() override;
-    void hear_runner(Packet& packet) override;
-    void hear_coordinator(Packet&) override {}
+    void receive_from_runner(Packet& packet) override;
+    void receive_from_coordinator(Packet&) override {}
     [[nodiscard]] bool needs_engine() const override { return false; }
     [[nodiscard]] bool waits_for_runner() const override { return true; }
     void end_turn() override { turn_ends_ = true; }
 
  private:
-    void go_on() {
+    void proceed() {
         in_pieces([this] { return begin_next_action(); });
     }
-    // Whether it is settled already, and there may be another.
+    // True if the action is finished already and the next one can begin.
     [[nodiscard]] bool begin_next_action();
 
-    [[nodiscard]] bool may_be_done(RecordState state) const;
+    [[nodiscard]] bool is_expected(RecordState state) const;
 
     std::optional<PlannedAction> current_;
     bool turn_ends_ = false;
 };
 
-// As it is said to the runner.
+// The order to the runner.
 [[nodiscard]] Act act_of(const PlannedAction& action, bool again);
 
 }  // namespace clamscanner

@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t system_mark = 1ULL << 63;
 constexpr std::size_t digits = 16;
 
-// When it was made and its number, which no two scans share.
+// The creation time and the number, which is unique among scans.
 std::string task_id(std::int64_t created_ms, std::int64_t number, bool system) {
     char text[2 * digits + 1];
     std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(created_ms),
@@ -26,7 +26,7 @@ std::string task_id(std::int64_t created_ms, std::int64_t number, bool system) {
     return text;
 }
 
-// 0, which no scan has, for a text that is none of these ids.
+// 0, which is no scan's number, if the text is not such an id.
 std::int64_t number_of(const std::string& id, bool system) {
     std::uint64_t number = 0;
     const char* const end = id.data() + id.size();
@@ -36,7 +36,7 @@ std::int64_t number_of(const std::string& id, bool system) {
 }
 
 std::uint32_t percent_of(std::uint64_t part, std::uint64_t whole) {
-    // Rounded down, and 100 is for what has ended.
+    // Rounded down, and at most 99: 100 means that the scan has ended.
     return whole == 0 ? 0 : static_cast<std::uint32_t>(std::min<std::uint64_t>(part * 100 / whole, 99));
 }
 
@@ -46,7 +46,7 @@ bool is_wanted(const ScanTask& task, const ScanFilter& filter) {
            (task.ended_ms == 0 || task.ended_ms <= filter.ended_until_ms);
 }
 
-// As ScanPhase numbers them. What has once begun is running, also while it waits for its next turn.
+// The values of ScanPhase. A task that has begun counts as running even while it waits for its next turn.
 #define PHASE "(CASE WHEN state = 2 THEN CASE outcome WHEN 1 THEN 2 ELSE 3 END WHEN starts > 0 THEN 1 ELSE 0 END)"
 #define SCAN_COLUMNS                                     \
     "task.id, created_ms, coalesce(ended_ms, 0), " PHASE \
@@ -85,7 +85,7 @@ bool ScanHistory::host_was_scanned() {
     return statement("SELECT 1 FROM system_scan LIMIT 1").number().has_value();
 }
 
-// ---- What there was ------------------------------------------------------------------------------------------------
+// ---- Past scans -----------------------------------------------------------------------------------------------------
 
 ScanTask ScanHistory::read_scan(const Row& row) const {
     ScanTask task;
@@ -124,7 +124,7 @@ std::vector<ScanTask> ScanHistory::scans(Scope scope, const ScanFilter& filter, 
 }
 
 std::uint64_t ScanHistory::count_scans(Scope scope, const ScanFilter& filter) {
-    // Of one that is asked for by its id there is one, or none.
+    // An id matches one scan or none.
     if (!filter.task_id.empty()) return scans(scope, filter, 0, 1).size();
     constexpr std::int64_t any = -1;
     const auto count = [&](const char* sql, const auto&... account) {
@@ -149,7 +149,7 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
         task.risk = row.number<RiskLevel>(5);
         return task;
     }
-    // Each account weighs the same, as nobody knows how much there is before all was looked at.
+    // Each account has the same weight: the amount of files is not known before all homes have been walked.
     const auto accounts = static_cast<std::uint64_t>(
         statement("SELECT count(*) FROM system_scan_account WHERE scan = ?").number(row.number(0)).value_or(0));
     statement(
@@ -178,7 +178,7 @@ void ScanHistory::each_system_scan(std::int64_t created_from_ms, const std::func
 ScanTasks ScanHistory::system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
     ScanTasks found{host(), 0, {}};
     if (filter.system == 0) return found;
-    // They are few: the administrator starts them.
+    // There are few of them, as only the administrator starts them.
     each_system_scan(filter.created_from_ms, [&](ScanTask task) {
         if (!is_wanted(task, filter)) return true;
         if (found.total >= offset && found.tasks.size() < limit) found.tasks.push_back(std::move(task));
@@ -241,7 +241,7 @@ std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const st
     database_.write();
     statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
     const SystemScanId scan = database_.last_row();
-    // What was kept for the scan before this one, unless it is still its account's last.
+    // Prunes the jobs of earlier system scans, unless they are still their account's last scan.
     statement(
         "UPDATE task INDEXED BY unpruned_jobs SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT "
         "max(newer.id) FROM task "
@@ -306,7 +306,7 @@ std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_s
 
 void ScanHistory::end_system_scan(SystemScanId scan) {
     database_.write();
-    // Its numbers are kept with it: nobody wants to add them up again at every poll.
+    // Stores the sums, so that polls need not add them up again.
     statement(
         "UPDATE system_scan SET ended_ms = ?1, "
         "completed = EXISTS (SELECT 1 FROM task WHERE system_scan = ?2) AND "

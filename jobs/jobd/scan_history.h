@@ -1,6 +1,6 @@
-// What scans there were, as the clients of the statistics ask for it: of one account, or of the whole host. And the
-// system scans: one task with a job for each account under it. All of it stands in the ledger's database. Used by jobd
-// alone; throws DatabaseError.
+// The history of scans for the clients of the statistics, of one account or of the whole host; and the system scans,
+// each a task with one job per account. All of it is stored in the ledger's database. Used by jobd alone; throws
+// DatabaseError.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ class ScanHistory {
  public:
     explicit ScanHistory(Ledger& ledger, const Settings& settings);
 
-    // Whose scans are asked for. The host's are its system scans; where none was ever begun, those of every account.
+    // Whose scans. The host's are its system scans; if there has been none, those of all accounts.
     struct Scope {
         bool host = false;
         AccountId account = 0;  // unless it is the host
@@ -28,19 +28,18 @@ class ScanHistory {
     // At most `budget` bytes of texts, so a page may be shorter than was asked for.
     [[nodiscard]] ScanEvents events(Scope scope, std::uint64_t offset, std::uint64_t limit, std::size_t budget);
 
-    // ---- System scans. One at a time.
+    // ---- System scans, one at a time.
     using SystemScanId = std::int64_t;
-    // Empty while another is not over.
+    // Empty if another one has not ended yet.
     [[nodiscard]] std::optional<SystemScanId> begin_system_scan(const std::vector<uid_t>& accounts);
     [[nodiscard]] std::optional<SystemScanId> open_system_scan();
-    // Of the accounts that have no job yet, those above `after`, by uid.
+    // Accounts without a job yet, with uids above `after`, ordered by uid.
     [[nodiscard]] std::vector<uid_t> waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit);
-    // The account's job, queued; empty while the account is busy.
+    // Queues the account's job; empty if the account is busy.
     [[nodiscard]] std::optional<TaskId> queue_job(SystemScanId scan, uid_t uid, AccountId account);
-    // It gets no job: there is no such account any more, or no end to what it does itself. Then the host's scan is not
-    // complete.
+    // The account gets no job, because it is gone or never stops being busy. The system scan is then not complete.
     void leave_out(SystemScanId scan, uid_t uid);
-    // Those that wait for their first start, and those begun since then.
+    // Jobs that wait for their first start, and unfinished jobs begun since `begun_since_ms`.
     [[nodiscard]] std::size_t unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms = 0);
     [[nodiscard]] bool is_waiting(SystemScanId scan, uid_t uid);
     [[nodiscard]] std::int64_t begun_ms(SystemScanId scan);
@@ -56,7 +55,7 @@ class ScanHistory {
                                               std::uint64_t limit);
     [[nodiscard]] std::uint64_t count_scans(Scope scope, const ScanFilter& filter);
     void settle_account(SystemScanId scan, uid_t uid, Settled how);
-    // The latest first, until `take` returns false.
+    // Calls `take` for each, the latest first, until it returns false.
     void each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take);
     [[nodiscard]] ScanTasks system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
     [[nodiscard]] Host host();

@@ -1,8 +1,8 @@
-// A scan while it runs: totals from the runner's walk, verdicts from the coordinator. Complete when both have said
-// their last word and their counts agree; only then is it called so.
+// A running scan: gets totals from the runner's walk and verdicts from the coordinator. It is complete only when both
+// report that they have finished and their counts agree.
 //
-// The list of files that the walk makes is a file of jobd's own, kept until the scan ends: a start that was
-// interrupted, or whose turn was over, is followed by one that goes on in that list behind the last file settled.
+// The walk writes its list of files into a file of jobd's, which is kept until the scan ends: after an interruption or
+// the end of a turn, the next start resumes in that list after the last settled file.
 #pragma once
 
 #include <optional>
@@ -14,25 +14,25 @@ namespace clamscanner {
 
 class ScanJob : public Job {
  public:
-    ScanJob(const JobSurroundings& surroundings, AccountTask task);
+    ScanJob(const JobContext& context, AccountTask task);
     [[nodiscard]] std::string current_file() const override { return current_file_; }
     [[nodiscard]] Clock::duration worked() const override { return std::chrono::milliseconds(progress_.worker_ms); }
     void end_turn() override;
-    void clear_away() override;
+    void remove_leftovers() override;
     void cancel() override;
 
  protected:
     void begin() override;
     [[nodiscard]] NewJob new_job() const override;
-    void hear_runner(Packet& packet) override;
-    void hear_coordinator(Packet& packet) override;
+    void receive_from_runner(Packet& packet) override;
+    void receive_from_coordinator(Packet& packet) override;
     void feed_runner() override { log_.feed(to_runner_); }
     [[nodiscard]] bool waits_for_runner() const override;
     void runner_ended() override;
 
  private:
     [[nodiscard]] UniqueFd open_list();
-    void judge_quarantined();
+    void scan_quarantined();
     [[nodiscard]] const std::string& quarantined(std::uint64_t token) const;
     // From the runner.
     void take_walk_progress(const WalkProgress& walk);
@@ -50,9 +50,9 @@ class ScanJob : public Job {
     void take_infected(const FoundInfected& found);
     void take_unscanned(const FoundUnscanned& found);
     void take_turn_ended(const TurnEnded&) { finish(End::TurnOver, "others have their turn"); }
-    void take_judged(const Judged& judged);
+    void take_scan_result(const ScanResult& result);
     void take_scanner_failed(const ScannerFailed& failed) { finish(End::Failed, failed.why); }
-    void take_scanned_all(const ScannedAll& all);
+    void take_scan_completed(const ScanCompleted& all);
 
     void discard_expired();
     void complete_if_agreed();
@@ -63,23 +63,23 @@ class ScanJob : public Job {
     ScanProgress progress_;
     std::string current_file_;
     std::uint64_t walk_unreadable_ = 0;
-    Settled before_;  // by earlier starts
+    Settled before_;  // settled by earlier starts
     std::uint32_t start_ = 0;
     std::uint32_t walk_start_ = 0;
     bool scanner_ready_ = false;
     bool walked_ = false;
     bool coordinator_waits_ = false;
     std::optional<HandedOver> handed_over_;
-    std::optional<ScannedAll> scanned_all_;
+    std::optional<ScanCompleted> scan_completed_;
     bool completed_ = false;
-    std::vector<std::string> quarantined_;  // opaque names, by the token of their Judge, from 1
+    std::vector<std::string> quarantined_;  // opaque names, by the token of their ScanFile, from 1
     std::vector<std::string> expired_;      // opaque names, by the token of their Act, from 1
 };
 
-// Removes lists of files that no task needs any more. At the start of jobd.
+// Removes lists of files that no task needs any more. Called when jobd starts.
 void remove_old_lists(const Settings& config, Ledger& ledger);
 
-// Where the list of that scan lies, if it is kept.
+// The path of that scan's list, if it is kept.
 [[nodiscard]] std::string list_name(const Settings& config, TaskId task);
 
 }  // namespace clamscanner

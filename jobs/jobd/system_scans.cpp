@@ -8,27 +8,26 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto tick_interval = 500ms;
-// A job that takes longer makes room for others beside it: its account may be doing that on purpose.
+// A job that takes longer no longer counts against the limit: its account may be slowing it down on purpose.
 constexpr std::int64_t slow_ms = 600'000;
 
 }  // namespace
 
-SystemScans::SystemScans(const JobSurroundings& surroundings, ScanHistory& history, AccountBook& accounts,
+SystemScans::SystemScans(const JobContext& context, ScanHistory& history, AccountLookup& accounts,
                          Dispatcher& dispatcher)
-    : surroundings_(surroundings), history_(history), accounts_(accounts), dispatcher_(dispatcher) {
-    // An account that keeps itself busy gets its job the moment its own is over.
+    : context_(context), history_(history), accounts_(accounts), dispatcher_(dispatcher) {
+    // An account that is always busy gets its job as soon as its own one is over.
     dispatcher_.when_free([this](uid_t uid) {
         const auto scan = history_.open_system_scan();
         if (!scan) return;
         if (history_.is_waiting(*scan, uid)) ask_for(*scan, uid);
-        go_on(*scan);
+        proceed(*scan);
     });
     tick();
 }
 
 std::string SystemScans::begin(const std::vector<uid_t>& accounts) {
-    if (!surroundings_.config.scan_of(ScanType::Home).allowed)
-        return "The administrator has switched off scans of home.";
+    if (!context_.config.scan_of(ScanType::Home).allowed) return "The administrator has switched off scans of home.";
     if (accounts.empty()) return "There is no account to scan.";
     if (!history_.begin_system_scan(accounts)) return "A scan of all accounts is already under way.";
     log_line(Severity::Info, "a scan of " + std::to_string(accounts.size()) + " accounts begins");
@@ -37,15 +36,15 @@ std::string SystemScans::begin(const std::vector<uid_t>& accounts) {
 }
 
 void SystemScans::tick() {
-    if (const auto scan = history_.open_system_scan()) go_on(*scan);
-    next_tick_ = surroundings_.loop.after(tick_interval, [this] { tick(); });
+    if (const auto scan = history_.open_system_scan()) proceed(*scan);
+    next_tick_ = context_.loop.after(tick_interval, [this] { tick(); });
 }
 
-void SystemScans::go_on(ScanHistory::SystemScanId scan) {
-    const bool patience_is_over = is_overdue(surroundings_.config, history_.begun_ms(scan));
+void SystemScans::proceed(ScanHistory::SystemScanId scan) {
+    const bool is_too_late = is_overdue(context_.config, history_.begun_ms(scan));
     const auto under_way = history_.unfinished_jobs(scan, now_ms() - slow_ms) + asked_.size();
-    const auto most = static_cast<std::size_t>(2 * surroundings_.config.jobs.max_running);
-    const auto room = most > under_way ? most - under_way : 0;
+    const auto limit = static_cast<std::size_t>(2 * context_.config.jobs.max_running);
+    const auto room = limit > under_way ? limit - under_way : 0;
     const auto uids = history_.waiting_accounts(scan, last_, std::max<std::size_t>(room, 1));
     if (uids.empty()) {
         const bool nobody_waits = std::exchange(last_, 0) == 0;
@@ -55,9 +54,9 @@ void SystemScans::go_on(ScanHistory::SystemScanId scan) {
         }
         return;
     }
-    if (patience_is_over)
+    if (is_too_late)
         for (const uid_t uid : uids) history_.leave_out(scan, uid);
-    if (room == 0 || patience_is_over) return;
+    if (room == 0 || is_too_late) return;
     for (const uid_t uid : uids) {
         last_ = uid;
         ask_for(scan, uid);
@@ -66,14 +65,14 @@ void SystemScans::go_on(ScanHistory::SystemScanId scan) {
 
 void SystemScans::ask_for(ScanHistory::SystemScanId scan, uid_t uid) {
     if (!asked_.insert(uid).second) return;
-    accounts_.ask(uid, [this, scan, uid](const AccountBook::Entry& entry) { queue(scan, uid, entry); });
+    accounts_.ask(uid, [this, scan, uid](const AccountLookup::Entry& entry) { queue(scan, uid, entry); });
 }
 
-void SystemScans::queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountBook::Entry& entry) {
+void SystemScans::queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountLookup::Entry& entry) {
     asked_.erase(uid);
-    if (entry.failed || !history_.is_waiting(scan, uid)) return;  // it comes again, or has come
+    if (entry.failed || !history_.is_waiting(scan, uid)) return;  // it is tried again, or has its job already
     if (!entry.facts) return history_.leave_out(scan, uid);
-    auto& ledger = surroundings_.ledger;
+    auto& ledger = context_.ledger;
     if (const auto id = history_.queue_job(scan, uid, ledger.account_of(*entry.facts)))
         dispatcher_.add({ledger.task(*id), *entry.facts});
 }

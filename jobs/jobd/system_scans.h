@@ -1,12 +1,12 @@
-// Carries a system scan through: queues a job for each account, a few at a time, so that the accounts' own scans find
-// their turn between them. What is done and what is left stands in the ledger, so a restart goes on where it was.
+// Runs a system scan: queues a job for each account, a few at a time, so that the accounts' own scans get their turns
+// in between. Progress is stored in the ledger, so after a restart the scan resumes.
 #pragma once
 
 #include <set>
 #include <string>
 #include <vector>
 
-#include "jobs/jobd/account_book.h"
+#include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/scan_history.h"
 
@@ -14,24 +14,23 @@ namespace clamscanner {
 
 class SystemScans {
  public:
-    SystemScans(const JobSurroundings& surroundings, ScanHistory& history, AccountBook& accounts,
-                Dispatcher& dispatcher);
+    SystemScans(const JobContext& context, ScanHistory& history, AccountLookup& accounts, Dispatcher& dispatcher);
 
-    // Why it cannot be begun, for the client; "" when it was.
+    // Why it cannot begin, for the client; "" if it has begun.
     [[nodiscard]] std::string begin(const std::vector<uid_t>& accounts);
 
  private:
     void tick();
-    void go_on(ScanHistory::SystemScanId scan);
+    void proceed(ScanHistory::SystemScanId scan);
     void ask_for(ScanHistory::SystemScanId scan, uid_t uid);
-    void queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountBook::Entry& entry);
+    void queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountLookup::Entry& entry);
 
-    JobSurroundings surroundings_;
+    JobContext context_;
     ScanHistory& history_;
-    AccountBook& accounts_;
+    AccountLookup& accounts_;
     Dispatcher& dispatcher_;
     std::set<uid_t> asked_;  // whose facts are being looked up
-    uid_t last_ = 0;         // tried; those that were busy come again in the next round
+    uid_t last_ = 0;         // the last uid tried; busy accounts are tried again in the next pass
     EventLoop::Timer next_tick_;
 };
 

@@ -21,8 +21,8 @@ UniqueFd open_step(int directory, std::string_view path, int flags, Crossing cro
     for (int tries = 0;;) {
         const long fd = ::syscall(SYS_openat2, directory, name.c_str(), &how, sizeof how);
         if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-        // EAGAIN: something was renamed just then, and the kernel could not tell whether we stayed beneath. Or somebody
-        // holds a lease on the file, and can do so for ever (fcntl(2), F_SETLEASE).
+        // EAGAIN: something was renamed at the same time, so that the kernel could not tell whether we stayed beneath.
+        // Or another process holds a lease on the file, possibly for ever (fcntl(2), F_SETLEASE).
         if (errno != EINTR && (errno != EAGAIN || ++tries == most_tries)) return {};
     }
 }
@@ -32,7 +32,7 @@ UniqueFd open_step(int directory, std::string_view path, int flags, Crossing cro
 UniqueFd open_beneath(int directory, std::string_view path, int flags, Crossing crossing) {
     UniqueFd reached;
     int from = directory;
-    // A path longer than PATH_MAX in as few steps as it takes, each ending at a slash.
+    // A path longer than PATH_MAX is opened in as few steps as possible, each ending at a slash.
     while (path.size() >= PATH_MAX) {
         const auto cut = path.rfind('/', PATH_MAX - 2);
         if (cut == std::string_view::npos || cut == 0) {

@@ -42,9 +42,9 @@ void note(std::string& notes, const std::string& text) {
 
 bool is_open_elsewhere(int file) noexcept {
     struct statfs system {};
-    // NFS says EAGAIN when it has no delegation, too.
+    // NFS also returns EAGAIN when it has no delegation.
     if (::fstatfs(file, &system) < 0 || system.f_type == NFS_SUPER_MAGIC) return false;
-    // Who opens it in this moment makes the kernel signal us: by one that does nothing.
+    // If a program opens the file at this moment, the kernel signals us; SIGURG is ignored by default.
     if (::fcntl(file, F_SETSIG, SIGURG) < 0) return false;
     if (::fcntl(file, F_SETLEASE, F_WRLCK) < 0) return errno == EAGAIN;
     ::fcntl(file, F_SETLEASE, F_UNLCK);
@@ -69,7 +69,7 @@ UniqueFd open_quarantine(int home, bool create) {
         errno = EPERM;
         return {};
     }
-    // The owner may have opened it up; nobody else has any business in there.
+    // The owner may have changed the mode; nobody else may look inside.
     if ((status.st_mode & 07777) != 0700 && ::fchmod(directory.get(), 0700) < 0) return {};
     return directory;
 }
@@ -89,7 +89,7 @@ void sync_directory(const UniqueFd& directory) {
 }
 
 bool copy_file(int file, int directory, const std::string& name, const std::string& sha256) {
-    ::unlinkat(directory, name.c_str(), 0);  // of an attempt that a crash ended
+    ::unlinkat(directory, name.c_str(), 0);  // left by an attempt that crashed
     const UniqueFd copy(::openat(directory, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!copy) return false;
     if (copy_bytes(file, copy.get()) && ::fsync(copy.get()) == 0) {

@@ -24,17 +24,17 @@
 namespace clamscanner {
 namespace {
 
-// For a mailbox that a crash left half done.
-constexpr auto more_patience = std::chrono::minutes(10);
+// For a mailbox that a crash left partly rewritten.
+constexpr auto longer_patience = std::chrono::minutes(10);
 constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 std::string copy_name(const Act& order) {
     return order.opaque + ".mbox";
 }
 
-// A crash left the mailbox between what it was and what it was to be.
+// The error when a crash left the mailbox partly rewritten and it cannot be finished.
 std::string half_done(const Act& order, const std::string& why) {
-    return "the mailbox was cleansed in part when that was interrupted, and it could not be gone on with (" + why +
+    return "cleansing the mailbox was interrupted halfway and could not be resumed (" + why +
            "): a copy of it as it was before is " + copy_name(order) + " in the quarantine directory";
 }
 
@@ -42,16 +42,16 @@ MailboxLock lock_for(const Act& order, int directory, const std::string& name, b
                      const std::function<void()>& still_waiting) {
     if (!is_half_done) return lock_mailbox(directory, name, still_waiting);
     try {
-        return lock_mailbox(directory, name, still_waiting, more_patience);
+        return lock_mailbox(directory, name, still_waiting, longer_patience);
     } catch (const Stopped& stopped) {
         throw Stopped(half_done(order, stopped.what()));
     }
 }
 
-// A file with these bytes, which is whole as soon as it has its name. In the place of one that was there.
-void put_file(const UniqueFd& directory, const std::string& name, std::string_view bytes, mode_t mode) {
+// Writes a file that is complete as soon as it has its name. Replaces an existing one.
+void write_file(const UniqueFd& directory, const std::string& name, std::string_view bytes, mode_t mode) {
     const std::string partial = name + ".partial";
-    ::unlinkat(directory.get(), partial.c_str(), 0);  // of an attempt that a crash ended
+    ::unlinkat(directory.get(), partial.c_str(), 0);  // left by an attempt that crashed
     const UniqueFd file(
         ::openat(directory.get(), partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) stop("write into the quarantine");
@@ -67,10 +67,10 @@ void put_file(const UniqueFd& directory, const std::string& name, std::string_vi
 
 }  // namespace
 
-// One try at it, with the mailbox locked.
+// One attempt, with the mailbox locked.
 class Cleansing::Attempt {
  public:
-    Attempt(const Act& order, const std::vector<CutMessage>& cuts, UniqueFd quarantine, MailboxLock& lock)
+    Attempt(const Act& order, const std::vector<CutMail>& cuts, UniqueFd quarantine, MailboxLock& lock)
         : order_(order),
           cuts_(cuts),
           quarantine_(std::move(quarantine)),
@@ -85,7 +85,7 @@ class Cleansing::Attempt {
         times_ = {status.st_atim, status.st_mtim};
         const UniqueFd copy(::openat(quarantine_.get(), copy_name_.c_str(), reading));
         if (!copy && errno != ENOENT) stop("open the copy of the mailbox");
-        if (!copy || !has_gone_on(copy.get())) begin();
+        if (!copy || !resume_if_begun(copy.get())) begin();
     }
 
     [[nodiscard]] std::vector<Saved> saved() const {
@@ -96,23 +96,23 @@ class Cleansing::Attempt {
             if (!file || ::fstat(file.get(), &status) < 0 || content_hash(file.get()) != cut.sha256) continue;
             const auto identity = identity_of(status);
             saved.push_back(
-                {cut.opaque, identity.device, identity.inode, identity.size, letters_in(file.get(), 2) > 1});
+                {cut.opaque, identity.device, identity.inode, identity.size, count_mail(file.get(), 2) > 1});
         }
         return saved;
     }
 
  private:
-    // What stays of a mailbox, and what is taken out of it.
+    // The part of a mailbox that stays, and the messages to take out.
     struct Split {
         std::string kept;
-        std::vector<std::pair<const CutMessage*, MessageRange>> cut;
+        std::vector<std::pair<const CutMail*, MailRange>> cut;
     };
 
     [[nodiscard]] Split split(int file, std::string_view mailbox) const {
-        std::multimap<std::string_view, const CutMessage*> wanted;
+        std::multimap<std::string_view, const CutMail*> wanted;
         for (const auto& cut : cuts_) wanted.emplace(cut.sha256, &cut);
         Split split;
-        for (const auto& range : messages_of(file)) {
+        for (const auto& range : mail_in(file)) {
             if (range.end > mailbox.size()) throw Stopped(in_use);
             const auto bytes = bytes_of(mailbox, range);
             const auto found = wanted.find(sha256_hex(bytes));
@@ -132,7 +132,7 @@ class Cleansing::Attempt {
         if (found.cut.empty()) return;
         bool writing = false;
         try {
-            put_file(quarantine_, copy_name_, mailbox, 0600);
+            write_file(quarantine_, copy_name_, mailbox, 0600);
             sync_directory(quarantine_);
             save(found, mailbox);
             expect_undisturbed(mailbox.size());
@@ -150,14 +150,14 @@ class Cleansing::Attempt {
         sync_directory(quarantine_);
     }
 
-    void save(const CutMessage& cut, std::string_view bytes) const {
-        put_file(quarantine_, cut.opaque, bytes, 0400);
+    void save(const CutMail& cut, std::string_view bytes) const {
+        write_file(quarantine_, cut.opaque, bytes, 0400);
         QuarantineRecord record{order_.path, cut.virus, cut.sha256, order_.identity, order_.metadata, ::time(nullptr)};
         record.identity.size = bytes.size();
-        put_file(quarantine_, record_name(cut.opaque), quarantine_json(record), 0600);
+        write_file(quarantine_, record_name(cut.opaque), quarantine_json(record), 0600);
     }
 
-    // By programs that heed no lock.
+    // Throws if a program that ignores the locks changed the mailbox.
     void expect_undisturbed(std::size_t size) const {
         struct stat status {};
         if (!lock_.still_named() || !lock_.touch() || ::fstat(lock_.file(), &status) < 0 ||
@@ -166,7 +166,8 @@ class Cleansing::Attempt {
             throw Stopped(in_use);
     }
 
-    // As if nothing had been tried. Where the mailbox cannot be written back, the copy is what is left of it.
+    // Restores the mailbox and removes all traces of the attempt. If the mailbox cannot be written back, the copy is
+    // kept.
     void undo(bool writing, const std::string& mailbox) const {
         if (writing) {
             try {
@@ -184,22 +185,22 @@ class Cleansing::Attempt {
         sync_directory(quarantine_);
     }
 
-    void forget(const CutMessage& cut) const {
+    void forget(const CutMail& cut) const {
         ::unlinkat(quarantine_.get(), cut.opaque.c_str(), 0);
         ::unlinkat(quarantine_.get(), record_name(cut.opaque).c_str(), 0);
     }
 
-    // The copy is there, so the mailbox may have been written over in part, and the messages be saved or not. False if
-    // it was not begun to write over; then nothing is left of the attempt.
-    bool has_gone_on(int copy) {
+    // There is a copy, so the mailbox may be partly rewritten, and the messages may be saved or not. False if the
+    // mailbox is still unchanged; then all traces of the earlier attempt are removed.
+    bool resume_if_begun(int copy) {
         try {
-            return go_on(copy);
+            return resume(copy);
         } catch (const Stopped& stopped) {
             throw Stopped(half_done(order_, stopped.what()));
         }
     }
 
-    bool go_on(int copy) {
+    bool resume(int copy) {
         const std::string before = read_all(copy);
         const Split found = split(copy, before);
         std::string delivered;
@@ -211,10 +212,10 @@ class Cleansing::Attempt {
             return false;
         }
         save(found, before);
-        if (was_ours_alone(mailbox, before + delivered, found.kept + delivered)) {
+        if (is_only_ours(mailbox, before + delivered, found.kept + delivered)) {
             delivered += mailbox.substr(before.size() + delivered.size());
             if (!delivered.empty()) {
-                put_file(quarantine_, tail_name_, delivered, 0600);
+                write_file(quarantine_, tail_name_, delivered, 0600);
                 sync_directory(quarantine_);
             }
             expect_undisturbed(mailbox.size());
@@ -226,9 +227,8 @@ class Cleansing::Attempt {
         return true;
     }
 
-    // Up to the old end each byte is the old or the new one.
-    [[nodiscard]] static bool was_ours_alone(std::string_view mailbox, std::string_view before,
-                                             std::string_view after) {
+    // Whether each byte up to the old end is the old or the new one.
+    [[nodiscard]] static bool is_only_ours(std::string_view mailbox, std::string_view before, std::string_view after) {
         if (mailbox.size() < before.size()) return false;
         for (std::size_t i = 0; i < before.size(); ++i)
             if (mailbox[i] != before[i] && (i >= after.size() || mailbox[i] != after[i])) return false;
@@ -236,17 +236,17 @@ class Cleansing::Attempt {
     }
 
     void finish() const {
-        ::futimens(lock_.file(), times_.data());  // to mail programs it is no newer than it was
-        // The copy last: while it is there, this is gone through once more.
+        ::futimens(lock_.file(), times_.data());  // so that mail programs see no new mail
+        // The copy is removed last: as long as it exists, the steps are repeated.
         ::unlinkat(quarantine_.get(), tail_name_.c_str(), 0);
         ::unlinkat(quarantine_.get(), copy_name_.c_str(), 0);
-        ::fsync(quarantine_.get());  // if that fails, the copy may come back, and then all of it is gone through again
+        ::fsync(quarantine_.get());  // if this fails, the copy may reappear, and then the steps are repeated
     }
 
     static constexpr const char* in_use = "another program changed the mailbox meanwhile; it was left alone";
 
     const Act& order_;
-    const std::vector<CutMessage>& cuts_;
+    const std::vector<CutMail>& cuts_;
     UniqueFd quarantine_;
     MailboxLock& lock_;
     std::string copy_name_;
@@ -254,7 +254,7 @@ class Cleansing::Attempt {
     std::array<timespec, 2> times_{};
 };
 
-Cleansed Cleansing::cleanse(const Act& order, const std::vector<CutMessage>& cuts) const {
+Cleansed Cleansing::cleanse(const Act& order, const std::vector<CutMail>& cuts) const {
     Cleansed cleansed;
     cleansed.acted.token = order.token;
     try {

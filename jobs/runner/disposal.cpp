@@ -25,7 +25,7 @@
 namespace clamscanner {
 namespace {
 
-constexpr const char* changed = "the file is not the one that was scanned any more; it was left alone";
+constexpr const char* changed = "it is no longer the file that was scanned; it was left alone";
 constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 bool is_own_file(const struct stat& status) {
@@ -80,20 +80,20 @@ Acted Disposal::act(const Act& order) {
 }
 
 Acted Disposal::carry_out(const Act& order) {
-    const Place source = place_of(order.path);
+    const Entry source = locate(order.path);
     if (order.again) {
-        const Place moved = moved_before(order.path, order.opaque, source);
+        const Entry moved = moved_before(order.path, order.opaque, source);
         if (order.put_back) return undo(order, source, moved);
         if (moved.directory) return finish(order, source, moved);
     }
     struct stat status {};
     if (!source.directory || !is_there(source.directory.get(), source.name, status)) {
         if (!order.again || order.action != Action::Delete) throw Stopped("the file has vanished");
-        // Both names are gone and a delete was intended: the crash came between the unlink and its record. Or somebody
-        // else moved the file away just then, which nobody can tell.
+        // Both names are gone and a delete was intended, so the crash came between the unlink and its record. (Another
+        // program may have moved the file away instead; we cannot tell.)
         Acted acted;
         acted.state = RecordState::Deleted;
-        acted.message = "it was not there any more when this went on after an interruption";
+        acted.message = "it was already gone when this resumed after an interruption";
         return acted;
     }
     if (!is_own_file(status)) throw Stopped(changed);
@@ -105,26 +105,26 @@ Acted Disposal::carry_out(const Act& order) {
     return finish(order, source, move_away(order, source));
 }
 
-Disposal::Place Disposal::place_of(const std::string& path) const {
+Disposal::Entry Disposal::locate(const std::string& path) const {
     const std::string relative = below_home(path, home_path_);
     const auto [directory, name] = split_path(relative);
-    Place place{open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(name)};
+    Entry entry{open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(name)};
     struct stat status {};
-    if (place.directory && is_there(place.directory.get(), place.name, status)) return place;
-    const auto moved = moved_message(home_, relative);
-    if (!moved) return place;
+    if (entry.directory && is_there(entry.directory.get(), entry.name, status)) return entry;
+    const auto moved = moved_mail(home_, relative);
+    if (!moved) return entry;
     const auto [new_directory, new_name] = split_path(*moved);
     return {open_beneath(home_, new_directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed), std::string(new_name)};
 }
 
-Disposal::Place Disposal::moved_before(const std::string& path, const std::string& opaque, const Place& source) const {
+Disposal::Entry Disposal::moved_before(const std::string& path, const std::string& opaque, const Entry& source) const {
     struct stat status {};
     UniqueFd quarantine = open_quarantine(home_, false);
     if (quarantine && is_there(quarantine.get(), opaque, status)) return {std::move(quarantine), opaque};
     const std::string beside = beside_name(opaque);
     if (source.directory && is_there(source.directory.get(), beside, status))
         return {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
-    // A message's name had changed by then, and with it perhaps its directory.
+    // A Maildir message may have been renamed before, and with that have changed its directory.
     for (const auto& directory : maildir_directories(home_, below_home(path, home_path_))) {
         UniqueFd other = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY, Crossing::Allowed);
         if (other && is_there(other.get(), beside, status)) return {std::move(other), beside};
@@ -135,7 +135,7 @@ Disposal::Place Disposal::moved_before(const std::string& path, const std::strin
 void Disposal::write_record(const Act& order, const UniqueFd& quarantine) const {
     const QuarantineRecord record{order.path,     order.virus,    order.sha256,
                                   order.identity, order.metadata, ::time(nullptr)};
-    remove_record(order);  // of an attempt that a crash ended
+    remove_record(order);  // left by an attempt that crashed
     const UniqueFd out(::openat(quarantine.get(), record_name(order.opaque).c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!out) stop("write the quarantine's record");
@@ -153,7 +153,7 @@ void Disposal::remove_record(const Act& order) const {
         ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
 }
 
-Disposal::Place Disposal::move_away(const Act& order, const Place& source) const {
+Disposal::Entry Disposal::move_away(const Act& order, const Entry& source) const {
     UniqueFd quarantine = open_quarantine(home_, true);
     if (quarantine && move_without_replacing(source.directory.get(), source.name, quarantine.get(), order.opaque))
         return {std::move(quarantine), order.opaque};
@@ -161,7 +161,8 @@ Disposal::Place Disposal::move_away(const Act& order, const Place& source) const
         remove_record(order);
         throw Stopped("the file has vanished");
     }
-    // On another file system, or in a full home that has no room for a directory more: beside, in its own directory.
+    // The quarantine is on another file system, or the home is too full to create it: move the file aside in its own
+    // directory.
     const std::string beside = beside_name(order.opaque);
     if (move_without_replacing(source.directory.get(), source.name, source.directory.get(), beside))
         return {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
@@ -170,8 +171,8 @@ Disposal::Place Disposal::move_away(const Act& order, const Place& source) const
     stop("move the file out of its place", error);
 }
 
-// With the mode that open_moved() may have taken from it.
-void Disposal::put_back(const Act& order, const Place& moved, const Place& source) const {
+// Restores the mode that open_moved() may have changed.
+void Disposal::put_back(const Act& order, const Entry& moved, const Entry& source) const {
     const UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
     struct stat status {};
     if (order.again && file && ::fstat(file.get(), &status) == 0 && is_own_file(status) && status.st_nlink == 1 &&
@@ -185,39 +186,38 @@ void Disposal::put_back(const Act& order, const Place& moved, const Place& sourc
 }
 
 UniqueFd Disposal::open_moved(const std::string& path, const std::string& opaque) const {
-    const Place moved = moved_before(path, opaque, place_of(path));
+    const Entry moved = moved_before(path, opaque, locate(path));
     struct stat status {};
-    if (!moved.directory)
-        throw Stopped("it was changed and moved away in the middle of this, and is not where it was put any more");
+    if (!moved.directory) throw Stopped("it was changed and moved away meanwhile, and is no longer where it was put");
     UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
     if (!file) stop("open the file where it was moved to");
-    if (::fstat(file.get(), &status) < 0 || !is_own_file(status)) throw Stopped("it is no regular file any more");
-    // Best effort: what is judged is the content.
+    if (::fstat(file.get(), &status) < 0 || !is_own_file(status)) throw Stopped("it is no longer a regular file");
+    // Best effort: the verdict depends only on the content.
     if (status.st_nlink == 1) static_cast<void>(::fchmod(file.get(), quarantined_mode));
     return file;
 }
 
 bool Disposal::is_moved(const std::string& path, const std::string& opaque) const {
     struct stat status {};
-    const Place moved = moved_before(path, opaque, place_of(path));
+    const Entry moved = moved_before(path, opaque, locate(path));
     return moved.directory && is_there(moved.directory.get(), moved.name, status) && is_own_file(status);
 }
 
-// Whatever fails here, the file has left its place: so it goes back there.
-Acted Disposal::finish(const Act& order, const Place& source, const Place& moved) const {
+// If anything fails here, the file has been moved already, so it is put back.
+Acted Disposal::finish(const Act& order, const Entry& source, const Entry& moved) const {
     try {
         return settle(order, source, moved);
     } catch (const Stopped& stopped) {
         struct stat status {};
         remove_record(order);
         if (!is_there(moved.directory.get(), moved.name, status))
-            throw Stopped(std::string(stopped.what()) + "; another program moved it away in the middle of this");
+            throw Stopped(std::string(stopped.what()) + "; another program moved it away meanwhile");
         put_back(order, moved, source);
         throw;
     }
 }
 
-Acted Disposal::settle(const Act& order, const Place& source, const Place& moved) const {
+Acted Disposal::settle(const Act& order, const Entry& source, const Entry& moved) const {
     struct stat status {};
     UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
     if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) throw Stopped(changed);
@@ -225,24 +225,24 @@ Acted Disposal::settle(const Act& order, const Place& source, const Place& moved
         content_hash(file.get(), order.identity.size) != order.sha256 || !is_unchanged(file.get(), status)) {
         remove_record(order);
         Acted another;
-        another.moved_another = true;
+        another.content_differs = true;
         another.metadata = metadata_of(file.get());
         return another;
     }
     sync_directory(moved.directory);
     if (source.directory) sync_directory(source.directory);
     const bool is_open = is_open_elsewhere(file.get());
-    const bool letters = may_hold_letters(home_, below_home(order.path, home_path_), file.get(), order.in_mail);
-    if (order.action == Action::Delete && !letters) return destroy(order, moved, file.get(), is_open);
+    const bool is_mail_store = may_hold_mail(home_, below_home(order.path, home_path_), file.get(), order.in_mail);
+    if (order.action == Action::Delete && !is_mail_store) return destroy(order, moved, file.get(), is_open);
     Acted acted = keep(order, source, moved, std::move(file));
-    acted.may_hold_mail = letters;
+    acted.may_hold_mail = is_mail_store;
     if (order.action == Action::Delete)
-        note(acted.message, "it may hold more than one letter, so it was quarantined instead of deleted");
+        note(acted.message, "it may hold more than one message, so it was quarantined instead of deleted");
     if (is_open) note(acted.message, "a program has the file open, and may still write into it");
     return acted;
 }
 
-Acted Disposal::destroy(const Act& order, const Place& moved, int file, bool is_open) const {
+Acted Disposal::destroy(const Act& order, const Entry& moved, int file, bool is_open) const {
     struct stat status {};
     struct stat after {};
     if (::fstat(file, &status) < 0 || ::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0)
@@ -251,18 +251,18 @@ Acted Disposal::destroy(const Act& order, const Place& moved, int file, bool is_
     if (::fsync(moved.directory.get()) < 0) note(acted.message, "a loss of power may bring it back");
     remove_record(order);
     if (::fstat(file, &after) < 0 || after.st_nlink >= status.st_nlink) {
-        acted.message = "another program put something else under its name in the last moment; it was not deleted";
+        acted.message = "another program put something else under its name at the last moment; it was not deleted";
         return acted;
     }
     acted.state = RecordState::Deleted;
     if (status.st_nlink > 1)
         note(acted.message,
              "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there");
-    if (is_open) note(acted.message, "a program still has it open, and its content until that closes it");
+    if (is_open) note(acted.message, "a program still has it open; its content exists until that program closes it");
     return acted;
 }
 
-Acted Disposal::keep(const Act& order, const Place& source, const Place& moved, UniqueFd file) const {
+Acted Disposal::keep(const Act& order, const Entry& source, const Entry& moved, UniqueFd file) const {
     const UniqueFd quarantine = open_quarantine(home_, true);
     if (!quarantine) stop("open the quarantine directory");
     struct stat status {};
@@ -270,14 +270,14 @@ Acted Disposal::keep(const Act& order, const Place& source, const Place& moved, 
     try {
         if (!is_there(quarantine.get(), record_name(order.opaque), status)) write_record(order, quarantine);
     } catch (const Stopped&) {
-        // It is for its owner's eyes: what decides is jobd's.
+        // The record is only for the owner to read; jobd's database counts.
         note(acted.message, "its record could not be written into the quarantine");
     }
     if (::fstat(file.get(), &status) < 0) stop("examine the file");
     if (moved.name != order.opaque) file = copy_into(quarantine, order, moved, file.get());
     if (moved.name == order.opaque && status.st_nlink > 1 && !order.put_back) {
-        // Its permissions are those of its further names, too. So a copy is what is kept: else the next scan would find
-        // it here, with permissions to be used.
+        // Further hard links share its permissions, which therefore stay as they are. So a copy with mode 0400 is kept
+        // instead; otherwise the next scan would find the file here, still usable.
         try {
             file = copy_into(quarantine, order, moved, file.get());
         } catch (const Stopped&) {
@@ -297,27 +297,28 @@ Acted Disposal::keep(const Act& order, const Place& source, const Place& moved, 
     return acted;
 }
 
-// Beside its old place, when a crash came between the copy into the quarantine and the end of what was copied.
-void Disposal::remove_original(const Act& order, const Place& source) const {
+// Removes the file that was moved aside, if a crash came after it was copied into the quarantine.
+void Disposal::remove_original(const Act& order, const Entry& source) const {
     const std::string beside = beside_name(order.opaque);
     const UniqueFd file(source.directory ? ::openat(source.directory.get(), beside.c_str(), reading) : -1);
     if (file && content_hash(file.get(), order.identity.size) == order.sha256)
         ::unlinkat(source.directory.get(), beside.c_str(), 0);
 }
 
-// What was moved is not infected. If there is something in its place again, it stays in the quarantine, to be restored.
-Acted Disposal::undo(const Act& order, const Place& source, const Place& moved) const {
+// The moved file is not infected, so it goes back. If its old place is taken, it stays in the quarantine, from where it
+// can be restored.
+Acted Disposal::undo(const Act& order, const Entry& source, const Entry& moved) const {
     struct stat status {};
     Acted acted;
     acted.state = RecordState::NoAction;
     if (!moved.directory || !is_there(moved.directory.get(), moved.name, status) || !is_own_file(status)) {
-        // An attempt that a crash ended may have put it back.
+        // An attempt that crashed may have put it back.
         if (source.directory && is_there(source.directory.get(), source.name, status)) return acted;
-        throw Stopped("it was moved away in the middle of this, and is not where it was put any more");
+        throw Stopped("it was moved away meanwhile, and is no longer where it was put");
     }
     UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
     if (file && !order.sha256.empty() && content_hash(file.get(), order.identity.size) != order.sha256) {
-        acted.moved_another = true;  // it was judged as it was before
+        acted.content_differs = true;  // the scan was of another content
         return acted;
     }
     if (source.directory && !is_there(source.directory.get(), source.name, status)) {
@@ -331,9 +332,9 @@ Acted Disposal::undo(const Act& order, const Place& source, const Place& moved) 
     return acted;
 }
 
-// From beside its old place, on another file system; or in the quarantine itself, where a file has further names.
-// Copied, compared, synced, and only then is the one that was copied removed or replaced.
-UniqueFd Disposal::copy_into(const UniqueFd& quarantine, const Act& order, const Place& moved, int file) const {
+// Copies a file that was moved aside on another file system, or one in the quarantine that has further hard links. The
+// copy is compared and synced before the original is removed or replaced.
+UniqueFd Disposal::copy_into(const UniqueFd& quarantine, const Act& order, const Entry& moved, int file) const {
     const std::string partial = order.opaque + ".partial";
     if (!copy_file(file, quarantine.get(), partial, order.sha256)) stop("copy the file into the quarantine");
     UniqueFd copy(::openat(quarantine.get(), partial.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));

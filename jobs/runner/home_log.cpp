@@ -52,7 +52,7 @@ bool HomeLog::whole() {
     struct stat there {};
     if (::fstat(file_.get(), &ours) < 0 || ::fstatat(home_, name_.c_str(), &there, AT_SYMLINK_NOFOLLOW) < 0 ||
         ours.st_dev != there.st_dev || ours.st_ino != there.st_ino || ours.st_size != size_) {
-        problem_ = "the log was changed by somebody else while it was written";
+        problem_ = "another program changed the log while it was written";
         return false;
     }
     return true;

@@ -1,6 +1,6 @@
-// A log in the account's home: a faithful copy, for people and their tools, of what jobd's database holds. It is never
-// read by us. Begun beside and renamed in, then appended to; whoever edits, replaces or removes it meanwhile makes the
-// copy "not whole", and it is made anew.
+// A log in the account's home: a copy of what jobd's database holds, for people and their tools. We never read it. It
+// is created under another name, renamed, and then appended to. If anybody edits, replaces or removes it meanwhile, it
+// is no longer "whole", and is written again.
 #pragma once
 
 #include <string>
@@ -11,16 +11,16 @@ namespace clamscanner {
 
 class HomeLog {
  public:
-    // `home` stays open as long as this lives.
+    // `home` must stay open as long as this lives.
     HomeLog(int home, std::string name) : home_(home), name_(std::move(name)) {}
 
-    // An empty log in the place of whatever is there. Any fault is remembered, none is thrown.
+    // Replaces whatever is there by an empty log. Errors are stored in problem(), never thrown.
     void begin();
     // `line` without its newline.
     void append(const std::string& line);
-    // Whether the log in the home holds just what was appended since begin(). Durable when it says so.
+    // Whether the log in the home holds exactly what was appended since begin(). If so, it is durable.
     [[nodiscard]] bool whole();
-    // For the owner: why it is not.
+    // Why it is not whole, for the owner to read.
     [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
 
  private:

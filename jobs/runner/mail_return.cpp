@@ -13,7 +13,7 @@
 namespace clamscanner {
 namespace {
 
-// A message may have lost its last empty line as the mailbox's last one, or got one from us.
+// As the last one of the mailbox, a message may have lost its final empty line, or got one from us.
 std::string_view without_last_lines(std::string_view message) noexcept {
     while (message.ends_with('\n') || message.ends_with('\r')) message.remove_suffix(1);
     return message;
@@ -32,15 +32,15 @@ std::string_view line_ends_missing(std::string_view mailbox) noexcept {
     return mailbox.ends_with('\n') ? "\n" : "\n\n";
 }
 
-// Of a delivery that a crash cut short, ours: the beginning of this message, and nothing behind it.
+// Whether a crash cut our own delivery short: the last message is only a beginning of this one.
 bool is_torn(std::string_view last, std::string_view message) noexcept {
     return !last.empty() && last.size() < message.size() && message.starts_with(last);
 }
 
 }  // namespace
 
-void append_message(const UniqueFd& directory, const std::string& name, int message_file, mode_t mode,
-                    const std::function<void()>& still_waiting) {
+void append_mail(const UniqueFd& directory, const std::string& name, int message_file, mode_t mode,
+                 const std::function<void()>& still_waiting) {
     constexpr int making = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     if (const UniqueFd made(::openat(directory.get(), name.c_str(), making, mode & 0777)); !made && errno != EEXIST)
         stop("make the mailbox again");
@@ -48,10 +48,11 @@ void append_message(const UniqueFd& directory, const std::string& name, int mess
     const std::string message_bytes = read_all(message_file);
     const auto message = without_first_lines(message_bytes);
     const std::string is = read_all(lock.file());
-    const auto messages = messages_of(lock.file());
+    const auto messages = mail_in(lock.file());
     if (messages.empty() && !without_first_lines(is).empty())
         throw Stopped(
-            "what has its mailbox's name now is no mailbox; nothing was changed, and it is still in quarantine");
+            "the file that now has the mailbox's name is no mailbox; nothing was changed, and it is still in "
+            "quarantine");
     if (!messages.empty() && messages.back().end > is.size())
         throw Stopped("another program wrote into the mailbox meanwhile; nothing was changed");
     for (const auto& range : messages)
@@ -69,16 +70,16 @@ void append_message(const UniqueFd& directory, const std::string& name, int mess
     try {
         rewrite(lock.file(), is, wanted);
     } catch (const Stopped&) {
-        // What there was of it is a part of a message at the end, which the next attempt replaces.
+        // If this fails, too, an incomplete message stays at the end, which the next attempt replaces.
         if (::ftruncate(lock.file(), static_cast<off_t>(is.size())) == 0) ::fsync(lock.file());
         throw;
     }
     sync_directory(directory);
 }
 
-bool has_message(int mailbox, const std::string& sha256) {
+bool has_mail(int mailbox, const std::string& sha256) {
     const std::string bytes = read_all(mailbox);
-    for (const auto& range : messages_of(mailbox)) {
+    for (const auto& range : mail_in(mailbox)) {
         if (range.end > bytes.size()) return false;
         const auto message = bytes_of(bytes, range);
         if (sha256_hex(message) == sha256) return true;

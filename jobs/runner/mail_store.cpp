@@ -53,7 +53,7 @@ bool has_component(std::string_view path, const auto& names) noexcept {
     return false;
 }
 
-// dovecot's sdbox and mdbox files begin with "2 M1e C5f3a1b2c": a version, the size of a message's head, a time.
+// dovecot's sdbox and mdbox files begin with "2 M1e C5f3a1b2c": a version, the size of a message's header, a time.
 bool begins_as_dbox(std::string_view head) noexcept {
     const auto hex = [&](char letter) {
         if (!head.starts_with(' ') || head.substr(1, 1) != std::string_view(&letter, 1)) return false;
@@ -88,8 +88,8 @@ bool is_compressed(std::string_view head) noexcept {
     return std::any_of(starts.begin(), starts.end(), [&](std::string_view start) { return head.starts_with(start); });
 }
 
-// Names that stand in many a mail program's list of folders.
-bool sounds_like_mail(std::string_view name) noexcept {
+// Whether the name contains a common name of a mail folder.
+bool is_named_like_a_mail_folder(std::string_view name) noexcept {
     std::string small(name);
     std::transform(small.begin(), small.end(), small.begin(), lower);
     static constexpr std::array words = {"mbox", "mail", "inbox", "sent", "drafts", "outbox", "archive.mb"};
@@ -104,7 +104,8 @@ bool is_header_field(std::string_view line) noexcept {
            std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-// Behind the first line that is not empty; ">From ", as some programs continue a postmark, counts as a field.
+// Looks after the first line that is not empty. ">From ", with which some programs continue a postmark, counts as a
+// field.
 bool has_headers_behind_postmark(std::string_view head) noexcept {
     while (head.starts_with('\n') || head.starts_with("\r\n")) head.remove_prefix(head.front() == '\n' ? 1 : 2);
     const auto end = head.find('\n');
@@ -129,7 +130,7 @@ bool begins_with_postmark(int file) {
     }
 }
 
-// Where a message lies in a directory that is no whole Maildir, each file still is one letter.
+// In such a directory each file is one message, even if the Maildir around it is incomplete.
 bool is_in_message_directory(std::string_view path) noexcept {
     const auto directory = split_path(split_path(path).first).second;
     return directory == "cur" || directory == "new" || directory == "tmp";
@@ -137,9 +138,10 @@ bool is_in_message_directory(std::string_view path) noexcept {
 
 }  // namespace
 
-// ---- Letters -------------------------------------------------------------------------------------------------------
+// ---- MailCounter
+// -------------------------------------------------------------------------------------------------------
 
-void Letters::read(std::string_view bytes) {
+void MailCounter::read(std::string_view bytes) {
     for (const char c : bytes) {
         const bool ends = static_cast<unsigned char>(c) < ' ' && c != '\t';
         if (ends && !(c == '\n' && after_return_)) end_line();
@@ -148,21 +150,21 @@ void Letters::read(std::string_view bytes) {
     }
 }
 
-void Letters::end() {
+void MailCounter::end() {
     end_line();
     end_line();
 }
 
-void Letters::end_line() {
-    static constexpr std::array of_mail = {"From",       "To",           "Subject", "Date",          "Received",
-                                           "Message-ID", "Delivered-To", "Cc",      "X-Original-To", "Return-Path"};
+void MailCounter::end_line() {
+    static constexpr std::array mail_fields = {"From",       "To",           "Subject", "Date",          "Received",
+                                               "Message-ID", "Delivered-To", "Cc",      "X-Original-To", "Return-Path"};
     const bool is_empty = line_.empty();
     const bool goes_on = fields_ > 0 && !line_.empty() && is_blank(line_.front());
     const bool is_field = !goes_on && is_header_field(line_);
     if (is_postmark(line_)) ++postmarks_;
     if (is_field) {
         ++fields_;
-        is_mail_ = is_mail_ || is_one_of(std::string_view(line_).substr(0, line_.find(':')), of_mail);
+        is_mail_ = is_mail_ || is_one_of(std::string_view(line_).substr(0, line_.find(':')), mail_fields);
     } else if (!goes_on) {
         if (is_mail_ && (fields_ > 1 || is_empty)) ++blocks_;
         fields_ = 0;
@@ -208,37 +210,37 @@ bool is_named_as_mail_store(std::string_view path) noexcept {
     });
 }
 
-unsigned letters_in(int file, unsigned wanted) {
-    Letters letters;
+unsigned count_mail(int file, unsigned wanted) {
+    MailCounter counter;
     std::vector<char> bytes(read_at_once);
-    for (off_t at = 0; letters.count() < wanted;) {
+    for (off_t at = 0; counter.count() < wanted;) {
         const auto got = uninterrupted([&] { return ::pread(file, bytes.data(), bytes.size(), at); });
         if (got < 0) stop("read the file");
         if (got == 0) {
-            letters.end();
+            counter.end();
             break;
         }
-        letters.read({bytes.data(), static_cast<std::size_t>(got)});
+        counter.read({bytes.data(), static_cast<std::size_t>(got)});
         at += got;
     }
-    return letters.count();
+    return counter.count();
 }
 
-bool is_maildir_letter(int home, std::string_view path) {
+bool is_maildir_mail(int home, std::string_view path) {
     return !maildir_directories(home, path).empty();
 }
 
 bool is_mailbox(int home, std::string_view path, int file) {
-    return !is_maildir_letter(home, path) && begins_with_postmark(file) && has_headers_behind_postmark(head_of(file));
+    return !is_maildir_mail(home, path) && begins_with_postmark(file) && has_headers_behind_postmark(head_of(file));
 }
 
-bool may_hold_letters(int home, std::string_view path, int file, bool in_mail) {
-    if (is_maildir_letter(home, path)) return false;
+bool may_hold_mail(int home, std::string_view path, int file, bool in_mail) {
+    if (is_maildir_mail(home, path)) return false;
     const std::string head = head_of(file);
     if (is_named_as_mail_store(path) || begins_as_mail_store(head)) return true;
     const bool among_mail = in_mail && !is_in_message_directory(path);
-    if (is_compressed(head) && (among_mail || sounds_like_mail(split_path(path).second))) return true;
-    return begins_with_postmark(file) || letters_in(file, 2) >= (among_mail ? 1 : 2);
+    if (is_compressed(head) && (among_mail || is_named_like_a_mail_folder(split_path(path).second))) return true;
+    return begins_with_postmark(file) || count_mail(file, 2) >= (among_mail ? 1 : 2);
 }
 
 }  // namespace clamscanner

@@ -12,7 +12,7 @@
 namespace clamscanner {
 namespace {
 
-constexpr auto told_every = std::chrono::seconds(3);
+constexpr auto report_interval = std::chrono::seconds(3);
 
 }  // namespace
 
@@ -20,7 +20,7 @@ MailboxLock lock_mailbox(int directory, const std::string& name, const std::func
                          std::chrono::seconds patience) {
     using Clock = std::chrono::steady_clock;
     for (const auto deadline = Clock::now() + patience;;) {
-        auto result = MailboxLock::take(directory, name, std::min(deadline, Clock::now() + told_every));
+        auto result = MailboxLock::take(directory, name, std::min(deadline, Clock::now() + report_interval));
         if (result.verdict == MailboxLockVerdict::Locked) return std::move(*result.lock);
         if (result.verdict == MailboxLockVerdict::Impossible) stop(result.attempted, result.error);
         if (Clock::now() >= deadline)
@@ -45,8 +45,8 @@ std::string read_all(int file) {
     return bytes;
 }
 
-std::vector<MessageRange> messages_of(int file) {
-    std::vector<MessageRange> messages;
+std::vector<MailRange> mail_in(int file) {
+    std::vector<MailRange> messages;
     try {
         auto reader = MboxReader::open(file);
         if (!reader) return messages;

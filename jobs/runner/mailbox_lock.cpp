@@ -25,7 +25,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr auto shortest_pause = std::chrono::milliseconds(20);
-// Short enough to find the moment between two deliveries of a busy mail server.
+// Short enough to find a gap between two deliveries of a busy mail server.
 constexpr auto longest_pause = std::chrono::milliseconds(500);
 
 struct flock whole_file(short type) noexcept {
@@ -39,7 +39,7 @@ bool same_file(const struct stat& one, const struct stat& other) noexcept {
     return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
-bool names(int directory, const std::string& name, int file) noexcept {
+bool refers_to(int directory, const std::string& name, int file) noexcept {
     struct stat by_name {};
     struct stat by_descriptor {};
     return ::fstatat(directory, name.c_str(), &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -54,11 +54,11 @@ std::string unique_name() {
     return ".clamscanner." + random_hex(16);
 }
 
-bool older(const timespec& then, const timespec& now, std::chrono::seconds age) noexcept {
+bool is_older(const timespec& then, const timespec& now, std::chrono::seconds age) noexcept {
     return then.tv_sec < now.tv_sec - age.count();
 }
 
-bool lives(pid_t pid) noexcept {
+bool is_alive(pid_t pid) noexcept {
     return ::kill(pid, 0) == 0 || errno != ESRCH;
 }
 
@@ -68,9 +68,9 @@ std::string bytes_in(int dotlock) {
     return {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
 }
 
-// What stands in our dotlocks behind the pid: where that pid means something. Programs that read a pid read the first
-// line. Empty where it cannot be told.
-std::string own_mark() {
+// The second line of our dotlocks, which says in which boot and namespace the pid is valid. Other programs read only
+// the first line. Empty if that cannot be found out.
+std::string own_lock_id() {
     std::string boot;
     std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
     struct stat names {};
@@ -78,17 +78,17 @@ std::string own_mark() {
     return "clamscanner " + boot + " " + std::to_string(names.st_ino) + "\n";
 }
 
-// A lock of ours, of a process that is gone.
+// Whether it is a dotlock of ours whose process is gone.
 bool was_left_by_us(std::string_view text) {
     pid_t pid = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
     if (error != std::errc() || pid <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    const std::string mark = own_mark();
-    return !mark.empty() && text == "\n" + mark && !lives(pid);
+    const std::string id = own_lock_id();
+    return !id.empty() && text == "\n" + id && !is_alive(pid);
 }
 
-// The pid in a dotlock, if it is one of this host. procmail writes a "0", postfix nothing.
+// The pid in a dotlock, if it is of this host. procmail writes "0", postfix nothing.
 std::optional<pid_t> local_pid(std::string_view text) {
     if (text.empty()) return std::nullopt;
     pid_t pid = 0;
@@ -118,57 +118,57 @@ bool is_stale(int directory, const std::string& name, const struct stat& dotlock
     if (file && (::fstat(file.get(), &status) < 0 || !same_file(status, dotlock))) return false;
     const std::string text = file ? bytes_in(file.get()) : std::string();
     if (was_left_by_us(text)) return true;
-    if (!older(dotlock.st_mtim, now, stale_dotlock_age)) return false;
-    if (::fstat(mailbox, &status) < 0 || !older(status.st_mtim, now, stale_dotlock_age)) return false;
+    if (!is_older(dotlock.st_mtim, now, stale_dotlock_age)) return false;
+    if (::fstat(mailbox, &status) < 0 || !is_older(status.st_mtim, now, stale_dotlock_age)) return false;
     if (!file) return !is_readable;
     const auto pid = local_pid(text);
-    return !pid || !lives(*pid);
+    return !pid || !is_alive(*pid);
 }
 
-// Never waits behind itself: after the removal of a stale dotlock everybody, ourselves too, has to ask for it anew.
+// Only clears the stale lock; every contender, ourselves included, must retry.
 void remove_if_stale(int directory, const std::string& name, int mailbox, const timespec& now) {
-    struct stat judged {};
-    if (::fstatat(directory, name.c_str(), &judged, AT_SYMLINK_NOFOLLOW) < 0) return;
-    if (!is_stale(directory, name, judged, mailbox, now)) return;
-    // Not unlinked by its name: since it was judged, its owner may have touched it, or somebody else, who judged as we
-    // did, put a fresh one there.
+    struct stat examined {};
+    if (::fstatat(directory, name.c_str(), &examined, AT_SYMLINK_NOFOLLOW) < 0) return;
+    if (!is_stale(directory, name, examined, mailbox, now)) return;
+    // It is not unlinked by its name: since we examined it, its owner may have touched it, or another program may have
+    // replaced it with a fresh one.
     const TemporaryName aside{directory, unique_name()};
     if (::renameat(directory, name.c_str(), directory, aside.name.c_str()) < 0) return;
     struct stat moved {};
-    if (::fstatat(directory, aside.name.c_str(), &moved, AT_SYMLINK_NOFOLLOW) == 0 && same_file(moved, judged) &&
-        moved.st_mtim.tv_sec == judged.st_mtim.tv_sec && moved.st_mtim.tv_nsec == judged.st_mtim.tv_nsec)
+    if (::fstatat(directory, aside.name.c_str(), &moved, AT_SYMLINK_NOFOLLOW) == 0 && same_file(moved, examined) &&
+        moved.st_mtim.tv_sec == examined.st_mtim.tv_sec && moved.st_mtim.tv_nsec == examined.st_mtim.tv_nsec)
         return;
     [[maybe_unused]] const int linked = ::linkat(directory, aside.name.c_str(), directory, name.c_str(), 0);
 }
 
 }  // namespace
 
-// One try after another, until one says how it ends.
+// Tries again and again until the lock is taken, refused or timed out.
 class MailboxLocking {
  public:
     MailboxLocking(int directory, const std::string& name) : directory_(directory), name_(name) {}
 
     [[nodiscard]] MailboxLockResult until(steady_clock::time_point deadline) {
         if (name_.empty() || name_ == "." || name_ == ".." || name_.find('/') != std::string::npos)
-            refuse("lock a mailbox by what is no name", EINVAL);
+            refuse("lock a mailbox with an invalid name", EINVAL);
         std::minstd_rand random(std::random_device{}());
         for (auto pause = shortest_pause;; pause = std::min(pause * 2, longest_pause)) {
             if (result_.verdict == MailboxLockVerdict::TimedOut) try_once();
             const auto left = deadline - steady_clock::now();
             if (result_.verdict != MailboxLockVerdict::TimedOut || left <= steady_clock::duration::zero())
                 return std::move(result_);
-            // Not in step with somebody who began to wait at the same moment.
-            std::uniform_int_distribution<std::int64_t> some(pause.count() / 2, pause.count());
+            // Random, to get out of step with a program that began to wait at the same moment.
+            std::uniform_int_distribution<std::int64_t> random_pause(pause.count() / 2, pause.count());
             std::this_thread::sleep_for(
-                std::min<steady_clock::duration>(std::chrono::milliseconds(some(random)), left));
+                std::min<steady_clock::duration>(std::chrono::milliseconds(random_pause(random)), left));
         }
     }
 
  private:
-    // Says in result_ how it ended, if it did. Otherwise all that it took is given back on return.
+    // Sets result_ if the outcome is final; otherwise everything it took is released on return.
     void try_once() {
         UniqueFd directory(checked(::fcntl(directory_, F_DUPFD_CLOEXEC, 3), "keep a mailbox's directory"));
-        // Opened anew each time: whoever had the lock may have put another file in the mailbox's place.
+        // Opened again each time: the previous holder of the lock may have replaced the mailbox.
         const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
         UniqueFd file(uninterrupted([&] { return ::openat(directory_, name_.c_str(), flags); }));
         struct stat status {};
@@ -193,11 +193,11 @@ class MailboxLocking {
         const TemporaryName fresh{directory_, unique_name()};
         UniqueFd file(
             ::openat(directory_, fresh.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444));
-        // The pid, as liblockfile writes and reads it. dovecot reads only "pid:host", and kill()s what it finds there;
-        // that is a wrong answer from another container, so it had better go by the time, which touch() sees to.
-        const std::string pid = std::to_string(::getpid()) + "\n" + own_mark();
+        // The pid, as liblockfile writes and reads it. dovecot reads only "pid:host" and tests that pid with kill(),
+        // which gives wrong answers between containers; so it should go by the time, which touch() keeps recent.
+        const std::string pid = std::to_string(::getpid()) + "\n" + own_lock_id();
         struct stat status {};
-        errno = file ? EIO : errno;  // for a write that came short
+        errno = file ? EIO : errno;  // for a short write
         if (!file || ::fchmod(file.get(), 0444) < 0 || !write_all(file.get(), pid) ||
             ::fstat(file.get(), &status) < 0) {
             refuse("make a file beside the mailbox");
@@ -205,7 +205,7 @@ class MailboxLocking {
         }
         if (::linkat(directory_, fresh.name.c_str(), directory_, name.c_str(), 0) == 0) return file;
         const int error = errno;
-        // The answer of an NFS server can be lost: then the second try of the call finds the name taken, by itself.
+        // If an NFS server's answer is lost, the client repeats the call and finds the name taken by its own first try.
         struct stat linked {};
         if (::fstat(file.get(), &linked) == 0 && linked.st_nlink == 2) return file;
         if (error == EEXIST)
@@ -240,17 +240,17 @@ MailboxLock::MailboxLock(UniqueFd directory, const std::string& name, UniqueFd f
 MailboxLock::~MailboxLock() {
     if (!file_) return;  // moved from
     if (dotlock_is_ours()) ::unlinkat(directory_.get(), dotlock_name_.c_str(), 0);
-    // Said, and not left to close(): the lock lives as long as any copy of the descriptor does.
+    // Explicitly, because close() does not release the lock while a copy of the descriptor is open.
     struct flock nothing = whole_file(F_UNLCK);
     ::fcntl(file_.get(), F_OFD_SETLK, &nothing);
 }
 
 bool MailboxLock::still_named() const noexcept {
-    return names(directory_.get(), name_, file_.get());
+    return refers_to(directory_.get(), name_, file_.get());
 }
 
 bool MailboxLock::dotlock_is_ours() const noexcept {
-    return names(directory_.get(), dotlock_name_, dotlock_.get());
+    return refers_to(directory_.get(), dotlock_name_, dotlock_.get());
 }
 
 bool MailboxLock::touch() noexcept {

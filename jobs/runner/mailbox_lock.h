@@ -1,25 +1,26 @@
-// The two locks of a mailbox that other mail programs use at the same time, as Debian Policy, 11.6, wants them: an
-// fcntl() lock on the whole file, and the file NAME.lock beside it (the dotlock, made in the way that holds on NFS, see
-// open(2) at O_EXCL). Both are only tried, fcntl first; where the second is not to be had the first is given back
-// before waiting, so no order in which others take them leads to a deadlock. Run by the runner, as the account's user,
+// Locks a mailbox that other mail programs use at the same time, with the two locks that Debian Policy, 11.6, requires:
+// an fcntl() lock on the whole file, and the file NAME.lock beside it (the dotlock, created in a way that is safe on
+// NFS, see O_EXCL in open(2)). Both are only tried, fcntl first; if the second is not free, the first is released
+// before waiting, so no locking order of other programs leads to a deadlock. Run by the runner, as the account's user,
 // whose other programs may rename, replace or rewrite anything meanwhile.
 //
-// Under the locks a mailbox is rewritten in place, never replaced by a rename: dovecot 2.3 and mutt open it first, wait
-// then, and do not look again by name, so they would write into what was replaced, and the mail be lost.
+// Under the locks a mailbox is rewritten in place, never replaced by a rename: dovecot 2.3 and mutt open it, then wait
+// for the locks, and do not look up the name again, so they would write into the replaced file, and the mail would be
+// lost.
 //
-// The fcntl lock is one of an open file description (F_OFD_SETLK). It and the F_SETLK locks of other processes keep
-// each other out, but it does not vanish when the process closes some other descriptor of the same file.
+// The fcntl lock belongs to an open file description (F_OFD_SETLK). It conflicts with the F_SETLK locks of other
+// processes, but is not released when the process closes another descriptor of the same file.
 //
-// A stale dotlock. Others take a dotlock for abandoned when its process is gone (liblockfile with a pid, dovecot), or
-// else after some time: liblockfile 5 minutes, procmail 1024 s, postfix 500 s, dovecot 2 minutes in which neither it
-// nor the mailbox changed; mutt never, it asks. All of these must be true here: the fcntl lock is ours; the dotlock is
-// a regular file and its mtime is more than 5 minutes before the file system's own now (that of a file made there just
-// now); the mailbox was not written in that time either; and no process lives under the pid that it holds, if it holds
-// one of this host ("123" and "123:HOST" are known; another host's tells nothing). What cannot be looked into holds no
-// pid. One that a process of ours left, as its second line says (this boot, this space of pids, that pid gone), is
-// stale at once. Then it is moved away, checked to be the one that was judged, and only then removed. A program that
-// locks by dotlock alone, sleeps for 5 minutes and neither writes nor touches it can lose it: that is so with all the
-// others.
+// Stale dotlocks. Other programs treat a dotlock as stale when its process is gone (liblockfile with a pid, dovecot),
+// or after some time: liblockfile 5 minutes, procmail 1024 s, postfix 500 s, dovecot 2 minutes in which neither it nor
+// the mailbox changed; mutt never does, it asks. Here all of these must hold: we have the fcntl lock; the dotlock is a
+// regular file, and its mtime is more than 5 minutes before the file system's current time (that of a file just created
+// there); the mailbox was not written in that time either; and if the dotlock names a process of this host ("PID" or
+// "PID:HOST"), that process is gone. An unreadable dotlock counts as one without a pid. A dotlock left by a process of
+// ours, as its second line shows (this boot, this pid namespace, and the pid is gone), is stale at once. A stale
+// dotlock is first moved aside, checked to be the one that was examined, and only then removed. A program that uses
+// only the dotlock, and for 5 minutes neither writes the mailbox nor touches the dotlock, can lose it; all the other
+// programs behave in the same way.
 #pragma once
 
 #include <sys/types.h>
@@ -39,22 +40,22 @@ struct MailboxLockResult;
 class MailboxLock {
  public:
     // Opens and locks the mailbox `name` in the directory `directory`, which the caller may close afterwards. Waits
-    // until `deadline` at most, asleep most of the time. A symbolic link is not followed and not locked. What the file
-    // system refuses is a result; throws std::system_error for what is not the mailbox's fault (no descriptor left).
+    // until `deadline` at most. Symbolic links are refused. If the file system refuses something, the result says so;
+    // throws std::system_error for other failures (no descriptor left).
     [[nodiscard]] static MailboxLockResult take(int directory, const std::string& name,
                                                 std::chrono::steady_clock::time_point deadline);
 
     MailboxLock(MailboxLock&& other) noexcept = default;
     MailboxLock& operator=(MailboxLock&&) = delete;
-    // Gives both locks back. A dotlock that is not ours any more is left alone.
+    // Releases both locks. A dotlock that is no longer ours is left alone.
     ~MailboxLock();
 
-    // The locked mailbox, a regular file opened for reading and writing. The descriptor is the lock's: a copy that
-    // outlives it (dup(), a fork()) is not locked any more.
+    // The locked mailbox, a regular file opened for reading and writing. The lock owns the descriptor: copies of it (by
+    // dup() or fork()) are not locked once the lock is released.
     [[nodiscard]] int file() const noexcept { return file_.get(); }
 
-    // Whether the mailbox's name still stands for the locked file. True when the lock was taken; to be asked again
-    // before anything is written, as programs that heed no lock may have replaced it.
+    // Whether the mailbox's name still refers to the locked file. True when the lock is taken; check again before
+    // writing, because programs that ignore the locks may have replaced the mailbox.
     [[nodiscard]] bool still_named() const noexcept;
 
     // Makes the dotlock as good as new, which is done before anything is written: dovecot takes one for abandoned after
@@ -71,21 +72,21 @@ class MailboxLock {
     std::string name_;
     std::string dotlock_name_;
     UniqueFd file_;
-    UniqueFd dotlock_;  // open, so that its inode number cannot become another file's
+    UniqueFd dotlock_;  // kept open, so that its inode number is not reused
 };
 
 enum class MailboxLockVerdict {
     Locked,
-    TimedOut,   // somebody else had one of the locks up to the deadline
-    Impossible  // and will stay so: never go on without the locks
+    TimedOut,   // another program held one of the locks until the deadline
+    Impossible  // and waiting will not help; never continue without the locks
 };
 
 struct MailboxLockResult {
     MailboxLockVerdict verdict = MailboxLockVerdict::TimedOut;
     std::optional<MailboxLock> lock;  // if Locked
-    // If Impossible, the errno and what was attempted. EACCES: the directory or the mailbox may not be written, as with
-    // /var/mail, where only programs of the group "mail" may make a dotlock. ENOENT: no such mailbox. ELOOP: a symbolic
-    // link. EINVAL: no regular file, or no name. ENAMETOOLONG: no room for ".lock".
+    // If Impossible, the errno and what was attempted. EACCES: the directory or the mailbox is not writable; in
+    // /var/mail, for example, only programs of the group "mail" can create a dotlock. ENOENT: no such mailbox. ELOOP: a
+    // symbolic link. EINVAL: not a regular file, or not a valid name. ENAMETOOLONG: no room for ".lock".
     int error = 0;
     const char* attempted = "";
 };

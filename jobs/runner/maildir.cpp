@@ -41,7 +41,7 @@ std::vector<std::string> maildir_directories(int home, std::string_view path) {
     return {joined(maildir, "cur"), joined(maildir, "new")};
 }
 
-std::optional<std::string> moved_message(int home, std::string_view path) {
+std::optional<std::string> moved_mail(int home, std::string_view path) {
     const auto unique = unique_part(split_path(path).second);
     if (unique.empty()) return std::nullopt;
     for (const auto& directory : maildir_directories(home, path))

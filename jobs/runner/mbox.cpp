@@ -16,25 +16,25 @@ namespace clamscanner {
 namespace {
 
 // ---- postmarks -----------------------------------------------------------------------------------------------------
-// What programs write behind "From ", after a sender that is a word, a quoted text and a word, several words (Mailman's
-// "alice at example.org"), or missing:
+// What programs write after "From " and the sender, which may be a word, a quoted text and a word, several words
+// (Mailman's "alice at example.org"), or missing:
 //     Thu Nov 29 22:33:52 2001          asctime(); the day may have one digit or two, with a blank or a zero before it
 //     Thu Nov 29 22:33 2001             and the seconds may be missing
 //     Thu Nov 29 22:33:52 +0100 2001    a zone before the year, "CET" and "MET DST", too
-//     Thu Nov 29 22:33:52 2001 +0100    or behind it
+//     Thu Nov 29 22:33:52 2001 +0100    or after it
 //     Thu, 29 Nov 2001 22:33:52 +0100   the date of a mail's header
-// and perhaps "remote from HOST", of UUCP. Numbers are not held to what a calendar knows: the readers don't do so.
+// and optionally "remote from HOST" (UUCP). Numbers need not form a valid date: the readers don't check that either.
 
 constexpr std::array<std::string_view, 7> weekdays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 constexpr std::array<std::string_view, 13> months{
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
-    "Aug", "Sep", "Oct", "Nov", "Dec", "???"};  // the last one stands in old mailboxes, and dovecot knows it
+    "Aug", "Sep", "Oct", "Nov", "Dec", "???"};  // found in old mailboxes, and accepted by dovecot
 
 bool is_capital(char c) noexcept {
     return c >= 'A' && c <= 'Z';
 }
 
-// Takes parts off the front of a text. What does not fit is left standing there.
+// Consumes parts from the front of a text; text that does not match is not consumed.
 struct Text {
     std::string_view rest;
 
@@ -74,14 +74,14 @@ struct Text {
         }
         return false;
     }
-    // "12:34" or "12:34:56". Seconds that are none are left standing.
+    // "12:34" or "12:34:56". Invalid seconds are not consumed.
     bool time() noexcept {
         if (!digits(1, 2) || !sign(':') || !digits(2, 2)) return false;
         Text seconds = *this;
         if (seconds.sign(':') && seconds.digits(2, 2)) *this = seconds;
         return true;
     }
-    // "2001", and "01" as some wrote it then.
+    // "2001", or "01" as some old programs wrote it.
     bool year() noexcept {
         if (digits(4, 4)) return true;
         Text two = *this;
@@ -92,11 +92,11 @@ struct Text {
 };
 
 enum class Weekday {
-    Any,     // three bytes in whatever language
+    Any,     // any three bytes, for other languages
     English  // "Thu"
 };
 
-// "Thu Nov 29 22:33:52 2001", without anything behind the year.
+// "Thu Nov 29 22:33:52 2001", up to the year.
 bool take_asctime(Text& text) noexcept {
     Text from = text;
     if (!from.blanks() || !from.one_of(months) || !from.blanks() || !from.digits(1, 2) || !from.blanks() ||
@@ -142,7 +142,7 @@ bool is_zone(std::string_view word) noexcept {
     return !word.empty() && word.size() <= 5 && std::all_of(word.begin(), word.end(), is_capital);
 }
 
-// Nothing but zones and "remote from" follows the date.
+// Whether only zones and "remote from" follow the date.
 bool ends_as_postmark(Text text) noexcept {
     for (int words = 0; words <= 3; ++words) {
         const bool apart = text.blanks();
@@ -180,12 +180,12 @@ bool is_postmark(std::string_view line) noexcept {
     line = line.substr(0, std::min(line.find('\n'), longest_postmark));
     if (line.ends_with('\r')) line.remove_suffix(1);
 
-    // Where readers look for the date: behind a sender without blanks. What follows there is nobody's business.
+    // Readers look for the date after a sender without blanks. Whatever follows that date is ignored.
     Text behind_sender{line.substr(5)};
     skip_sender(behind_sender);
     if (behind_sender.blanks() && take_date(behind_sender, Weekday::Any)) return true;
 
-    // Anywhere else a sentence could speak of a date, so there must be nothing else behind it.
+    // Anywhere else a sentence could mention a date, so nothing else may follow it.
     for (Text text{line.substr(4)}; text.blanks() && !text.rest.empty(); static_cast<void>(text.word())) {
         Text date = text;
         if (take_date(date, Weekday::English) && ends_as_postmark(date)) return true;
@@ -207,9 +207,9 @@ std::optional<MboxReader> MboxReader::open(int file, std::size_t buffer) {
     }
 }
 
-std::optional<MessageRange> MboxReader::next() {
+std::optional<MailRange> MboxReader::next() {
     if (finished_) return std::nullopt;
-    finished_ = true;  // unless it turns out that there is more, without an exception
+    finished_ = true;  // reset below if another message follows; stays set after an exception
     const std::uint64_t begin = message_;
     while (const auto line = next_line()) {
         const bool found = after_empty_line_ && is_postmark(head_);
@@ -217,12 +217,12 @@ std::optional<MessageRange> MboxReader::next() {
         if (!found) continue;
         finished_ = false;
         message_ = line->begin;
-        return MessageRange{begin, line->begin};
+        return MailRange{begin, line->begin};
     }
-    return MessageRange{begin, size_};
+    return MailRange{begin, size_};
 }
 
-// The bytes that are in the buffer, of which there are some unless the file is at its end.
+// The unread bytes in the buffer; empty only at the end of the file.
 std::string_view MboxReader::unread() {
     if (at_ == filled_ && position_ < size_) {
         const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), size_ - position_));
@@ -251,7 +251,7 @@ std::optional<MboxReader::Line> MboxReader::next_line() {
         return line;
     }
     if (position_ == line.begin) return std::nullopt;
-    return line;  // the last one, without an end
+    return line;  // the last line, without a line end
 }
 
 }  // namespace clamscanner

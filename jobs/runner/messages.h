@@ -1,6 +1,6 @@
-// What jobd orders a runner to do, and what the runner answers: packets on the socket that it is born with.
+// jobd's orders to a runner, and the runner's answers: packets on the socket that it is started with.
 //
-//   jobd ── Run…, Judge…, Act, Copy…, Finish ──► runner ── WalkProgress … CopyDone ──► jobd
+//   jobd ── RunScan, Scan…, Act, Copy…, Finish ──► runner ── WalkProgress … CopyDone ──► jobd
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,14 @@
 namespace clamscanner {
 
 enum class RunnerMessage : std::uint16_t {
-    LeaveOut = 140,
+    ScanQuarantined = 140,
     RunScan,
     UseCoordinator,
-    Judge,
-    JudgeMoved,
+    ScanFile,
+    ScanMoved,
     Act,
-    JudgeMessages,
-    CutMessage,
+    ScanMailbox,
+    CutMail,
     CopyBegin,
     CopyLine,
     CopyEnd,
@@ -31,7 +31,7 @@ enum class RunnerMessage : std::uint16_t {
     Opened,
     NotOpened,
     Acted,
-    MessagesHandedOver,
+    MailHandedOver,
     StillWaiting,
     Saved,
     CopyDone,
@@ -39,10 +39,10 @@ enum class RunnerMessage : std::uint16_t {
 
 // ---- jobd orders ---------------------------------------------------------------------------------------------------
 
-// A file in the quarantine as it is recorded. If it still is that (quarantine_entry.h says when), hand it to the
-// coordinator under the token, and leave it out of the walk. Answered as Judge is.
-struct LeaveOut {
-    static constexpr auto type = RunnerMessage::LeaveOut;
+// If this recorded file is still in the quarantine unchanged (see quarantine_entry.h), hand it to the coordinator under
+// the token, and leave it out of the walk. Answered like ScanFile.
+struct ScanQuarantined {
+    static constexpr auto type = RunnerMessage::ScanQuarantined;
     std::uint64_t token = 0;
     std::string opaque;
     std::uint64_t inode = 0;
@@ -57,13 +57,13 @@ struct LeaveOut {
     }
 };
 
-// With two descriptors: the socket to the coordinator, and the file for the list of what the walk finds (jobd's, so
-// that neither the account's quota nor the runner's memory limits how many files a home may have).
+// With one descriptor: the file for the list of files that the walk finds. It is jobd's, so that neither the account's
+// quota nor the runner's memory limits how many files a home may have. UseCoordinator comes first.
 struct RunScan {
     static constexpr auto type = RunnerMessage::RunScan;
     std::string directory;    // below the home
-    bool listed = false;      // the list is there, of an earlier start: hand over what stands in it
-    std::uint64_t after = 0;  // so many files of it
+    bool listed = false;      // an earlier start made the list: hand over the files in it
+    std::uint64_t after = 0;  // skip this many files of the list
     void fields(auto& wire) {
         wire.text(directory, longest_path);
         wire.number(listed);
@@ -77,9 +77,9 @@ struct UseCoordinator {
     void fields(auto&) {}
 };
 
-// Open this file, say Opened and hand it to the coordinator under the token; NotOpened if it cannot be.
-struct Judge {
-    static constexpr auto type = RunnerMessage::Judge;
+// Open this file, answer Opened and hand it to the coordinator under the token; or answer NotOpened.
+struct ScanFile {
+    static constexpr auto type = RunnerMessage::ScanFile;
     std::uint64_t token = 0;
     std::string path;
     void fields(auto& wire) {
@@ -88,9 +88,9 @@ struct Judge {
     }
 };
 
-// The same of what an Act moved and found to be something else than was judged.
-struct JudgeMoved {
-    static constexpr auto type = RunnerMessage::JudgeMoved;
+// The same for a file that an Act moved and found to differ from the scanned one.
+struct ScanMoved {
+    static constexpr auto type = RunnerMessage::ScanMoved;
     std::uint64_t token = 0;
     std::string path;    // where it was
     std::string opaque;  // the name it was given
@@ -101,19 +101,19 @@ struct JudgeMoved {
     }
 };
 
-// Carry out what is recorded as intended. May come a second time for the same intent, after any crash.
+// Carry out the recorded intent. May be sent again for the same intent after a crash.
 struct Act {
     static constexpr auto type = RunnerMessage::Act;
     std::uint64_t token = 0;
     std::string path;
     Action action = Action::Ignore;
-    std::string opaque;  // the name it takes on its way, 32 hex digits
+    std::string opaque;  // the name that it is moved to, 32 hex digits
     FileIdentity identity;
     std::string sha256;
     std::string virus;
     FileMetadata metadata;
-    bool again = false;     // an earlier attempt may have done some of it
-    bool put_back = false;  // what was moved is not infected: return it to its place
+    bool again = false;     // an earlier attempt may have done a part of it
+    bool put_back = false;  // the moved file is not infected: put it back
     bool in_mail = false;   // the path is below the directory that is scanned as mail
     void fields(auto& wire) {
         wire.number(token);
@@ -130,10 +130,10 @@ struct Act {
     }
 };
 
-// Split this mailbox and hand each message to the coordinator by itself, under the tokens from 1 on, then say
-// MessagesHandedOver: none, if it is no mailbox after all. Nothing is locked or changed.
-struct JudgeMessages {
-    static constexpr auto type = RunnerMessage::JudgeMessages;
+// Split this mailbox and hand each mail message to the coordinator individually, under tokens from 1 on, then answer
+// MailHandedOver, with 0 messages if it is no mailbox. Nothing is locked or changed.
+struct ScanMailbox {
+    static constexpr auto type = RunnerMessage::ScanMailbox;
     std::uint64_t token = 0;
     std::string path;
     void fields(auto& wire) {
@@ -142,10 +142,10 @@ struct JudgeMessages {
     }
 };
 
-// An infected message of a mailbox: what the Act that follows is to take out, and the name to keep it by.
-struct CutMessage {
-    static constexpr auto type = RunnerMessage::CutMessage;
-    std::string opaque;  // see message_name()
+// An infected mail message that the next Act is to take out of the mailbox, and the name to keep it under.
+struct CutMail {
+    static constexpr auto type = RunnerMessage::CutMail;
+    std::string opaque;  // made by mail_name()
     std::string sha256;
     std::string virus;
     void fields(auto& wire) {
@@ -155,26 +155,26 @@ struct CutMessage {
     }
 };
 
-// Of one mailbox by one action; if there are more, it stays in the list, and the next action takes the next ones out.
-inline constexpr std::size_t most_messages_cut = 1000;
+// From one mailbox by one action. If there are more, the mailbox stays in the list for the next action.
+inline constexpr std::size_t most_mail_cut = 1000;
 
 enum class LogFile : std::uint8_t { Disinfection = 0, Scan = 1 };
 
-// Begins a log in the home anew.
+// Start a new log in the home.
 struct CopyBegin {
     static constexpr auto type = RunnerMessage::CopyBegin;
     LogFile log = LogFile::Disinfection;
     void fields(auto& wire) { wire.choice(log, LogFile::Scan); }
 };
 
-// One more line: of the disinfection's log a record, of the scan's log a text.
+// One more line: a record of the disinfection's log, or a text line of the scan's log.
 struct CopyLine {
     static constexpr auto type = RunnerMessage::CopyLine;
     Record record;
     void fields(auto& wire) { record.fields(wire); }
 };
 
-// Answer with CopyDone: whether the log in the home holds every line since CopyBegin, and nothing else.
+// Answered with CopyDone: whether the log in the home holds exactly the lines since CopyBegin.
 struct CopyEnd {
     static constexpr auto type = RunnerMessage::CopyEnd;
     void fields(auto&) {}
@@ -191,8 +191,8 @@ struct WalkProgress {
     static constexpr auto type = RunnerMessage::WalkProgress;
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
-    bool walked = false;           // the walk is over: these are the totals, and the list is on the disk
-    std::uint64_t list_bytes = 0;  // then
+    bool walked = false;           // the walk has ended: these are the totals, and the list is on the disk
+    std::uint64_t list_bytes = 0;  // once walked
     void fields(auto& wire) {
         wire.number(files);
         wire.number(bytes);
@@ -201,7 +201,7 @@ struct WalkProgress {
     }
 };
 
-// A file, or a directory (its path ends in a slash), that the walk could not look at. It counts as one file.
+// A file, or a directory (its path ends in a slash), that the walk could not read. It counts as one file.
 struct Unreadable {
     static constexpr auto type = RunnerMessage::Unreadable;
     std::string path;
@@ -212,26 +212,26 @@ struct Unreadable {
     }
 };
 
-// The scan cannot be done at all; for the owner to read.
+// The scan cannot be done at all. `why` is for the owner to read.
 struct WalkFailed {
     static constexpr auto type = RunnerMessage::WalkFailed;
     std::string why;
     void fields(auto& wire) { wire.text(why, longest_message); }
 };
 
-// The runner's last word of a scan: so many files it told the coordinator of.
+// Sent when all files of a scan were handed over: how many the runner reported to the coordinator.
 struct HandedOver {
     static constexpr auto type = RunnerMessage::HandedOver;
     std::uint64_t files = 0;
     void fields(auto& wire) { wire.number(files); }
 };
 
-// Said before the file is handed to the coordinator.
+// Sent before the file is handed to the coordinator.
 struct Opened {
     static constexpr auto type = RunnerMessage::Opened;
     std::uint64_t token = 0;
     FileMetadata metadata;
-    bool mailbox = false;  // of many messages, which can be taken out one by one: never to be moved or deleted whole
+    bool mailbox = false;  // an mbox, whose messages can be taken out one by one: never move or delete it as a whole
     void fields(auto& wire) {
         wire.number(token);
         metadata.fields(wire);
@@ -243,7 +243,7 @@ struct NotOpened {
     static constexpr auto type = RunnerMessage::NotOpened;
     std::uint64_t token = 0;
     std::string why;
-    bool is_moved = false;  // to JudgeMoved: it lies there all the same
+    bool is_moved = false;  // for ScanMoved: the file is there, but could not be opened
     void fields(auto& wire) {
         wire.number(token);
         wire.text(why, longest_message);
@@ -254,15 +254,15 @@ struct NotOpened {
 struct Acted {
     static constexpr auto type = RunnerMessage::Acted;
     std::uint64_t token = 0;
-    // Deleted, Quarantined (also of what was to be deleted), MailboxCleansed, Restored, NoAction (put back), or Error.
+    // Deleted, Quarantined (possibly instead of deleted), MailboxCleansed, Restored, NoAction (put back), or Error.
     RecordState state = RecordState::Error;
     std::string message;
-    // Where quarantined: what the file's inode is there (a copy has a new one).
+    // If quarantined: the file's identity there (a copy has a new inode).
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    bool may_hold_mail = false;  // where quarantined: perhaps more than one message
-    // What lies under the opaque name is not what was judged, and this is its metadata: judge it there.
-    bool moved_another = false;
+    bool may_hold_mail = false;  // if quarantined: it may hold more than one mail message
+    // The file under the opaque name differs from the scanned one, and this is its metadata: scan it there.
+    bool content_differs = false;
     FileMetadata metadata;
     void fields(auto& wire) {
         wire.number(token);
@@ -271,14 +271,14 @@ struct Acted {
         wire.number(device);
         wire.number(inode);
         wire.number(may_hold_mail);
-        wire.number(moved_another);
+        wire.number(content_differs);
         metadata.fields(wire);
     }
 };
 
-// All messages of the mailbox are on their way to the coordinator.
-struct MessagesHandedOver {
-    static constexpr auto type = RunnerMessage::MessagesHandedOver;
+// All messages of the mailbox were handed to the coordinator.
+struct MailHandedOver {
+    static constexpr auto type = RunnerMessage::MailHandedOver;
     std::uint64_t token = 0;
     std::uint64_t messages = 0;
     void fields(auto& wire) {
@@ -287,20 +287,20 @@ struct MessagesHandedOver {
     }
 };
 
-// For another program's lock; said every few seconds, so that it is not taken for a runner that was stopped.
+// The runner waits for another program's lock. Sent every few seconds, so that it is not mistaken for a stopped runner.
 struct StillWaiting {
     static constexpr auto type = RunnerMessage::StillWaiting;
     void fields(auto&) {}
 };
 
-// A message that was taken out of a mailbox lies in the quarantine. Said of each before Acted.
+// A mail message was moved from a mailbox into the quarantine. One is sent for each before Acted.
 struct Saved {
     static constexpr auto type = RunnerMessage::Saved;
     std::string opaque;
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::uint64_t size = 0;
-    bool may_hold_mail = false;  // more than one letter, in what was taken for one message
+    bool may_hold_mail = false;  // what was split off as one message may hold more
     void fields(auto& wire) {
         wire.text(opaque, 32);
         wire.number(device);

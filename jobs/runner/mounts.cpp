@@ -14,7 +14,7 @@ bool is_fuse_mount_of(const std::string& line, uid_t user) {
     if (behind == std::string::npos) return false;
     const auto source = line.substr(behind + 3);
     if (!source.starts_with("fuse")) return false;
-    // The options are the last word. Those of the file system's own program cannot stand before the kernel's.
+    // The options are the last word of the line. The FUSE program's own options cannot come before the kernel's.
     const auto options = "," + source.substr(source.rfind(' ') + 1) + ",";
     return options.find(",user_id=" + std::to_string(user) + ",") != std::string::npos;
 }

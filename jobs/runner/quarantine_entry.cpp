@@ -9,7 +9,7 @@
 
 namespace clamscanner {
 
-UniqueFd open_recorded(int quarantine, const LeaveOut& recorded) {
+UniqueFd open_recorded(int quarantine, const ScanQuarantined& recorded) {
     UniqueFd file(
         ::openat(quarantine, recorded.opaque.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     struct stat directory {};

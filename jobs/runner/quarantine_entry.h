@@ -1,6 +1,6 @@
-// Whether a file in the quarantine still is what was put there. Only such a file is no part of a scan: its owner, or
-// malware that runs as its owner, may move it out, link it elsewhere, put another one in its place or make it usable
-// again, and then it is a file like any other, wherever it lies. Used by the runner, as the account's own user.
+// Checks whether a file in the quarantine is still the one that was put there. Only such a file is left out of a scan:
+// its owner, or malware that runs as its owner, may move it out, link it elsewhere, replace it or make it usable again,
+// and then it is scanned like any other file. Used by the runner, as the account's own user.
 #pragma once
 
 #include "auth/base/unique_fd.h"
@@ -8,8 +8,8 @@
 
 namespace clamscanner {
 
-// The file, opened for reading, if name, inode, size and content are the recorded ones and its mode is that of a
-// quarantined file; else nothing. Not the device: after a restart of the machine a file system may have another number.
-[[nodiscard]] UniqueFd open_recorded(int quarantine, const LeaveOut& recorded);
+// The file, opened for reading, if its name, inode, size and content are the recorded ones and its mode is that of a
+// quarantined file; else nothing. The device number is not compared, because it may change at a reboot.
+[[nodiscard]] UniqueFd open_recorded(int quarantine, const ScanQuarantined& recorded);
 
 }  // namespace clamscanner

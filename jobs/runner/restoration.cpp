@@ -13,7 +13,7 @@
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/mail_return.h"
 #include "jobs/shared/content_hash.h"
-#include "jobs/shared/message_name.h"
+#include "jobs/shared/mail_name.h"
 #include "jobs/shared/quarantine_record.h"
 
 namespace clamscanner {
@@ -27,8 +27,7 @@ struct ContentChanged : Stopped {
     ContentChanged() : Stopped("its content was changed in the quarantine; it was left there") {}
 };
 
-// What is not there any more as it was put there cannot be deleted as that, and is a file like any other: then it only
-// leaves the list.
+// A file whose content has changed is no longer the quarantined one: it is not deleted, only removed from jobd's list.
 template <class Carry>
 Acted acted_by(const Act& order, RecordState done, Carry carry_out) {
     Acted acted;
@@ -47,7 +46,7 @@ Acted acted_by(const Act& order, RecordState done, Carry carry_out) {
     return acted;
 }
 
-// Empty if nothing is there under its name. Throws Stopped for anything but the file that was quarantined.
+// Empty if there is no file under its name. Throws Stopped if it is not the file that was quarantined.
 UniqueFd open_kept(const Act& order, const UniqueFd& quarantine, struct stat& status) {
     if (!quarantine) return {};
     UniqueFd file(::openat(quarantine.get(), order.opaque.c_str(), reading));
@@ -55,12 +54,12 @@ UniqueFd open_kept(const Act& order, const UniqueFd& quarantine, struct stat& st
     if (!file) return file;
     if (::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
         throw Stopped("something else lies in the quarantine under its name; it was left alone");
-    // Of some nobody knows what they held, since a program rewrote them all the time; then what is there is meant.
+    // The hash is unknown if a program kept rewriting the file; then any content is accepted.
     if (!order.sha256.empty() && content_hash(file.get(), order.identity.size) != order.sha256) throw ContentChanged();
     return file;
 }
 
-// As it was before, but for what its owner could not give it, or what would give others the owner's rights.
+// Restores the metadata, except what an owner cannot set and what would give others the owner's rights.
 void set_metadata(int file, const Act& order, std::string& notes) {
     const auto& before = order.metadata;
     if (before.owner != ::geteuid()) note(notes, "it belonged to uid " + std::to_string(before.owner) + " before");
@@ -68,8 +67,7 @@ void set_metadata(int file, const Act& order, std::string& notes) {
     if (::fstat(file, &status) < 0) stop("examine the file");
     if (before.group != status.st_gid && ::fchown(file, static_cast<uid_t>(-1), before.group) < 0)
         note(notes, "its group could not be set to gid " + std::to_string(before.group));
-    // Attributes need the right to write, which a quarantined file has not; and the last word on the mode is the
-    // mode's.
+    // Setting attributes needs write permission, which a quarantined file lacks; the final mode is set last.
     if (::fchmod(file, 0600) < 0) stop("set the file's permissions");
     for (const auto& attribute : before.attributes)
         if (::fsetxattr(file, attribute.name.c_str(), attribute.value.data(), attribute.value.size(), 0) < 0)
@@ -86,7 +84,7 @@ void set_metadata(int file, const Act& order, std::string& notes) {
 
 Acted Restoration::restore(const Act& order) const {
     return acted_by(order, RecordState::Restored,
-                    [&] { return is_message(order.opaque) ? append(order) : put_back(order); });
+                    [&] { return is_mail(order.opaque) ? append(order) : put_back(order); });
 }
 
 Acted Restoration::discard(const Act& order) const {
@@ -111,7 +109,7 @@ UniqueFd Restoration::open_or_make(const std::string& directory) const {
     return reached;
 }
 
-// By an attempt that a crash ended, or by the owner's own hand.
+// By an attempt that crashed, or by the owner.
 bool Restoration::was_put_back(const Act& order, const UniqueFd& directory, const std::string& name) const {
     const UniqueFd file(::openat(directory.get(), name.c_str(), reading));
     struct stat status {};
@@ -137,7 +135,7 @@ std::string Restoration::put_back(const Act& order) const {
     const UniqueFd directory = open_or_make(std::string(directory_path));
     struct stat taken {};
     if (!is_there(directory.get(), name, taken)) return move_back(order, quarantine, directory, name, file.get());
-    // A copy that an attempt made before a crash, the original not yet removed?
+    // Is it the copy made by an attempt that crashed before it removed the original?
     if (taken.st_dev == status.st_dev || !was_put_back(order, directory, name)) throw Stopped(taken_again);
     if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("remove what was copied");
     sync_directory(quarantine);
@@ -158,16 +156,16 @@ std::string Restoration::move_back(const Act& order, const UniqueFd& quarantine,
         set_metadata(file, order, notes);
     if (!move_without_replacing(quarantine.get(), order.opaque, directory.get(), name)) {
         const int error = errno;
-        // It stays, so out of use again; and what is copied gets its metadata as a copy.
+        // The file stays in the quarantine, so it gets mode 0400 again; a copy gets the metadata separately.
         if (status.st_nlink == 1) static_cast<void>(::fchmod(file, quarantined_mode));
         if (error == EEXIST) throw Stopped(taken_again);
         if (error != EXDEV) stop("move it back", error);
         move_across(order, quarantine, directory, name, file, notes);
         return notes;
     }
-    // What is moved is moved by its name: the owner may have put something else there in the last moment.
+    // A file is moved by its name, under which its owner may have put something else at the last moment.
     if (!is_there(directory.get(), name, moved) || moved.st_ino != status.st_ino || moved.st_dev != status.st_dev)
-        throw Stopped("another program put something else under its name in the last moment");
+        throw Stopped("another program put something else under its name at the last moment");
     sync_directory(directory);
     sync_directory(quarantine);
     ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
@@ -184,13 +182,12 @@ std::string Restoration::append(const Act& order) const {
     const auto [directory_path, name] = split_path(relative);
     if (!file) {
         const UniqueFd mailbox = open_beneath(home_, relative, reading, Crossing::Allowed);
-        if (!mailbox || !has_message(mailbox.get(), order.sha256))
-            throw Stopped("it is not in the quarantine any more");
+        if (!mailbox || !has_mail(mailbox.get(), order.sha256)) throw Stopped("it is not in the quarantine any more");
         if (quarantine) ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
         return {};
     }
     const UniqueFd directory = open_or_make(std::string(directory_path));
-    append_message(directory, std::string(name), file.get(), order.metadata.mode, still_waiting_);
+    append_mail(directory, std::string(name), file.get(), order.metadata.mode, still_waiting_);
     if (::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("remove what was put back");
     ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
     sync_directory(quarantine);
@@ -221,12 +218,12 @@ std::string Restoration::throw_away(const Act& order) const {
     if (!quarantine && errno != ENOENT) stop("open the quarantine directory");
     struct stat status {};
     if (!quarantine || !is_there(quarantine.get(), order.opaque, status)) return "it was not there any more";
-    // Only the very content: whatever else lies there, or was written into it since, may be dear to its owner.
+    // Only the quarantined content is deleted: the owner may need whatever else is there by now.
     const UniqueFd file = open_kept(order, quarantine, status);
     if (!file || ::unlinkat(quarantine.get(), order.opaque.c_str(), 0) < 0) stop("delete it");
     struct stat after {};
     if (::fstat(file.get(), &after) < 0 || after.st_nlink >= status.st_nlink)
-        throw Stopped("another program put something else under its name in the last moment; it was not deleted");
+        throw Stopped("another program put something else under its name at the last moment; it was not deleted");
     ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
     sync_directory(quarantine);
     return {};

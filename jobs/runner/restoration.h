@@ -1,16 +1,16 @@
-// Puts a quarantined file back where it was, as it was, or deletes it for good, as the account's own user. What jobd
-// recorded decides: place, content, metadata. Whatever lies in the home meanwhile under the file's opaque name is only
-// believed to be it when its content has the recorded SHA-256; nothing at the old place is ever replaced. Both may be
-// asked for again after any crash, and then go on.
+// Puts a quarantined file back where it was, with its metadata, or deletes it for good, as the account's own user.
+// Path, content and metadata are those that jobd recorded. A file under the opaque name is accepted only if its content
+// has the recorded SHA-256. Nothing at the old path is ever replaced. After a crash both orders can be repeated, and
+// then resume.
 //
 // The order of a restore, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
 //   1  directories made again, synced            → again
-//   2  metadata set on the quarantined file      → again: the file is still in the quarantine, for nobody else to open
-//   3  the move to its old place, never over another file; both directories synced
+//   2  metadata set on the quarantined file      → again: the file is still in the quarantine, where only its owner can
+//   open it 3  the move to its old place, never over another file; both directories synced
 //                                                → the old place holds that inode, or that content: it is restored
-//   4  the record beside removed                 → again
-// and jobd records the step and forgets the file. From another file system, 3 is a copy under an opaque name beside the
-// old place, synced and compared, its move to the name, and only then the end of the original.
+//   4  the record removed                        → again
+// Then jobd records the step and forgets the file. Between file systems, step 3 makes a copy under an opaque name in
+// the old directory, syncs and compares it, renames it to the old name, and only then removes the original.
 #pragma once
 
 #include <functional>
@@ -23,15 +23,16 @@ namespace clamscanner {
 
 class Restoration {
  public:
-    // `home` is the descriptor of `home_path` and stays open as long as this lives.
-    // `still_waiting`: called every few seconds while a mailbox is locked by others.
+    // `home` is the descriptor of `home_path` and must stay open as long as this lives. `still_waiting`: called every
+    // few seconds while other programs keep a mailbox locked.
     Restoration(
         int home, std::string home_path, std::function<void()> still_waiting = [] {})
         : home_(home), home_path_(std::move(home_path)), still_waiting_(std::move(still_waiting)) {}
 
-    // Never throw for what the file system refuses: that is an Acted with state Error and a message for the owner.
+    // Neither throws if the file system refuses something: it returns an Acted with state Error and a message for the
+    // owner.
     [[nodiscard]] Acted restore(const Act& order) const;
-    // NoAction: what lies there is not what was put there, so it was left alone.
+    // NoAction: the file there is not the quarantined one, so it was left alone.
     [[nodiscard]] Acted discard(const Act& order) const;
 
  private:

@@ -1,8 +1,8 @@
-// clamscanner-runner: what one job does in an account's home, as the account's own user. authd starts it with jobd's
-// socket as descriptor 3; it walks, opens files for reading and passes them to the coordinator, moves and unlinks what
-// jobd recorded as intended, and writes the logs in the home. It decides nothing: verdicts are made where its user
-// cannot reach. Its user may stop or kill it, limit it and change the home under its feet; every fault is told, none is
-// "clean".
+// clamscanner-runner: does the work of one job in an account's home, as the account's own user. authd starts it with
+// jobd's socket as descriptor 3. It walks the home, opens files for reading and passes them to the coordinator, moves
+// and unlinks files as jobd has recorded its intent, and writes the logs in the home. It decides nothing: verdicts are
+// made where its user cannot interfere. Its user may stop, kill or limit it and change the home at any moment; every
+// failure is reported, and none counts as "clean".
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ constexpr int jobd_socket = 3;
 constexpr const char* disinfection_log = ".clamavconnector.disinfection.log";
 constexpr const char* scan_log = ".clamavconnector.scan.log";
 
-// jobd or the coordinator closed its end: whatever was asked for is not wanted any more, or wanted of another runner.
+// jobd or the coordinator closed its end: the work is no longer wanted, or another runner does it.
 struct JobIsOver : std::runtime_error {
     JobIsOver() : std::runtime_error("the job is over") {}
 };
@@ -61,8 +61,8 @@ class Runner {
           home_path_(std::move(home_path)),
           home_(checked(::open(home_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the home")),
           disposal_(home_.get(), home_path_),
-          cleansing_(home_.get(), home_path_, [this] { tell_jobd(StillWaiting{}); }),
-          restoration_(home_.get(), home_path_, [this] { tell_jobd(StillWaiting{}); }),
+          cleansing_(home_.get(), home_path_, [this] { send_to_jobd(StillWaiting{}); }),
+          restoration_(home_.get(), home_path_, [this] { send_to_jobd(StillWaiting{}); }),
           disinfection_log_(home_.get(), disinfection_log),
           scan_log_(home_.get(), scan_log) {}
 
@@ -77,18 +77,18 @@ class Runner {
  private:
     void answer(Packet& packet) {
         static constexpr Handler<Runner, void, Packet&> table[] = {
-            handles<&Runner::answer_leave_out>,       handles<&Runner::answer_run_scan>,
-            handles<&Runner::answer_use_coordinator>, handles<&Runner::answer_judge>,
-            handles<&Runner::answer_judge_moved>,     handles<&Runner::answer_judge_messages>,
-            handles<&Runner::answer_cut_message>,     handles<&Runner::answer_act>,
-            handles<&Runner::answer_copy_begin>,      handles<&Runner::answer_copy_line>,
-            handles<&Runner::answer_copy_end>,        handles<&Runner::answer_finish>,
+            handles<&Runner::answer_scan_quarantined>, handles<&Runner::answer_run_scan>,
+            handles<&Runner::answer_use_coordinator>,  handles<&Runner::answer_scan_file>,
+            handles<&Runner::answer_scan_moved>,       handles<&Runner::answer_scan_mailbox>,
+            handles<&Runner::answer_cut_mail>,         handles<&Runner::answer_act>,
+            handles<&Runner::answer_copy_begin>,       handles<&Runner::answer_copy_line>,
+            handles<&Runner::answer_copy_end>,         handles<&Runner::answer_finish>,
         };
         dispatch(table, *this, packet.bytes, packet);
     }
 
     template <class Message>
-    void tell_jobd(Message&& message) {
+    void send_to_jobd(Message&& message) {
         if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes) throw JobIsOver();
     }
 
@@ -98,14 +98,14 @@ class Runner {
 
     // ---- A scan
 
-    // Once more when the walk comes to it: it may be changed until then.
-    void answer_leave_out(LeaveOut recorded) {
+    // The walk checks it again when it gets there, because the file may change until then.
+    void answer_scan_quarantined(ScanQuarantined recorded) {
         const UniqueFd quarantine = open_quarantine(home_.get(), false);
         const UniqueFd file = quarantine ? open_recorded(quarantine.get(), recorded) : UniqueFd();
         if (!file)
-            return tell_jobd(NotOpened{recorded.token, "it is not in the quarantine any more as it was put there"});
-        hand_over_to_judge(recorded.token, path_in_quarantine(recorded.opaque), file, false);
-        left_out_.push_back(std::move(recorded));
+            return send_to_jobd(NotOpened{recorded.token, "it is no longer in the quarantine as it was put there"});
+        hand_over_for_result(recorded.token, path_in_quarantine(recorded.opaque), file, false);
+        quarantined_.push_back(std::move(recorded));
     }
 
     void answer_run_scan(const RunScan& order, Packet& packet) {
@@ -115,7 +115,7 @@ class Runner {
                 walk(order.directory, list);
             } catch (const std::system_error& fault) {
                 const std::string why = absolute(order.directory) + ": " + fault.what();
-                tell_jobd(WalkFailed{why.substr(0, longest_message)});
+                send_to_jobd(WalkFailed{why.substr(0, longest_message)});
                 return;
             }
         }
@@ -123,20 +123,20 @@ class Runner {
         std::string relative;
         while (list.next(relative)) {
             if (files++ < order.after) continue;
-            // To the coordinator too: in the place where the file would come, so that none is left out between the two.
+            // Sent in place of the file, so that the runner's and the coordinator's counts agree.
             if (const auto reason = hand_over(relative))
                 send_to_coordinator(NotHandedOver{absolute(relative), *reason}, {});
         }
-        if (files < order.after) throw Malformed("the list of files is shorter than it was");
+        if (files < order.after) throw Malformed("the list of files has become shorter");
         send_to_coordinator(HandOverEnd{files - order.after}, {});
-        tell_jobd(HandedOver{files - order.after});
+        send_to_jobd(HandedOver{files - order.after});
     }
 
     void walk(const std::string& directory, PathList& list) {
-        Walk walk(home_.get(), std::exchange(left_out_, {}),
-                  {[this](const WalkProgress& progress) { tell_jobd(progress); },
+        Walk walk(home_.get(), std::exchange(quarantined_, {}),
+                  {[this](const WalkProgress& progress) { send_to_jobd(progress); },
                    [this](const std::string& relative, UnscannedReason reason) {
-                       tell_jobd(Unreadable{absolute(relative), reason});
+                       send_to_jobd(Unreadable{absolute(relative), reason});
                    }});
         walk.list(directory, list);
     }
@@ -149,7 +149,8 @@ class Runner {
                                                                          : UnscannedReason::Unreadable;
         struct stat status {};
         if (::fstat(file.get(), &status) < 0) return UnscannedReason::Unreadable;
-        if (!S_ISREG(status.st_mode)) return UnscannedReason::Vanished;  // replaced by something else since the walk
+        if (!S_ISREG(status.st_mode))
+            return UnscannedReason::Vanished;  // replaced by something that is not a file since the walk
         send_to_coordinator(HandOver{0, false, absolute(relative)}, {file.get()});
         return std::nullopt;
     }
@@ -160,7 +161,7 @@ class Runner {
 
     template <class Message>
     void send_to_coordinator(Message&& message, std::initializer_list<int> descriptors) {
-        // It blocks while the coordinator has enough to do: that is how a runner stays only a little ahead.
+        // This blocks while the coordinator has enough to do, so the runner gets only a little ahead of it.
         if (send_message(coordinator_.get(), std::forward<Message>(message), descriptors) != Sent::Yes)
             throw JobIsOver();
     }
@@ -170,12 +171,12 @@ class Runner {
     void answer_use_coordinator(const UseCoordinator&, Packet& packet) { coordinator_ = packet.only_descriptor(); }
 
     // Throws Stopped.
-    [[nodiscard]] UniqueFd open_to_judge(const std::string& path) const {
+    [[nodiscard]] UniqueFd open_for_scan(const std::string& path) const {
         constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
         const std::string relative = below_home(path, home_path_);
         UniqueFd file = open_beneath(home_.get(), relative, reading, Crossing::Allowed);
         if (!file && errno == ENOENT) {
-            const auto moved = moved_message(home_.get(), relative);
+            const auto moved = moved_mail(home_.get(), relative);
             if (moved) file = open_beneath(home_.get(), *moved, reading, Crossing::Allowed);
             if (!moved) errno = ENOENT;
         }
@@ -190,55 +191,56 @@ class Runner {
         return file;
     }
 
-    void answer_judge(const Judge& order) {
+    void answer_scan_file(const ScanFile& order) {
         try {
-            const UniqueFd file = open_to_judge(order.path);
+            const UniqueFd file = open_for_scan(order.path);
             const bool mailbox = is_mailbox(home_.get(), below_home(order.path, home_path_), file.get());
-            hand_over_to_judge(order.token, order.path, file, mailbox);
+            hand_over_for_result(order.token, order.path, file, mailbox);
         } catch (const Stopped& stopped) {
-            tell_jobd(NotOpened{order.token, stopped.what()});
+            send_to_jobd(NotOpened{order.token, stopped.what()});
         }
     }
 
-    void answer_judge_moved(const JudgeMoved& order) {
+    void answer_scan_moved(const ScanMoved& order) {
         try {
-            hand_over_to_judge(order.token, order.path, disposal_.open_moved(order.path, order.opaque), false);
+            hand_over_for_result(order.token, order.path, disposal_.open_moved(order.path, order.opaque), false);
         } catch (const Stopped& stopped) {
-            tell_jobd(NotOpened{order.token, stopped.what(), disposal_.is_moved(order.path, order.opaque)});
+            send_to_jobd(NotOpened{order.token, stopped.what(), disposal_.is_moved(order.path, order.opaque)});
         }
     }
 
-    void hand_over_to_judge(std::uint64_t token, const std::string& path, const UniqueFd& file, bool mailbox) {
-        tell_jobd(Opened{token, metadata_of(file.get()), mailbox});
+    void hand_over_for_result(std::uint64_t token, const std::string& path, const UniqueFd& file, bool mailbox) {
+        send_to_jobd(Opened{token, metadata_of(file.get()), mailbox});
         send_to_coordinator(HandOver{token, true, path}, {file.get()});
     }
 
-    void answer_judge_messages(const JudgeMessages& order) {
+    void answer_scan_mailbox(const ScanMailbox& order) {
         cuts_.clear();
         UniqueFd file;
-        std::vector<MessageRange> messages;
+        std::vector<MailRange> messages;
         try {
-            file = open_to_judge(order.path);
-            messages = messages_of(file.get());
+            file = open_for_scan(order.path);
+            messages = mail_in(file.get());
         } catch (const Stopped& stopped) {
-            return tell_jobd(NotOpened{order.token, stopped.what()});
+            return send_to_jobd(NotOpened{order.token, stopped.what()});
         }
         std::uint64_t token = 0;
         for (const auto& range : messages) {
             UniqueFd message;
             try {
-                message = message_file(file.get(), range);
+                message = copy_of_mail(file.get(), range);
             } catch (const std::system_error&) {
-                // What is no regular file has no verdict, so this message stays.
+                // /dev/null is no regular file, so it gets no verdict and this message stays in the mailbox.
                 message.reset(checked(::open("/dev/null", O_RDONLY | O_CLOEXEC), "open /dev/null"));
             }
             send_to_coordinator(HandOver{++token, true, order.path}, {message.get()});
         }
-        tell_jobd(MessagesHandedOver{order.token, token});
+        send_to_jobd(MailHandedOver{order.token, token});
     }
 
-    // A file of its own, in memory. What a mailbox loses while it is read is missing from it, and its hash will tell.
-    static UniqueFd message_file(int mailbox, const MessageRange& range) {
+    // Copies the message into a file in memory. If the mailbox is cut short meanwhile, the copy lacks bytes and its
+    // hash differs.
+    static UniqueFd copy_of_mail(int mailbox, const MailRange& range) {
         const UniqueFd file(checked(::memfd_create("message", MFD_CLOEXEC), "make room for a message"));
         auto from = static_cast<off_t>(range.begin);
         while (static_cast<std::uint64_t>(from) < range.end) {
@@ -246,13 +248,13 @@ class Runner {
             if (sent < 0 && errno == EINTR) continue;
             if (checked(sent, "read a message") == 0) break;
         }
-        // The coordinator takes only what is open for nothing but reading.
+        // The coordinator accepts only read-only descriptors.
         return UniqueFd(checked(::open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), O_RDONLY | O_CLOEXEC),
                                 "open a message"));
     }
 
-    void answer_cut_message(CutMessage cut) {
-        if (cuts_.size() >= most_messages_cut) throw Malformed("jobd orders too many messages to be cut");
+    void answer_cut_mail(CutMail cut) {
+        if (cuts_.size() >= most_mail_cut) throw Malformed("jobd ordered too many messages to be taken out");
         cuts_.push_back(std::move(cut));
     }
 
@@ -260,21 +262,21 @@ class Runner {
         const auto cuts = std::exchange(cuts_, {});
         switch (order.action) {
             case Action::Ignore:
-                throw Malformed("jobd orders what is no act");
+                throw Malformed("jobd ordered an action that changes nothing");
             case Action::Delete:
             case Action::Quarantine:
-                if (cuts.empty()) return tell_jobd(disposal_.act(order));
-                return tell_cleansed(cleansing_.cleanse(order, cuts));
+                if (cuts.empty()) return send_to_jobd(disposal_.act(order));
+                return send_cleansed(cleansing_.cleanse(order, cuts));
             case Action::Restore:
-                return tell_jobd(restoration_.restore(order));
+                return send_to_jobd(restoration_.restore(order));
             case Action::Discard:
-                return tell_jobd(restoration_.discard(order));
+                return send_to_jobd(restoration_.discard(order));
         }
     }
 
-    void tell_cleansed(const Cleansed& cleansed) {
-        for (const auto& saved : cleansed.saved) tell_jobd(saved);
-        tell_jobd(cleansed.acted);
+    void send_cleansed(const Cleansed& cleansed) {
+        for (const auto& saved : cleansed.saved) send_to_jobd(saved);
+        send_to_jobd(cleansed.acted);
     }
 
     // ---- Logs in the home
@@ -285,19 +287,19 @@ class Runner {
     }
 
     void answer_copy_line(const CopyLine& line) {
-        if (copying_ == nullptr) throw Malformed("a line comes before its log was begun");
+        if (copying_ == nullptr) throw Malformed("a line for a log that was not begun");
         copying_->append(copying_ == &scan_log_ ? plain_line(line.record) : record_line(line.record));
     }
 
-    // For people: a verdict and a path. A line feed in a name must not make a line of its own.
+    // For people to read: a path and a verdict. A line feed in a file name must not start a new line.
     static std::string plain_line(const Record& record) {
         return record.file.empty() ? record.message : printable(record.file) + ": " + record.message;
     }
 
     void answer_copy_end(const CopyEnd&) {
-        if (copying_ == nullptr) throw Malformed("a log ends that was never begun");
+        if (copying_ == nullptr) throw Malformed("the end of a log that was not begun");
         const bool whole = copying_->whole();
-        tell_jobd(CopyDone{whole, whole ? std::string() : copying_->problem()});
+        send_to_jobd(CopyDone{whole, whole ? std::string() : copying_->problem()});
     }
 
     void answer_finish(const Finish&) { finished_ = true; }
@@ -312,22 +314,22 @@ class Runner {
     HomeLog scan_log_;
     HomeLog* copying_ = nullptr;
     UniqueFd coordinator_;
-    std::vector<CutMessage> cuts_;  // of the Act that comes next
-    std::vector<LeaveOut> left_out_;
+    std::vector<CutMail> cuts_;  // for the next Act
+    std::vector<ScanQuarantined> quarantined_;
     bool finished_ = false;
 };
 
-// authd gives it --config, as it does an agent; nothing of it is needed.
+// authd passes --config, as it does to an agent; the runner does not need it.
 void run_runner(const std::string&) try {
     refuse_root();
     give_up_privileges();
     use_idle_priority();
     ignore_stray_signals();
-    // A limit on file sizes that the user put on us must be an error we can tell, not our death.
+    // If our user has limited file sizes, writes must fail with an error that we can report, not kill us.
     ::signal(SIGXFSZ, SIG_IGN);
     const char* home = ::getenv("HOME");
     if (home == nullptr || *home != '/') throw std::runtime_error("the account has no home");
-    checked(::fcntl(jobd_socket, F_SETFD, FD_CLOEXEC), "take jobd's socket");
+    checked(::fcntl(jobd_socket, F_SETFD, FD_CLOEXEC), "keep jobd's socket to ourselves");
     set_blocking(jobd_socket, true);
     Runner(UniqueFd(jobd_socket), home).run();
 } catch (const JobIsOver&) {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uid_t nobody = 65534;
 
-// One that cannot be looked at may well be there.
+// A home that cannot be examined may still exist.
 bool has_home(const char* path) {
     struct stat status {};
     if (path[0] != '/') return false;

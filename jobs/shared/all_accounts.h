@@ -1,4 +1,4 @@
-// The accounts that a system scan goes through.
+// Lists the accounts that a system scan covers.
 #pragma once
 
 #include <sys/types.h>
@@ -8,8 +8,8 @@
 
 namespace clamscanner {
 
-// The uids from the floor on, of all users that the name service lists and that have a home, those of /etc/passwd at
-// least: many directories of users do not let themselves be listed. Takes its time. Throws std::system_error.
+// The uids, from `uid_floor` on, of all users with a home that the name service lists: at least those in /etc/passwd,
+// because many directory services refuse to list their users. May be slow. Throws std::system_error.
 [[nodiscard]] std::vector<uid_t> all_accounts(std::uint64_t uid_floor);
 
 }  // namespace clamscanner

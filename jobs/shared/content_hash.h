@@ -1,4 +1,4 @@
-// The SHA-256 of a file's bytes, and which file a descriptor is.
+// The SHA-256 of a file's bytes, and a file's identity.
 #pragma once
 
 #include <sys/stat.h>
@@ -12,8 +12,8 @@
 
 namespace clamscanner {
 
-// 64 lower-case hex digits; empty when the file cannot be read to its end, or that is not reached after `most_bytes`:
-// whoever may write to a file can have it grow faster than it is read. Leaves the descriptor's offset alone.
+// 64 lower-case hex digits; empty if the file cannot be read to its end, or is longer than `most_bytes`: a writer could
+// make it grow faster than it is read. Does not move the descriptor's offset.
 [[nodiscard]] std::optional<std::string> content_hash(int fd,
                                                       std::uint64_t most_bytes = std::numeric_limits<off_t>::max());
 

@@ -69,7 +69,7 @@ Transfer write_frame(int stream, std::string_view bytes, Deadline deadline) {
 Transfer read_frame(int stream, std::string& bytes, std::size_t limit, Deadline deadline) {
     FrameReader reader(limit);
     for (;;) {
-        // Most frames are not there yet and come in one piece: waited for once, read in one call.
+        // Most frames have yet to arrive and come in one piece: one wait and one read.
         if (const auto waited = wait_for(stream, POLLIN, deadline); waited != Transfer::Done) return waited;
         auto got = reader.read_from(stream);
         while (got == Got::Packet) {

@@ -1,6 +1,6 @@
-// Messages on streams (sockets and pipes), for what may be long: a frame is a 32-bit little-endian length and that many
-// bytes. Descriptors are non-blocking, and SIGPIPE is ignored. Used by all but root's program, which takes short
-// packets only.
+// Long messages on streams (sockets and pipes): a frame is a 32-bit little-endian length and that many bytes.
+// Descriptors are non-blocking, and SIGPIPE is ignored. Used by all programs but root's, which accepts only short
+// packets.
 #pragma once
 
 #include <optional>
@@ -14,21 +14,21 @@ namespace clamscanner {
 enum class Transfer { Done, PeerGone, TimedOut };
 // For a process that serves one peer at a time.
 [[nodiscard]] Transfer write_frame(int stream, std::string_view bytes, Deadline deadline);
-// For a peer that sends one frame and then waits. Throws Malformed when the length announced is over `limit`, and when
-// anything comes after the frame.
+// For a peer that sends one frame and then waits. Throws Malformed if the announced length exceeds `limit`, or if
+// anything follows the frame.
 [[nodiscard]] Transfer read_frame(int stream, std::string& bytes, std::size_t limit, Deadline deadline);
 
-// For an event loop: fed with what is readable, gives the whole frames.
+// For an event loop: reads what is available, and returns complete frames.
 class FrameReader {
  public:
     explicit FrameReader(std::size_t limit) : limit_(limit) {}
-    // Reads once. PeerGone at the end of the stream; throws Malformed beyond the limit.
+    // Reads once. PeerGone at the end of the stream. Throws Malformed if a frame exceeds the limit.
     [[nodiscard]] Got read_from(int stream);
-    // The next whole frame, if there is one.
+    // The next complete frame, if there is one.
     [[nodiscard]] std::optional<std::string> next();
-    // Nothing is left of what was read.
+    // Whether no unconsumed bytes are left.
     [[nodiscard]] bool empty() const noexcept { return pending_.empty(); }
-    // What lies here unread.
+    // The number of unconsumed bytes.
     [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
 
  private:
@@ -36,11 +36,11 @@ class FrameReader {
     std::string pending_;
 };
 
-// Keeps what the peer does not take yet.
+// Buffers what the peer does not read yet.
 class FrameWriter {
  public:
     void add(std::string_view bytes);
-    // WouldBlock while something is left to send.
+    // WouldBlock if something is left to send.
     [[nodiscard]] Sent write_to(int stream);
     [[nodiscard]] bool empty() const noexcept { return sent_ == pending_.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return pending_.size() - sent_; }
@@ -50,7 +50,7 @@ class FrameWriter {
     std::size_t sent_ = 0;
 };
 
-// Writes what is left.
+// Writes what is left in the buffer.
 [[nodiscard]] Transfer write_rest(FrameWriter& writer, int stream, Deadline deadline);
 
 }  // namespace clamscanner

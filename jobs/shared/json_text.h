@@ -1,6 +1,6 @@
-// Texts of JSON and the bytes they stand for. A file name is bytes, JSON is Unicode: a byte that is not part of valid
-// UTF-8 is written as the escape \udc80 … \udcff, and the same escape is read back as that byte. Who runs it: agents,
-// and runners for the log in the home. Foreign texts may hold any bytes.
+// JSON texts and the bytes they represent. A file name is bytes, but JSON is Unicode: a byte that is not part of valid
+// UTF-8 is written as an escape \udc80 … \udcff, and that escape is read back as the byte. Run by agents, and by
+// runners for the logs in the home. Foreign texts may hold any bytes.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ namespace clamscanner {
 // `bytes` as a JSON text, quotes included; always valid UTF-8.
 [[nodiscard]] std::string json_text(std::string_view bytes);
 
-// What a parser made of a JSON text, turned back into bytes: RapidJSON decodes a lone low surrogate to three bytes
-// (ED B2 80 … ED B3 BF for \udc80 … \udcff). Empty when the text holds any other surrogate.
+// Converts a JSON text, as the parser decoded it, back into bytes: RapidJSON decodes a lone low surrogate to three
+// bytes (ED B2 80 … ED B3 BF for \udc80 … \udcff). Empty when the text holds any other surrogate.
 [[nodiscard]] std::optional<std::string> bytes_of_json_text(std::string_view decoded);
 
 }  // namespace clamscanner

@@ -13,8 +13,8 @@ bool is_plain(char c) noexcept {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-// As RapidJSON's writer does it for valid UTF-8, and \udcXX for each byte that is not. RapidJSON's own writers copy
-// such a byte as it is, or stop.
+// Escapes valid UTF-8 as RapidJSON's writer does, and writes \udcXX for each byte that is not. RapidJSON's writers copy
+// such a byte unchanged, or stop.
 std::string escaped(std::string_view bytes) {
     std::string json = "\"";
     json.reserve(bytes.size() + 16);

@@ -1,4 +1,4 @@
-// The one way in which JSON is written.
+// Writes all our JSON.
 #pragma once
 
 #include <rapidjson/writer.h>
@@ -19,7 +19,7 @@ struct StringOutput {
     void Flush() {}
 };
 
-// RapidJSON's writer, which gives out single characters, and takes longer pieces where they need no escaping.
+// RapidJSON's writer emits single characters; this one can also append longer pieces that need no escaping.
 class StringWriter : public rapidjson::Writer<StringOutput> {
  public:
     using Writer::Writer;
@@ -51,11 +51,11 @@ class JsonWriter final : public ObjectWriter {
     // Any bytes, by the rule of json_text.h.
     void text(std::string_view bytes) override;
     void null() { writer_.Null(); }
-    // A value that is JSON already.
+    // Appends a value that is JSON already.
     void json(std::string_view value) { writer_.raw(value, rapidjson::kObjectType); }
 
-    // An array of what `to_json` makes of each item, up to the first that would bring the whole text above `budget`
-    // bytes. Returns how many it holds.
+    // Appends an array of `to_json(item)` for each item, up to the first that would make the whole text exceed `budget`
+    // bytes. Returns the array's length.
     template <class Items, class ToJson>
     std::size_t bounded_array(const Items& items, std::size_t budget, ToJson to_json) {
         std::size_t written = 0;
@@ -75,7 +75,7 @@ class JsonWriter final : public ObjectWriter {
     StringWriter writer_;
 };
 
-// One object, of the members that `write` gives. `expected`: about how many bytes, where they are many.
+// Returns one object with the members that `write` adds. `expected`: roughly how many bytes, if there are many.
 template <class Write>
 [[nodiscard]] std::string json_object(Write write, std::size_t expected = 0) {
     std::string text;

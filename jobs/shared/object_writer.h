@@ -1,5 +1,5 @@
-// How an object of texts, whole numbers, objects and arrays is written, whatever the form: JSON (json_writer.h), or XML
-// where an interface has it. The members stand in the order in which they are given.
+// Writes an object of texts, whole numbers, objects and arrays in any form: as JSON (json_writer.h), or as XML where an
+// interface uses it. The members are written in the order in which they are given.
 #pragma once
 
 #include <concepts>
@@ -17,7 +17,7 @@ class ObjectWriter {
     ObjectWriter(const ObjectWriter&) = delete;
     ObjectWriter& operator=(const ObjectWriter&) = delete;
 
-    // The name of the member whose value comes next.
+    // Names the member whose value follows.
     virtual void key(std::string_view name) = 0;
 
     virtual void begin_object() = 0;
@@ -46,7 +46,7 @@ class ObjectWriter {
         number(static_cast<std::uint64_t>(value));
     }
 
-    // A member that is an object, of the members that `write` gives.
+    // A member that is an object with the members that `write` adds.
     template <class Write>
     void object(std::string_view name, Write write) {
         key(name);
@@ -54,7 +54,7 @@ class ObjectWriter {
         write();
         end_object();
     }
-    // A member that is an array of objects: each of the members that `write` gives of one item.
+    // A member that is an array of objects, each with the members that `write` adds for one item.
     template <class Items, class Write>
     void objects(std::string_view name, const Items& items, Write write) {
         key(name);

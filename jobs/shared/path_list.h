@@ -1,5 +1,5 @@
-// Paths one after another in a file: appended while walking, read from the start while scanning, so that memory does
-// not grow with the home. The runner writes it, into a file of jobd's; a reader trusts no length in it.
+// A list of paths in a file: appended while walking and read from the start while scanning, so that memory does not
+// grow with the home. The runner writes it into a file of jobd's; a reader trusts none of its lengths.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ class PathList {
  public:
     explicit PathList(UniqueFd file);
     void append(std::string_view path);  // throws std::system_error (no room)
-    // All of it onto the disk. Returns its length.
+    // Writes everything to the disk. Returns the file's length.
     [[nodiscard]] std::uint64_t finish();
     // False at the end. Throws Malformed.
     [[nodiscard]] bool next(std::string& path);

@@ -1,4 +1,4 @@
-// Paths below a home, which may itself end with a slash.
+// Paths below a home; the home's path may end with a slash.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What stands beside a quarantined file for its owner's eyes. What decides is jobd's copy of the same.
+// The record beside a quarantined file, for its owner to read. Only jobd's copy of it counts.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@ namespace clamscanner {
 
 // Below the home; the account's own, mode 0700.
 inline constexpr const char* quarantine_directory = "quarantine_clamavconnector";
-// Of a file in it: nothing serves, runs or changes it by accident.
+// The mode of a quarantined file, so that nothing serves, runs or changes it by accident.
 inline constexpr std::uint32_t quarantined_mode = 0400;
 
 struct QuarantineRecord {
-    std::string path;  // absolute, where it was
+    std::string path;  // absolute, before the quarantine
     std::string virus;
     std::string sha256;
     FileIdentity identity;

@@ -10,7 +10,7 @@ std::string record_line(const Record& record) {
         json.member("id", record.id);
         json.member("message", record.message);
         json.member("state", name_of(record.state));
-        // The documents describe the last line in two ways: by its type and by its status. It satisfies both.
+        // The API's documents describe the last line in two ways: by its type and by its status. This satisfies both.
         if (record.type == RecordType::Done) json.member("status", "done");
         json.member("type", name_of(record.type));
     });

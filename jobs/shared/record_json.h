@@ -1,5 +1,5 @@
-// A record of a disinfection as JSON: what check_disinfection_status answers and the log in the home holds, so that
-// both are the same to the byte. Agents and runners use it.
+// A record of a disinfection as JSON, for the answer of check_disinfection_status and for the log in the home, so that
+// both are identical. Used by agents and runners.
 #pragma once
 
 #include <string>

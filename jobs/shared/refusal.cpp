@@ -20,7 +20,7 @@ std::string quoted(std::string_view text) {
     const auto cut = first_characters(text, longest_quotation);
     std::string quotation = "\"";
     for (const char c : cut) {
-        // What an exception says is a C string: a NUL would end it.
+        // An exception's text is a C string, which a NUL would end.
         if (c == '\0') {
             quotation += "\\0";
         } else {

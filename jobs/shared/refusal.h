@@ -1,5 +1,5 @@
-// What the caller may not have, and the sentence that tells them so. Nothing from inside (a path of ours, an errno, a
-// message of another process) stands in it: that goes to the log, under a reference the sentence names.
+// Refuses a caller's request with a sentence that is safe to show. Internal details (our own paths, an errno, another
+// process's message) never appear in it: they go to the log, under a reference that the sentence gives.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ class Refusal : public std::runtime_error {
     Refusal(int status, const std::string& sentence, std::string allow = "", std::uint32_t retry_seconds = 0)
         : std::runtime_error(sentence), status_(status), allow_(std::move(allow)), retry_seconds_(retry_seconds) {}
     [[nodiscard]] int status() const noexcept { return status_; }
-    // The methods that would be taken; "" unless it is about the method.
+    // The methods that are allowed; "" unless the method was refused.
     [[nodiscard]] const std::string& allow() const noexcept { return allow_; }
-    // When to come back; 0: not said.
+    // When to try again; 0: unspecified.
     [[nodiscard]] std::uint32_t retry_seconds() const noexcept { return retry_seconds_; }
 
  private:
@@ -39,7 +39,7 @@ template <class Items, class NameOf = std::identity>
     return names;
 }
 
-// A text of the caller's to be named in a sentence: in quotes, and cut when long.
+// A text from the caller, for use in a sentence: in quotes, and cut if it is long.
 [[nodiscard]] std::string quoted(std::string_view text);
 
 // Logs `inside` under a fresh reference and returns the sentence with it.

@@ -19,7 +19,7 @@ void scan_directory(ConfigKeys& keys, const char* key, ScanDirectory& value) {
         return;
     }
     const auto given = node->value_exact<std::string>();
-    const std::string wanted = "wants a directory below the home (no leading slash, no . or ..), or false";
+    const std::string wanted = "must be a directory below the home (no leading slash, no . or ..), or false";
     if (!given || given->starts_with('/') || given->ends_with('/') || given->find('\0') != std::string::npos)
         keys.refuse(*node, key, wanted);
     std::istringstream parts(*given);
@@ -66,7 +66,7 @@ Settings parse_settings(const std::string& text, const std::string& file) {
 }
 
 Settings read_settings(const std::string& file) {
-    return parse_settings(trusted_text(file), file);
+    return parse_settings(read_trusted_file(file), file);
 }
 
 std::set<std::string> setting_keys() {

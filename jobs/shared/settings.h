@@ -1,4 +1,4 @@
-// The rest of the configuration (auth/base/config.h): what only programs that are not root's use.
+// The rest of the configuration (auth/base/config.h): the sections that only unprivileged programs use.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ struct ScanDirectory {
 };
 
 struct Settings : Config {
-    // Where the administrator's command meets jobd.
+    // The socket on which the administrator's command connects to jobd.
     [[nodiscard]] std::string administrator_socket() const { return paths.run_directory + "/jobd/admin.sock"; }
 
     struct {
@@ -54,11 +54,11 @@ struct Settings : Config {
     [[nodiscard]] const ScanDirectory& scan_of(ScanType type) const { return scan.at(static_cast<std::size_t>(type)); }
 };
 
-// All sections; anything else is refused. Throws as read_config() does.
+// Reads all sections; unknown keys are refused. Throws as read_config() does.
 [[nodiscard]] Settings read_settings(const std::string& file);
 [[nodiscard]] Settings parse_settings(const std::string& text, const std::string& file);
 
-// "section.key" of every key there is.
+// "section.key" for every known key.
 [[nodiscard]] std::set<std::string> setting_keys();
 
 }  // namespace clamscanner

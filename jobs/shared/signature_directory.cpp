@@ -26,7 +26,7 @@ std::string listing_of(const std::string& directory) {
 }
 
 bool holds_signatures(const std::string& directory) {
-    // The forms that libclamav loads and finds something with (its documentation, "Creating signatures").
+    // The file types that hold signatures for libclamav (its documentation, "Creating signatures").
     static constexpr std::string_view endings[] = {".cvd", ".cld", ".cud", ".hdb", ".hsb", ".ndb", ".ldb", ".mdb",
                                                    ".msb", ".hdu", ".ndu", ".ldu", ".mdu", ".cdb", ".yar", ".yara"};
     std::error_code unreadable;

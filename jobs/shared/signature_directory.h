@@ -1,14 +1,15 @@
-// A directory with a ClamAV signature database, as its files look from outside; libclamav is not asked.
+// Examines a directory with a ClamAV signature database by its file names and metadata, without libclamav.
 #pragma once
 
 #include <string>
 
 namespace clamscanner {
 
-// Names, sizes and times of all files in it: another text when anything changed. Empty when it cannot be read.
+// Names, inodes, sizes and times of all files in it: the text differs if anything has changed. Empty if the directory
+// cannot be read.
 [[nodiscard]] std::string listing_of(const std::string& directory);
 
-// Whether there is a database, by the names of its files.
+// Whether it holds a database, judging by the file names.
 [[nodiscard]] bool holds_signatures(const std::string& directory);
 
 }  // namespace clamscanner

@@ -49,7 +49,7 @@ void Statement::bind_integer(int position, std::int64_t value) {
 }
 
 void Statement::bind_bytes(int position, std::string_view value) {
-    // A null pointer would bind NULL; an empty text is no NULL.
+    // A null pointer would bind NULL, which is not an empty text.
     const char* bytes = value.empty() ? "" : value.data();
     expect(::sqlite3_bind_blob64(statement_.get(), position, bytes, value.size(), SQLITE_STATIC), SQLITE_OK, database_,
            "bind bytes");

@@ -1,4 +1,5 @@
-// SQLite as jobd uses it: RAII over the C interface, statements prepared once, values bound by type. Single-threaded.
+// SQLite as jobd and the engine use it: RAII over the C interface, statements prepared once, values bound by type.
+// Single-threaded.
 #pragma once
 
 #include <concepts>
@@ -38,7 +39,7 @@ class Statement {
  public:
     Statement(sqlite3* database, const char* sql);
 
-    // Runs to the end; for statements without rows.
+    // Runs the statement to its end; for statements without rows.
     template <class... Values>
     void run(const Values&... values) {
         each([](Row) { return true; }, values...);
@@ -56,7 +57,7 @@ class Statement {
         }
         return rows;
     }
-    // What `read` makes of the first row; nothing when there is no row.
+    // What `read` returns for the first row; empty if there is no row.
     template <class Read, class... Values>
     [[nodiscard]] auto first(Read read, const Values&... values) {
         std::optional<std::invoke_result_t<Read, Row>> found;
@@ -68,12 +69,12 @@ class Statement {
             values...);
         return found;
     }
-    // Its first column.
+    // The first row's first column.
     template <class... Values>
     [[nodiscard]] std::optional<std::int64_t> number(const Values&... values) {
         return first([](Row row) { return row.number(0); }, values...);
     }
-    // How many instructions of the database a run of it took, on average since this was last asked.
+    // The average number of database instructions per run since the last call.
     [[nodiscard]] std::int64_t work() noexcept;
 
  private:
@@ -92,7 +93,7 @@ class Statement {
             bind_bytes(position, value);
     }
     void bind_integer(int position, std::int64_t value);
-    // As a blob: file names are bytes. The bytes must live until the statement has run, which they do here.
+    // As a blob, because file names are bytes. The bytes must live until the statement has run, as they do here.
     void bind_bytes(int position, std::string_view value);
     [[nodiscard]] bool step();
     void reset() noexcept;

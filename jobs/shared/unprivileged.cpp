@@ -13,7 +13,7 @@
 
 namespace clamscanner {
 
-std::vector<UniqueFd> handed_over_sockets(const std::string& name) {
+std::vector<UniqueFd> inherited_sockets(const std::string& name) {
     std::vector<UniqueFd> sockets;
     const char* pid = ::getenv("LISTEN_PID");
     const char* count = ::getenv("LISTEN_FDS");
@@ -24,7 +24,7 @@ std::vector<UniqueFd> handed_over_sockets(const std::string& name) {
         const int end = 3 + std::atoi(count);
         for (int fd = 3; fd < end && std::getline(list, one, ':'); ++fd) {
             if (one != name) continue;
-            checked(::fcntl(fd, F_SETFD, FD_CLOEXEC), "take a socket handed over");
+            checked(::fcntl(fd, F_SETFD, FD_CLOEXEC), "take a socket from the supervisor");
             set_blocking(fd, false);
             sockets.emplace_back(fd);
         }

@@ -1,4 +1,4 @@
-// What the daemons that are not root's do at their start, beyond auth/base/service.h.
+// What the unprivileged programs do at their start, beyond auth/base/service.h.
 #pragma once
 
 #include <string>
@@ -8,14 +8,14 @@
 
 namespace clamscanner {
 
-// Sockets that a supervisor handed over as `name` (LISTEN_FDS, LISTEN_FDNAMES: sd_listen_fds(3)); mapped by name, as
-// their order changes. Empty when there are none for us. May be called once a process: it clears the environment.
-[[nodiscard]] std::vector<UniqueFd> handed_over_sockets(const std::string& name);
+// Sockets that the supervisor passed to us under `name` (LISTEN_FDS, LISTEN_FDNAMES: sd_listen_fds(3)); found by name,
+// because their order may change. Empty if there are none. Call it once per process: it clears the environment.
+[[nodiscard]] std::vector<UniqueFd> inherited_sockets(const std::string& name);
 
-// Exits with status 78 (EX_CONFIG), saying so, when this program runs as root. For everything outside auth/.
+// If this program runs as root, logs that and exits with status 78 (EX_CONFIG). For all programs outside auth/.
 void refuse_root();
 
-// For a daemon that needs no privilege at all: cannot gain any from here on, cannot be traced, leaves no core file.
+// For a process that needs no privileges: from here on it can gain none, cannot be traced, and leaves no core file.
 void give_up_privileges();
 
 }  // namespace clamscanner

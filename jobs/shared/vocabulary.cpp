@@ -34,7 +34,7 @@ const char* text_of(UnscannedReason reason) noexcept {
     return texts[static_cast<int>(reason)];
 }
 
-const char* word_for(UnscannedReason reason) noexcept {
+const char* name_of(UnscannedReason reason) noexcept {
     static constexpr const char* words[] = {"unreadable", "too large",        "limit exceeded",  "time limit",
                                             "encrypted",  "vanished",         "damaged archive", "scanner failed",
                                             "cancelled",  "other file system"};

@@ -1,5 +1,5 @@
-// What all who have to do with jobs speak of: actions, records, verdicts, files. The order of each enum is the wire's
-// and the database's: only ever appended to.
+// Types shared by all programs that handle jobs: actions, records, verdicts, files. The values of each enum are part of
+// the wire format and the database, so new ones are only appended.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace clamscanner {
 
-inline constexpr std::size_t longest_path = 64 * 1024;  // deeper trees are reported by their unreadable directory
+inline constexpr std::size_t longest_path =
+    64 * 1024;  // of a deeper tree only the directory is reported, as unreadable
 inline constexpr std::size_t longest_message = 1024;
 inline constexpr std::size_t longest_virus_name = 256;
 
@@ -16,8 +17,8 @@ enum class Action : std::uint8_t {
     Ignore = 0,
     Delete = 1,
     Quarantine = 2,
-    Restore = 3,  // from the quarantine
-    Discard = 4,  // what is there
+    Restore = 3,  // a quarantined file
+    Discard = 4,  // delete a quarantined file
 };
 
 enum class RecordType : std::uint8_t { Step = 0, Issue = 1, Done = 2 };
@@ -54,13 +55,13 @@ inline constexpr auto last_unscanned_reason = UnscannedReason::OtherFileSystem;
 [[nodiscard]] const char* name_of(RecordType type) noexcept;
 [[nodiscard]] const char* name_of(RecordState state) noexcept;
 
-// For people: "could not be read (no permission)".
+// For people to read: "could not be read".
 [[nodiscard]] const char* text_of(UnscannedReason reason) noexcept;
 
 // For programs: "unreadable".
-[[nodiscard]] const char* word_for(UnscannedReason reason) noexcept;
+[[nodiscard]] const char* name_of(UnscannedReason reason) noexcept;
 
-// Which file it is, beyond its name: what was scanned and what is acted on must agree in all of it.
+// Identifies a file and its state without its name.
 struct FileIdentity {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
@@ -87,8 +88,8 @@ struct ExtendedAttribute {
 inline constexpr std::size_t most_attribute_bytes = 64 * 1024;
 inline constexpr std::size_t most_attributes = 256;
 
-// What a file has beyond its content: all it takes to put it back as it was. jobd keeps it; the JSON record beside a
-// quarantined file is for the owner's eyes.
+// A file's metadata, with which it can be restored as it was. jobd stores it; the JSON record beside a quarantined file
+// is only for the owner to read.
 struct FileMetadata {
     std::uint32_t owner = 0;
     std::uint32_t group = 0;
@@ -109,7 +110,7 @@ struct Record {
     std::uint64_t id = 0;
     RecordType type = RecordType::Step;
     RecordState state = RecordState::Error;
-    std::string file;  // of a step; bytes as the file system has them
+    std::string file;  // of a step; the raw bytes of the path
     std::string message;
     void fields(auto& wire) {
         wire.number(id);
@@ -122,7 +123,7 @@ struct Record {
 
 enum class Verdict : std::uint8_t { Clean = 0, Infected = 1, Unscanned = 2 };
 
-// By the name of what was found: PUA.… is low, Heuristics.… is medium, anything else high. The order is the database's.
+// By the name of the virus: PUA.… is low, Heuristics.… is medium, anything else high. The database stores these values.
 enum class RiskLevel : std::uint8_t { None = 0, Low = 1, Medium = 2, High = 3 };
 
 [[nodiscard]] RiskLevel risk_of(const std::string& virus) noexcept;

@@ -1,5 +1,6 @@
-"""What the API costs, through nginx: polls of get_scan_status with a cached login beside a trivial libfcgi responder in
-the same run, and polls of a long disinfection beside those of a short one. Numbers of one machine: the ratios count."""
+"""Measures what the API costs, through nginx: polls of get_scan_status with a cached login beside a trivial libfcgi
+responder in the same run, and polls of a long disinfection beside those of a short one. Trust the ratios, not the
+absolute numbers: they are of one machine."""
 
 import os
 import re

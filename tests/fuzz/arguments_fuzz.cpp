@@ -1,5 +1,5 @@
-// Arguments as a client sends them: query, type and body, an empty line between each. What they make of a list, by the
-// generic arguments, must never have more rows than there were.
+// Fuzzes arguments as a client sends them: query, type and body, separated by empty lines. A list shaped by them must
+// never have more rows than before.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,4 +1,4 @@
-// The Authorization header. Whatever is taken for credentials must keep the promises that authd's messages rest on.
+// Fuzzes the Authorization header. Whatever is accepted as credentials must fit into authd's messages.
 #include <cstdlib>
 
 #include "auth/authd/messages.h"

@@ -1,5 +1,5 @@
-// A JSON body of arguments, and each of them as an object of texts. What was read must come back the same from what we
-// write of it.
+// Fuzzes a JSON body of arguments, and each argument as an object of texts. What was read must be the same after we
+// write it and read it again.
 #include <cstdlib>
 
 #include "handlers/functions/json_arguments.h"

@@ -1,5 +1,5 @@
-// Foreign bytes: a file that may be a store of mail, and a path. Letters are counted the same in whatever pieces the
-// bytes come.
+// Foreign bytes: a file that may store mail, and a path. The count must not depend on the pieces in which the bytes
+// arrive.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -10,10 +10,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const std::string_view text(reinterpret_cast<const char*>(bytes), size);
     static_cast<void>(clamscanner::begins_as_mail_store(text));
     static_cast<void>(clamscanner::is_named_as_mail_store(text.substr(0, 4096)));
-    clamscanner::Letters whole;
+    clamscanner::MailCounter whole;
     whole.read(text);
     whole.end();
-    clamscanner::Letters pieces;
+    clamscanner::MailCounter pieces;
     for (std::size_t at = 0; at < size; at += 7) pieces.read(text.substr(at, 7));
     pieces.end();
     if (whole.count() != pieces.count()) std::abort();

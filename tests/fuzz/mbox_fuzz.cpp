@@ -1,5 +1,5 @@
-// Foreign bytes: a whole mailbox. Its messages must cover it exactly, be the same whatever the buffer, and without the
-// first of them the others must still be what they were.
+// Fuzzes the mbox parser with a whole mailbox. Its mails must cover it exactly, must not depend on the buffer's size,
+// and when the first is removed the others must stay the same.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,8 +19,8 @@ void expect(bool held) {
     if (!held) std::abort();
 }
 
-std::vector<MessageRange> messages_of(int file, std::size_t buffer) {
-    std::vector<MessageRange> messages;
+std::vector<MailRange> mail_in(int file, std::size_t buffer) {
+    std::vector<MailRange> messages;
     if (auto reader = MboxReader::open(file, buffer))
         while (const auto message = reader->next()) messages.push_back(*message);
     return messages;
@@ -35,8 +35,8 @@ void fill(const UniqueFd& file, const std::uint8_t* bytes, std::size_t size) {
 void try_mailbox(const std::uint8_t* bytes, std::size_t size) {
     static const UniqueFd file(checked(::memfd_create("mailbox", MFD_CLOEXEC), "make a mailbox"));
     fill(file, bytes, size);
-    auto messages = messages_of(file.get(), MboxReader::usual_buffer);
-    expect(messages_of(file.get(), 13) == messages);
+    auto messages = mail_in(file.get(), MboxReader::usual_buffer);
+    expect(mail_in(file.get(), 13) == messages);
     if (messages.empty()) return;
 
     std::uint64_t at = 0;
@@ -50,7 +50,7 @@ void try_mailbox(const std::uint8_t* bytes, std::size_t size) {
     messages.erase(messages.begin());
     for (auto& message : messages) message = {message.begin - first, message.end - first};
     fill(file, bytes + first, size - first);
-    expect(messages_of(file.get(), 64) == messages);
+    expect(mail_in(file.get(), 64) == messages);
 }
 
 }  // namespace

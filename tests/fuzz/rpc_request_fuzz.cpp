@@ -1,5 +1,5 @@
-// A request of the statistics interface: method, query, headers and body, an empty line between each. What authd is to
-// be asked must keep the promises that its messages rest on, and what the agent gets must be a query.
+// Fuzzes a request of the statistics interface: method, query, headers and body, separated by empty lines. The message
+// for authd must keep its limits, and the agent must get a valid query.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -43,11 +43,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
             read_form(request.query_for_agent(), parameters);
         } catch (const Refusal&) {
         }
-        if (request.proof() != RpcProof::V1 && request.proof() != RpcProof::V3) return 0;
+        if (request.authentication() != RpcAuthentication::V1 && request.authentication() != RpcAuthentication::V3)
+            return 0;
         const auto login = request.signed_login(message);
         if (login.key_id.empty() || login.text.size() > longest_signed_text) std::abort();
         const auto fields = signed_fields(login.form, login.text);
-        // authd carries out what is signed; the agent is asked for what the responder read. They must be the same.
+        // authd permits the action that was signed; the agent is sent the action that the responder read. They must be
+        // the same.
         const bool plain = message.method.find_first_of("&\n") == std::string::npos;
         if (plain && fields.action != request.action()) std::abort();
     } catch (const RpcRefusal&) {

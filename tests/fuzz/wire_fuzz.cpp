@@ -1,4 +1,5 @@
-// Whatever bytes come: a message is decoded to something that encodes to the same bytes again, or is Malformed.
+// Fuzzes the messages between processes: any bytes are either Malformed, or decode to something that encodes to the
+// same bytes again.
 #include <sys/socket.h>
 
 #include <cstdlib>
@@ -60,10 +61,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 HeldSignatures, AllowSignature, EndTurn, TurnEnded, NotHandedOver, SignaturesLoaded, SignaturesChanged,
                 SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted,
                 Declined, ScanStatus, InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded,
-                ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, Judged, ScannedAll, HandOver,
-                HandOverEnd, ScanThis, ScanAnswer, LeaveOut, RunScan, UseCoordinator, Judge, JudgeMoved, Act, CopyBegin,
-                CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted,
-                CopyDone>(bytes);
+                ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, ScanResult, ScanCompleted,
+                HandOver, HandOverEnd, ScanRequest, ScanAnswer, ScanQuarantined, RunScan, UseCoordinator, ScanFile,
+                ScanMoved, Act, CopyBegin, CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver,
+                Opened, NotOpened, Acted, CopyDone>(bytes);
     read_frames(bytes);
     return 0;
 }

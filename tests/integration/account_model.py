@@ -1,7 +1,8 @@
-"""What the contract says an account's clients may see, as a model: what is known of the account's files and tasks, and
-which answers to each call that allows. What runs in the background may have ended or not; the answers tell the model.
+"""A model of what the contract allows an account's clients to see: it tracks the account's files and tasks, and knows
+which answers to each call are allowed. Background work may or may not have ended; the model learns that from the
+answers.
 
-The owner of a model asks one question at a time, so whatever changes between two answers, the service did.
+The owner of a model sends one request at a time, so only the service changes anything between two answers.
 """
 
 import random

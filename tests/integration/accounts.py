@@ -48,7 +48,7 @@ _PATIENCE_SECONDS = 120
 def _run(command, **options):
     """Runs a tool that changes the list of users to its end, tried again while somebody else has the lists locked."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    # A tool cut short by our own end would leave its locks behind.
+    # A tool killed together with us would leave its locks behind.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
         while True:

@@ -102,8 +102,7 @@ class ApacheFcgidFront(ApacheFront):
     statistics_snippet = os.path.join(ROOT, "apache", "clamscanner-statistics-fcgid.conf")
     modules = ["fcgid"]
     spawns_responder = True
-    # The process that starts responders ends with a reload. A request that waits for it then, in a worker from before,
-    # waits for ever.
+    # A reload ends the process that starts responders. A request that waits for it in an old worker waits for ever.
     may_leave_requests_unanswered = True
     more = """
 FcgidIPCDir {directory}/sockets

@@ -1,5 +1,5 @@
-"""A bad signature hits good files by the hundred: then nothing is deleted for it until the administrator says so, and what
-can be undone goes on."""
+"""A bad signature hits hundreds of good files: then no file is deleted for it until the administrator allows it, and
+quarantining, which can be undone, goes on."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ class TheBrake(ServiceCase):
         check_records(records)
         return {record["file"]: record for record in records if record["type"] == "step"}
 
-    def test_deletion_is_held_and_quarantine_is_not_and_the_administrator_lifts_it(self):
+    def test_deletion_is_held_but_not_quarantine_until_the_administrator_allows_it(self):
         few, client = self.infected_account(5)
         self.assertEqual({step["state"] for step in self.states(client, few, "delete").values()}, {"deleted"})
 
@@ -49,7 +49,7 @@ class TheBrake(ServiceCase):
         self.assertEqual(listed.returncode, 0, listed.stderr)
         self.assertIn(f"{VIRUS}\theld\t", listed.stdout)
 
-        # It is held on the whole host, also where it hit few.
+        # It is held on the whole host, even for accounts in which it hit few files.
         few, other = self.infected_account(5)
         self.assertEqual({step["state"] for step in self.states(other, few, "delete").values()}, {"error"})
 

@@ -1,8 +1,8 @@
-"""A scan that its owner cancels ends at once, wherever it is, and says what it did not reach; and what any scan could
-not look through is listed, each file with its reason.
+"""A scan that its owner cancels ends at once, whatever its progress, and reports what it did not reach; and files that
+a scan could not examine are listed, each with its reason.
 
-Left out of the reasons: a damaged archive and a scanner that fails, for which no file is at hand that every version of
-the scanner takes so."""
+Two reasons are not tested: a damaged archive and a scanner that fails, because no file causes them in every version of
+the scanner."""
 
 import concurrent.futures
 import http.client
@@ -22,12 +22,12 @@ from test_files import EICAR, clean_page
 from turns_test import SlowFiles
 
 ENDS_WITHIN_SECONDS = 2
-POLL_SECONDS = 0.5  # what the questions themselves may take on a busy machine
+POLL_SECONDS = 0.5  # the time that the questions themselves may take on a busy machine
 SLOW_FILES = 20
 MANY_FILES = 130_000
 MANY = 100_000
 ROUNDS_DURING_THE_WALK = 40 if SOAK else 6
-WALK_SECONDS = 0.6  # about what it takes to find them
+WALK_SECONDS = 0.6  # about the time that it takes to find them
 MEBIBYTE = 1024 * 1024
 NOT_RUNNING = "no scan"
 SCAN_LOG = ".clamavconnector.scan.log"
@@ -35,12 +35,12 @@ PAGE = 1000
 
 
 def encrypted_zip():
-    """What looks like noise to whoever has no password."""
+    """An encrypted archive."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("secret.txt", random.Random(1).randbytes(1000))
     data = bytearray(packed.getvalue())
-    # The flag "encrypted" of the file's own header and of the directory's.
+    # The "encrypted" flags in the file's header and in the central directory.
     for signature, flags_at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         data[data.index(signature) + flags_at] |= 1
     return bytes(data)
@@ -57,7 +57,7 @@ def nested_zip(depth):
 
 
 def make_many(account, directory, count):
-    """Empty files of the account's, too many to be made one by one from here."""
+    """Makes empty files of the account's, in a process of its own, because there are so many."""
     os.mkdir(account.path(directory))
     os.chown(account.path(directory), account.uid, account.gid)
     subprocess.run(f"seq -w 1 {count} | xargs touch", shell=True, check=True, cwd=account.path(directory),
@@ -81,7 +81,7 @@ class CancelCase(ServiceCase):
         self.assertIn(NOT_RUNNING, result["errors"][0].lower())
 
     def ends_soon(self, client):
-        """Of a scan that was just cancelled: the whole last answer."""
+        """Waits for the end of a cancelled scan. Returns the last answer."""
         client.finish_scan(ENDS_WITHIN_SECONDS + POLL_SECONDS)
         result = client.result("get_scan_status")
         self.assertTrue(self.was_cancelled(result), result["messages"])
@@ -99,7 +99,8 @@ class CancelCase(ServiceCase):
         return reasons
 
     def check_sums(self, client, result, files):
-        """Every file that is told of is clean, infected or unscanned; path -> reason of the latter."""
+        """Checks that every file is counted as clean, infected or unscanned. Returns path -> reason of the unscanned
+        ones."""
         data = result["data"]
         reasons, infected = self.unscanned(client), set(data["infected_files"])
         self.assertEqual(data["scanned_file_count"], data["total_file_count"])
@@ -132,7 +133,7 @@ class CancelCase(ServiceCase):
 
 
 class Cancel(CancelCase):
-    # One place, so that whoever holds it holds everybody; the memory of clean files would make a second scan too short.
+    # One slot, so that whoever holds it delays everybody. The scan cache would make a second scan too short.
     config = {"jobs": {"max_running": 1, "retry_seconds": 1}, "engine": {"scan_workers": 2, "rescan_days": 0},
               "brake": {"files_percent": 100, "accounts_percent": 100}}
 
@@ -142,7 +143,7 @@ class Cancel(CancelCase):
         cls.slow_files = SlowFiles()
 
     def account_with_long_scan(self, kind="user"):
-        """The infected file comes first: a directory's own files do, before what lies below it."""
+        """The infected file comes first, because a directory's own files come before those in its subdirectories."""
         account, client = self.new_account(kind)
         self.found = account.write("public_html/found", EICAR)
         self.files = {self.found} | {account.write(f"public_html/slow/{number}.gz", self.slow_files.archive(number))
@@ -151,7 +152,7 @@ class Cancel(CancelCase):
 
     def start_and_find(self, client):
         self.start(client)
-        self.addCleanup(client.ask, "cancel_scan")  # a test that fails must not hold the place
+        self.addCleanup(client.ask, "cancel_scan")  # a test that fails must not hold the slot
         wait_until(lambda: client.call("get_scan_status")["infected_files"] == [self.found], 60, "the infected file")
 
     def test_a_running_scan_ends_and_its_finds_stay(self):
@@ -173,7 +174,7 @@ class Cancel(CancelCase):
         self.start_and_find(client)
         self.cancel(client)
         self.ends_soon(client)
-        self.start(client)  # at once: nothing of the one before is in its way
+        self.start(client)  # at once: nothing of the previous scan is in its way
         self.cancel(client)
         self.ends_soon(client)
         for path in self.files - {self.found}:
@@ -206,7 +207,7 @@ class Cancel(CancelCase):
         self.ends_soon(long)
         self.assertEqual(client.scan("public_html")["infected_files"], [found])
 
-    def test_the_next_in_the_queue_gets_the_place(self):
+    def test_the_next_in_the_queue_gets_the_slot(self):
         _, long = self.account_with_long_scan("long")
         self.start_and_find(long)
         account, client = self.new_account("short")
@@ -279,7 +280,7 @@ class Cancel(CancelCase):
         self.cancel(client)
         self.ends_soon(client)
 
-    def test_once_accepted_it_survives_a_crash(self):
+    def test_an_accepted_cancellation_survives_a_crash(self):
         account, client = self.account_with_long_scan()
         self.start_and_find(client)
         self.cancel(client)
@@ -302,7 +303,7 @@ class Cancel(CancelCase):
         self.check_sums(client, result, self.files)
         self.is_refused(client)
 
-    def test_a_scan_whose_runner_stands_still(self):
+    def test_a_scan_whose_runner_is_stopped(self):
         account, client = self.account_with_long_scan()
         self.start_and_find(client)
         [runner] = [process for process in self.service.processes("clamscanner-runner") if process.uid == account.uid]
@@ -314,7 +315,7 @@ class Cancel(CancelCase):
 
 
 class ManyFiles(CancelCase):
-    # One worker, which the slow files at the top keep busy: of all others, none is reached.
+    # One worker, which the slow files at the top keep busy, so that none of the others is reached.
     config = {"jobs": {"retry_seconds": 1}, "engine": {"scan_workers": 1, "rescan_days": 0}}
 
     @classmethod
@@ -328,7 +329,7 @@ class ManyFiles(CancelCase):
         cls.many = make_many(account, "public_html/many", MANY_FILES)
         cls.files = cls.slow | cls.many
 
-    def test_more_than_a_hundred_thousand_files_are_cancelled_and_listed(self):
+    def test_a_hundred_thousand_unreached_files_are_listed(self):
         client = self.client
         self.start(client)
         wait_until(lambda: client.call("get_scan_status")["total_file_count"] == len(self.files), 60, "the walk's end")
@@ -418,7 +419,7 @@ class Reasons(CancelCase):
         self.assertEqual(result["data"]["infected_files"], [self.found])
         self.assertFalse(self.was_cancelled(result))
 
-        # What can be scanned by now is no longer listed.
+        # Files that can be scanned by now are no longer listed.
         os.chmod(self.account.path("closed"), 0o755)
         os.chmod(self.account.path("unreadable"), 0o644)
         os.truncate(self.account.path("large"), 1)

@@ -1,5 +1,5 @@
-"""What nginx/demo.sh and apache/demo.sh do: the main job over HTTP, every answer compared with what really happened to
-the files; or, with --serve, only the service, until a signal comes."""
+"""What nginx/demo.sh and apache/demo.sh do: the main job over HTTP, comparing every answer with what really happened to
+the files. With --serve, only the service runs, until a signal comes."""
 
 import argparse
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Answers each FastCGI request with its parameters, as JSON: what a web server tells a responder. It listens at
+"""Answers each FastCGI request with its parameters, as JSON: what a web server passes to a responder. It listens at
 --socket PATH or, as mod_fcgid starts it, on standard input. One request a connection, one after the other."""
 
 import json

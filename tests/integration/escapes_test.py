@@ -1,5 +1,5 @@
-"""What an account, or malware that runs as its user, does so that a scan passes a file over, or so that something else is
-destroyed than was found; and mail that must not go with the letter that is infected."""
+"""Attempts of an account, or of malware that runs as its user, to make a scan skip a file, or to have other content
+deleted than was found; and mail that must not be lost with an infected message."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ INSTEAD = "quarantined instead of deleted"
 POSTMARK = b"From alice@example.org Thu Nov 29 22:33:52 2001\n"
 
 
-# Of a signature of the tests' own, which counts anywhere in a file.
+# Matched by a signature of the tests' own, anywhere in a file.
 MARK = b"as infected as can be in the middle of a file"
 
 
@@ -27,7 +27,7 @@ def letter(name, infected=False):
 
 
 class PassedOver(QuarantineCase):
-    """What was quarantined once is a file like any other, wherever it lies but where it was put."""
+    """A quarantined file is scanned like any other file as soon as it is not where it was put."""
 
     def setUp(self):
         super().setUp()
@@ -40,7 +40,7 @@ class PassedOver(QuarantineCase):
         self.assertEqual((status["infected_files"], status["total_file_count"]), ([], self.ordinary_files()))
 
     def ordinary_files(self):
-        """All regular files of the home, without what is in the quarantine as it was put there."""
+        """All regular files of the home, except those that are in the quarantine as they were put there."""
         found = [os.path.join(directory, name) for directory, _, names in os.walk(self.account.home) for name in names]
         return len([path for path in found if os.path.isfile(path) and not os.path.islink(path)
                     and not (path == self.kept and os.stat(path).st_mode & 0o7777 == 0o400
@@ -96,13 +96,13 @@ class PassedOver(QuarantineCase):
         os.rename(self.account.path(QUARANTINE), self.account.path("public_html/q"))
         self.finds(self.account.path("public_html/q", self.row["id"]))
 
-    def test_new_files_some_of_which_may_have_its_inode(self):
+    def test_new_files_that_may_reuse_its_inode(self):
         os.unlink(self.kept)
         self.finds(*(self.account.write(f"public_html/fresh{number}.php", self.content) for number in range(30)))
 
 
 class TwoNames(QuarantineCase):
-    def test_the_other_name_of_what_was_quarantined_is_found(self):
+    def test_the_other_name_of_a_quarantined_file_is_found(self):
         path = self.infected("public_html/first.php")
         other = self.account.path("public_html/second.php")
         os.link(path, other)
@@ -120,7 +120,8 @@ class TwoNames(QuarantineCase):
 
 
 class SomethingElse(QuarantineCase):
-    """Deleted is what was found; what changed since and is infected is kept; what is clean is left."""
+    """Only the content that was found is deleted; changed content is quarantined if infected, and left alone if
+    clean."""
 
     def delete(self, path):
         return check_records(self.client.disinfect({path: "delete"}))[path]
@@ -153,7 +154,7 @@ class SomethingElse(QuarantineCase):
             file.write(b"a line of the owner's own\n" * 1000)
         self.is_kept_instead(path, read(path))
 
-    def test_another_content_behind_its_size_times_and_inode(self):
+    def test_other_content_with_the_same_size_times_and_inode(self):
         path = self.found("s.txt")
         before = os.stat(path)
         content = read(path)[:-2] + b"X\n"
@@ -162,7 +163,7 @@ class SomethingElse(QuarantineCase):
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         self.is_kept_instead(path, content)
 
-    def test_what_was_to_be_quarantined_says_that_it_changed(self):
+    def test_a_quarantined_file_is_reported_as_changed(self):
         path = self.found("s.txt")
         with open(path, "ab") as file:
             file.write(b"more")
@@ -182,11 +183,11 @@ class SomethingElse(QuarantineCase):
         self.assertEqual((step["state"], step["message"]), ("deleted", ""))
         self.assertEqual(self.client.call("list_quarantined_files"), [])
 
-    def test_found_again_without_being_read_it_is_still_known(self):
+    def test_a_find_from_the_cache_can_be_deleted(self):
         path = self.found("s.txt")
         old = time.time_ns() - 10**10
         os.utime(path, ns=(old, old))
-        time.sleep(1.1)  # what was changed this moment is not remembered
+        time.sleep(1.1)  # a file changed just before its scan is not cached
         for _ in range(2):
             self.assertEqual(self.client.scan()["infected_files"], [path])
         self.assertEqual(self.delete(path)["state"], "deleted")
@@ -236,7 +237,7 @@ class SomethingElse(QuarantineCase):
         self.assertFalse(os.path.lexists(path))
         kept = self.account.path(QUARANTINE, self.listed()[path]["id"])
         self.assertEqual(os.stat(kept).st_mode & 0o7777, 0o400)
-        # It is not what is known of it: so it is a find, where it is.
+        # It is no longer as recorded, so it is found where it is.
         self.assertEqual(self.client.scan()["infected_files"], [kept])
 
 
@@ -249,7 +250,7 @@ class MailCase(QuarantineCase):
 
 
 class Mail(MailCase):
-    """Whatever may hold more than one letter is kept as a whole or cleansed, never deleted."""
+    """A file that may hold more than one message is quarantined as a whole or cleansed, never deleted."""
 
     def stays(self, relative, content, states=("quarantined", "mailbox-cleansed")):
         path = self.account.write(relative, content)
@@ -260,13 +261,13 @@ class Mail(MailCase):
             self.assertEqual(read(path).count(b"Good news"), content.count(b"Good news"))
             os.unlink(path)
             return
-        self.assertIn("more than one letter", step["message"])
+        self.assertIn("more than one message", step["message"])
         self.assertEqual(self.captured(content), self.account.path(QUARANTINE, self.listed()[path]["id"]))
         self.assertEqual(self.restore(self.listed()[path]["id"]), ["restored"])
         self.assertEqual(read(path), content)
         os.unlink(path)
 
-    def test_stores_of_many_letters(self):
+    def test_stores_of_many_messages(self):
         first, bad, last = letter("first"), letter("bad", True), letter("last")
         mbox = b"\n".join(POSTMARK + one for one in (first, bad, last))
         other = b"\n".join(b"From x 29/11/2001 22.33\n" + one for one in (first, bad, last))
@@ -283,11 +284,11 @@ class Mail(MailCase):
             with self.subTest(name):
                 self.stays(name, content)
 
-    def test_a_mailbox_that_is_understood_is_cleansed(self):
+    def test_an_mbox_is_cleansed(self):
         content = b"\n".join(POSTMARK + one for one in (letter("first"), letter("bad", True), letter("last")))
         self.stays("mail/inbox", content, states=("mailbox-cleansed",))
 
-    def test_a_letter_of_a_maildir_is_one_letter(self):
+    def test_a_maildir_file_is_one_message(self):
         for part in ("Maildir", "Maildir/cur", "Maildir/new", "Maildir/tmp"):
             os.mkdir(self.account.path(part))
             self.as_owner(self.account.path(part))
@@ -316,7 +317,7 @@ class Mail(MailCase):
 class KeptMail(MailCase):
     config = {**QuarantineCase.config, "quarantine": {"days": 1}}
 
-    def test_time_does_not_end_what_may_hold_good_letters(self):
+    def test_files_that_may_hold_mail_never_expire(self):
         path = self.account.write("docs/letters", letter("good") + letter("bad", True))
         plain = self.infected("docs/plain")
         self.client.scan()

@@ -1,5 +1,5 @@
-"""An account whose home is full: a disinfection that frees it works, is recorded in jobd's database first, and the log in
-the home follows once there is room for it."""
+"""An account whose home is full: a disinfection that makes room works and is recorded in jobd's database first; the log
+in the home is written once there is room for it."""
 
 import io
 import json
@@ -42,7 +42,7 @@ class FullHome(ServiceCase):
 
     @staticmethod
     def fill(account, leave_inodes=True):
-        """Takes every block there is, and every inode as well if asked to. The filler's path."""
+        """Uses up every block, and every inode as well if asked to. Returns the filler's path."""
         path = account.write("filler", b"")
         with open(path, "wb", 0) as filler:
             try:
@@ -89,7 +89,7 @@ class FullHome(ServiceCase):
         account, client = self.account_in("size=4m,nr_inodes=100")
         self.deletes(account, client, leave_inodes=False)
 
-    def test_what_frees_nothing_is_recorded_and_the_log_follows(self):
+    def test_a_disinfection_that_frees_nothing_is_recorded(self):
         account, client = self.account_in("size=4m")
         path = account.write("small", EICAR)
         filler = self.fill(account)

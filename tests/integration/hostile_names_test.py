@@ -1,5 +1,5 @@
-"""A home with names and things in it that break programs: every infected file is found and disinfected by the name that
-the list gave, everything else is as it was, and what could not be read is told."""
+"""A home with names and files that break programs: every infected file is found, and disinfected by the name in the
+list; everything else is unchanged, and unreadable files are reported."""
 
 import json
 import os
@@ -17,7 +17,7 @@ HOSTILE_NAMES = [
     b".hidden", b"...", b"~", b"a" * 255, b"\\udc80", "\u2028\u202e".encode(),
 ]
 DEPTH = 24
-LONG_NAME = b"d" * 200  # 24 of them go beyond PATH_MAX, which no call by path can then reach
+LONG_NAME = b"d" * 200  # 24 of them exceed PATH_MAX, so that no call can use the path
 
 
 class HostileNames(ServiceCase):
@@ -37,7 +37,7 @@ class HostileNames(ServiceCase):
         return path
 
     def put_deep(self):
-        """Makes an infected file below PATH_MAX, by steps; its path."""
+        """Makes an infected file deeper than PATH_MAX, step by step. Returns its path."""
         directory = os.open(self.tree, os.O_RDONLY | os.O_DIRECTORY)
         path = self.tree
         for _ in range(DEPTH):
@@ -69,7 +69,7 @@ class HostileNames(ServiceCase):
         self.assertEqual(result["data"]["scanned_file_count"], result["data"]["total_file_count"])
         return listed, result
 
-    def test_every_name_is_found_and_deleted_by_it(self):
+    def test_files_of_every_name_are_found_and_deleted(self):
         infected = {self.put(name) for name in HOSTILE_NAMES}
         infected.add(self.put(b"archive %2e.zip", eicar_zip()))
         deep = self.put_deep()
@@ -84,7 +84,7 @@ class HostileNames(ServiceCase):
         with open(self.account.path(".clamavconnector.disinfection.log"), encoding="utf-8") as log:
             self.assertEqual({json.loads(line).get("file") for line in log} - {None}, set(listed))
 
-    def test_every_name_is_quarantined_by_it(self):
+    def test_files_of_every_name_are_quarantined(self):
         infected = {self.put(name) for name in HOSTILE_NAMES}
         deep = self.put_deep()
         listed, _ = self.scan()
@@ -99,10 +99,10 @@ class HostileNames(ServiceCase):
             with open(os.path.join(quarantine, name), "rb") as file:
                 contents.append(file.read())
         self.assertEqual(contents.count(EICAR), len(infected | {deep}))
-        # Nor is it found a second time where it lies now.
+        # It is not found a second time where it is now.
         self.assertEqual(self.scan()[0], [])
 
-    def test_what_is_no_regular_file_is_neither_opened_nor_changed(self):
+    def test_special_files_are_neither_opened_nor_changed(self):
         bait = self.put(b"bait")
         os.mkfifo(os.path.join(self.tree, b"fifo"))
         os.symlink(b"/etc/passwd", os.path.join(self.tree, b"to passwd"))
@@ -124,7 +124,7 @@ class HostileNames(ServiceCase):
         del before[bait]
         self.assertEqual(self.snapshot(), before)
 
-    def test_what_cannot_be_read_is_counted_and_told(self):
+    def test_unreadable_files_are_counted_and_reported(self):
         self.put(b"fine", b"fine")
         self.put(b"unreadable file", EICAR, mode=0o000)
         closed = os.path.join(self.tree, b"closed")
@@ -159,7 +159,7 @@ class HostileNames(ServiceCase):
         self.assertFalse(os.path.lexists(first) or os.path.lexists(second))
 
     def snapshot(self):
-        """Everything below the tree but directories: path -> what it is and holds."""
+        """Everything below the tree except directories: path -> type and content."""
         seen = {}
         for directory, _, names in os.walk(self.tree):
             for name in names:

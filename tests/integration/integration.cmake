@@ -1,15 +1,15 @@
 # The integration tests: each a Python program that starts the installed programs behind a real web server. They need
-# root, and leave the machine to one at a time: some of them measure, all of them load it.
-# What a test takes, told below, times this ends one that hangs: machines are slow at times.
-set(integration_patience 3)
+# root, and run one at a time: some of them measure, all of them load the machine.
+# A test that hangs is ended after its usual time, given below, times this: machines are slow at times.
+set(integration_timeout_factor 3)
 if(SANITIZE)
-    set(integration_patience 8)
+    set(integration_timeout_factor 8)
 endif()
 
 # The labels beside the kind are the groups of packages that a test needs (tests/package_groups.py).
 
-# add_integration_test(NAME SECONDS [SOAK_SECONDS]): integration/NAME_test.py; its long form is a test of its own that
-# the ordinary run leaves out.
+# add_integration_test(NAME SECONDS [SOAK_SECONDS]): integration/NAME_test.py; its long form is a separate test that the
+# ordinary run leaves out.
 function(add_integration_test name seconds)
     _add_integration_test(integration.${name} "integration;nginx" ${name} ${seconds} "")
     if(ARGC GREATER 2)
@@ -29,13 +29,13 @@ endfunction()
 
 function(_add_integration_test test labels name seconds environment)
     add_test(NAME ${test} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/integration/${name}_test.py)
-    math(EXPR patience "${seconds} * ${integration_patience}")
+    math(EXPR timeout "${seconds} * ${integration_timeout_factor}")
     set_tests_properties(${test} PROPERTIES
-        LABELS "${labels}" TIMEOUT ${patience} RUN_SERIAL ON SKIP_RETURN_CODE 77
+        LABELS "${labels}" TIMEOUT ${timeout} RUN_SERIAL ON SKIP_RETURN_CODE 77
         ENVIRONMENT "CLAMSCANNER_BUILD_DIR=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;${environment}")
 endfunction()
 
-# What HTTP has a part in, behind each web server; everything else behind nginx alone.
+# Tests that concern HTTP run behind each web server; all others behind nginx only.
 add_integration_test_behind_all(main_job 120)
 add_integration_test_behind_all(hostile_names 120)
 add_integration_test_behind_all(web_server 120)

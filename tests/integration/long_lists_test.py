@@ -1,5 +1,5 @@
-"""An account with a very long list takes no other's time: whatever jobd does for it is done in small pieces. Measured by
-what jobd itself says of the turns of its loop, in processor time, so that a busy machine does not matter."""
+"""An account with a very long list does not delay others: whatever jobd does for it is done in small pieces. Measured
+by the turns of its event loop that jobd logs, in processor time, so that a busy machine does not matter."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from test_files import EICAR
 DISINFECTION_LOG = ".clamavconnector.disinfection.log"
 SCAN_LOG = ".clamavconnector.scan.log"
 ACTIONS = 200_000
-LONG_TURN_MS = 150  # of processor time: ten times what the longest takes
+LONG_TURN_MS = 150  # of processor time: ten times the longest turn
 UNREADABLE = 30_000
 
 
@@ -70,7 +70,7 @@ class LongLists(ServiceCase):
         account, client = self.new_account("closed")
         os.makedirs(account.path("closed"))
         for number in range(UNREADABLE):
-            # Root's own: the account can neither read them nor change that.
+            # They belong to root: the account can neither read them nor change that.
             os.close(os.open(account.path("closed", str(number)), os.O_CREAT | os.O_WRONLY, 0o600))
         with self.poller() as poller:
             before = len(self.service.long_turns_logged())

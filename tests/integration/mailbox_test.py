@@ -1,7 +1,8 @@
 """Mailboxes of many messages (mbox), as Debian's mail programs make them and go on writing into them: an infected
-message is taken out and comes back, every other byte stays, and no mail is lost or doubled, whoever delivers meanwhile.
+message is removed and can be restored, every other byte stays, and no mail is lost or duplicated by deliveries in
+between.
 
-What is expected is told by what the programs themselves did: a mailbox's messages are the pieces by which it grew."""
+The expected messages follow from what the programs did: they are the pieces by which the mailbox grew."""
 
 import collections
 import concurrent.futures
@@ -25,22 +26,22 @@ MAILBOX = "mail/inbox"
 SENDER = "alice@example.org"
 POSTMARK = f"From {SENDER} Thu Nov 29 22:33:52 2001\n".encode()
 DELIVERY_SECONDS = 600 if SOAK else 25
-PATIENCE_SECONDS = 60  # for a mail program, which waits for locks
-# EX_TEMPFAIL: a mail server tries again then. So dovecot says if messages are not where it knew them to be, and looks
-# for them the next time; that is so whichever other program moved them.
+PATIENCE_SECONDS = 60  # for a mail program that waits for locks
+# EX_TEMPFAIL: a mail server then tries again. dovecot exits with it if messages are not where it expected them, and
+# finds them the next time; it does so whichever program moved them.
 TEMPORARY_FAILURE = 75
-LOCK_SECONDS = 30  # so long the service waits for a lock
+LOCK_SECONDS = 30  # how long the service waits for a lock
 POSTFIX = "/usr/lib/postfix/sbin/master"
 
-# Both locks, as an owner's file of rules usually has it; without the pause of eight seconds.
+# Both locks, as in a usual procmailrc, but without the pause of eight seconds.
 PROCMAIL_RULES = f"LOCKSLEEP=1\n:0:\n$HOME/{MAILBOX}\n"
 DOVECOT_CONFIG = "log_path = /dev/stderr\nssl = no\npostmaster_address = postmaster@localhost\n"
-# As procmail and postfix do. With dovecot's own order procmail and dovecot wait for each other, whoever else is there.
+# The order of procmail and postfix. With dovecot's default order, procmail and dovecot would block each other.
 DOVECOT_LOCKS_WITH_OTHERS = "mbox_write_locks = dotlock fcntl\n"
 MUTT_CONFIG = ("set sendmail=/bin/true copy=yes fcc_attach=yes mbox_type=mbox hostname=localhost folder=~/mail\n"
                "set confirmcreate=no confirmappend=no delete=yes quit=yes\n")
 
-# No port, nobody but this mail server's own users and directories.
+# No port, and only this mail server's own users and directories.
 POSTFIX_MAIN = """compatibility_level = 3.6
 queue_directory = {directory}/queue
 data_directory = {directory}/data
@@ -81,15 +82,15 @@ with open(sys.argv[1], "r+b") as mailbox:
 
 
 def text(number):
-    """What stands in no other message."""
+    """A text that is in no other message."""
     return clean_page(number, random.Random(number).randrange(300, 8000)) + "\n"
 
 
 def message(number, infected=False):
-    """As a mail server hands it to the program that delivers it."""
+    """A message as a mail server hands it to the delivery program."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"], mail["X-Number"] = SENDER, "bob@example.org", "A letter", number
-    # Not everybody marks such a line in a body, and nobody may take it for the beginning of a message.
+    # Not every program quotes such a line in a body, and none may take it for the beginning of a message.
     mail.set_content(text(number) + "\nFrom here on it is a letter.\n", cte="7bit")
     if infected:
         mail.add_attachment(EICAR, maintype="application", subtype="octet-stream", filename="invoice.com")
@@ -101,7 +102,7 @@ def numbers_in(content):
 
 
 def state(path):
-    """What a mailbox that loses messages keeps."""
+    """The metadata that a mailbox keeps when messages are taken out."""
     status = os.stat(path)
     return status.st_ino, oct(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns
 
@@ -111,7 +112,7 @@ def joined(parts, infected, those):
 
 
 def as_user(account, *command):
-    # Without new privileges: procmail, which may become root, would look for the account's mail in /var/mail.
+    # Without new privileges: procmail, which is setuid, would look for the account's mail in /var/mail.
     return ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups", "--inh-caps=-all",
             "--bounding-set=-all", "--no-new-privs", *command]
 
@@ -127,7 +128,7 @@ def run(account, *command, content=b""):
 
 
 class Postfix:
-    """A mail server of the test's own, which becomes the account's user to deliver."""
+    """A mail server of the test's own, which delivers as the account's user."""
 
     def __init__(self, service):
         self.service = service
@@ -141,11 +142,11 @@ class Postfix:
                               ("master.cf", POSTFIX_SERVICES)):
             with open(os.path.join(self.config, name), "w", encoding="ascii") as file:
                 file.write(content)
-        # Makes the directories of the queue.
+        # Creates the directories of the queue.
         subprocess.run(["/usr/sbin/postfix", "-c", self.config, "check"], check=True, capture_output=True,
                        timeout=PATIENCE_SECONDS)
-        # The shell ends with us, even when we are killed, and takes along the server: whoever changes its user, as that
-        # does, is not told any more.
+        # The shell ends with us, even if we are killed, and ends the server: a process that changes its user, as the
+        # server does, gets no parent-death signal.
         self.process = self.service.launch(
             ["sh", "-c", f"{POSTFIX} -c {self.config} & trap 'kill $!; wait' TERM; wait"])
         wait_until(lambda: os.path.exists(os.path.join(self.directory, "queue/public/qmgr")), 20, "postfix")
@@ -168,7 +169,7 @@ class Postfix:
                        check=True, capture_output=True, timeout=PATIENCE_SECONDS)
 
     def has_nothing_to_do(self):
-        # In the order in which a message goes through them, so that none is missed on its way.
+        # In the order in which a message passes through them, so that none is missed.
         return not any(os.listdir(os.path.join(self.directory, "queue", name))
                        for name in ("maildrop", "incoming", "active", "deferred", "active"))
 
@@ -188,7 +189,7 @@ class MailboxCase(QuarantineCase):
         os.chown(account.path("mail"), account.uid, account.gid)
 
     def rows(self, path):
-        """Of the list of what is in quarantine: the messages of this mailbox, in the order in which they were in it."""
+        """The quarantined messages of this mailbox, in their order in the mailbox."""
         rows = [row for row in self.client.call("list_quarantined_files") if row["file"] == path]
         for row in rows:
             self.assertRegex(row["id"], r"^[0-9a-f]{28}\.eml$")
@@ -196,7 +197,7 @@ class MailboxCase(QuarantineCase):
         return rows
 
     def kept(self, row):
-        """The message that a row of that list stands for."""
+        """The message for a row of that list."""
         content = read(self.account.path(QUARANTINE, row["id"]))
         self.assertEqual((row["size"], row["sha256"]), (str(len(content)), hashlib.sha256(content).hexdigest()))
         return content
@@ -236,8 +237,8 @@ class MailboxCase(QuarantineCase):
         return re.findall(r"^hdr\.x-number: (\S*)$", done.stdout.decode(), re.MULTILINE)
 
     def send_by_mutt(self, number, infected):
-        """Into the mailbox of what was sent."""
-        attachment = self.service.path("invoice.zip")  # not in the home, where it would be found
+        """Writes into the mailbox of sent mail."""
+        attachment = self.service.path("invoice.zip")  # not in the home, where a scan would find it
         with open(attachment, "wb") as file:
             file.write(eicar_zip())
         attached = ["-a", attachment] if infected else []
@@ -247,7 +248,7 @@ class MailboxCase(QuarantineCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def save_by_mutt(self, path, other):
-        """Every message of one mailbox into another, as by hand: mutt does that on a terminal only."""
+        """Copies every message of one mailbox into another, as a user would: mutt does that only on a terminal."""
         keys = f"<tag-pattern>~A\\n<tag-prefix><save-message>{other}\\n<quit>"
         command = f"mutt -n -f {path} -e 'push \"{keys}\"'"
         with subprocess.Popen(as_user(self.account, "script", "--quiet", "--return", "--command", command, "/dev/null"),
@@ -260,12 +261,12 @@ class MailboxCase(QuarantineCase):
 
 
 class MailPrograms(MailboxCase):
-    """Of a mailbox that a mail program made, the infected messages are taken out and put back."""
+    """Infected messages are taken out of mailboxes that mail programs made, and put back."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Where another mail server is installed, Debian's packages leave no place for this one.
+        # Debian's packages do not allow this mail server beside another one.
         cls.postfix = cls.enterClassContext(Postfix(cls.service)) if os.path.exists(POSTFIX) else None
 
     def needs_postfix(self):
@@ -278,7 +279,7 @@ class MailPrograms(MailboxCase):
         return 0
 
     def delivered(self, deliver, infected, count=5):
-        """A mailbox's messages as they stand in it, if the program delivers so many."""
+        """Has the program deliver `count` messages. Returns them as they are in the mailbox."""
         ends = [0]
         for number in range(count):
             self.assertEqual(deliver(message(f"m{number}", number in infected)), 0)
@@ -317,12 +318,12 @@ class MailPrograms(MailboxCase):
                 self.assertEqual(read(path), rest + b"".join(bad))
                 self.assertEqual(state(path)[:-1], before[:-1])
                 self.assertEqual(self.rows(path), [])
-                if action == "quarantine":  # as no scan since then found the mailbox clean
+                if action == "quarantine":  # because no scan since then has found the mailbox clean
                     self.assertEqual(self.listed_as_infected(), [path])
                 self.assertEqual(self.found(), [path])
                 self.nothing_is_left_over()
 
-        # What is deleted there is gone; what is in the mailbox is not concerned.
+        # A message deleted from the quarantine is gone; the mailbox is unaffected.
         self.disinfect("delete", path)
         ids = [row["id"] for row in self.rows(path)]
         self.assertEqual(self.states("delete_quarantined_files", *ids), ["deleted"] * len(bad))
@@ -331,7 +332,7 @@ class MailPrograms(MailboxCase):
         self.assertEqual(self.read_by_dovecot(path), [f"m{i}" for i in range(len(parts)) if i not in infected])
 
     def goes_on(self, deliver):
-        """A program that knows the mailbox as it was finds its way in the one that was cleansed."""
+        """A program that has indexed the old mailbox can use the cleansed one."""
         before = self.read_by_dovecot(self.path)
         for number in ("n0", "n1"):
             self.assertEqual(deliver(message(number)), 0)
@@ -343,7 +344,7 @@ class MailPrograms(MailboxCase):
         self.goes_on(self.deliver_by_procmail)
 
     def test_dovecot(self):
-        # The first one is where dovecot keeps what it notes of the whole mailbox.
+        # In the first message dovecot stores its metadata of the whole mailbox.
         infected = (0, 3)
         self.there_and_back(self.path, self.delivered(self.deliver_by_dovecot, infected), infected)
         self.goes_on(self.deliver_by_dovecot)
@@ -372,7 +373,7 @@ class MailPrograms(MailboxCase):
     # ---- Meanwhile -----------------------------------------------------------------------------------------------
 
     def keep_delivering(self, name, deliver, pause, stop):
-        """How many it were, and how often it had to be tried again."""
+        """Returns how many there were, and how often one had to be tried again."""
         count = retries = 0
         while not stop.is_set():
             content = message(f"{name}-{count}")
@@ -385,12 +386,12 @@ class MailPrograms(MailboxCase):
         return count, retries
 
     def cleanse_and_restore(self, infected, seconds):
-        """How often, and how often it had to be asked for again."""
+        """Returns how often, and how often it had to be repeated."""
         deadline, rounds, asked = time.monotonic() + seconds, 0, 0
         while time.monotonic() < deadline:
             self.assertEqual(self.found(), [self.path])
-            # A mail program may change a message after it was judged, or be in the mailbox for long: then it is in the
-            # list as before.
+            # If a mail program changes a message after its scan, or holds the locks for long, the mailbox stays in the
+            # list.
             asked += self.ask_until(lambda: not self.listed_as_infected(), lambda: self.client.disinfect(
                 {self.path: "delete" if rounds % 2 else "quarantine"}))
             rows = self.rows(self.path)
@@ -442,21 +443,21 @@ class MailPrograms(MailboxCase):
         self.assertEqual([number for number in numbers if content.count(text(number).encode()) != 1], [],
                          "not whole, or twice")
 
-    def test_mail_that_comes_meanwhile_is_there_once(self):
+    def test_mail_delivered_meanwhile_is_there_once(self):
         with open(self.account.path("dovecot.conf"), "a", encoding="ascii") as file:
             file.write(DOVECOT_LOCKS_WITH_OTHERS)
-        # dovecot keeps its locks into the next second: without a pause, hardly anybody else would have a turn.
+        # dovecot keeps its locks into the next second: without a pause, hardly any other program would get them.
         programs = {"procmail": (self.deliver_by_procmail, 0.1), "dovecot": (self.deliver_by_dovecot, 1)}
         if self.postfix:
             programs["postfix"] = (self.deliver_by_postfix, 0.1)
         self.deliver_meanwhile(programs, DELIVERY_SECONDS)
 
-    def test_mail_that_comes_through_dovecot_alone(self):
+    def test_mail_delivered_only_by_dovecot(self):
         self.deliver_meanwhile({"dovecot": (self.deliver_by_dovecot, 0.5)}, DELIVERY_SECONDS / 3)
 
 
 class HeldLocks(MailboxCase):
-    """Whoever has one of the two locks has the mailbox to themselves."""
+    """A program that holds one of the two locks has exclusive access to the mailbox."""
 
     def setUp(self):
         self.accounts = [self.new_account(kind) for kind in ("dot", "fcntl")]
@@ -468,7 +469,7 @@ class HeldLocks(MailboxCase):
 
     @contextlib.contextmanager
     def fcntl_lock(self, account):
-        """By a process of its own: this one would lose the lock with each look into the mailbox."""
+        """In a separate process: this one would lose the lock each time it reads the mailbox."""
         command = as_user(account, "python3", "-c", FCNTL_LOCK, account.path(MAILBOX))
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=account.home,
                               env=environment(account)) as process:
@@ -495,7 +496,7 @@ class HeldLocks(MailboxCase):
         self.assertEqual(numbers_in(read(account.path(MAILBOX))), [b"m0", b"m2"])
         self.assertEqual(os.listdir(account.path("mail")), [os.path.basename(MAILBOX)])
 
-    def test_one_that_is_held_for_long(self):
+    def test_a_lock_held_for_long(self):
         self.in_parallel(self.held_for_long)
 
     def held_for_long(self, account, client, lock):
@@ -512,7 +513,7 @@ class HeldLocks(MailboxCase):
             self.assertEqual([row["file"] for row in client.call("list_infected_files")], [path])
         self.is_cleansed(account, check_records(client.disinfect({path: "quarantine"}))[path])
 
-    def test_one_that_is_given_back_in_time(self):
+    def test_a_lock_released_in_time(self):
         self.in_parallel(self.given_back)
 
     def given_back(self, account, client, lock):
@@ -527,12 +528,12 @@ class HeldLocks(MailboxCase):
 
 
 class Forms(MailboxCase):
-    """Mailboxes that are not as most are, and what is none."""
+    """Unusual mailboxes, and files that are not mailboxes."""
 
-    def test_where_the_infected_one_stands_and_how_lines_end(self):
+    def test_positions_of_infected_messages_and_line_ends(self):
         good, bad, other = (POSTMARK + message(name, name != "good") + b"\n" for name in ("good", "bad", "other"))
         crlf = [one.replace(b"\n", b"\r\n") for one in (good, bad, other)]
-        # The messages, which of them are infected, and what has to come before and behind one that is put back.
+        # The messages, which of them are infected, and what must precede and follow one that is put back.
         forms = {
             "first": ([bad, good], (0,), b"", b""),
             "last": ([good, bad], (1,), b"", b""),
@@ -568,14 +569,14 @@ class Forms(MailboxCase):
                     self.assertEqual(self.restore(*(ids[one] for one in back)), ["restored"] * len(back))
                     self.assertEqual(read(paths[name]),
                                      joined(parts, infected, False) + front + b"".join(back) + behind)
-            # As they were at first.
+            # As they were at the beginning.
             for name, (parts, *_) in forms.items():
                 with open(paths[name], "wb") as file:
                     file.write(b"".join(parts))
         self.assertEqual(self.client.call("list_quarantined_files"), [])
         self.nothing_is_left_over()
 
-    def test_a_maildir_is_files(self):
+    def test_maildir_messages_are_files(self):
         def deliver(number, infected=False):
             before = set(os.listdir(new)) if os.path.isdir(new) else set()
             self.assertEqual(self.deliver_by_dovecot(message(number, infected), "maildir:~/Maildir"), 0)
@@ -602,7 +603,7 @@ class Forms(MailboxCase):
         self.disinfect("delete", *infected, wanted="deleted")
         self.assertEqual([path for path in before if os.path.exists(path)], innocent)
 
-    def test_a_letter_is_a_file(self):
+    def test_a_single_message_is_a_file(self):
         for name, begin in (("letter", b"From here on, dear Bob,\nI write to you:\n\n"),
                             ("letter with a head", b"From the desk of Alice\nSubject: you\n\n")):
             with self.subTest(name):

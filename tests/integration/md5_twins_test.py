@@ -1,5 +1,5 @@
-"""Two texts of one MD5 and one size, of which one is infected: it is found whatever was scanned before it, by the same
-worker, in files and inside archives. And files of one content are told each."""
+"""Two texts with the same MD5 and size, one of them infected: it is found whatever the same worker scanned before it,
+in files and inside archives. And of files with the same content each is reported."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ AT = 16  # around the first byte in which they differ
 
 
 def twins(number):
-    """Another pair each: what is appended to both leaves them one MD5."""
+    """A new pair for each number: appending the same bytes to both keeps their MD5s equal."""
     tail = f"pair {number}".encode()
     return CLEAN + tail, INFECTED + tail
 
@@ -66,7 +66,7 @@ class Md5Twins(ServiceCase):
         self.account, self.client = self.new_account()
 
     def assert_found(self, files, infected):
-        """Each of them, and nothing else. `files`: content by name."""
+        """Checks that exactly these are found. `files`: content by name."""
         paths = {name: self.account.write(f"public_html/{name}", content) for name, content in files.items()}
         for full in (0, 1):
             self.client.call("start_scan", {"scan_type": "public_html", "full": full})
@@ -76,8 +76,8 @@ class Md5Twins(ServiceCase):
             listed = self.client.call("list_infected_files")
             self.assertEqual({entry["virus_type"] for entry in listed}, {"Infected-Twin.UNOFFICIAL"})
 
-    def assert_told_apart(self, wrap, other_wrap):
-        """Of many pairs, in whatever order a directory has them, some come with the clean one first."""
+    def assert_distinguished(self, wrap, other_wrap):
+        """Of many pairs, some have the clean one first, whatever the order in the directory."""
         files = {}
         for number in range(PAIRS):
             clean, infected = twins(number)
@@ -86,25 +86,25 @@ class Md5Twins(ServiceCase):
         self.assert_found(files, [name for name in files if name.endswith("infected")])
 
     def test_as_files(self):
-        self.assert_told_apart(plain, plain)
+        self.assert_distinguished(plain, plain)
 
     def test_in_zip_archives(self):
-        self.assert_told_apart(zipped, zipped)
+        self.assert_distinguished(zipped, zipped)
 
     def test_in_tar_archives(self):
-        self.assert_told_apart(tarred, tarred)
+        self.assert_distinguished(tarred, tarred)
 
     def test_one_in_an_archive_and_the_other_beside_it(self):
-        self.assert_told_apart(zipped, plain)
+        self.assert_distinguished(zipped, plain)
 
     def test_the_infected_one_in_an_archive_alone(self):
-        self.assert_told_apart(plain, tarred)
+        self.assert_distinguished(plain, tarred)
 
     def test_both_in_one_archive(self):
         files = {name: wrap(*twins(name)) for name, wrap in (("both.zip", zipped), ("both.tar.gz", tarred))}
         self.assert_found(files, files)
 
-    def test_copies_are_told_each(self):
+    def test_each_copy_is_reported(self):
         clean, infected = twins(0)
         files = {f"{name}-{number}": text for number in range(PAIRS)
                  for name, text in (("clean", clean), ("infected", infected))}

@@ -1,5 +1,5 @@
-"""The memory of clean files: what a scan called clean is not read again, and no way that an owner has of changing a
-file makes the next scan believe the memory. On file systems of their own, in files mounted for the purpose."""
+"""The scan cache: unchanged files are not read again, and whatever way an owner has of changing a file, the next scan
+does not use the old verdict. The tests use file systems of their own, mounted from image files."""
 
 import contextlib
 import ctypes
@@ -29,10 +29,10 @@ SIGNATURES = "no-signatures"  # the service's signature directory, empty until a
 MEBIBYTE = 1024 * 1024
 BLOCK = 4096
 ROUNDS_OF_RACING = 500 if SOAK else 6
-OLD_SECONDS = 1.2  # a file that did not change for so long may be remembered
-YOUNG_SECONDS = 0.5  # one that was read so soon after its change surely may not
+OLD_SECONDS = 1.2  # the verdict of a file unchanged for this long may be cached
+YOUNG_SECONDS = 0.5  # that of a file read this soon after its change may not
 
-# Found once there are zeros where the x's are.
+# Infected once the x's are zeros.
 HOLE_AT, HOLE_SIZE = 16, 32
 UNPUNCHED = b"punch-hole-here:" + b"x" * HOLE_SIZE
 PUNCHED = UNPUNCHED[:HOLE_AT] + bytes(HOLE_SIZE)
@@ -47,7 +47,7 @@ KEEP_SIZE, PUNCH_HOLE, COLLAPSE_RANGE = 1, 2, 8
 # ---- File systems ----------------------------------------------------------------------------------------------------
 
 def mount_image(make, size, image, point, options="strictatime"):
-    """A file system in a file. The loop device goes away with the mount."""
+    """A file system in an image file. The loop device disappears with the mount."""
     with open(image, "wb") as file:
         file.truncate(size)
     subprocess.run([*make, image], check=True, capture_output=True)
@@ -81,7 +81,7 @@ def mounts_and_loops_below(directory):
 
 
 class OnImage(ServiceCase):
-    """A service whose accounts live on one file system of their own, which is gone when the service is."""
+    """A service whose accounts are on a file system of their own, which is removed with the service."""
 
     make = ["mkfs.ext4", "-q", "-F"]
     size = 256 * MEBIBYTE
@@ -114,12 +114,12 @@ class OnImage(ServiceCase):
 
 class Work(NamedTuple):
     scanned: int
-    known: int  # to be clean
+    known: int  # known to be clean
     known_infected: int = 0
 
 
 def work_of(result):
-    """What the last scan says that it read, and that it knew."""
+    """How many files the last scan read, and how many it knew, by its own report."""
     for sentence in result["messages"] or []:
         if told := re.search(r"(\d+) scanned, (\d+) known clean(?:, (\d+) known to be infected)?", sentence):
             return Work(int(told[1]), int(told[2]), int(told[3] or 0))
@@ -127,7 +127,7 @@ def work_of(result):
 
 
 def scan(client, **arguments):
-    """Below public_html, where the service writes no log. What was infected, and the work."""
+    """Scans public_html, where the service writes no log. Returns the infected files, and the work."""
     client.call("start_scan", {"scan_type": "public_html", **arguments})
     status = client.finish_scan()
     result = client.result("get_scan_status")
@@ -147,7 +147,7 @@ def read_times(paths):
 # ---- The owner -------------------------------------------------------------------------------------------------------
 
 def fork_as(account, work):
-    """A child that is the account's user for good and does one thing. Its pid."""
+    """Starts a child that becomes the account's user for good and does one thing. Returns its pid."""
     pid = os.fork()
     if pid != 0:
         return pid
@@ -171,7 +171,7 @@ def as_owner(account, work):
 
 
 class HeldMapping:
-    """A process of the owner's that maps a file, and much later stores into the mapping what it is told to."""
+    """A process of the owner's that maps a file, and much later stores the given bytes into the mapping."""
 
     def __init__(self, account, path, stores_before=False):
         orders, self._orders = os.pipe()
@@ -183,7 +183,7 @@ class HeldMapping:
             with mmap.mmap(file, 0) as mapping:
                 os.close(file)
                 if stores_before:
-                    mapping[0] = mapping[0]  # the page is dirty now, and a further store need not tell the kernel
+                    mapping[0] = mapping[0]  # the page is dirty now, so the kernel does not notice a further store
                 os.write(answers, b"m")
                 while order := os.read(orders, BLOCK):
                     mapping[:len(order)] = order
@@ -311,7 +311,7 @@ def delete_and_make_anew(path, aside, infected):
     before = os.stat(path).st_ino
     os.unlink(path)
     write(path, infected)
-    # Hoping for the old number: whoever has another one keeps it, so that the next one gets a further number.
+    # Until a file gets the old inode number; files with other numbers are kept, so that each one gets a new number.
     for number in range(200):
         if os.stat(path).st_ino == before:
             break
@@ -326,8 +326,8 @@ def padded(content, size=BLOCK):
 @dataclass(frozen=True)
 class Way:
     change: callable
-    infected: bytes = EICAR  # what the file begins with after the change
-    clean: bytes = b""  # what it begins with before; else a text of the same length
+    infected: bytes = EICAR  # the beginning of the file after the change
+    clean: bytes = b""  # its beginning before the change; else a text of the same length
 
     def content_before(self, name):
         return self.clean or padded(f"clean: {name}"[:len(self.infected)].encode(), len(self.infected))
@@ -345,10 +345,10 @@ WAYS = [
 ]
 
 
-class Remembering:
-    """The tests, for any file system of which files are remembered."""
+class Caching:
+    """The tests for file systems on which verdicts are cached."""
 
-    lacks = ()  # which ways its files cannot be changed in
+    lacks = ()  # the ways of changing a file that it does not support
     reuses_inodes = True
 
     @classmethod
@@ -364,7 +364,7 @@ class Remembering:
     def public_file(self, account, name, content):
         return account.write(f"public_html/{name}", content)
 
-    def test_what_was_clean_is_not_read_again(self):
+    def test_an_unchanged_file_is_not_read_again(self):
         account, client = self.new_account()
         clean = [self.public_file(account, f"docs/{i}", f"clean {i} {account.name}") for i in range(30)]
         found = {self.public_file(account, "found", EICAR)}
@@ -388,7 +388,7 @@ class Remembering:
         self.assertIn("full", refused["errors"][0])
 
     def variations(self):
-        """Each way as it is, and once more with the old time set back afterwards."""
+        """Each way as it is, and once more with the modification time reset afterwards."""
         ways = [way for way in WAYS if way.change not in self.lacks]
         for way in self.lacks:
             print(f"LEFT OUT: {type(self).__name__}: {way.__name__}: the file system cannot do that", flush=True)
@@ -407,7 +407,7 @@ class Remembering:
         everything = [*paths.values(), *(path for path, _, _ in held.values())]
         wait_until_old(*everything)
         self.assertEqual(scan(client), (set(), Work(len(everything), 0)))
-        self.assertEqual(scan(client), (set(), Work(0, len(everything))), "all are remembered before they change")
+        self.assertEqual(scan(client), (set(), Work(0, len(everything))), "all are cached before they change")
         before = {path: os.stat(path) for path in everything}
 
         for path, mapping, sets_back in held.values():
@@ -435,7 +435,7 @@ class Remembering:
         self.assertEqual(infected, set(everything))
 
     def hold_mappings(self, account):
-        """By name: path, mapping made before anything is scanned, and whether the time is to be set back."""
+        """By name: path, a mapping made before anything is scanned, and whether to reset the time."""
         held = {}
         for stores_before in (False, True):
             for sets_back in (False, True):
@@ -456,7 +456,7 @@ class Remembering:
         return [paths[name] for name, _, sets_back in variations if sets_back] + \
             [path for path, _, sets_back in held.values() if sets_back]
 
-    def test_what_is_stored_at_any_moment_of_a_scan_is_found_by_the_next(self):
+    def test_malware_written_at_any_moment_of_a_scan_is_found_by_the_next(self):
         seed = int(os.environ.get("CLAMSCANNER_SEED", secrets.randbelow(1 << 32)))
         print(f"CLAMSCANNER_SEED={seed}", flush=True)
         choose = random.Random(seed)
@@ -473,7 +473,7 @@ class Remembering:
             wait_until_old(path)
             before = os.stat(path)
             client.call("start_scan", {"scan_type": "public_html"})
-            # The moment is the point: mostly near the start, where a single file is read.
+            # The moment matters: mostly near the start, where a single file is read.
             time.sleep(longest * choose.random() ** 3)
             mapping.store(EICAR)
             self.set_time_back(account, path, before)
@@ -483,7 +483,7 @@ class Remembering:
             self.assertEqual(scan(client)[0], {path}, f"round {number}, seed {seed}")
         print(f"{too_late} of {ROUNDS_OF_RACING} stores came too late for the scan under way", flush=True)
 
-    def test_what_changed_just_before_its_scan_is_not_remembered(self):
+    def test_a_file_changed_just_before_its_scan_is_not_cached(self):
         account, client = self.new_account()
         for number in range(20):
             path = self.public_file(account, f"young-{number}", f"clean {number}")
@@ -499,7 +499,7 @@ class Remembering:
         scan(client)
         self.assertEqual(scan(client)[1], Work(0, 1), "it is remembered once it is old enough")
 
-    def test_new_signatures_make_everything_be_read_again(self):
+    def test_with_new_signatures_every_file_is_read_again(self):
         account, client = self.new_account()
         clean = [self.public_file(account, f"{i}", f"clean {i}") for i in range(5)]
         waiting = self.public_file(account, "waiting", NOT_YET_KNOWN + type(self).__name__.encode())
@@ -507,7 +507,7 @@ class Remembering:
         scan(client)
         self.assertEqual(scan(client), (set(), Work(0, 6)))
         self.add_signature("new", read(waiting))
-        # The first scans may still be made with the old ones, while the new ones are loaded.
+        # The first scans may still use the old signatures, while the new ones are loaded.
         infected, work = wait_until(lambda: self.unless_known(scan(client)), 30, "a scan with the new signatures")
         self.assertEqual((infected, work), ({waiting}, Work(6, 0)))
         self.assertEqual(scan(client), ({waiting}, Work(0, 5, 1)))
@@ -516,7 +516,7 @@ class Remembering:
     def unless_known(scanned):
         return scanned if scanned[1].known == 0 else None
 
-    def test_copies_are_remembered_each_by_itself(self):
+    def test_each_copy_is_cached(self):
         account, client = self.new_account()
         copies = [self.public_file(account, f"copy-{i}", b"c" * len(EICAR)) for i in range(20)]
         found = {self.public_file(account, f"found-{i}", EICAR) for i in range(5)}
@@ -529,7 +529,7 @@ class Remembering:
         self.set_time_back(account, copies[7], before)
         self.assertEqual(scan(client), (found | {copies[7]}, Work(1, 19, 5)))
 
-    def test_a_file_that_gets_other_bytes_is_found_under_each_of_its_names(self):
+    def test_a_changed_file_is_found_under_each_of_its_names(self):
         account, client = self.new_account()
         path = self.public_file(account, "raced", b"x" * len(EICAR))
         os.link(path, account.path("public_html", "raced-too"))
@@ -552,11 +552,11 @@ class Remembering:
         self.service.wait_until_it_serves(account)
         self.assertEqual(scan(client), (set(), Work(0, 5)))
 
-    def test_what_one_account_had_scanned_is_news_to_another(self):
+    def test_accounts_share_no_cached_verdicts(self):
         one, ones = self.new_account("one")
         other, others = self.new_account("other")
         path = self.public_file(one, "shared", "clean, whoever looks")
-        # Not only alike: the same inode, which users cannot have by themselves where hard links are protected.
+        # Not only equal but the same inode, which users cannot arrange themselves where hard links are protected.
         os.makedirs(other.path("public_html"))
         os.link(path, other.path("public_html", "shared"))
         wait_until_old(path)
@@ -565,18 +565,18 @@ class Remembering:
         self.assertEqual(scan(others)[1], Work(1, 0))
 
 
-class OnExt4(Remembering, OnImage):
+class OnExt4(Caching, OnImage):
     lacks = (share_all_extents_of_another, share_an_extent_of_another)
 
 
-class OnBtrfs(Remembering, OnImage):
+class OnBtrfs(Caching, OnImage):
     make = ["mkfs.btrfs", "-q", "-f"]
     size = 512 * MEBIBYTE
     lacks = (collapse_the_first_block,)
     reuses_inodes = False
 
 
-class WhereNothingIsRemembered(ServiceCase):
+class WithoutCache(ServiceCase):
     def assert_all_is_read_each_time(self, account, client):
         clean = [account.write(f"public_html/{i}", f"clean {i}") for i in range(5)]
         wait_until_old(*clean)
@@ -584,7 +584,7 @@ class WhereNothingIsRemembered(ServiceCase):
             self.assertEqual(scan(client), (set(), Work(5, 0)))
 
 
-class OnTmpfs(WhereNothingIsRemembered):
+class OnTmpfs(WithoutCache):
     def test_every_scan_reads_every_file(self):
         home = self.service.path("home", f"tmpfs{secrets.token_hex(4)}")
         os.mkdir(home)
@@ -594,7 +594,7 @@ class OnTmpfs(WhereNothingIsRemembered):
         self.assert_all_is_read_each_time(account, self.service.client(account))
 
 
-class OnXfs(WhereNothingIsRemembered, OnImage):
+class OnXfs(WithoutCache, OnImage):
     make = ["mkfs.xfs", "-q", "-f"]
     size = 512 * MEBIBYTE
 
@@ -602,7 +602,7 @@ class OnXfs(WhereNothingIsRemembered, OnImage):
         self.assert_all_is_read_each_time(*self.new_account())
 
 
-class SwitchedOff(WhereNothingIsRemembered, OnImage):
+class SwitchedOff(WithoutCache, OnImage):
     config = {"engine": {"rescan_days": 0}}
 
     def test_every_scan_reads_every_file(self):

@@ -38,7 +38,7 @@ class RandomClients(ServiceCase):
             played = list(players.map(play, models))
         print(f"{sum(map(len, played))} calls; " + ", ".join(
             f"{name} {sum(calls.count(name) for calls in played)}" for name in sorted(set(played[0]))), flush=True)
-        # A run in which nothing ever happened would show nothing.
+        # A run in which nothing happened would prove nothing.
         for model in models:
             self.assertIsNotNone(model.scan)
             self.assertIsNotNone(model.disinfection)
@@ -73,7 +73,7 @@ class ClientsOfOneAccount(ServiceCase):
         with ThreadPoolExecutor(count) as callers:
             return list(callers.map(one, range(count)))
 
-    def test_of_those_who_start_a_scan_together_exactly_one_does(self):
+    def test_of_simultaneous_scans_exactly_one_starts(self):
         account, client = self.new_account()
         for number in range(200):
             account.write(f"public_html/{number}.html", "<p>page")
@@ -82,7 +82,7 @@ class ClientsOfOneAccount(ServiceCase):
                 self.one_wins(self.race(client, 6, lambda number: client.result("start_scan", {"scan_type": "home"})))
             client.finish_scan()
 
-    def test_of_those_who_start_different_things_together_exactly_one_does(self):
+    def test_of_simultaneous_jobs_exactly_one_starts(self):
         account, client = self.new_account()
         path = account.write("virus", EICAR)
         client.scan()

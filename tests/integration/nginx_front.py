@@ -1,4 +1,4 @@
-"""An nginx of a service's own, with nginx/clamscanner.conf."""
+"""An nginx that serves one test service, with nginx/clamscanner.conf."""
 
 import os
 import signal

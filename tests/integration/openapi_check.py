@@ -1,5 +1,5 @@
-"""Holds the service's answers against its OpenAPI document: status, headers and body. What the document does not have
-is wrong. Schemas are made ready once, and an answer that was found right is not looked at again."""
+"""Checks the service's answers against its OpenAPI document: status, headers and body. Anything that is not in the
+document is wrong. Schemas are prepared once, and an answer that was found right is not checked again."""
 
 import copy
 import json
@@ -14,7 +14,7 @@ DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", 
                         "openapi.yaml")
 SERVED_AT = "/ClamScanner/openapi.json"
 LONGEST_NAME = 128  # characters of a module or function that an envelope gives back
-# Of a list that is longer, so many rows at either end are looked at: a log of a million records takes minutes else.
+# Of a longer list, this many rows at either end are checked: a log of a million records would take minutes.
 ROWS_AT_EITHER_END = 2000
 
 
@@ -28,7 +28,7 @@ class Document:
             self.tree = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self.paths = _resolved(self.tree)["paths"]
         self.paths_by_columns = _resolved(_with_fewer_fields(self.tree))["paths"]
-        # Refusals are the same for every function, so those of any tell what one that is not there answers.
+        # All functions refuse alike, so the refusals of any function describe what an unknown function answers.
         self.refusals = {live: self._refusals(live) for live in (False, True)}
         self._checks = {}
         self._right = set()
@@ -115,7 +115,7 @@ def _is_the_web_servers(answer):
 
 
 def _decoded(path):
-    """As the service decodes it: what is not encoded as it should be stays as it is."""
+    """Decodes as the service does: wrongly encoded text stays unchanged."""
     if re.search("%(?![0-9A-Fa-f]{2})", path):
         return path
     return unquote(path, errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""That openapi_check can fail: right answers pass, and each of them fails once one thing about it is changed."""
+"""Tests that openapi_check can fail: right answers pass, and each fails when one thing in it is changed."""
 
 import copy
 import json

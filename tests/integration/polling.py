@@ -1,4 +1,4 @@
-"""Somebody who asks the service for something all the while a test does something else."""
+"""Polls the service in the background while a test does something else."""
 
 import threading
 

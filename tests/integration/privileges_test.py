@@ -1,5 +1,5 @@
-"""Who holds what while the service works: no capability and no root outside authd, and nothing of a user's processes,
-their memory least of all, within that user's reach."""
+"""Privileges of all processes while the service works: only authd is root or has a capability, and a user cannot reach
+into the processes that run as that user, least of all into their memory."""
 
 import contextlib
 import os
@@ -144,7 +144,7 @@ class Privileges(ServiceCase):
             self.assertEqual(set(status["Groups"].split()), {str(self.account.gid)})
 
     def test_the_attempts_work_on_an_ordinary_process(self):
-        # Or else the next test would prove nothing.
+        # Otherwise the next test would prove nothing.
         victim = subprocess.Popen(["setpriv", f"--reuid={self.account.uid}", f"--regid={self.account.gid}",
                                    "--clear-groups", "sleep", "600"])
         self.addCleanup(victim.wait)
@@ -162,7 +162,7 @@ class Privileges(ServiceCase):
         for process in (self.agent, self.runner):
             memory = memory_of(process.pid)
             with self.subTest(process.program):
-                # It is its memory that is searched: the account's name is there.
+                # Shows that this is the right memory: the account's name is in it.
                 self.assertIn(self.account.name.encode(), memory)
                 self.assertNotIn(self.account.password.encode(), memory)
                 self.assertNotIn(self.client.authorization().split()[1].encode(), memory)
@@ -181,7 +181,7 @@ class Privileges(ServiceCase):
         return subprocess.run(["setpriv", f"--reuid={self.account.uid}", f"--regid={self.account.gid}",
                                "--clear-groups", *command], capture_output=True, text=True, check=False, cwd="/")
 
-    def test_a_user_cannot_limit_or_signal_who_judges_their_files(self):
+    def test_a_user_cannot_limit_or_signal_the_scanner(self):
         limit = ("prlimit", "--nofile=16", "--pid")
         own = subprocess.Popen(["setpriv", f"--reuid={self.account.uid}", f"--regid={self.account.gid}",
                                 "--clear-groups", "sleep", "600"])
@@ -195,7 +195,7 @@ class Privileges(ServiceCase):
                 self.assertNotEqual(self.as_account(*limit, str(process.pid)).returncode, 0)
                 self.assertNotEqual(self.as_account(PYTHON, "-c", _STOP, str(process.pid)).returncode, 0)
 
-    def test_a_user_cannot_fill_the_room_of_who_judges_their_files(self):
+    def test_a_user_cannot_fill_the_scanners_directories(self):
         rooms = [os.path.join(directory, name) for directory, names, _ in os.walk(self.service.path("run/engine/tmp"))
                  for name in names]
         self.assertTrue(rooms, "there is a job, so there are rooms")
@@ -203,7 +203,7 @@ class Privileges(ServiceCase):
             self.assertNotEqual(self.as_account("touch", os.path.join(room, "x")).returncode, 0, room)
             self.assertNotEqual(self.as_account("ls", room).returncode, 0, room)
 
-    def test_workers_are_in_their_locked_rooms(self):
+    def test_workers_are_in_their_sandboxes(self):
         workers = [process for process in self.engine_processes() if process.depth == 3]
         self.assertTrue(workers)
         for process in workers:

@@ -1,8 +1,8 @@
-"""The quarantine, there and back. What is restored is what was taken away, in all that its owner could see of it; and
-nothing that the owner, another account or a crash does makes a file be there twice, replace another, or be lost.
+"""Moving files to the quarantine and back. A restored file is the same as before in everything its owner can see; and
+nothing that the owner, another account or a crash does duplicates a file, replaces another, or loses one.
 
-The rounds with SIGKILL are made of their seed, which is printed: CLAMSCANNER_SEED=N repeats the choices, though not
-their exact moments."""
+The rounds with SIGKILL are random; their seed is printed, and CLAMSCANNER_SEED=N repeats the choices, though not their
+exact moments."""
 
 import concurrent.futures
 import hashlib
@@ -50,7 +50,7 @@ def read(path):
 
 
 def facts(path):
-    """All that is to be as before."""
+    """Everything that must be as before."""
     status = os.lstat(path)
     attributes = {name: os.getxattr(path, name, follow_symlinks=False)
                   for name in os.listxattr(path, follow_symlinks=False)}
@@ -58,18 +58,18 @@ def facts(path):
 
 
 class QuarantineCase(ServiceCase):
-    # The same test virus in every account is no bad signature.
+    # The brake must not hold the test virus for being in every account.
     config = {"jobs": {"retry_seconds": 1}, "brake": {"files_percent": 100, "accounts_percent": 100}}
 
     def setUp(self):
         self.account, self.client = self.new_account()
 
     def infected(self, relative, mode=0o644):
-        """A file whose content is no other's, so that it is known wherever it lies."""
+        """Writes a file with unique content, so that it can be found wherever it is."""
         return self.account.write(relative, EICAR + f" {relative}\n".encode(errors="surrogateescape"), mode)
 
     def quarantine(self, *paths):
-        """Scans and quarantines; the files' rows of the list, in the order asked."""
+        """Scans and quarantines. Returns the files' rows of the list, in the order of the paths."""
         self.client.scan()
         steps = check_records(self.client.disinfect({path: "quarantine" for path in paths}))
         self.assertEqual({path: step["state"] for path, step in steps.items()}, dict.fromkeys(paths, "quarantined"))
@@ -82,7 +82,7 @@ class QuarantineCase(ServiceCase):
         return {row["file"]: row for row in rows}
 
     def change(self, function, *ids, client=None):
-        """What became of each id; of one that was still at work when the answer was due, what became of it then."""
+        """The result for each id; if one was not finished when the answer was due, its result after that."""
         client = client or self.client
         rows = client.call(function, {"ids": list(ids)})
         self.assertEqual([row["id"] for row in rows], list(dict.fromkeys(ids)))
@@ -118,7 +118,7 @@ class QuarantineCase(ServiceCase):
         return found
 
     def captured(self, content):
-        """Where the one file of this content lies in the quarantine."""
+        """The path in the quarantine of the only file with this content."""
         paths = self.in_quarantine(content)
         self.assertEqual(len(paths), 1, paths)
         return paths[0]
@@ -156,7 +156,7 @@ class ThereAndBack(QuarantineCase):
         self.assertEqual(self.restore(rows[1]["id"]), ["restored"])
         self.assertEqual(read(odd), EICAR + b" odd\xff\x80name\n")
 
-    def test_everything_about_a_file_comes_back(self):
+    def test_all_metadata_is_restored(self):
         path = self.infected("docs/report.doc", 0o640)
         other, _ = self.new_account("other")
         os.chown(path, self.account.uid, other.gid)  # a group that its owner is not in
@@ -177,7 +177,7 @@ class ThereAndBack(QuarantineCase):
         self.assertEqual(self.in_quarantine(before[0]), [])
         self.assertEqual(self.listed(), {})
 
-    def test_an_access_list_comes_back_as_the_tools_show_it(self):
+    def test_an_access_list_is_restored(self):
         path = self.infected("docs/report.doc", 0o640)
         other, _ = self.new_account("other")
         subprocess.run(["setfacl", "-m", f"u:{other.name}:rw-,g:{other.gid}:r-x,m::r--", path], check=True)
@@ -196,14 +196,14 @@ class ThereAndBack(QuarantineCase):
     def access_list_shown(path):
         return subprocess.run(["getfacl", "--absolute-names", path], check=True, capture_output=True, text=True).stdout
 
-    def test_each_mode_comes_back(self):
+    def test_each_mode_is_restored(self):
         paths = [self.infected(f"mode-{mode:o}", mode) for mode in (0o400, 0o444, 0o600, 0o666, 0o700, 0o755)]
         before = {path: facts(path) for path in paths}
         rows = self.quarantine(*paths)
         self.assertEqual(self.restore(*(row["id"] for row in rows)), ["restored"] * len(paths))
         self.assertEqual({path: facts(path) for path in paths}, before)
 
-    def test_times_before_1970_and_far_ahead_come_back(self):
+    def test_times_before_1970_and_far_ahead_are_restored(self):
         paths = [self.infected("old"), self.infected("new")]
         for path, seconds in zip(paths, (-1, 4_000_000_000)):
             os.utime(path, ns=(seconds * 1_000_000_000 + 1, seconds * 1_000_000_000 + 1))
@@ -212,7 +212,7 @@ class ThereAndBack(QuarantineCase):
         self.assertEqual(self.restore(*(row["id"] for row in rows)), ["restored"] * 2)
         self.assertEqual({path: facts(path) for path in paths}, before)
 
-    def test_missing_directories_are_made_again(self):
+    def test_missing_directories_are_created_again(self):
         path = self.infected("a/b/c/found")
         before = facts(path)
         [row] = self.quarantine(path)
@@ -257,13 +257,13 @@ class ThereAndBack(QuarantineCase):
                 self.assertTrue(os.path.exists(self.account.path(name)))
         self.assertEqual(self.client.call("list_quarantined_files", documented=True), [])
 
-    def test_what_is_restored_is_infected_as_before(self):
+    def test_a_restored_file_is_still_infected(self):
         path = self.infected("public_html/found.php")
         content = read(path)
         [row] = self.quarantine(path)
         self.assertEqual(self.restore(row["id"]), ["restored"])
         self.assertEqual(self.client.scan()["infected_files"], [path])
-        # And may be moved away and back any number of times.
+        # It may be moved there and back any number of times.
         [again] = self.quarantine(path)
         self.assertEqual(self.restore(again["id"]), ["restored"])
         self.client.scan()
@@ -271,7 +271,7 @@ class ThereAndBack(QuarantineCase):
         self.assertEqual(step["state"], "deleted", step["message"])
         self.assertEqual((self.in_quarantine(content), self.listed()), ([], {}))
 
-    def test_what_is_restored_stands_in_the_list_of_infected_files_again(self):
+    def test_a_restored_file_is_listed_as_infected_again(self):
         path = self.infected("public_html/found.php")
         [row] = self.quarantine(path)
         self.assertEqual(self.client.call("list_infected_files"), [])
@@ -288,7 +288,7 @@ class ThereAndBack(QuarantineCase):
             self.assertEqual((again["file"], again["state"]), ("", "error"))
         self.assertTrue(os.path.exists(path))
 
-    def test_what_is_deleted_is_gone_for_good(self):
+    def test_a_deleted_file_is_gone_for_good(self):
         doomed, kept = self.infected("doomed"), self.infected("kept")
         contents = read(doomed), read(kept)
         first, second = self.quarantine(doomed, kept)
@@ -301,7 +301,7 @@ class ThereAndBack(QuarantineCase):
         self.assertEqual(self.states("delete_quarantined_files", second["id"]), ["deleted"])
         self.assertEqual(os.listdir(self.account.path(QUARANTINE)), [], "a record is left")
 
-    def test_of_a_file_with_two_names_the_other_stays(self):
+    def test_the_other_name_of_a_file_stays(self):
         path = self.infected("first", 0o640)
         other = self.account.path("second")
         os.link(path, other)
@@ -344,7 +344,7 @@ class ThereAndBack(QuarantineCase):
 
 
 class Ageing(QuarantineCase):
-    """Of three files in the quarantine, one has been there for a day more than files stay, one for a day less."""
+    """Of three files in the quarantine, one is a day older than the limit, one a day younger."""
 
     LONGEST = 3  # days
 
@@ -357,7 +357,7 @@ class Ageing(QuarantineCase):
         self.rows.update({path: self.listed()[path] for path in (self.old, self.young)})
 
     def grow_old(self, days):
-        """In jobd's own records, which nobody else may write while it runs."""
+        """Changes jobd's own database, while jobd is not running."""
         self.service.stop("jobd")
         database = sqlite3.connect(self.service.path("state/jobs.sqlite"))
         try:
@@ -382,7 +382,7 @@ class Ageing(QuarantineCase):
 class KeptForAWhile(Ageing):
     config = {**QuarantineCase.config, "quarantine": {"days": Ageing.LONGEST}}
 
-    def test_what_is_too_old_is_deleted_at_the_end_of_a_scan(self):
+    def test_expired_files_are_deleted_at_the_end_of_a_scan(self):
         self.stay(self.old, self.young, self.new)
         self.client.scan()
         wait_until(lambda: self.old not in self.listed(), 60, "the end of what is too old")
@@ -407,7 +407,7 @@ class KeptForAWhile(Ageing):
 class KeptForEver(Ageing):
     config = {**QuarantineCase.config, "quarantine": {"days": 0}}
 
-    def test_nothing_is_too_old(self):
+    def test_no_file_expires(self):
         for _ in range(2):
             self.client.scan()
             self.stay(self.old, self.young, self.new)
@@ -415,7 +415,7 @@ class KeptForEver(Ageing):
 
 
 class WhatIsInTheWay(QuarantineCase):
-    """Of a file that cannot be put back, nothing is lost; once the way is free, it comes back."""
+    """A file that cannot be put back is not lost; once its path is free, it can be restored."""
 
     def setUp(self):
         super().setUp()
@@ -489,8 +489,8 @@ class WhatIsInTheWay(QuarantineCase):
         self.is_restored()
 
 
-class WhatOwnersDoInThere(QuarantineCase):
-    """The directory is the account's own: whatever is changed in it, jobd's database tells what was there."""
+class ChangesByTheOwner(QuarantineCase):
+    """The directory is the account's own: whatever its owner changes there, only jobd's database counts."""
 
     def setUp(self):
         super().setUp()
@@ -521,7 +521,7 @@ class WhatOwnersDoInThere(QuarantineCase):
         self.assertEqual(facts(self.path), self.before)
         self.assertEqual(self.listed(), {})
 
-    def test_content_that_was_changed_is_not_put_back(self):
+    def test_changed_content_is_not_restored(self):
         status = os.stat(self.captured_at)
         changed = b"#" * len(self.before[0])
         with open(self.captured_at, "r+b") as file:
@@ -531,14 +531,14 @@ class WhatOwnersDoInThere(QuarantineCase):
         self.captured(changed)
         self.assertEqual(self.listed(), {self.path: self.row})
 
-    def test_content_that_grew_is_not_put_back(self):
+    def test_content_that_grew_is_not_restored(self):
         with open(self.captured_at, "ab") as file:
             file.write(b"more")
         self.is_an_error()
         self.captured(self.before[0] + b"more")
         self.assertEqual(self.listed(), {self.path: self.row})
 
-    def test_another_file_of_the_same_content_is_put_back_or_stays(self):
+    def test_another_file_with_the_same_content_is_restored_or_stays(self):
         # A copy made by hand, say.
         os.unlink(self.captured_at)
         with open(self.captured_at, "wb") as file:
@@ -702,7 +702,7 @@ class Refusals(QuarantineCase):
                 self.refused(answer.result())
         self.stays(path, content, one)
 
-    def test_many_ids_of_nobodys(self):
+    def test_many_unknown_ids(self):
         ids = [f"{number:032x}" for number in range(1000)]
         for function in CHANGES:
             rows = self.client.call(function, {"ids": ids})
@@ -735,7 +735,7 @@ class Refusals(QuarantineCase):
 
 
 class DryRun(QuarantineCase):
-    def test_it_tells_what_would_be_done_and_does_nothing(self):
+    def test_it_lists_the_steps_and_does_nothing(self):
         doomed, moved, kept = (self.infected(name) for name in ("doomed", "moved", "kept"))
         clean = self.account.write("clean", "fine")
         self.client.scan()
@@ -758,7 +758,7 @@ class DryRun(QuarantineCase):
         self.assertFalse(os.path.lexists(self.account.path(QUARANTINE)))
         self.assertEqual(len(self.client.call("list_infected_files")), 3)
 
-        # What was told is what is then done; 0 is as if nothing were said.
+        # The announced steps are then carried out; `dry_run=0` is like none.
         queued = self.client.call("disinfect_files", {"actions": actions, "dry_run": 0})
         self.assertEqual(set(queued), {"log", "task_id"})
         steps = check_records(self.client.finish_disinfection())
@@ -778,7 +778,7 @@ class DryRun(QuarantineCase):
 
 
 class Killed(QuarantineCase):
-    """A process of each role in turn dies while files are moved there, back, and deleted there: each file is then at
+    """A process of each role in turn is killed while files are quarantined, restored and deleted: each file is then in
     exactly one place, and the list says which."""
 
     VICTIMS = ("jobd", "runner", "agent")
@@ -789,12 +789,12 @@ class Killed(QuarantineCase):
         self.seed = int(os.environ.get("CLAMSCANNER_SEED", secrets.randbelow(1 << 32)))
         print(f"CLAMSCANNER_SEED={self.seed}", flush=True)
         self.choose = random.Random(self.seed)
-        self.seconds = {}  # how long each phase takes when nobody is killed: its first time
+        self.seconds = {}  # how long each phase takes without kills, measured the first time
         self.kills = dict.fromkeys(self.VICTIMS, 0)
         self.turn = 0
 
     def attempt(self, function, arguments=None):
-        """None while something is being started again: a 5xx is honest then."""
+        """None while something is being restarted: a 5xx is allowed then."""
         try:
             answer = self.client.ask(function, arguments)
         except (ConnectionError, http.client.HTTPException):
@@ -810,8 +810,8 @@ class Killed(QuarantineCase):
         return result["data"]
 
     def wait(self, condition, what):
-        """As wait_until, while what ends is started again. Only here, in the thread that outlives the daemons: they end
-        with the thread that starts them."""
+        """Like wait_until(), but restarts what ends. Only in this thread, which outlives the daemons: they end with the
+        thread that starts them."""
         def supervised():
             for name, status in self.service.restart_what_ended().items():
                 self.assertGreaterEqual(status, 0, f"{name} was ended by a signal that nobody here sent")
@@ -820,19 +820,19 @@ class Killed(QuarantineCase):
         return wait_until(supervised, 120, what)
 
     def next_victim(self):
-        """Of three phases, each role has its turn in each."""
+        """There are three phases; each role is killed in each of them."""
         rounds, phase = divmod(self.turn, len(self.VICTIMS))
         self.turn += 1
         return self.VICTIMS[(rounds + phase) % len(self.VICTIMS)]
 
     def phase(self, name, ask):
-        """Asks for something, until it is answered; from the second time on, somebody dies meanwhile."""
+        """Asks for something until it is answered; from the second time on, a process is killed meanwhile."""
         start = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             asked = pool.submit(ask)
             if name in self.seconds:
                 victim = self.next_victim()
-                # A runner lives for a part of its phase only.
+                # A runner lives only for a part of its phase.
                 longest = self.seconds[name] * (0.3 if victim == "runner" else 1)
                 self.kill(victim, longest * self.choose.random() ** 2, asked.done)
             self.wait(asked.done, f"the end of: {name}")
@@ -840,7 +840,7 @@ class Killed(QuarantineCase):
         self.seconds.setdefault(name, time.monotonic() - start)
 
     def kill(self, role, delay, over):
-        """So long after a process of that role is there, if it comes to that."""
+        """Kills it this long after a process of that role has appeared, if one does."""
         moment = None
         while not over():
             there = [process for process in self.service.processes(ROLES[role][0]) if process.depth == ROLES[role][1]]
@@ -856,7 +856,7 @@ class Killed(QuarantineCase):
                 return
 
     def places(self, files):
-        """path -> how often it is at its place, in the quarantine, and in the list."""
+        """path -> how often it is at its own path, in the quarantine, and in the list."""
         listed = [row["file"] for row in self.data("list_quarantined_files")]
         found = {}
         for path, content in files.items():
@@ -871,7 +871,7 @@ class Killed(QuarantineCase):
         return set(self.places(files).values()) <= set(places)
 
     def disinfected(self):
-        """The records, once there is the last one."""
+        """The records, once the last one is there."""
         result = self.attempt("check_disinfection_status")
         return result["data"]["details"] if result and result["data"]["status"] == "done" else None
 
@@ -904,7 +904,7 @@ class Killed(QuarantineCase):
         self.assertEqual(self.data("list_quarantined_files"), [])
 
     def finish(self, function, files):
-        """What a killed attempt left undone, asked for again until nothing of it is left in the list."""
+        """Repeats what a killed attempt left undone, until nothing of it is left in the list."""
         def left():
             return [row["id"] for row in self.data("list_quarantined_files") if row["file"] in files]
 
@@ -914,13 +914,13 @@ class Killed(QuarantineCase):
                 return True
             result = self.attempt(function, {"ids": ids})
             if result and result["status"] == 1:
-                # It may have been done since the list was asked for: then the id is nobody's.
+                # It may have been done since the list was read; then the id is unknown.
                 self.assertEqual([row for row in result["data"] if row["state"] == "error" and row["file"]], [])
             return not left()
 
         self.wait(done, f"the end of {function}")
 
-    def test_killed_at_any_moment_each_file_is_at_one_place(self):
+    def test_after_a_kill_at_any_moment_each_file_is_in_one_place(self):
         for number in range(ROUNDS + 1):
             with self.subTest(round=number, seed=self.seed):
                 self.account, self.client = self.new_account()

@@ -1,5 +1,5 @@
-"""The web server is told to reload while clients keep asking and starting scans: no request is lost, and none is half
-done. Behind mod_fcgid a request may stay without an answer; then nothing of it was done either."""
+"""The web server reloads while clients keep sending requests and starting scans: no request is lost, and none is half
+done. Behind mod_fcgid a request may get no answer; then nothing of it was done either."""
 
 import threading
 

@@ -1,6 +1,6 @@
-"""A scan whose runner, coordinator, engine or jobd is killed goes on where it was: nothing is lost, nothing is counted
-twice, and but for the files whose verdicts were still provisional none is read again, which the files' own read times
-tell: the home lies on a file system that keeps them strictly."""
+"""A scan whose runner, coordinator, engine or jobd is killed goes on where it was: nothing is lost or counted twice,
+and no file is read again except those whose verdicts were still provisional. The files' read times show that: the home
+is on a file system that keeps them strictly."""
 
 import contextlib
 import http.client
@@ -25,7 +25,7 @@ INFECTED_EVERY = 100
 MOST_READ_AGAIN = WORKERS * 256 + 250
 SCAN_LOG = ".clamavconnector.scan.log"
 
-# Who may die: by the name of the program and how far below its daemon it is.
+# The processes to kill: by the program's name and how far below its daemon they are.
 RUNNER = ("clamscanner-runner", 1)
 COORDINATOR = ("clamscanner-engine", 2)
 SIGNATURE_HOST = ("clamscanner-engine", 1)
@@ -33,7 +33,7 @@ WORKER = ("clamscanner-engine", 3)
 
 
 class Resume(OnImage):
-    # Without the memory of clean files, which would hide that a scan began again.
+    # Without the scan cache, which would hide that a scan began again.
     config = {"engine": {"scan_workers": WORKERS, "rescan_days": 0}, "jobs": {"retry_seconds": 1}}
 
     @classmethod
@@ -58,7 +58,7 @@ class Resume(OnImage):
         self.last = {"scanned_file_count": 0, "scanned_file_size": 0, "total_file_count": 0, "infected_files": []}
 
     def status(self):
-        """None while something is being started again; counts and finds only ever grow."""
+        """None while something is being restarted; counts and finds never shrink."""
         try:
             answer = self.client.ask("get_scan_status")
         except (OSError, http.client.HTTPException):

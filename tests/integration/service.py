@@ -154,12 +154,12 @@ class Service:
         if not ready.wait(process, 120):
             raise RuntimeError(f"{daemon.program} does not start (status {process.poll()})")
 
-    def stop(self, name, patience=20):
-        """As a supervisor would: SIGTERM, and SIGKILL for what does not listen. Its exit status."""
+    def stop(self, name, timeout=20):
+        """Stops a daemon as a supervisor would: SIGTERM, and SIGKILL if it does not end. Returns its exit status."""
         process = self.running.pop(name)
         process.terminate()
         try:
-            return process.wait(patience)
+            return process.wait(timeout)
         except subprocess.TimeoutExpired:
             print(f"{name} did not stop on SIGTERM", file=sys.stderr)
             process.kill()
@@ -216,7 +216,7 @@ class Service:
                 if re.search(r"Sanitizer|runtime error:", line)]
 
     def long_turns_logged(self):
-        """What jobd says of the turns of its loop that kept everybody waiting; in milliseconds."""
+        """The long turns of its event loop that jobd logged, in milliseconds."""
         turns = (re.search(r"one turn of the loop took (\d+) ms", line) for line in _lines_of(self.path("programs.log")))
         return [int(turn[1]) for turn in turns if turn]
 
@@ -337,7 +337,7 @@ class Service:
             "login": {"pam_service": pam_service},
             "jobs": {"user": self._user_name("jobd")},
             "statistics": {"access_keys": self.path("access_keys"), "nonces": self.path("authd-state/nonces")},
-            # Tests infect account after account with one and the same virus.
+            # Tests infect account after account with the same virus.
             "brake": {"files_percent": 100, "accounts_percent": 100},
             "engine": {"user": self._user_name("engine"), "memory_directory": self.path("engine-state")},
         }
@@ -345,7 +345,7 @@ class Service:
             config.setdefault(section, {}).update(keys)
         with open(self.config_file, "w", encoding="utf-8") as file:
             for section, keys in config.items():
-                # A JSON string, number, truth or list of them is TOML too.
+                # A JSON string, number, boolean or list of them is TOML too.
                 file.write(f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()))
 
     def _user_name(self, daemon):
@@ -423,7 +423,7 @@ def remove_instance(directory):
     if os.path.exists(pam_service):
         os.unlink(pam_service)
     _unmount_below(directory)
-    # The list of users last: without it nobody would know what an interrupted removal left.
+    # The list of users last: without it nobody would know what an interrupted removal has left.
     for entry in os.scandir(directory):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
@@ -439,7 +439,7 @@ def _unmount_below(directory):
 
 
 def remove_abandoned():
-    """What a service left whose Python was killed: nobody holds its lock any more."""
+    """Removes what a service left behind when its Python was killed: nobody holds its lock any more."""
     for entry in os.scandir(PLACE):
         # Anybody may make a directory of such a name here; only what root made is believed.
         if not entry.name.startswith(PREFIX) or not entry.is_dir(follow_symlinks=False):

@@ -1,4 +1,4 @@
-"""What every integration test is made of: a service for each class of tests, fresh accounts for each test."""
+"""The base of every integration test: one service per class of tests, new accounts for each test."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ SKIPPED = 77  # what ctest is told to take for a skipped test
 SOAK = os.environ.get("CLAMSCANNER_SOAK") == "1"
 
 
-# Whatever a test asks, the answer must be one that the document has.
+# Every answer that a test gets must be one that the document describes.
 Client.checks.append(openapi_check.check)
 
 

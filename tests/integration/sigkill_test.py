@@ -1,7 +1,7 @@
-"""SIGKILL for every kind of process at random moments of scans and disinfections, and what ended is started again as a
-supervisor would: each job still ends, nothing acknowledged is lost, nothing is acted on twice.
+"""SIGKILL hits every kind of process at random moments of scans and disinfections, and ended daemons are restarted as a
+supervisor would: each job still ends, nothing acknowledged is lost, nothing is done twice.
 
-The run is made of its seed, which it prints: CLAMSCANNER_SEED=N repeats the choices, though not their exact moments."""
+The run is random and prints its seed; CLAMSCANNER_SEED=N repeats the choices, though not their exact moments."""
 
 import http.client
 import json
@@ -20,13 +20,13 @@ from test_files import EICAR, clean_page
 ROUNDS = 1000 if SOAK else 40
 CLEAN_FILES = 200
 INFECTED_FILES = 20
-# A job ends with an error after three attempts that brought it no further: a promise too, but not the one shown here.
+# A job ends with an error after three attempts without progress: also promised, but not what is tested here.
 MOST_KILLS = 2
 BECOMES = {"delete": "deleted", "quarantine": "quarantined", "ignore": "no-action"}
 LOG = ".clamavconnector.disinfection.log"
 QUARANTINE = "quarantine_clamavconnector"
 
-# Who may die: by the name of the program and how far below its daemon it is.
+# The processes to kill: by the program's name and how far below its daemon they are.
 ROLES = {
     "authd": ("clamscanner-authd", 0),
     "responder": ("clamscanner.fcgi", 0),
@@ -41,8 +41,8 @@ ROLES = {
 
 
 class Killer:
-    """While a phase runs: kills, and starts again what a supervisor would. A moment is counted from when the process to
-    be killed is there: most of them live no longer than their job."""
+    """Kills processes while a phase runs, and restarts what a supervisor would. Each delay is counted from the moment
+    when the process to be killed appears, because most of them live no longer than their job."""
 
     def __init__(self, service, choose, kills, phase_seconds):
         self.service = service
@@ -75,7 +75,7 @@ class Killer:
             self.fault = fault
 
     def _wait_for(self, condition):
-        """Until it holds, or the phase is over: then False."""
+        """Waits until the condition holds; False if the phase ends first."""
         while not self._over.is_set():
             if condition():
                 return True
@@ -88,7 +88,7 @@ class Killer:
         return [process for process in self.service.processes(program) if process.depth == depth]
 
     def _start_what_ended_by_itself(self):
-        # A daemon may give up when another is gone, as long as it says so with a status: a crash is a fault.
+        # A daemon may give up when another is gone, with an exit status that says so; a crash is an error.
         for name, status in self.service.restart_what_ended().items():
             if status < 0:
                 raise AssertionError(f"{name} was ended by signal {-status}, which nobody here sent")
@@ -118,12 +118,12 @@ class Sigkill(ServiceCase):
         self.seed = int(os.environ.get("CLAMSCANNER_SEED", secrets.randbelow(1 << 32)))
         print(f"CLAMSCANNER_SEED={self.seed}", flush=True)
         self.choose = random.Random(self.seed)
-        self.quarantined = set()  # the contents, each its own
+        self.quarantined = set()  # the contents, all different
         self.kills = dict.fromkeys(ROLES, 0)
-        self.seconds = {}  # how long each phase takes when nobody is killed: its first time
+        self.seconds = {}  # how long each phase takes without kills, measured the first time
 
     def result(self, function, arguments=None):
-        """Asks until it is answered: while something is being started again, a 5xx is honest."""
+        """Asks until it is answered: a 5xx is allowed while something is being restarted."""
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -155,7 +155,7 @@ class Sigkill(ServiceCase):
         return infected, clean
 
     def phase(self, name, begin, ended):
-        """Begins something and waits for its end while processes die; its last status."""
+        """Starts something and waits for its end while processes die. Returns its last status."""
         first = name not in self.seconds
         kills = 0 if first else self.choose.randint(1, MOST_KILLS)
         start = time.monotonic()
@@ -169,7 +169,7 @@ class Sigkill(ServiceCase):
         return last
 
     def start_scan(self):
-        # A second attempt may find that the first was accepted though its answer was lost.
+        # A second attempt may be refused because the first was accepted and only its answer was lost.
         result = self.result("start_scan", {"scan_type": "home"})
         self.assertTrue(result["status"] == 1 or "scan" in result["errors"][0], result)
 
@@ -215,7 +215,7 @@ class Sigkill(ServiceCase):
         held = [content for content in self.quarantine() if content.startswith(EICAR)]
         self.assertEqual(len(held), len(set(held)), "quarantined twice")
         self.assertEqual(set(held), self.quarantined)
-        # A daemon that gave up when another was gone may do so after the phase: a supervisor is there all the time.
+        # A daemon may give up after the phase, because another was gone: so restart what ended, as a supervisor would.
         wait_until(lambda: not self.service.restart_what_ended() and self.log() == records, 60, "the log in the home")
 
     @staticmethod
@@ -234,7 +234,7 @@ class Sigkill(ServiceCase):
         except (FileNotFoundError, ValueError):
             return None
 
-    def test_killed_at_any_moment_a_job_ends_and_nothing_is_lost_or_done_twice(self):
+    def test_after_kills_at_any_moment_a_job_ends_and_nothing_is_lost_or_repeated(self):
         self.left_infected = set()
         for number in range(ROUNDS):
             with self.subTest(round=number, seed=self.seed):

@@ -1,5 +1,5 @@
-"""The signatures change while the service runs: nobody waits for the new ones to be loaded, whoever scans later has
-them, and a database that cannot be loaded costs nobody anything but a warning."""
+"""The signatures change while the service runs: no scan waits for the new ones to be loaded, later scans have them, and
+a database that cannot be loaded causes only a warning."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from service_case import ServiceCase, main
 from test_files import EICAR
 
 SIGNATURES = "no-signatures"  # the service's signature directory, empty until a test fills it
-MANY = 500_000  # so many that loading them is not done at once
+MANY = 500_000  # so many that loading them takes a while
 AT_ONCE_SECONDS = 5  # a scan of a few files, on a busy machine
 PATIENCE_SECONDS = 60
 NOT_LOADED = "could not be loaded"
@@ -20,7 +20,7 @@ GARBAGE = "this is no signature\n"
 
 
 class Statuses(Polling):
-    """Of somebody who is answered well and soon."""
+    """Statuses of a user who is answered correctly and quickly."""
 
     def __init__(self, client):
         super().__init__(client, 0.02)
@@ -39,7 +39,7 @@ class Signatures(ServiceCase):
         self.account, self.client = self.new_account()
         self.eicar = self.account.write("eicar", EICAR)
         self.account.write("clean", "clean")
-        # One service for all tests: whatever the one before had done to the signatures is over first.
+        # One service for all tests: wait until the previous test's signatures are gone.
         self.put("before.ndb", self.ndb("before", self.id()))
         before = self.account.write("before", self.id())
         self.scan_until(lambda found, _: before in found, "the signatures of this test", PATIENCE_SECONDS)
@@ -51,7 +51,7 @@ class Signatures(ServiceCase):
         return f"Test-{name}:0:0:{text.encode().hex()}\n"
 
     def put(self, name, lines):
-        """As freshclam does: made beside, and renamed in."""
+        """As freshclam does: written to another name, then renamed."""
         fresh = self.service.path("fresh-signatures")
         with open(fresh, "w", encoding="ascii") as file:
             file.writelines(lines)
@@ -63,7 +63,7 @@ class Signatures(ServiceCase):
         return self.account.write(re.sub(r"\W", "-", text), text)
 
     def scan(self, seconds=AT_ONCE_SECONDS):
-        """Of one scan from its start to its end: what was infected, its warnings, how long it took."""
+        """Runs one scan: the infected files, the warnings, and how long it took."""
         start = time.monotonic()
         self.client.call("start_scan", {"scan_type": "home"})
         status = self.client.finish_scan()
@@ -73,7 +73,7 @@ class Signatures(ServiceCase):
         return set(status["infected_files"]), self.client.result("get_scan_status")["warnings"] or [], took
 
     def scan_until(self, holds, what, seconds=AT_ONCE_SECONDS):
-        """Scans one after another until one is as expected. Them all; each found what is always known."""
+        """Scans again and again until one is as expected. Returns all of them; each found what is always known."""
         scans = []
 
         def scanned():
@@ -94,7 +94,7 @@ class Signatures(ServiceCase):
             log.seek(offset)
             return log.read()
 
-    def test_nobody_waits_for_new_signatures_and_later_scans_have_them(self):
+    def test_no_scan_waits_for_new_signatures_and_later_ones_have_them(self):
         new = self.file_for("found by the new signatures alone")
         other, others = self.new_account("other")
         with Statuses(others) as polling:
@@ -113,7 +113,7 @@ class Signatures(ServiceCase):
         print(f"new signatures were in use after {took:.1f} s and {len(scans)} further scans; the first took "
               f"{first:.1f} s; {polling.answers} polls, the longest of {polling.longest:.2f} s", flush=True)
 
-    def test_a_broken_database_leaves_the_old_signatures_in_use(self):
+    def test_after_a_broken_database_the_old_signatures_stay_in_use(self):
         old = self.file_for("known before the database broke")
         self.put("old.ndb", self.ndb("old", "known before the database broke"))
         self.scan_until(lambda found, _: old in found, "the old signatures")
@@ -127,7 +127,7 @@ class Signatures(ServiceCase):
         said = [line for line in self.log_since(logged).splitlines() if re.search(f"{NOT_LOADED}|do not load", line)]
         self.assertTrue(said, self.log_since(logged))
 
-        # Mended by a good file of the same name.
+        # Repaired by a good file of the same name.
         mended = self.file_for("known since the database was mended")
         self.put("broken.ndb", self.ndb("mended", "known since the database was mended"))
         scans = self.scan_until(lambda found, _: mended in found, "a scan with the mended signatures")
@@ -136,7 +136,7 @@ class Signatures(ServiceCase):
         self.assertEqual(found, {self.eicar, old, mended})
         self.assertFalse(self.is_warned(warnings), warnings)
 
-    def test_a_broken_database_that_is_taken_away_is_warned_of_no_more(self):
+    def test_the_warning_ends_when_a_broken_database_is_removed(self):
         self.put("broken.hdb", GARBAGE)
         self.scan_until(lambda _, warnings: self.is_warned(warnings), "a warning of the broken database")
         os.unlink(self.service.path(SIGNATURES, "broken.hdb"))

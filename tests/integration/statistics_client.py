@@ -1,5 +1,5 @@
 """Calls the statistics interface as its clients do: signed by V1 or by V3, or with Basic credentials in place of a
-signature. A request is prepared first and sent then, so that a test may change what was signed."""
+signature. A request is prepared first and sent later, so that a test may change what was signed."""
 
 import base64
 import hashlib

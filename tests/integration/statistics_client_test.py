@@ -1,5 +1,5 @@
-"""That the client of the statistics interface signs as real client libraries do: their signatures are in
-signature_vectors.json. And that it sends what it prepared, byte for byte."""
+"""Tests that the client of the statistics interface signs as real client libraries do (their signatures are in
+signature_vectors.json), and sends exactly what it prepared."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The statistics interface as its clients use it: the numbers of real scans, every error, every way to prove who one is."""
+"""The statistics interface as its clients use it: the numbers of real scans, every error, every way to authenticate."""
 
 import contextlib
 import json
@@ -88,7 +88,7 @@ class Numbers(StatisticsCase):
         self.assertEqual(answer.json["Data"], {})
         self.assertNotIn("Code", answer.json)
 
-    def test_a_scan_from_its_begin_to_its_end(self):
+    def test_a_scan_from_beginning_to_end(self):
         account, client, signer = self.new_signer()
         for number in range(300):
             account.write(f"public_html/{number}.html", clean_page(number))
@@ -201,7 +201,7 @@ class TheHost(StatisticsCase):
         tasks = host.call_v3("ListVirusScanTask").json
         self.assertEqual([task["TaskId"] for task in tasks["List"]], [again["TaskId"], last["TaskId"]])
 
-    def test_accounts_that_cannot_be_scanned_do_not_hold_up_the_host(self):
+    def test_unscannable_accounts_do_not_delay_the_host(self):
         host = self.signer(self.service.host_user.pw_name)
         for _ in range(5):
             suspended, _ = self.new_account()
@@ -233,7 +233,7 @@ class TheHost(StatisticsCase):
 class OwnersBesideTheHost(StatisticsCase):
     config = {"jobs": {"max_running": 1}}
 
-    def test_an_owner_does_not_wait_for_the_end_of_the_hosts_scan(self):
+    def test_an_owner_does_not_wait_for_the_system_scan(self):
         host = self.signer(self.service.host_user.pw_name)
         account, client, signer = self.new_signer()
         # An account that was served of late comes after all that were not, were they counted one by one.
@@ -297,7 +297,7 @@ class Errors(StatisticsCase):
         self.check_error(self.signer_.call_v1(GET, Timestamp="2024-02-20", Format="JSON"), 400,
                          "InvalidTimeStamp.Format")
 
-    def test_a_wrong_signature_tells_what_was_to_be_signed(self):
+    def test_a_wrong_signature_gets_the_string_to_sign(self):
         wrong = StatisticsClient(self.service.statistics_url, self.signer_.key_id, "wrong")
         for prepared in (wrong.prepare_v3(GET, {"Remark": "a b+c*~/ü'()!"}), wrong.prepare_v1(GET, Format="JSON")):
             answer = self.check_error(wrong.send(prepared), 400, "SignatureDoesNotMatch")
@@ -397,7 +397,7 @@ class Errors(StatisticsCase):
 class Throttling(StatisticsCase):
     config = {"statistics": {"max_nonces_per_key": 5}}
 
-    def test_a_key_has_its_share(self):
+    def test_a_key_has_a_limit(self):
         _, _, greedy = self.new_signer()
         for _ in range(5):
             self.assertEqual(greedy.call_v3(GET).status, 200)
@@ -407,7 +407,7 @@ class Throttling(StatisticsCase):
 
 
 class Gone(StatisticsCase):
-    def test_what_is_gone_behind_the_web_server_is_an_error_of_the_interface(self):
+    def test_a_service_that_is_down_is_an_error_of_the_interface(self):
         _, _, signer = self.new_signer()
         self.service.stop("jobd")
         self.check_error(signer.call_v3(GET), 500, "ServerError")
@@ -467,7 +467,7 @@ class RealClients(StatisticsCase):
         self.assertIn("RequestId", self.call(signer, "create"))
         self.assertEqual(self.await_end(signer)["ScanType"], "system")
 
-    def test_they_see_errors_as_what_they_are(self):
+    def test_they_recognise_errors(self):
         _, _, signer = self.new_signer()
         wanted = {"unknownKey": (404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."),
                   "wrongSecret": (400, "SignatureDoesNotMatch", "server string to sign is:"),

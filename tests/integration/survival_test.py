@@ -1,5 +1,5 @@
-"""What must not end a daemon, or be the last that is heard of it: signals that mean something to other programs, and a
-time without descriptors."""
+"""Events that must not end a daemon, or leave it silent: signals that mean something to other programs, and a time
+without descriptors."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from service_case import ServiceCase, main
 from sigkill_test import ROLES
 from test_files import EICAR, clean_page
 
-# Of those that end a process which says nothing about them. SIGUSR1 has a responder stop, by FastCGI's custom.
+# Signals that end a process by default. The responder is not sent SIGUSR1, which stops it by FastCGI's convention.
 STRAY = (signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
 FILES = 2000
 
@@ -33,13 +33,13 @@ class Survival(ServiceCase):
 
 
 class Signals(Survival):
-    def test_a_signal_that_means_nothing_to_us_ends_no_process_of_ours(self):
+    def test_meaningless_signals_end_no_process(self):
         account, client = self.new_account()
         for number in range(FILES):
             account.write(f"{number}.html", clean_page(number))
         account.write("infected", EICAR)
         client.call("start_scan", {"scan_type": "home"})
-        # The runner waits, and with it the whole job: every kind of process is there.
+        # The runner waits, and with it the whole job, so every kind of process exists.
         runner, = wait_until(lambda: self.processes("runner"), 30, "a runner")
         os.kill(runner.pid, signal.SIGSTOP)
         wait_until(lambda: self.processes("worker"), 30, "a worker")
@@ -55,13 +55,13 @@ class Signals(Survival):
         wait_until(lambda: client.call("get_scan_status")["scan_complete"], 120, "the scan's end")
         self.assertEqual([row["file"] for row in client.call("list_infected_files")], [account.path("infected")])
         self.check_daemons_run()
-        # It was not done anew by others.
-        self.assertNotIn("did not end well", self.log())
+        # The job was not repeated by other processes.
+        self.assertNotIn("ended without finishing", self.log())
         for daemon in DAEMONS.values():
             wait_until(lambda: re.search(rf"{re.escape(daemon.program)}\[\d+\]: info: SIGHUP changes nothing", self.log()),
                        20, f"{daemon.program} to say that settings are read at the start only")
 
-    def test_a_whole_process_group_may_hang_up(self):
+    def test_a_hangup_of_a_whole_process_group_ends_nothing(self):
         account, client = self.new_account()
         before = {process.pid for process in self.service.processes()}
         for process in self.service.running.values():
@@ -71,7 +71,7 @@ class Signals(Survival):
 
 
 class Processes(Survival):
-    def test_while_no_process_can_be_begun_a_job_waits_and_the_signatures_stay(self):
+    def test_without_processes_a_job_waits_and_the_signatures_stay(self):
         account, client = self.new_account()
         account.write("infected", EICAR)
         client.call("start_scan", {"scan_type": "home"})
@@ -81,12 +81,12 @@ class Processes(Survival):
                 length = len(self.log())
                 process, = self.processes(role)
                 if role == "engine":
-                    # Then it has to begin the other, too.
+                    # Then it has to start the other process, too.
                     os.kill(self.processes("engine's signature host")[0].pid, signal.SIGKILL)
                     wait_until(lambda: not self.processes("engine's signature host"), 20, "its end")
                 self.limit_processes(process.pid, 1)
                 client.call("start_scan", {"scan_type": "home"})
-                # More than the attempts that a job has which did begin.
+                # More attempts than a job that has begun would get.
                 wait_until(lambda: self.log()[length:].count("a job could not be begun") > 4, 120, "some attempts")
                 self.assertEqual([running.pid for running in self.processes(role)], [process.pid])
                 self.assertEqual(client.call("get_scan_status")["scan_complete"], 0)
@@ -107,7 +107,8 @@ class Descriptors(Survival):
                "fcgi": ("run/fcgi/fcgi.sock", socket.SOCK_STREAM)}
 
     def starve(self, name):
-        """Leaves a daemon no descriptor, nor one of those that it closes by and by; gives what ends that."""
+        """Limits a daemon so that it can open no descriptor, even after it has closed some. Returns what lifts the
+        limit."""
         process = self.service.running[name]
         before = self.limit(name)
 
@@ -120,7 +121,7 @@ class Descriptors(Survival):
         return feed
 
     def limit(self, name, soft=None):
-        """As the daemon's own user: a container's root may not."""
+        """As the daemon's own user: in a container root may not."""
         user = self.service.users.get(name)
         become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"] if user else []
         change = [f"--nofile={soft}:"] if soft else ["--nofile", "--output=SOFT", "--noheadings", "--raw"]
@@ -130,7 +131,7 @@ class Descriptors(Survival):
 
     @staticmethod
     def scans_again(client):
-        """Whether a scan that was begun by now has ended."""
+        """Whether a scan that has begun by now has ended."""
         client.result("start_scan", {"scan_type": "home"})
         return client.call("get_scan_status")["scan_complete"] == 1
 
@@ -145,7 +146,7 @@ class Descriptors(Survival):
                     wait_until(lambda: re.search(r"accept a connection: Too many open files", self.log()[length:]),
                                20, "it to say what it lacks")
                     self.check_daemons_run()
-                    # Those who have a connection already ask and have jobs begun, which then wait.
+                    # Clients that are connected already can ask and start jobs, which then wait.
                     if name in ("jobd", "engine"):
                         self.service.add_account()  # so that jobd must look the other up again
                         client.ask("start_scan", {"scan_type": "home"})
@@ -157,7 +158,7 @@ class Descriptors(Survival):
                 self.assertNotIn("the account changed", self.log()[length:])
         self.check_daemons_run()
 
-    def test_of_many_threads_one_says_so_once_a_second(self):
+    def test_many_threads_log_it_only_once_a_second(self):
         feed = self.starve("fcgi")
         length = len(self.log())
         begun = time.monotonic()

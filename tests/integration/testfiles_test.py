@@ -16,7 +16,7 @@ SIGNATURES = "no-signatures"  # the service's signature directory, empty until a
 SCAN_LOG = ".clamavconnector.scan.log"
 CLEAN_FILES = 20
 
-# The same for both: with clamscan's own, a file nested deeper than the service looks would make a difference.
+# The same limits for both: with clamscan's own, files nested deeper than the service looks would give other results.
 LIMITS = {"max_scan_bytes": ("--max-scansize", 104_857_600), "max_file_bytes": ("--max-filesize", 26_214_400),
           "max_recursion": ("--max-recursion", 16), "max_files": ("--max-files", 10_000),
           "pcre_match_limit": ("--pcre-match-limit", 10_000),
@@ -55,7 +55,7 @@ class TestFiles(ServiceCase):
             file.write(lines)
 
     def fill(self):
-        """What may be infected; what surely is not."""
+        """Files that may be infected, and files that certainly are not."""
         suspects = []
         for name in os.listdir(TEST_FILES):
             with open(os.path.join(TEST_FILES, name), "rb") as file:
@@ -70,12 +70,12 @@ class TestFiles(ServiceCase):
         limits = [f"{option}={limit}" for option, limit in LIMITS.values()]
         done = subprocess.run(["clamscan", f"--database={self.signatures}", "--recursive", "--infected", "--no-summary",
                                *limits, self.account.home], capture_output=True, text=True)
-        # 1: something was found. 2 would be an error, which must not pass for an empty list.
+        # 1: something was found. 2 would be an error, which must not be mistaken for an empty list.
         self.assertEqual(done.returncode, 1, done.stderr)
         return {path: name for path, name in re.findall(r"^(/.*): (\S+) FOUND$", done.stdout, re.MULTILINE)}
 
     def totals(self):
-        """Of the log in the home, once it is there: total, clean, infected, not scanned."""
+        """The counts in the log in the home, once it is there: total, clean, infected, not scanned."""
         def read():
             try:
                 with open(self.account.path(SCAN_LOG), encoding="utf-8") as log:

@@ -1,5 +1,5 @@
-"""No account keeps another waiting for longer than a turn, however much it has to scan and whatever it does to its own
-processes; and a machine on which nobody scans has its memory back."""
+"""No account makes another wait for longer than a turn, however much it has to scan and whatever it does to its own
+processes; and when nobody scans, the signatures' memory is freed."""
 
 import contextlib
 import http.client
@@ -21,15 +21,15 @@ MEBIBYTE = 1024 * 1024
 WORKERS = 2
 TURN_SECONDS = 60
 FILE_SECONDS = 8  # of the configuration
-GRACE_SECONDS = 15  # for a worker beyond that, before it is killed
-OWN_SECONDS = 10  # what the ten files themselves may take on a busy machine
+GRACE_SECONDS = 15  # extra time before a worker is killed
+OWN_SECONDS = 10  # the time for the ten files themselves on a busy machine
 SLOW_FILES = 200
 IDLE_SECONDS = 60
 IDLE_BYTES = 30 * MEBIBYTE
 
 
 class SlowFiles:
-    """Archives of 100 KB, each of which keeps the scanner busy for seconds: a page of 12 MiB that is no other's."""
+    """Archives of 100 KB that keep the scanner busy for seconds each: every one holds a different page of 12 MiB."""
 
     def __init__(self):
         line = b"<p><a href='http://x.example/z'>lorem</a><script>var a='b'+unescape('%41%42');</script></p>\n"
@@ -38,7 +38,7 @@ class SlowFiles:
         self._packed_rest = packer.compress(self._rest) + packer.flush()
 
     def archive(self, number):
-        """gzip (RFC 1952): the blocks of the page's own beginning, then those of what all have in common."""
+        """gzip (RFC 1952): the blocks of the page's own beginning, then those that all pages share."""
         head = f"<!doctype html><title>{number}</title>".encode()
         packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         blocks = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + self._packed_rest
@@ -51,8 +51,8 @@ class SlowFiles:
 
 
 class Watch(Polling):
-    """Asks for an account's scan all the while: it stays one scan that is not complete, and its counts never fall. An
-    account whose agent is tormented may be told 5xx."""
+    """Polls an account's scan: it must stay one incomplete scan whose counts never fall. An account whose agent is
+    tormented may get a 5xx."""
 
     def __init__(self, client):
         super().__init__(client, 0.1)
@@ -92,7 +92,7 @@ class Watch(Polling):
 
 
 class Torment:
-    """A process of an account's user that stops, continues and kills what else runs as that user."""
+    """A process of an account's user that stops, continues and kills the user's other processes."""
 
     def __init__(self, account):
         self._account = account
@@ -136,7 +136,7 @@ class Torment:
         while os.getppid() == parent:
             for pid, _ in self._others():
                 self._send(pid, signal.SIGSTOP)
-            # Shorter than what would count as standing still and give its place away.
+            # Too short to count as stalled, which would free the slot.
             time.sleep(choose.uniform(0.1, 0.8))
             for pid, name in self._others():
                 self._send(pid, signal.SIGCONT)
@@ -144,7 +144,7 @@ class Torment:
                     self._send(pid, signal.SIGKILL)
                 elif self._kills_runners and time.monotonic() > kill_runner_at:
                     self._send(pid, signal.SIGKILL)
-                    # Not so often that no file is ever finished: a job that gets nowhere ends, which is another test.
+                    # Not so often that no file is ever finished: a job without progress ends, which is another test.
                     kill_runner_at = time.monotonic() + 20
             time.sleep(choose.uniform(0.5, 1.5))
 
@@ -166,7 +166,7 @@ class Torment:
 
 
 class Turns(ServiceCase):
-    # One place, so that whoever holds it holds everybody.
+    # One slot, so that whoever holds it delays everybody.
     config = {"jobs": {"max_running": 1, "turn_minutes": 1, "retry_seconds": 1},
               "engine": {"scan_workers": WORKERS, "max_scan_seconds": FILE_SECONDS}}
 
@@ -181,7 +181,7 @@ class Turns(ServiceCase):
         client.call("start_scan", {"scan_type": "home"})
         return account, client
 
-    def test_the_other_waits_no_longer_than_a_turn(self):
+    def test_another_account_waits_no_longer_than_a_turn(self):
         other, others = self.new_account("other")
         found = other.write("found", EICAR)
         for number in range(9):
@@ -198,7 +198,7 @@ class Turns(ServiceCase):
             self.assertEqual((status["infected_files"], status["scanned_file_count"]), ([found], 10))
             self.assertLess(watch.scanned, SLOW_FILES, "the long scan was to be under way still")
 
-            # What was put off goes on, even when its runner is killed.
+            # The postponed job resumes, even if its runner is killed.
             torment.begin_to_kill_runners()
             before = watch.scanned
             wait_until(lambda: watch.scanned >= before + 2 * WORKERS, TURN_SECONDS, "more of the long scan")
@@ -219,14 +219,14 @@ class Idle(ServiceCase):
     config = {"engine": {"scan_workers": WORKERS, "idle_minutes": IDLE_SECONDS // 60}}
 
     def proportional_bytes(self):
-        """What all processes of the engine take of the machine's memory."""
+        """The memory that all processes of the engine use."""
         total = 0
         for process in self.service.processes("clamscanner-engine"):
             with contextlib.suppress(OSError), open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as file:
                 total += sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
         return total
 
-    def test_the_signatures_leave_memory_when_nobody_scans(self):
+    def test_the_signatures_are_unloaded_when_nobody_scans(self):
         with open(self.service.path(SIGNATURES, "many.hdb"), "w", encoding="ascii") as file:
             file.writelines(f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(400_000))
         account, client = self.new_account()

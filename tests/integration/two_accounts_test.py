@@ -1,5 +1,5 @@
 """Two accounts on one machine, one of them hostile: nothing that it asks for, leaves in its home or does to its own
-processes shows, touches or delays what belongs to the other."""
+processes reveals, changes or delays anything of the other's."""
 
 import concurrent.futures
 import os
@@ -16,14 +16,14 @@ QUARANTINE = "quarantine_clamavconnector"
 
 
 class TwoAccounts(ServiceCase):
-    # One job at a time, so that whoever holds the slot holds everybody.
+    # One job at a time, so that whoever holds the slot delays everybody.
     config = {"jobs": {"max_running": 1, "stall_seconds": 2, "abandon_seconds": 10, "retry_seconds": 2},
               "agents": {"request_seconds": 5}}
 
     def setUp(self):
         self.victim, self.victims = self.new_account("victim")
         self.hostile, self.hostiles = self.new_account("hostile")
-        # As careless as owners are: whoever knows the path may read, and even write there.
+        # A careless owner: anybody who knows the path may read, and even write there.
         self.treasure = self.victim.write("public_html/treasure.php", EICAR)
         os.chmod(self.victim.path("public_html"), 0o777)
         os.chmod(self.victim.home, 0o755)
@@ -33,7 +33,7 @@ class TwoAccounts(ServiceCase):
         self.assertEqual(self.fingerprint(), self.before, "the victim's home is as it was")
 
     def fingerprint(self):
-        """What the victim has, but for the log that their own scans write."""
+        """The victim's files, except the log that their own scans write."""
         seen = {}
         for directory, names, files in os.walk(self.victim.home):
             for name in names + files:
@@ -60,14 +60,14 @@ class TwoAccounts(ServiceCase):
                         ("get_scan_status", "list_infected_files", "check_disinfection_status", "get_scan_paths"))
         return self.victim.name.encode() in text
 
-    def test_symlinks_lead_a_scan_nowhere(self):
+    def test_a_scan_follows_no_symlinks(self):
         self.symlink(self.victim.path("public_html"), "public_html")
         self.symlink(self.treasure, "treasure")
         self.symlink(self.victim.home, "other")
         status = self.hostiles.scan()
         self.assertEqual(status["infected_files"], [])
         self.assertFalse(self.mentions_of_the_victim())
-        # Nor when the link stands where a directory to scan should be.
+        # The same if the directory to scan is itself replaced by a link.
         result = self.hostiles.result("start_scan", {"scan_type": "public_html"})
         if result["status"] == 1:
             self.assertEqual(self.hostiles.finish_scan()["infected_files"], [])
@@ -96,7 +96,7 @@ class TwoAccounts(ServiceCase):
             self.assertEqual(check_records(self.hostiles.disinfect({link: action}))[link]["state"], "error")
         self.assertEqual(os.stat(self.treasure).st_nlink, 2)
 
-    def test_a_directory_exchanged_for_a_symlink_leads_a_disinfection_nowhere(self):
+    def test_a_disinfection_does_not_follow_a_directory_exchanged_for_a_symlink(self):
         path = self.hostile.write("public_html/treasure.php", EICAR)
         self.hostiles.scan()
         os.rename(self.hostile.path("public_html"), self.hostile.path("aside"))
@@ -119,7 +119,7 @@ class TwoAccounts(ServiceCase):
             check_records(self.hostiles.disinfect({path: action}))
             self.assertEqual(self.fingerprint(), self.before)
 
-    def test_a_crafted_log_fools_nobody(self):
+    def test_a_forged_log_has_no_effect(self):
         record = ('{"file":"%s","id":1,"message":"","state":"deleted","type":"step"}\n'
                   '{"id":2,"message":"","state":"success","status":"done","type":"done"}\n' % self.treasure)
         self.hostile.write(LOG, record)
@@ -151,7 +151,7 @@ class TwoAccounts(ServiceCase):
 class StoppedProcesses(ServiceCase):
     config = TwoAccounts.config
 
-    def test_who_stops_their_own_processes_delays_nobody_else(self):
+    def test_stopping_ones_own_processes_delays_nobody_else(self):
         victim, victims = self.new_account("victim")
         hostile, hostiles = self.new_account("hostile")
         found = victim.write("found", EICAR)

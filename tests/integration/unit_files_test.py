@@ -1,4 +1,4 @@
-"""What systemd is told to do with the daemons: nothing that is over some day, such as a full disk, ends one for good."""
+"""Tests the systemd units: no passing trouble, such as a full disk, ends a daemon for good."""
 
 import configparser
 import glob
@@ -28,13 +28,13 @@ class UnitFiles(unittest.TestCase):
         self.assertEqual(len(SERVICES), 4)
         self.assertEqual(len(UNITS), 5)
 
-    def test_no_number_of_failures_is_the_last(self):
+    def test_no_number_of_failures_stops_the_restarts(self):
         for path in UNITS:
             self.assertEqual(parsed(path)["Unit"].get("StartLimitIntervalSec"), "0", path)
             if path.endswith(".socket"):
                 self.assertEqual(parsed(path)["Socket"].get("TriggerLimitIntervalSec"), "0", path)
 
-    def test_however_one_ends_it_is_started_again_but_for_a_wrong_configuration(self):
+    def test_a_daemon_is_restarted_however_it_ends_unless_its_configuration_is_invalid(self):
         for path in SERVICES:
             service = parsed(path)["Service"]
             self.assertEqual(service.get("Restart"), "always", path)
@@ -42,7 +42,7 @@ class UnitFiles(unittest.TestCase):
             self.assertEqual(service.get("RestartPreventExitStatus"), "78", path)
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "SKIPPED: systemd-analyze is not installed")
-    def test_systemd_has_nothing_to_say_about_them(self):
+    def test_systemd_finds_no_fault_in_them(self):
         with tempfile.TemporaryDirectory() as directory:
             copies = []
             for path in UNITS:

@@ -1,5 +1,5 @@
-"""What every web server in front of a service has: a directory, a port and a process of its own, and a site that holds
-the very file that administrators include."""
+"""The base of every web server in front of a service: a directory, a port and a process of its own, and a site that
+includes the same file that administrators include."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def free_port():
 
 @dataclass(frozen=True)
 class Responder:
-    """What a web server has to know of it: where it listens, whose it is, and how it is started."""
+    """What a web server has to know about the responder: where it listens, its user, and how it is started."""
     socket: str
     user: str
     program: str

@@ -1,5 +1,5 @@
-"""What a web server must bring to the service as it was sent, what it must keep to itself, and what becomes of bodies
-that come in pieces, too long or not whole."""
+"""What a web server must pass to the service unchanged, what it must not pass on, and what happens to bodies that are
+chunked, too long or truncated."""
 
 import os
 import shutil
@@ -105,7 +105,7 @@ class Answers(ServiceCase):
         self.assertEqual(head.headers["content-length"], str(len(whole.body)))
 
 
-class WhatTheResponderIsTold(ServiceCase):
+class ParametersOfTheResponder(ServiceCase):
     """The same site once more, with a responder that says what it is told."""
 
     @classmethod
@@ -154,7 +154,7 @@ class WhatTheResponderIsTold(ServiceCase):
             parameters, length = self.told("POST", "/ClamScanner/x", in_pieces(b"x" * size))
             self.assertEqual((parameters.get("CONTENT_LENGTH"), length), (str(size), size))
 
-    def test_what_a_client_may_not_tell_it(self):
+    def test_what_a_client_cannot_set(self):
         parameters, _ = self.told("GET", "/ClamScanner/x", headers={"Cookie": "a=b", "Proxy": "http://evil.example",
                                                                     "Https": "on", "Remote-Addr": "192.0.2.1"})
         self.assertEqual(parameters.get("HTTP_COOKIE", ""), "")

@@ -1,5 +1,5 @@
-"""Nobody gets in who does not know the password, whatever the account's line says; and of an account that was removed
-nothing is good for the next of its name, uid and home."""
+"""Nobody gets in without the password, whatever the account's line says; and nothing of a removed account is valid for
+the next one with the same name, uid and home."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ class Passwords(StatisticsCase):
     def status(self, account, password):
         return self.service.client(user=account.name, password=password).ask("get_scan_status").status
 
-    def test_an_empty_field_is_no_password(self):
+    def test_an_empty_password_field_lets_nobody_in(self):
         account, _ = self.new_account()
         accounts.change(["usermod", "--password", "", account.name])
         for password in ("anything", account.password, "x"):
@@ -27,7 +27,7 @@ class Passwords(StatisticsCase):
         with open("/etc/shadow", encoding="utf-8") as shadow:
             self.assertIn(f"\n{account.name}::", shadow.read())
 
-    def test_a_locked_password_is_none(self):
+    def test_a_locked_password_lets_nobody_in(self):
         account, _ = self.new_account()
         for field in ("!", "*", "!!", "x"):
             accounts.change(["usermod", "--password", field, account.name])
@@ -62,7 +62,7 @@ class FormerOwner(StatisticsCase):
         for answer in (signer.call_v3(GET), signer.call_v1(GET, Format="JSON")):
             self.check_error(answer, 400, "InvalidAccessKeyId.Inactive")
 
-    def test_a_key_is_not_the_next_owners(self):
+    def test_a_key_is_not_valid_for_the_next_owner(self):
         account, _, signer = self.new_signer()
         self.assertEqual(signer.call_v3(GET).status, 200)
         self.remove(account)
@@ -73,7 +73,7 @@ class FormerOwner(StatisticsCase):
         self.check_refused(signer)
         self.assertIn(f"the key {signer.key_id} was made for an earlier account", self.log())
 
-    def test_nor_is_it_when_the_accounts_lines_are_what_they_were(self):
+    def test_nor_is_it_when_the_accounts_lines_are_the_same(self):
         """Accounts whose owner has no password have equal lines, so nothing in them tells."""
         account, _, _ = self.new_signer()
         self.remove(account)
@@ -106,7 +106,7 @@ class FormerOwner(StatisticsCase):
         self.check_refused(signer)
         self.assertEqual(self.signer(account.name).call_v3(GET).status, 200)
 
-    def test_a_key_of_an_earlier_version_is_good_for_nobody(self):
+    def test_a_key_of_an_earlier_version_is_valid_for_nobody(self):
         account, _, signer = self.new_signer()
         self.assertEqual(signer.call_v3(GET).status, 200)
         file = self.service.path("access_keys")

@@ -1,6 +1,6 @@
-"""Somebody guesses passwords, ten a second, each another one. The owner of an account keeps polling meanwhile: no poll
-is refused, and they don't wait as the guesser's own requests do. CLAMSCANNER_SOAK=1 measures for longer and holds the
-slowest polls against those of a quiet time too, which means something on a quiet machine alone."""
+"""A guesser tries ten different passwords a second while the account's owner keeps polling: no poll is refused, and
+none waits as the guesser's own requests do. CLAMSCANNER_SOAK=1 measures for longer and also compares the slowest polls
+with those of a quiet time, which is meaningful only on a quiet machine."""
 
 import secrets
 import statistics
@@ -22,7 +22,7 @@ class Guesser:
     def __init__(self, client_for):
         self.client_for = client_for  # called with the guess's number
         self.statuses = []
-        self.took_until_wrong = []  # of those that were not turned away for their number
+        self.took_until_wrong = []  # of those answered 401, not refused as too many
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._guess)
 
@@ -57,7 +57,7 @@ class Guesser:
 
 class WrongLogins(ServiceCase):
     def setUp(self):
-        Client.checks.clear()  # time is measured here, and checking takes some
+        Client.checks.clear()  # this test measures time, and checking answers takes some
 
     def poll(self, client, seconds):
         """How long each poll took; fails on the first that is refused."""
@@ -70,7 +70,7 @@ class WrongLogins(ServiceCase):
             time.sleep(max(0, POLL_EVERY - took[-1]))
         return took
 
-    def test_the_owner_does_not_feel_the_guesser(self):
+    def test_the_guesser_does_not_slow_down_the_owner(self):
         owner, client = self.new_account("owner")
         other, _ = self.new_account("other")
         phases = {

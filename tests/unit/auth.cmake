@@ -1,4 +1,4 @@
-# Unit tests and fuzz targets of root's own.
+# Unit tests of root's own code.
 add_unit_test(auth/authd/access_keys clamscanner_auth)
 add_unit_test(auth/authd/agents clamscanner_auth)
 add_unit_test(auth/authd/children clamscanner_auth)
@@ -11,7 +11,7 @@ add_unit_test(auth/authd/sessions clamscanner_auth)
 add_unit_test(auth/authd/uninherited_secret clamscanner_auth)
 add_unit_test(auth/base/signature clamscanner_signature clamscanner_base)
 
-# PAM, for real but not the system's: stacks, passwords and accounts of the test's own.
+# Real PAM, but with stacks, passwords and accounts of the test's own instead of the system's.
 add_unit_test(auth/authd/pam_login clamscanner_auth)
 set(pam ${CMAKE_CURRENT_BINARY_DIR}/pam)
 file(GLOB pam_matrix /usr/lib/*/pam_wrapper/pam_matrix.so)

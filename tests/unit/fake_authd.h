@@ -1,4 +1,4 @@
-// authd and an agent behind it, as a test wants them: our own messages on real sockets.
+// authd and an agent, played by a test: our own messages on real sockets.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// A daemon that a test plays: accepts on a real socket, and speaks with each peer in a thread of its own.
+// A daemon played by a test: accepts on a real socket, and serves each peer in a thread of its own.
 #pragma once
 
 #include <poll.h>
@@ -17,7 +17,7 @@ namespace clamscanner {
 
 class FakeDaemon {
  public:
-    // Called when something has come from `peer` (blocking), from several threads. False ends the conversation.
+    // Called when bytes have arrived from `peer` (blocking), from several threads. False closes the connection.
     using Answer = std::function<bool(int peer)>;
 
     FakeDaemon(const std::string& path, int type, Answer answer)

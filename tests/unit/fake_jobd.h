@@ -1,4 +1,4 @@
-// jobd as a test wants it: our own frames on a real socket.
+// Fakes jobd: exchanges our own frames on a real socket.
 #pragma once
 
 #include "jobs/jobd/messages.h"
@@ -9,7 +9,7 @@ namespace clamscanner {
 
 class FakeJobd {
  public:
-    // Gives the answer to a question; "" ends the conversation. Called from several threads.
+    // Returns the answer to a question; "" closes the connection. Called from several threads.
     using Answer = std::function<std::string(std::string_view question)>;
 
     FakeJobd(const std::string& path, Answer answer)
@@ -28,9 +28,9 @@ class FakeJobd {
     FakeDaemon daemon_;
 };
 
-// A message as FakeJobd answers it.
+// Encodes a message as an answer of FakeJobd.
 template <class Message>
-std::string said(Message message) {
+std::string encoded_reply(Message message) {
     return std::string(encode(message).bytes());
 }
 

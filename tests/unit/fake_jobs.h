@@ -1,4 +1,4 @@
-// jobd, as the functions see it: answers what the test says, and notes what it was asked.
+// Fakes jobd for the API's functions: gives the test's answers, and records the questions.
 #pragma once
 
 #include <functional>

@@ -8,7 +8,7 @@ add_unit_test(jobs/engine/worker/fast_sscanf clamscanner_scanning ${CMAKE_DL_LIB
 # Whether the library calls it in the engine, too: the dynamic linker says where each name was found.
 add_test(NAME unit.engine_sscanf
     COMMAND ${CMAKE_COMMAND} -E env LD_DEBUG=bindings LD_BIND_NOW=1 $<TARGET_FILE:clamscanner-engine> --config /)
-set_tests_properties(unit.engine_sscanf PROPERTIES LABELS unit TIMEOUT ${unit_patience}
+set_tests_properties(unit.engine_sscanf PROPERTIES LABELS unit TIMEOUT ${unit_timeout}
     PASS_REGULAR_EXPRESSION "libclamav[^ ]* [^ ]* to [^ ]*clamscanner-engine [^\n]*`sscanf'")
 # And whether the library still needs that.
 add_unit_test(jobs/engine/worker/library_sscanf clamscanner_base PkgConfig::CLAMAV PkgConfig::CRYPTO)
@@ -17,7 +17,7 @@ add_unit_test(jobs/runner/home_log clamscanner_home)
 add_unit_test(jobs/jobd/job clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(jobs/jobd/ledger clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(jobs/jobd/ledger_database clamscanner_jobs PkgConfig::SQLITE)
-add_unit_test(jobs/engine/worker/locked_room clamscanner_scanning)
+add_unit_test(jobs/engine/worker/sandbox clamscanner_scanning)
 add_unit_test(jobs/runner/mail_store clamscanner_home)
 add_unit_test(jobs/runner/mailbox_lock clamscanner_home)
 add_unit_test(jobs/runner/mbox clamscanner_home)
@@ -26,7 +26,7 @@ add_fuzz_target(mbox clamscanner_home)
 add_unit_test(jobs/runner/races clamscanner_home)
 add_unit_test(jobs/runner/restoration clamscanner_home)
 add_unit_test(jobs/jobd/scan_history clamscanner_jobs PkgConfig::SQLITE)
-add_unit_test(jobs/jobd/use_book clamscanner_jobs)
+add_unit_test(jobs/jobd/recent_use clamscanner_jobs)
 add_unit_test(jobs/runner/walk clamscanner_home)
 add_fuzz_target(mail_store clamscanner_home)
 add_unit_test(jobs/engine/coordinator clamscanner_scanning)

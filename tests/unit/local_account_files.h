@@ -1,4 +1,4 @@
-// A passwd, a shadow and a place for a nologin of the test's own. Two accounts: alice and bob.
+// The test's own passwd and shadow files, and a place for a nologin. Two accounts: alice and bob.
 #pragma once
 
 #include "auth/authd/local_accounts.h"

@@ -1,4 +1,4 @@
-// A home with a mailbox of five messages, of which two are to be taken out.
+// A home with a mailbox of five messages, two of which are to be taken out.
 #pragma once
 
 #include <fcntl.h>
@@ -70,7 +70,7 @@ struct MailboxHome {
     TemporaryDirectory home;
     std::vector<std::string> messages;
     Act order;
-    std::vector<CutMessage> cuts;
+    std::vector<CutMail> cuts;
 };
 
 }  // namespace clamscanner

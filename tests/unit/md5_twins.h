@@ -1,5 +1,6 @@
 // Two texts of one MD5 (X. Wang, D. Feng, X. Lai and H. Yu, "Collisions for Hash Functions MD4, MD5, HAVAL-128 and
-// RIPEMD", 2004): to whoever knows contents by MD5, they are one. What is appended to both leaves it so.
+// RIPEMD", 2004): a program that identifies contents by MD5 takes them for the same. Appending the same bytes to both
+// keeps it so.
 #pragma once
 
 #include <filesystem>
@@ -29,8 +30,8 @@ inline std::string infected_twin() {
         "e99f33420f577ee8ce54b67080280d1ec69821bcb6a8839396f965ab6ff72a70");
 }
 
-// By the bytes around the first in which they differ, at their place in the text: in an archive, packed or not, only
-// who takes it out finds them.
+// Matches the bytes around the first difference at their offset in the text, so in an archive, compressed or not, only
+// a scanner that unpacks it finds them.
 inline void write_twin_signature(const std::string& directory) {
     std::ofstream(directory + "/twin.ndb") << "Infected-Twin:0:16:2fcab50712467eab4004583eb8fb7f89\n";
 }

@@ -1,5 +1,5 @@
-// A program of the product, started for a test: in a directory of its own under /tmp, told its configuration, waited
-// for until it says that it is ready. As nobody when the tests run as root, since these programs refuse to be root.
+// A program of the product, started for a test: in a directory of its own under /tmp, with a configuration; waits until
+// the program is ready. As nobody when the tests run as root, since these programs refuse to be root.
 #pragma once
 
 #include <fcntl.h>
@@ -96,7 +96,7 @@ class StartedProgram {
     ChildProcess process_;
 };
 
-// What NOTIFY_SOCKET names: a program's word that it is ready.
+// The socket that NOTIFY_SOCKET names, where a program reports that it is ready.
 class ReadySocket {
  public:
     explicit ReadySocket(const std::string& path)
@@ -110,7 +110,7 @@ class ReadySocket {
         checked(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "limit a wait");
     }
     [[nodiscard]] std::string variable() const { return "NOTIFY_SOCKET=" + path_; }
-    // Waits for the next word.
+    // Waits for the next report.
     [[nodiscard]] std::string next() const {
         char word[64];
         const auto got = checked(::recv(socket_.get(), word, sizeof word, 0), "wait for a program");

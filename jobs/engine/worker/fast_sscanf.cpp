@@ -1,9 +1,9 @@
-// An sscanf() for libclamav, which reads a number without libc. In the engine alone.
+// An sscanf() for libclamav that reads a number without libc. Only in the engine.
 //
 // Why: libclamav keeps the expression of a logical signature ("0&1&(2|3)>1") as text. For each layer of each file that
 // it scans, cli_ac_chklsig() in its matcher-ac.c parses the expression of every logical signature again, with one
 // sscanf(text, "%u", …) for each number: tens of thousands of calls a file. glibc's sscanf() first makes a stream of
-// the text, for which it looks for its end, so the longer the rest of the expression, the slower each call. With 50,000
+// the text and for that searches its end, so each call is slower the longer the rest of the expression is. With 50,000
 // logical signatures that was a quarter of a whole scan's time (perf; libclamav 1.4, glibc 2.36).
 //
 // How: the dynamic linker binds the library's sscanf() to the program's own, if it has one. This one answers "%u" and
@@ -14,7 +14,7 @@
 // longer calls sscanf() in a scan, unit.library_sscanf fails: then this file may be deleted.
 #include <cstdarg>
 
-// <cstdio> may give these names other symbols, of a newer C standard's functions; the library asks for the plain one.
+// <cstdio> may bind these names to the symbols of a newer C standard; the library uses the plain ones.
 extern "C" {
 __attribute__((visibility("default"))) int clamscanner_sscanf(const char* text, const char* format, ...) noexcept
     __asm__("sscanf");
@@ -22,7 +22,7 @@ int libcs_vsscanf(const char* text, const char* format, va_list arguments) noexc
 }
 
 int clamscanner_sscanf(const char* text, const char* format, ...) noexcept {
-    // So many that they cannot overflow; what comes with white space or a sign begins with no digit.
+    // Few enough that they cannot overflow. Text with leading white space or a sign does not begin with a digit.
     constexpr int most_digits = 9;
     va_list arguments;
     va_start(arguments, format);

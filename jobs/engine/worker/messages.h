@@ -1,4 +1,4 @@
-// Between a coordinator and its workers: packets. A worker's word is untrusted.
+// Packets between a coordinator and its workers. What a worker sends is untrusted.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 namespace clamscanner {
 
 enum class WorkerMessage : std::uint16_t {
-    ScanThis = 130,
+    ScanRequest = 130,
     ScanAnswer,
 };
 
-struct ScanThis {
-    static constexpr auto type = WorkerMessage::ScanThis;
+struct ScanRequest {
+    static constexpr auto type = WorkerMessage::ScanRequest;
     std::uint64_t token = 0;
-    bool write_out = false;  // first whatever is changed in memory: a later store through a mapping is then noticed
+    bool write_out = false;  // write changes in memory out first, so that a later store through a mapping is noticed
     void fields(auto& wire) {
         wire.number(token);
         wire.number(write_out);

@@ -20,7 +20,7 @@ void write_file(const char* path, const std::string& text) {
     checked(::write(file.get(), text.data(), text.size()), "map a worker's user");
 }
 
-// The user and group we are, and no other. Files below /proc/self belong to root while a process is not dumpable.
+// Maps only our own user and group. Files below /proc/self belong to root while a process is not dumpable.
 void map_ourselves(uid_t uid, gid_t gid) {
     checked(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "map a worker's user");
     write_file("/proc/self/setgroups", "deny");
@@ -29,7 +29,7 @@ void map_ourselves(uid_t uid, gid_t gid) {
     checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
 }
 
-// Those that the new namespace brought along, good for nothing outside it.
+// The capabilities of the new namespace, which are worthless outside it.
 void give_up_capabilities() {
     for (int capability = 0; capability <= CAP_LAST_CAP; ++capability)
         checked(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "give up the right to mount");
@@ -45,11 +45,11 @@ bool mount_own_tmpfs(const std::string& directory, std::uint64_t bytes) {
     const gid_t gid = ::getegid();
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return false;
     map_ourselves(uid, gid);
-    constexpr std::uint64_t smallest_file = 4096;  // what a file takes at least
+    constexpr std::uint64_t smallest_file = 4096;  // the least space that a file takes
     const std::string options = "mode=0700,size=" + std::to_string(bytes) +
                                 ",nr_inodes=" + std::to_string(bytes / smallest_file) + ",uid=" + std::to_string(uid) +
                                 ",gid=" + std::to_string(gid);
-    // An administrator may allow the namespace and forbid what it is for (AppArmor, for one).
+    // The system may allow the namespace but forbid mounting in it (AppArmor does).
     const bool mounted = ::mount("worker", directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
                                  options.c_str()) == 0;
     give_up_capabilities();

@@ -1,6 +1,6 @@
-// A file system of a process's own, in memory and with a limit: what a worker unpacks there can fill nothing else,
-// nobody else sees it, and it is gone with the process, however that ends. It takes a user namespace, in which the
-// process may mount for a moment; before it reads a foreign byte it has given that up again.
+// A private tmpfs with a size limit: files that a worker unpacks there cannot fill any other file system, no other
+// process sees them, and they vanish with the process, however it ends. It needs a user namespace, in which the process
+// may mount briefly; it gives up that right before it reads any foreign bytes.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace clamscanner {
 
-// Over `directory`, for the calling process alone, which must have one thread. False where the kernel or the
-// administrator allows no user namespaces: then the directory is what it was. Throws std::system_error when it fails
+// Mounts it over `directory`, for the calling process alone, which must be single-threaded. False where the kernel or
+// the administrator forbids user namespaces; the directory is then unchanged. Throws std::system_error when it fails
 // halfway.
 [[nodiscard]] bool mount_own_tmpfs(const std::string& directory, std::uint64_t bytes);
 
-// Whether it would work, tried out in a child.
+// Whether mounting works here; tried in a child process.
 [[nodiscard]] bool own_tmpfs_works(const std::string& directory);
 
 }  // namespace clamscanner

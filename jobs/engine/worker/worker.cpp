@@ -16,42 +16,42 @@
 namespace clamscanner {
 namespace {
 
-constexpr int questions_number = 3;
+constexpr int requests_number = 3;
 constexpr int answers_number = 4;
 
-// Nothing of the coordinator's stays but the sockets.
-WorkerSockets leave_coordinator(const WorkerSockets& coordinator) {
+// Keeps only the sockets of all the coordinator's descriptors.
+WorkerSockets keep_only_sockets(const WorkerSockets& coordinator) {
     reset_signals();
     ignore_stray_signals();
     checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the coordinator");
-    // By way of a number that neither has, because one may stand where the other goes.
+    // Through a third number, because one of the sockets may already have the number that the other needs.
     const int answers =
         checked(::fcntl(coordinator.answers.get(), F_DUPFD_CLOEXEC, answers_number + 1), "keep a socket");
-    checked(::dup2(coordinator.questions.get(), questions_number), "place the questions");
-    checked(::dup2(answers, answers_number), "place the answers");
-    checked(::syscall(SYS_close_range, answers_number + 1, ~0U, 0), "close what a worker must not have");
-    ::tzset();  // reads a file, which must be done before the room is closed
-    return {UniqueFd(questions_number), UniqueFd(answers_number)};
+    checked(::dup2(coordinator.requests.get(), requests_number), "renumber the socket for requests");
+    checked(::dup2(answers, answers_number), "renumber the socket for answers");
+    checked(::syscall(SYS_close_range, answers_number + 1, ~0U, 0), "close all descriptors but a worker's sockets");
+    ::tzset();  // reads a file, so it must run before the sandbox is entered
+    return {UniqueFd(requests_number), UniqueFd(answers_number)};
 }
 
 }  // namespace
 
-void work(ClamEngine& engine, WorkerSockets coordinator, const std::string& temporary_directory,
-          const RoomLimits& limits) noexcept {
+void run_worker(ClamEngine& engine, WorkerSockets coordinator, const std::string& temporary_directory,
+                const SandboxLimits& limits) noexcept {
     try {
-        const WorkerSockets sockets = leave_coordinator(coordinator);
-        // Their numbers are closed, or others' now.
-        static_cast<void>(coordinator.questions.release());
+        const WorkerSockets sockets = keep_only_sockets(coordinator);
+        // Their numbers are closed, or reused by now.
+        static_cast<void>(coordinator.requests.release());
         static_cast<void>(coordinator.answers.release());
         engine.use_temporary_directory(temporary_directory);
-        lock_room(temporary_directory, limits);
+        enter_sandbox(temporary_directory, limits);
         Packet packet;
-        while (receive_packet(sockets.questions.get(), packet) == Got::Packet) {
-            const auto question = decode<ScanThis>(packet.bytes);
+        while (receive_packet(sockets.requests.get(), packet) == Got::Packet) {
+            const auto request = decode<ScanRequest>(packet.bytes);
             const UniqueFd file = packet.only_descriptor();
-            const bool written_out = question.write_out && write_out(file.get());
+            const bool written_out = request.write_out && write_out(file.get());
             ScanAnswer answer = engine.scan(file.get());
-            answer.token = question.token;
+            answer.token = request.token;
             answer.written_out = written_out;
             if (send_message(sockets.answers.get(), answer) != Sent::Yes || engine.is_tainted()) break;
         }

@@ -1,23 +1,23 @@
-// The process that reads hostile bytes: forked from the coordinator, it scans the descriptors it is handed and says
-// what it thinks of each. It has nothing else: no file of any user, no socket but those to its coordinator. The
-// coordinator takes from it a verdict for the one descriptor it gave, and tests it with a virus of its own.
+// The process that reads hostile bytes. Forked from the coordinator, it scans the descriptors that it is handed and
+// answers with a verdict on each. It has no other access: no user's files, and no sockets but those to its coordinator.
+// The coordinator accepts from it only a verdict on the descriptor that it sent, and tests it with test viruses.
 #pragma once
 
 #include "auth/base/unique_fd.h"
 #include "jobs/engine/clam_engine.h"
-#include "jobs/engine/worker/locked_room.h"
+#include "jobs/engine/worker/sandbox.h"
 
 namespace clamscanner {
 
-// The worker's ends. Two, because a question that nobody has read yet can be taken back by the coordinator, which for
-// that keeps a copy of this end of `questions`; `answers` has no copy and tells each side of the other's end.
+// The worker's ends. There are two sockets because the coordinator keeps a copy of this end of `requests`, to take back
+// requests that the worker has not read; `answers` has no copy, so each side sees there when the other ends.
 struct WorkerSockets {
-    UniqueFd questions;
+    UniqueFd requests;
     UniqueFd answers;
 };
 
-// In a fresh child. Never returns; ends when the coordinator dies, or cannot be answered.
-[[noreturn]] void work(ClamEngine& engine, WorkerSockets coordinator, const std::string& temporary_directory,
-                       const RoomLimits& limits) noexcept;
+// Called in a fresh child. Never returns; the process ends when the coordinator dies or takes no answers.
+[[noreturn]] void run_worker(ClamEngine& engine, WorkerSockets coordinator, const std::string& temporary_directory,
+                             const SandboxLimits& limits) noexcept;
 
 }  // namespace clamscanner

@@ -1,10 +1,10 @@
-// What a file's stamp says of its content: used before a scan, by a worker, and before a hash, by a coordinator.
+// Makes a file's stamp reflect its content. Used by a worker before a scan, and by a coordinator before hashing.
 #pragma once
 
 namespace clamscanner {
 
-// What is changed in memory, so that the next store through a mapping gives the file a new change time. Whoever reads
-// the file afterwards, and finds its stamp unchanged then, knows that it held what was read all the while.
+// Writes out the changes in memory, so that the next store through a mapping gives the file a new change time. If the
+// file is read afterwards and its stamp is then unchanged, it held the bytes that were read the whole time.
 [[nodiscard]] bool write_out(int fd) noexcept;
 
 }  // namespace clamscanner

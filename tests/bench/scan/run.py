@@ -1,6 +1,6 @@
 """What a scan costs, beside clamscan and clamd with the same signatures, limits and files, all warm in the page cache:
 first and second scans, the first verdict, memory for several jobs, and statuses while signatures are loaded. Run as
-root. The ratios count: the signatures are synthetic, and numbers are of one machine."""
+root. Trust the ratios, not the absolute times: the signatures are synthetic, and the numbers are of one machine."""
 
 import argparse
 import contextlib
@@ -322,7 +322,7 @@ class Benchmark:
 
     def _room_cost(self):
         """The same files by plain processes, which only call the library, and by locked in ones that are handed them."""
-        program = os.path.join(self.service.build, "tests", "room_cost")
+        program = os.path.join(self.service.build, "tests", "sandbox_cost")
         # One round can be made again; two, because each is first in every other one.
         rounds = []
         for _ in range(self.options.rounds):

@@ -34,7 +34,7 @@ bool holds(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
-// A responder with little patience and few threads.
+// A responder with short timeouts and few threads.
 struct Fixture {
     TestDirectory directory;
     std::string socket = directory.path("fcgi.sock");
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(without_credentials_authd_is_not_asked) {
     BOOST_TEST(authd->logins() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(the_description_of_the_interface_is_for_everybody) {
+BOOST_AUTO_TEST_CASE(the_description_of_the_api_needs_no_login) {
     start_authd();
     start_responder();
     auto parameters = request_for("/ClamScanner/openapi.json?v=1");
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(each_verdict_has_its_answer) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_answer_to_wrong_credentials_is_the_one_to_none) {
+BOOST_AUTO_TEST_CASE(wrong_credentials_get_the_same_answer_as_none) {
     start_authd([](const Login&) { return LoginAnswer{LoginVerdict::Wrong, 0}; });
     start_responder();
     const auto wrong = ask(request_for("/ClamScanner/get_scan_status"));
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(the_answer_to_wrong_credentials_is_the_one_to_none) {
     BOOST_TEST(wrong.body == missing.body);
 }
 
-BOOST_AUTO_TEST_CASE(another_sites_page_may_read_and_not_change) {
+BOOST_AUTO_TEST_CASE(a_page_of_another_site_may_read_but_not_change) {
     start_authd();
     start_responder();
     const auto ask_from = [&](const std::string& function, const std::string& header, const std::string& value) {
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_body_over_the_cap_is_read_to_its_end_and_refused) {
     BOOST_TEST(ask(request_for("/ClamScanner/disinfect_files", "POST"), three_mebibytes).status == 200);
 }
 
-BOOST_AUTO_TEST_CASE(only_so_many_long_bodies_are_held_at_a_time) {
+BOOST_AUTO_TEST_CASE(the_number_of_long_bodies_at_a_time_is_limited) {
     std::promise<void> under_way;
     std::promise<void> go_on;
     std::atomic<bool> first = true;
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(a_body_of_another_length_than_announced_is_refused) {
     BOOST_TEST(authd->logins() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_request_that_the_web_server_gives_up_reaches_no_agent) {
+BOOST_AUTO_TEST_CASE(a_request_that_the_web_server_aborts_reaches_no_agent) {
     start_authd();
     start_responder();
     auto parameters = request_for("/ClamScanner/start_scan", "POST");
@@ -272,10 +272,10 @@ BOOST_AUTO_TEST_CASE(a_request_that_the_web_server_gives_up_reaches_no_agent) {
     BOOST_TEST(authd->logins() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(peers_that_say_nothing_hold_no_thread_for_long) {
+BOOST_AUTO_TEST_CASE(silent_peers_hold_no_thread_for_long) {
     start_authd();
     start_responder();
-    // As many as there are threads, each silent at another point.
+    // As many as there are threads, each silent at a different point.
     WebConnection nothing(socket);
     WebConnection half_a_header(socket);
     half_a_header.send("\1\1\0");
@@ -322,7 +322,7 @@ BOOST_AUTO_TEST_CASE(a_head_request_gets_the_header_alone) {
     BOOST_TEST(answer.body == "");
 }
 
-BOOST_AUTO_TEST_CASE(a_long_reply_comes_whole) {
+BOOST_AUTO_TEST_CASE(a_long_reply_arrives_whole) {
     const std::string body(5 * 1024 * 1024 + 7, 'x');
     start_authd(welcome, [body](const Request&, int stream) { reply_with(stream, {200, "", body}); });
     start_responder();
@@ -357,7 +357,7 @@ BOOST_AUTO_TEST_CASE(an_agent_that_gives_no_proper_reply_is_503_with_a_reference
         [](int stream) {
             reply_with(stream, {405, "GET\r\nX: y", "{}"});
         },
-        [&](int stream) {                  // stopped: the responder gives up first
+        [&](int stream) {                  // stopped: the responder's deadline passes first
             pollfd waiting{stream, 0, 0};  // for POLLERR
             responder_gave_up = ::poll(&waiting, 1, 20'000) == 1;
         },
@@ -368,11 +368,11 @@ BOOST_AUTO_TEST_CASE(an_agent_that_gives_no_proper_reply_is_503_with_a_reference
         BOOST_TEST(answer.status == 503);
         BOOST_TEST(holds(answer.body, "(reference "));
     }
-    authd.reset();  // its threads are over
+    authd.reset();  // its threads have ended
     BOOST_TEST(responder_gave_up);
 }
 
-BOOST_AUTO_TEST_CASE(authd_may_come_go_and_come_back) {
+BOOST_AUTO_TEST_CASE(authd_may_start_late_and_restart) {
     start_responder();
     const auto answer = ask(request_for("/ClamScanner/get_scan_status"));
     BOOST_TEST(answer.status == 503);
@@ -385,7 +385,7 @@ BOOST_AUTO_TEST_CASE(authd_may_come_go_and_come_back) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_address_that_is_none_is_refused) {
+BOOST_AUTO_TEST_CASE(a_malformed_address_is_refused) {
     start_authd();
     start_responder();
     BOOST_TEST(ask(request_for("")).status == 400);
@@ -409,7 +409,7 @@ BOOST_AUTO_TEST_CASE(a_stop_loses_no_request) {
     start_responder();
     auto slow = std::async(std::launch::async, [&] { return ask(request_for("/ClamScanner/get_scan_status")); });
     under_way.get_future().wait();
-    // These have connected and the socket is the responder's own: nobody else could serve them.
+    // These have connected, and the socket is the responder's own: no other process could serve them.
     std::vector<WebConnection> connected;
     for (int i = 0; i < 20; ++i) connected.emplace_back(socket);
     responder->signal(SIGTERM);
@@ -441,7 +441,7 @@ BOOST_AUTO_TEST_CASE(a_socket_on_standard_input_is_served_and_left_alone) {
     BOOST_TEST(std::filesystem::exists(socket));
 }
 
-BOOST_AUTO_TEST_CASE(two_responders_share_a_socket_of_systemds) {
+BOOST_AUTO_TEST_CASE(two_responders_share_a_socket_from_systemd) {
     const auto listener = listen_at(socket, SOCK_STREAM, 0666);
     start_authd();
     const StartedProgram::Start start{.program = "",

@@ -32,7 +32,7 @@ struct Parts {
     }
 };
 
-// What authd would be asked, or the refusal's code.
+// "accepted", or the refusal's code.
 std::string code_of(const Parts& parts) {
     try {
         const auto message = parts.message();
@@ -122,7 +122,8 @@ BOOST_AUTO_TEST_CASE(every_vector_is_signed_by_its_key) {
     for (const auto& vector : vectors()) {
         const auto message = vector.parts.message();
         const RpcRequest request(message);
-        BOOST_TEST((request.proof() == (vector.kind == "v3" ? RpcProof::V3 : RpcProof::V1)), vector.name);
+        BOOST_TEST((request.authentication() == (vector.kind == "v3" ? RpcAuthentication::V3 : RpcAuthentication::V1)),
+                   vector.name);
         BOOST_TEST(request.version() == "2018-12-03", vector.name);
         BOOST_TEST(request.signed_login(message).key_id == vector.key_id, vector.name);
         BOOST_TEST(is_signed(vector.parts, vector.secret), vector.name);
@@ -130,12 +131,12 @@ BOOST_AUTO_TEST_CASE(every_vector_is_signed_by_its_key) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_request_with_one_byte_changed_is_signed_by_nobody) {
+BOOST_AUTO_TEST_CASE(any_changed_byte_invalidates_the_signature) {
     const auto fails = [](const Parts& parts, const std::string& secret) {
         try {
             return !is_signed(parts, secret);
         } catch (const RpcRefusal&) {
-            return true;  // it did not get that far
+            return true;  // authd would not be asked
         }
     };
     for (auto& vector : vectors()) {
@@ -149,7 +150,7 @@ BOOST_AUTO_TEST_CASE(a_request_with_one_byte_changed_is_signed_by_nobody) {
                 texts.push_back(&value);
         for (auto* text : texts)
             for (std::size_t i = 0; i < text->size(); ++i) {
-                // The scheme's name, the key's id and the parts' names are what the text is read by.
+                // Changing the scheme, the key's id or a part's name makes it another request, not a wrong signature.
                 if (text == &parts.headers["authorization"] && text->find("Signature=") > i) continue;
                 const char old = (*text)[i];
                 (*text)[i] = old == 'Z' ? 'Y' : 'Z';  // never the same in another encoding
@@ -160,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_request_with_one_byte_changed_is_signed_by_nobody) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_encoded_in_another_way_is_the_same_request) {
+BOOST_AUTO_TEST_CASE(another_encoding_of_a_request_has_the_same_signature) {
     auto vector = vector_of("v3 query with hard characters");
     vector.parts.query = replaced(vector.parts.query, "a%20b%2Bc%2A~%2F", "a+b%2bc*%7e/");
     BOOST_TEST(is_signed(vector.parts, vector.secret));
@@ -170,7 +171,7 @@ BOOST_AUTO_TEST_CASE(what_is_encoded_in_another_way_is_the_same_request) {
     BOOST_TEST(is_signed(vector.parts, vector.secret));
 }
 
-BOOST_AUTO_TEST_CASE(the_clients_own_list_of_headers_is_gone_by_but_must_hold_these) {
+BOOST_AUTO_TEST_CASE(the_clients_own_list_of_headers_is_used_but_must_contain_these) {
     const auto vector = vector_of("v3 plain, host with port");
     for (const auto* header :
          {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}) {
@@ -180,12 +181,12 @@ BOOST_AUTO_TEST_CASE(the_clients_own_list_of_headers_is_gone_by_but_must_hold_th
         authorization =
             replaced(authorization, authorization.find(name + ";") != std::string::npos ? name + ";" : ";" + name, "");
         BOOST_TEST(!is_signed(parts, vector.secret), header);
-        BOOST_TEST(code_of(parts) == "accepted", header);  // whether the key is one is asked first, and not here
+        BOOST_TEST(code_of(parts) == "accepted", header);  // authd, not this, rejects it, after it has checked the key
     }
 }
 
 BOOST_AUTO_TEST_CASE(the_first_parameter_that_is_missing_is_named) {
-    BOOST_TEST((RpcRequest(Parts{}.message()).proof() == RpcProof::None));
+    BOOST_TEST((RpcRequest(Parts{}.message()).authentication() == RpcAuthentication::None));
     auto given = Texts{{"AccessKeyId", "x"}};
     const auto code = [&] { return code_of({"GET", form_of(given), "", {}}); };
     const std::pair<const char*, const char*> wanted[] = {
@@ -229,7 +230,7 @@ BOOST_AUTO_TEST_CASE(a_header_that_is_missing_is_named_as_the_parameter_it_stand
     }
 }
 
-BOOST_AUTO_TEST_CASE(xml_is_for_version_1_alone) {
+BOOST_AUTO_TEST_CASE(xml_is_only_for_version_1) {
     const auto format = [](Texts parameters, const std::string& authorization = "") {
         return RpcRequest(Parts{"GET", form_of(parameters), "", {{"authorization", authorization}}}.message()).format();
     };
@@ -248,7 +249,7 @@ BOOST_AUTO_TEST_CASE(the_agent_gets_the_parameters_without_those_of_the_protocol
     BOOST_TEST(RpcRequest(vector.parts.message()).query_for_agent() ==
                "Action=ListVirusScanMachine&CurrentPage=1&Format=JSON&PageSize=20&RegionId=cn-hangzhou&"
                "Remark=a%20b%2Bc%2A~%2F%C3%BC%27%28%29%21&Version=2018-12-03");
-    // A parameter of that name is none: what counts is the header, which is signed.
+    // The parameter of that name does not count: the header is signed.
     vector = vector_of("v3 GET");
     vector.parts.query = "Action=CreateVirusScanOnceTask&Format=XML";
     BOOST_TEST(RpcRequest(vector.parts.message()).query_for_agent() ==

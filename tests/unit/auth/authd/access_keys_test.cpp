@@ -33,7 +33,7 @@ struct Fixture {
 
 BOOST_FIXTURE_TEST_SUITE(access_keys, Fixture)
 
-BOOST_AUTO_TEST_CASE(what_was_written_is_read_and_nobody_else_can_read_it) {
+BOOST_AUTO_TEST_CASE(written_keys_are_read_back_and_nobody_else_can_read_them) {
     std::vector<AccessKey> keys;
     keys.push_back({"b", Secret("sb"), "bob", false});
     keys.push_back({"a", Secret("sa"), "alice", true, std::string(64, 'f')});
@@ -63,16 +63,16 @@ BOOST_AUTO_TEST_CASE(a_file_that_others_can_read_is_refused) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_its_line) {
+BOOST_AUTO_TEST_CASE(an_error_names_its_line) {
     for (const auto* line : {"a", "a s alice", "a s alice yes", "a s alice active more"}) {
         write(std::string("# a comment\n\n") + line + "\n");
-        BOOST_TEST(refusal() == file + ", line 3: wants KEY-ID SECRET USER active|disabled GENERATION");
+        BOOST_TEST(refusal() == file + ", line 3: expected KEY-ID SECRET USER active|disabled GENERATION");
     }
     write("a s alice active\na t bob active\n");
-    BOOST_TEST(refusal().ends_with("the key a stands there twice"));
+    BOOST_TEST(refusal().ends_with("the key a is listed twice"));
 }
 
-BOOST_AUTO_TEST_CASE(a_change_is_heeded_at_once_and_a_broken_file_holds_no_key) {
+BOOST_AUTO_TEST_CASE(a_change_takes_effect_at_once_and_a_broken_file_has_no_valid_key) {
     AccessKeys keys(file);
     BOOST_TEST(keys.find("a") == nullptr);
     write("a s alice active\n");

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What the test's agents do with the requests that they are handed, in the child, on descriptor 3.
+// What the test's agents do with their requests, in the child, on descriptor 3.
 void serves_each() {
     for (Packet packet; receive_packet(3, packet) == Got::Packet;)
         if (send_message(3, Served{1}) != Sent::Yes) return;
@@ -36,7 +36,7 @@ void claims_too_much() {
     ::pause();
 }
 
-void says_what_agents_do_not_say() {
+void sends_a_message_that_agents_may_not_send() {
     (void)send_message(3, LoginAnswer{});
     ::pause();
 }
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(serves_its_account_again_and_again) {
     BOOST_TEST(started == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(of_an_earlier_account_does_not_serve_the_next_of_its_name) {
+BOOST_AUTO_TEST_CASE(does_not_serve_a_later_account_of_the_same_name) {
     agents(serves_each);
     auto bob = account(1);
     for (const auto* generation : {"first", "second", "second"}) {
@@ -116,14 +116,14 @@ BOOST_AUTO_TEST_CASE(of_an_earlier_account_does_not_serve_the_next_of_its_name) 
     BOOST_TEST(started == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(of_a_host_user_answers_for_statistics_alone) {
+BOOST_AUTO_TEST_CASE(of_a_host_user_answers_only_for_statistics) {
     agents(serves_each);
     config.login.uid_floor = 2;
     BOOST_TEST((admit(account(1)).verdict == LoginVerdict::Forbidden));
     BOOST_TEST((admit(account(1), Purpose::Statistics).verdict == LoginVerdict::Welcome));
 }
 
-BOOST_AUTO_TEST_CASE(is_another_one_for_another_account_or_a_changed_one) {
+BOOST_AUTO_TEST_CASE(is_not_shared_by_accounts_nor_kept_for_a_changed_one) {
     agents(serves_each);
     BOOST_TEST(is_welcome(1));
     BOOST_TEST(is_welcome(2));
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(is_another_one_for_another_account_or_a_changed_one) {
     BOOST_TEST(started == 3U);
 }
 
-BOOST_AUTO_TEST_CASE(has_only_so_many_requests_at_a_time) {
+BOOST_AUTO_TEST_CASE(has_a_limit_of_requests_at_a_time) {
     config.agents.max_requests_per_account = 3;
     agents(takes_and_never_answers);
     for (int i = 0; i < 3; ++i) BOOST_TEST(is_welcome(1));
@@ -143,12 +143,12 @@ BOOST_AUTO_TEST_CASE(has_only_so_many_requests_at_a_time) {
     BOOST_TEST(is_welcome(2));
 }
 
-BOOST_AUTO_TEST_CASE(that_has_said_served_is_heard_before_a_request_is_refused) {
+BOOST_AUTO_TEST_CASE(has_its_served_read_before_a_request_is_refused) {
     config.agents.max_requests_per_account = 1;
     agents(serves_each);
     for (int i = 0; i < 50; ++i) {
         BOOST_REQUIRE(is_welcome(1));
-        // As a client that has its reply: the loop has not turned yet. The agent closes its end after it said Served.
+        // Like a client that has its reply: the loop has not run yet. The agent closes its end after it sent Served.
         BOOST_REQUIRE(TestPipes::ends(streams.back()));
     }
     BOOST_TEST(started == 1U);
@@ -167,16 +167,16 @@ BOOST_AUTO_TEST_CASE(that_does_not_answer_is_killed_and_its_account_slowed) {
 }
 
 BOOST_AUTO_TEST_CASE(that_misbehaves_is_killed) {
-    for (const auto behaviour : {claims_too_much, says_what_agents_do_not_say, sends_a_descriptor}) {
+    for (const auto behaviour : {claims_too_much, sends_a_message_that_agents_may_not_send, sends_a_descriptor}) {
         auto& all = agents(behaviour);
         BOOST_TEST(is_welcome(1));
         run_until(loop, [&] { return all.count() == 0 && has_ended(streams.back()); });
     }
 }
 
-BOOST_AUTO_TEST_CASE(that_ended_is_replaced_but_not_for_ever) {
+BOOST_AUTO_TEST_CASE(that_ended_is_replaced_but_not_endlessly) {
     auto& all = agents(ends_at_once);
-    // Whether one of them is found alive is a matter of luck; how many are started is not.
+    // Whether one of them is found alive is chance; how many are started is not.
     while (!is_busy(1)) run_until(loop, [&] { return all.count() == 0; });
     BOOST_TEST(started == 8U);
     BOOST_TEST(!is_busy(2));
@@ -189,14 +189,14 @@ BOOST_AUTO_TEST_CASE(that_is_idle_is_ended) {
     run_until(loop, [&] { return all.count() == 0; });
 }
 
-BOOST_AUTO_TEST_CASE(makes_room_for_another_when_it_is_idle_longest_and_never_when_it_works) {
+BOOST_AUTO_TEST_CASE(is_ended_to_make_room_if_it_is_idle_longest_but_never_while_it_works) {
     config.agents.max_agents = 2;
     agents(serves_each);
     BOOST_TEST(is_welcome(1));
     run_until(loop, [&] { return has_ended(streams.back()); });
     BOOST_TEST(is_welcome(2));
     run_until(loop, [&] { return has_ended(streams.back()); });
-    run_until(loop, [] { return true; });  // their Served are heard
+    run_until(loop, [] { return true; });  // reads their Served
     BOOST_TEST(is_welcome(3));
     BOOST_TEST(started == 3U);
     BOOST_TEST(is_welcome(2));

@@ -24,10 +24,10 @@ struct Fixture {
     Children::Reported note() {
         return [this](const std::string& report, ChildProcess child) {
             reported = {report, child.pid()};
-            children.bury(std::move(child));
+            children.kill_and_reap(std::move(child));
         };
     }
-    // A child that was reaped is no child of ours any more.
+    // A reaped child is no longer our child.
     static bool is_reaped(pid_t pid) {
         siginfo_t info{};
         return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(reports_once_and_is_reaped) {
     run_until(loop, [&] { return is_reaped(reported->child); });
 }
 
-BOOST_AUTO_TEST_CASE(has_the_descriptors_it_is_to_keep_and_no_other) {
+BOOST_AUTO_TEST_CASE(keeps_only_the_descriptors_it_is_given) {
     const auto [here, there] = socket_pair(SOCK_SEQPACKET);
     const auto [other_here, other_there] = socket_pair(SOCK_SEQPACKET);
     const auto look = [](int report) {
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(has_the_descriptors_it_is_to_keep_and_no_other) {
     BOOST_TEST(packet.bytes == "second");
 }
 
-BOOST_AUTO_TEST_CASE(that_ends_or_throws_without_a_word_reports_nothing) {
+BOOST_AUTO_TEST_CASE(that_ends_or_throws_without_a_report_has_an_empty_one) {
     for (const bool throws : {false, true}) {
         reported.reset();
         const auto body = [throws](int) {
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(that_takes_too_long_is_killed) {
     run_until(loop, [&] { return is_reaped(reported->child); });
 }
 
-BOOST_AUTO_TEST_CASE(that_is_abandoned_is_killed_and_says_nothing) {
+BOOST_AUTO_TEST_CASE(that_is_abandoned_is_killed_and_not_reported) {
     auto [here, there] = socket_pair(SOCK_SEQPACKET);
     set_blocking(here.get(), false);
     const auto child = children.begin(
@@ -115,15 +115,15 @@ BOOST_AUTO_TEST_CASE(is_given_time_to_end_by_itself_and_then_killed) {
     auto quick = fork_child({}, [] {});
     auto stubborn = fork_child({}, [] { ::pause(); });
     const pid_t pids[] = {quick.pid(), stubborn.pid()};
-    children.await(std::move(quick), 10s);
-    children.await(std::move(stubborn), 50ms);
+    children.reap(std::move(quick), 10s);
+    children.reap(std::move(stubborn), 50ms);
     run_until(loop, [&] { return is_reaped(pids[0]) && is_reaped(pids[1]); });
 }
 
 BOOST_AUTO_TEST_CASE(dies_with_authd) {
     auto [here, there] = socket_pair(SOCK_SEQPACKET);
     set_blocking(here.get(), false);
-    // A stand-in for authd starts a child of its own that would stay for ever, and is killed.
+    // A stand-in for authd starts a child that would run for ever, and is then killed.
     auto authd = fork_child({there.get()}, [] {
         const auto child = fork_child({3}, [] {
             (void)send_packet(3, "I am here");
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(dies_with_authd) {
     run_until(loop, [&] { return receive_packet(here.get(), packet) == Got::PeerGone; });
 }
 
-BOOST_AUTO_TEST_CASE(whose_report_is_no_message_has_a_fault_to_report) {
+BOOST_AUTO_TEST_CASE(with_a_malformed_report_counts_as_a_fault) {
     BOOST_TEST((report_or_fault<LoginChecked>("").verdict == LoginVerdict::Unavailable));
     BOOST_TEST((report_or_fault<LoginChecked>("garbage").verdict == LoginVerdict::Unavailable));
     BOOST_TEST((report_or_fault<RunnerAnswer>("garbage").verdict == RunnerVerdict::Unavailable));

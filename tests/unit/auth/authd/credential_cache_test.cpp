@@ -52,12 +52,12 @@ BOOST_AUTO_TEST_CASE(is_not_changed_by_a_wrong_password) {
     remember("bob", "right");
     const auto answer = cache.find("bob", mac("bob", "wrong"), now);
     BOOST_TEST(answer.account == nullptr);
-    BOOST_TEST(answer.knows_another);
+    BOOST_TEST(answer.has_another_password);
     BOOST_TEST(knows("bob", "right"));
-    BOOST_TEST(!cache.find("alice", mac("alice", "right"), now).knows_another);
+    BOOST_TEST(!cache.find("alice", mac("alice", "right"), now).has_another_password);
 }
 
-BOOST_AUTO_TEST_CASE(takes_name_and_password_together) {
+BOOST_AUTO_TEST_CASE(looks_up_name_and_password_together) {
     remember("bob", "right");
     BOOST_TEST(!knows("alice", "right"));
     BOOST_TEST((mac("ab", "c") != mac("a", "bc")));
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(keeps_a_few_passwords_of_one_name) {
     for (const auto* password : {"2", "3", "4", "5"}) BOOST_TEST(knows("bob", password));
 }
 
-BOOST_AUTO_TEST_CASE(is_bounded_and_gives_up_what_expires_first) {
+BOOST_AUTO_TEST_CASE(is_bounded_and_evicts_what_expires_first) {
     CredentialCache small(accounts, 2);
     const auto put = [&](const std::string& user, std::chrono::seconds lifetime) {
         small.remember(user, small.mac_of(user, Secret("p")), {user, 2001, 2001, "/"}, accounts.lines_of(user), now,
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(is_bounded_and_gives_up_what_expires_first) {
     BOOST_TEST(has("three"));
 }
 
-BOOST_AUTO_TEST_CASE(has_another_key_than_any_other) {
+BOOST_AUTO_TEST_CASE(has_a_key_of_its_own) {
     CredentialCache other(accounts);
     BOOST_TEST((other.mac_of("bob", Secret("right")) != mac("bob", "right")));
 }

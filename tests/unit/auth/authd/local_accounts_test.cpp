@@ -28,12 +28,12 @@ BOOST_AUTO_TEST_CASE(a_change_of_one_account_leaves_all_others_as_they_were) {
     BOOST_TEST((accounts.lines_of("bob") == bob));
 }
 
-BOOST_AUTO_TEST_CASE(an_account_made_anew_with_equal_lines_is_another_where_every_change_is_heeded) {
+BOOST_AUTO_TEST_CASE(an_account_made_anew_with_equal_lines_differs_when_any_change_affects_all) {
     const LocalAccountFiles files;
     const std::string lines = "alice:x:2001:2001::/home/alice:/bin/sh\nbob:x:2002:2002::/home/bob:/bin/sh\n";
     auto names = files.names();
     LocalAccounts by_its_lines(names);
-    names.heed_every_change = true;
+    names.any_change_affects_all = true;
     LocalAccounts by_every_change(names);
     const auto bob = by_its_lines.lines_of("bob");
     const auto heeded = by_every_change.lines_of("bob");
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(a_removed_account_is_gone) {
     BOOST_TEST(accounts.lines_of("alice").has_value());
 }
 
-BOOST_AUTO_TEST_CASE(a_line_without_a_name_is_no_account) {
+BOOST_AUTO_TEST_CASE(a_line_without_a_name_is_ignored) {
     const LocalAccountFiles files;
     files.replace("passwd", "\n:x:0:0::/:\nno colon\nbob:x:2002:2002::/home/bob:/bin/sh");
     const LocalAccounts accounts(files.names());
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(without_the_files_nobody_is_local) {
     BOOST_TEST(!accounts.lines_of("bob"));
 }
 
-BOOST_AUTO_TEST_CASE(logins_are_closed_while_nologin_stands) {
+BOOST_AUTO_TEST_CASE(logins_are_closed_while_nologin_exists) {
     const LocalAccountFiles files;
     LocalAccounts accounts(files.names());
     BOOST_TEST(!accounts.logins_are_closed());

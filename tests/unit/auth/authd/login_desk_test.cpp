@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A desk whose PAM is the test.
+// A desk for which the test plays PAM.
 struct Fixture {
     struct Check {
         std::string user;
@@ -45,7 +45,7 @@ struct Fixture {
     void next_round() {
         run_until(loop, [] { return true; });
     }
-    // The index of what will be heard.
+    // The index at which the answer will be stored.
     std::size_t ask(const std::string& user, const std::string& password, const std::string& address = "192.0.2.1") {
         const auto index = heard.size();
         heard.emplace_back();
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(what_was_checked_while_the_accounts_line_changed_is_not_rem
     BOOST_TEST(checks.size() == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(who_asks_after_a_change_does_not_share_a_check_from_before) {
+BOOST_AUTO_TEST_CASE(a_login_after_a_change_does_not_share_an_earlier_check) {
     ask("bob", "old");
     files.replace("shadow", "alice:$y$a:1:::::\nbob:$y$NEW:2:::::\n");
     next_round();
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_another_account_costs_nothing) {
     BOOST_TEST(checks.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(the_cache_is_closed_while_nologin_stands) {
+BOOST_AUTO_TEST_CASE(the_cache_is_not_used_while_nologin_exists) {
     log_in("bob", "right");
     files.replace("nologin", "");
     next_round();
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(remote_accounts_are_remembered_for_their_own_time) {
     BOOST_TEST(checks.size() == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(identical_logins_at_a_time_share_one_check) {
+BOOST_AUTO_TEST_CASE(simultaneous_identical_logins_share_one_check) {
     std::vector<std::size_t> all;
     for (int i = 0; i < 20; ++i) all.push_back(ask("bob", "right"));
     const auto other = ask("bob", "wrong");
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(a_failure_that_took_longer_is_answered_at_the_next_multiple
     BOOST_TEST(heard[slow]->after.count() < 600);
 }
 
-BOOST_AUTO_TEST_CASE(a_forbidden_or_failed_check_is_answered_at_once_and_counts_for_nothing) {
+BOOST_AUTO_TEST_CASE(a_forbidden_or_failed_check_is_answered_at_once_and_is_not_counted) {
     for (std::size_t i = 0; i < 12; ++i) {
         const auto index = ask("bob", "right");
         const auto verdict = i % 2 == 0 ? LoginVerdict::Forbidden : LoginVerdict::Unavailable;
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(a_forbidden_or_failed_check_is_answered_at_once_and_counts_
     }
 }
 
-BOOST_AUTO_TEST_CASE(ten_failures_are_a_penalty_that_is_answered_at_once_and_stands_before_the_cache) {
+BOOST_AUTO_TEST_CASE(ten_failures_bring_a_penalty_that_is_answered_at_once_and_precedes_the_cache) {
     log_in("bob", "right");
     for (int i = 0; i < 10; ++i) fail("bob", "wrong" + std::to_string(i));
     const auto refused = ask("bob", "right");
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(ten_failures_are_a_penalty_that_is_answered_at_once_and_sta
     BOOST_TEST(is(ask("bob", "right", "198.51.100.1"), LoginVerdict::Welcome));
 }
 
-BOOST_AUTO_TEST_CASE(the_same_wrong_password_many_times_at_once_is_one_failure) {
+BOOST_AUTO_TEST_CASE(the_same_wrong_password_many_times_at_once_counts_as_one_failure) {
     std::vector<std::size_t> all;
     for (int i = 0; i < 15; ++i) all.push_back(ask("bob", "stale"));
     finish(0, LoginVerdict::Wrong);
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(the_same_wrong_password_many_times_at_once_is_one_failure) 
     log_in("bob", "right");
 }
 
-BOOST_AUTO_TEST_CASE(a_penalised_origin_loses_what_is_not_cached) {
+BOOST_AUTO_TEST_CASE(a_penalised_origin_can_use_only_the_cache) {
     config.login.address_failures = 3;
     log_in("bob", "right");
     for (int i = 0; i < 3; ++i) fail("name" + std::to_string(i), "wrong");
@@ -248,26 +248,26 @@ BOOST_AUTO_TEST_CASE(the_cache_is_no_oracle_for_a_penalised_origin) {
     log_in("alice", "right", "198.51.100.1");
     log_in("bob", "right");
     for (int i = 0; i < 3; ++i) fail("name" + std::to_string(i), "wrong");
-    // Of an account that never came from here nothing is looked at.
+    // Nothing is checked for an account that never came from here.
     BOOST_TEST(is(ask("alice", "right"), LoginVerdict::Penalised));
     // And guesses for one that did are counted.
     for (int i = 0; i < 10; ++i) BOOST_TEST(is(ask("bob", "guess" + std::to_string(i)), LoginVerdict::Penalised));
     BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Penalised));
 }
 
-BOOST_AUTO_TEST_CASE(strangers_leave_half_of_the_slots_and_a_queue_of_their_own_to_owners) {
+BOOST_AUTO_TEST_CASE(owners_have_half_of_the_slots_and_a_queue_of_their_own) {
     log_in("bob", "right");
     for (int i = 0; i < 7; ++i) ask("u" + std::to_string(i), "x", "203.0.113." + std::to_string(i));
     BOOST_TEST(checks.size() == 1U + 2U);  // two of four slots; five wait
     const auto beyond = ask("u8", "x", "203.0.113.8");
     BOOST_REQUIRE(is(beyond, LoginVerdict::Saturated));
     BOOST_TEST(heard[beyond]->retry_seconds > 0U);
-    // bob, where he succeeded, goes on; elsewhere he is a stranger.
+    // bob is let in from where he has succeeded; elsewhere he is a stranger.
     BOOST_TEST(is(ask("bob", "new", "198.51.100.9"), LoginVerdict::Saturated));
     ask("bob", "other");
     BOOST_REQUIRE(checks.size() == 4U);
     BOOST_TEST(checks[3].user == "bob");
-    // A slot that a stranger leaves is the next stranger's.
+    // The next stranger gets the slot that a stranger leaves.
     finish(1, LoginVerdict::Unavailable);
     BOOST_REQUIRE(checks.size() == 5U);
     BOOST_TEST(checks[4].user == "u2");
@@ -283,7 +283,7 @@ BOOST_AUTO_TEST_CASE(delayed_failures_hold_their_places) {
     BOOST_TEST(!is(ask("u7", "x", "203.0.113.7"), LoginVerdict::Saturated));
 }
 
-BOOST_AUTO_TEST_CASE(a_check_that_cannot_begin_is_a_fault_of_ours) {
+BOOST_AUTO_TEST_CASE(a_check_that_cannot_begin_is_an_internal_fault) {
     checks_fail_to_begin = true;
     const auto index = ask("bob", "right");
     run_until(loop, [&] { return answered(index); });

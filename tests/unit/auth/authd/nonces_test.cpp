@@ -22,7 +22,7 @@ struct Fixture {
 
 BOOST_FIXTURE_TEST_SUITE(nonces, Fixture)
 
-BOOST_AUTO_TEST_CASE(a_nonce_is_good_once_for_half_an_hour) {
+BOOST_AUTO_TEST_CASE(a_nonce_is_accepted_once_in_half_an_hour) {
     Nonces used(file, 100);
     BOOST_TEST((used.use("key", "n", now) == Nonces::Use::First));
     BOOST_TEST((used.use("key", "n", now) == Nonces::Use::Again));
@@ -31,17 +31,17 @@ BOOST_AUTO_TEST_CASE(a_nonce_is_good_once_for_half_an_hour) {
     BOOST_TEST((used.use("key", "n", now + 1801) == Nonces::Use::First));
 }
 
-BOOST_AUTO_TEST_CASE(a_restart_forgets_none) {
+BOOST_AUTO_TEST_CASE(nonces_survive_a_restart) {
     {
         Nonces used(file, 100);
         BOOST_TEST((used.use("key", "n", now) == Nonces::Use::First));
     }
-    // And what an interrupted write left does no harm.
+    // What an interrupted write left does no harm.
     directory.write("nonces", directory.read("nonces") + "17000");
     Nonces used(file, 100);
     BOOST_TEST((used.use("key", "n", now + 60) == Nonces::Use::Again));
     BOOST_TEST((used.use("key", "m", now + 60) == Nonces::Use::First));
-    // Nor does one that others follow, or one from a future that never comes.
+    // Nor does such a line with others after it, or a line from the far future.
     directory.write("nonces", "17000" + directory.read("nonces") + "1700 key\n99999999999999 key " +
                                   std::string(64, 'a') + "\n" + directory.read("nonces"));
     Nonces again(file, 100);
@@ -50,10 +50,10 @@ BOOST_AUTO_TEST_CASE(a_restart_forgets_none) {
     BOOST_TEST((again.use("key", "m", now + 60) == Nonces::Use::Again));
 }
 
-BOOST_AUTO_TEST_CASE(while_it_cannot_be_written_no_request_is_let_in_and_later_none_twice) {
+BOOST_AUTO_TEST_CASE(while_the_file_cannot_be_written_requests_are_refused_and_later_none_is_accepted_twice) {
     const auto place = directory.path + "/place";
     const auto kept = place + "/nonces";
-    // A full disk, as far as the file goes: it cannot be made.
+    // Stands for a full disk: the file cannot be made.
     Nonces used(kept, 100);
     BOOST_CHECK_THROW(static_cast<void>(used.use("key", "n", now)), std::system_error);
     std::filesystem::create_directory(place);
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_not_taken_for_an_empty_one) {
     BOOST_CHECK_THROW(Nonces(file, 100), std::system_error);
 }
 
-BOOST_AUTO_TEST_CASE(a_key_has_so_many_and_takes_nobody_elses) {
+BOOST_AUTO_TEST_CASE(each_key_has_a_limit_of_its_own) {
     Nonces used(file, 3);
     for (const auto* nonce : {"1", "2", "3"}) BOOST_TEST((used.use("greedy", nonce, now) == Nonces::Use::First));
     BOOST_TEST((used.use("greedy", "4", now) == Nonces::Use::TooMany));
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(a_key_has_so_many_and_takes_nobody_elses) {
     BOOST_TEST((used.use("greedy", "4", now + 1801) == Nonces::Use::First));
 }
 
-BOOST_AUTO_TEST_CASE(the_file_does_not_grow_without_end) {
+BOOST_AUTO_TEST_CASE(the_file_does_not_grow_without_limit) {
     Nonces used(file, 100);
     constexpr std::size_t line = 100;
     for (int i = 0; i < 20'000; ++i) {

@@ -1,5 +1,5 @@
 // Run by ctest under libpam-wrapper and libnss-wrapper: the real libpam with a stack and a password file of the test's
-// own (pam_matrix), and the real name service with another passwd. Without them it says so and is skipped.
+// own (pam_matrix), and the real name service with another passwd. Without the wrappers it is skipped, with a message.
 #include "auth/authd/pam_login.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "auth/authd/lately_succeeded.h"
+#include "auth/authd/recent_successes.h"
 
 using namespace clamscanner;
 using namespace std::chrono_literals;
@@ -71,14 +71,14 @@ BOOST_AUTO_TEST_CASE(not_undone_by_a_success) {
     BOOST_TEST(stranger("bob", "a") > 0U);
 }
 
-BOOST_AUTO_TEST_CASE(foreseen_for_checks_that_are_under_way) {
+BOOST_AUTO_TEST_CASE(counted_in_advance_for_running_checks) {
     for (int i = 0; i < 10; ++i) penalties.begin("bob", "a");
     BOOST_TEST(stranger("bob", "a") == 1U);
     for (int i = 0; i < 10; ++i) penalties.end("bob", "a", false, now);
     BOOST_TEST(stranger("bob", "a") == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(an_origins_after_three_hundred_failures_for_whatever_names) {
+BOOST_AUTO_TEST_CASE(put_on_an_origin_after_three_hundred_failures_with_any_names) {
     for (int i = 0; i < 299; ++i) fail("name" + std::to_string(i), "a");
     BOOST_TEST(penalties.on_origin("a", now) == 0U);
     fail("no such name", "a");
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(an_origins_after_three_hundred_failures_for_whatever_names)
     BOOST_TEST(penalties.on_origin("b", now) == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(an_accounts_from_everywhere_but_where_it_succeeded_lately) {
+BOOST_AUTO_TEST_CASE(put_on_an_account_everywhere_but_where_it_succeeded_recently) {
     for (int i = 0; i < 50; ++i) fail("bob", "origin" + std::to_string(i));
     BOOST_TEST(stranger("bob", "another") == 30U);
     BOOST_TEST(owner("bob", "home") == 0U);
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(an_accounts_from_everywhere_but_where_it_succeeded_lately) 
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_CASE(a_full_table_gives_up_the_row_touched_longest_ago) {
+BOOST_AUTO_TEST_CASE(a_full_table_evicts_the_least_recently_used_row) {
     FailureTable table({1, 60s, 30s}, 3);
     const auto now = Clock::now();
     for (const auto* key : {"one", "two", "three"}) BOOST_TEST(table.end(key, true, now));
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_full_table_gives_up_the_row_touched_longest_ago) {
     BOOST_TEST(table.penalty("four", now) == 30U);
 }
 
-BOOST_AUTO_TEST_CASE(an_origin_is_an_address_or_a_network_that_one_person_has) {
+BOOST_AUTO_TEST_CASE(an_origin_is_an_ipv4_address_or_an_ipv6_network) {
     BOOST_TEST(origin_of("192.0.2.7") == "192.0.2.7");
     BOOST_TEST(origin_of("::ffff:192.0.2.7") == "192.0.2.7");
     BOOST_TEST(origin_of("2001:db8:1:2::1") == origin_of("2001:0db8:1:2:ffff::9"));
@@ -116,31 +116,31 @@ BOOST_AUTO_TEST_CASE(an_origin_is_an_address_or_a_network_that_one_person_has) {
     BOOST_TEST(origin_of(std::string("192.0.2.7\0", 10)) == "unknown");
 }
 
-BOOST_AUTO_TEST_CASE(a_success_is_lately_for_a_day) {
-    LatelySucceeded lately;
+BOOST_AUTO_TEST_CASE(a_success_is_recent_for_a_day) {
+    RecentSuccesses recent;
     const auto now = Clock::now();
-    lately.note("bob", "home", now);
-    BOOST_TEST(lately.includes("bob", "home", now + 23h));
-    BOOST_TEST(!lately.includes("bob", "home", now + 24h));
-    BOOST_TEST(!lately.includes("bob", "elsewhere", now));
-    BOOST_TEST(!lately.includes("alice", "home", now));
+    recent.note("bob", "home", now);
+    BOOST_TEST(recent.includes("bob", "home", now + 23h));
+    BOOST_TEST(!recent.includes("bob", "home", now + 24h));
+    BOOST_TEST(!recent.includes("bob", "elsewhere", now));
+    BOOST_TEST(!recent.includes("alice", "home", now));
 }
 
-BOOST_AUTO_TEST_CASE(a_success_of_an_earlier_owner_of_the_name_is_none) {
-    LatelySucceeded lately;
+BOOST_AUTO_TEST_CASE(a_success_of_an_earlier_owner_of_the_name_does_not_count) {
+    RecentSuccesses recent;
     const auto now = Clock::now();
-    lately.note("bob", "of the old owner", now, "first");
-    lately.note("bob", "of the new owner", now, "second");
-    BOOST_TEST(!lately.includes("bob", "of the old owner", now));
-    BOOST_TEST(lately.includes("bob", "of the new owner", now));
+    recent.note("bob", "of the old owner", now, "first");
+    recent.note("bob", "of the new owner", now, "second");
+    BOOST_TEST(!recent.includes("bob", "of the old owner", now));
+    BOOST_TEST(recent.includes("bob", "of the new owner", now));
 }
 
-BOOST_AUTO_TEST_CASE(an_account_that_comes_from_everywhere_pushes_out_its_own_origins_only) {
-    LatelySucceeded lately;
+BOOST_AUTO_TEST_CASE(an_account_with_many_origins_evicts_only_its_own) {
+    RecentSuccesses recent;
     auto now = Clock::now();
-    lately.note("bob", "home", now);
-    for (int i = 0; i < 1000; ++i) lately.note("eve", std::to_string(i), now += 1s);
-    BOOST_TEST(lately.includes("bob", "home", now));
-    BOOST_TEST(!lately.includes("eve", "0", now));
-    BOOST_TEST(lately.includes("eve", "999", now));
+    recent.note("bob", "home", now);
+    for (int i = 0; i < 1000; ++i) recent.note("eve", std::to_string(i), now += 1s);
+    BOOST_TEST(recent.includes("bob", "home", now));
+    BOOST_TEST(!recent.includes("eve", "0", now));
+    BOOST_TEST(recent.includes("eve", "999", now));
 }

@@ -22,7 +22,7 @@ using namespace clamscanner;
 
 namespace {
 
-// The whole of authd but its sockets: PAM is the test, the agents are a child that reads and says nothing.
+// All of authd but its sockets: the test plays PAM, and agents are children that read and send nothing.
 struct Fixture {
     static inline const std::string generation = std::string(64, 'a');
     static Config config_in(const TemporaryDirectory& directory) {
@@ -40,25 +40,25 @@ struct Fixture {
         return config;
     }
 
-    UniqueFd connect(Asker asker) {
+    UniqueFd connect(PeerRole role) {
         auto [ours, authds] = socket_pair(SOCK_SEQPACKET);
         set_blocking(ours.get(), false);
         set_blocking(authds.get(), false);
-        sessions.begin(asker, std::move(authds));
+        sessions.begin(role, std::move(authds));
         return std::move(ours);
     }
     template <class Message>
     static void say(const UniqueFd& socket, const Message& message, std::initializer_list<int> descriptors = {}) {
         BOOST_REQUIRE((send_message(socket.get(), message, descriptors) == Sent::Yes));
     }
-    // As a responder does: what the reply will be read from comes back.
+    // Like a responder: returns the pipe from which the reply will be read.
     static UniqueFd ask_login(const UniqueFd& socket, const std::string& user) {
         TestPipes pipes;
         say(socket, login(user), {pipes.agents.request.get(), pipes.agents.reply.get()});
         return std::move(pipes.reply);
     }
     static bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
-    // The next packet; without bytes when the session was ended.
+    // The next packet; empty when the session was ended.
     Packet hear(const UniqueFd& socket) {
         Packet packet;
         auto got = Got::WouldBlock;
@@ -77,7 +77,7 @@ struct Fixture {
     EventLoop loop;
     Children children{loop};
     std::vector<LoginDesk::Checked> checks;
-    std::vector<std::string> checked_users;  // whose account alone was to be looked at
+    std::vector<std::string> checked_users;  // whose account was checked without a password
     LoginDesk desk{loop,
                    [this](const std::string&, const Secret&, const std::string&, LoginDesk::Checked done) {
                        checks.push_back(std::move(done));
@@ -101,7 +101,7 @@ struct Fixture {
     const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob", generation}};
 };
 
-// What a client of version 3 signs, as the responder puts it together.
+// What a client of version 3 signs, as the responder reconstructs it.
 std::string canonical(const std::string& nonce, std::int64_t seconds_ago = 0, const std::string& time = "",
                       const std::string& action = "GetVirusScanLatestTaskStatistic") {
     const std::time_t then = std::time(nullptr) - seconds_ago;
@@ -129,11 +129,11 @@ SignedLogin signed_login(const std::string& key_id, const std::string& text, con
 BOOST_FIXTURE_TEST_SUITE(a_session, Fixture)
 
 BOOST_AUTO_TEST_CASE(answers_one_login_after_the_other) {
-    const auto responder = connect(Asker::Responder);
+    const auto responder = connect(PeerRole::Responder);
     const auto bobs = ask_login(responder, "bob");
     run_until(loop, [&] { return checks.size() == 1; });
     checks[0](bob);
-    // The agent has it, and that is all the responder needs to know.
+    // The agent has the request; the responder needs no other answer.
     BOOST_TEST(agents.count() == 1U);
     Packet nothing;
     BOOST_TEST((receive_packet(responder.get(), nothing) == Got::WouldBlock));
@@ -148,26 +148,26 @@ BOOST_AUTO_TEST_CASE(answers_one_login_after_the_other) {
 }
 
 BOOST_AUTO_TEST_CASE(ends_at_a_second_login_before_the_first_is_answered) {
-    const auto responder = connect(Asker::Responder);
+    const auto responder = connect(PeerRole::Responder);
     const auto first = ask_login(responder, "bob");
     const auto second = ask_login(responder, "bob");
     BOOST_TEST(is_ended(responder));
     BOOST_TEST(sessions.count() == 0U);
-    // The answer that comes now has nobody to go to.
+    // The answer that comes now has no receiver.
     BOOST_REQUIRE(checks.size() == 1U);
     checks[0](bob);
 }
 
-BOOST_AUTO_TEST_CASE(ends_at_whatever_its_kind_of_peer_may_not_say) {
+BOOST_AUTO_TEST_CASE(ends_at_any_message_that_its_peer_may_not_send) {
     const auto [descriptor, other] = socket_pair(SOCK_SEQPACKET);
-    const auto responder = connect(Asker::Responder);
+    const auto responder = connect(PeerRole::Responder);
     say(responder, StartRunner{2002, "bob"}, {descriptor.get()});
     BOOST_TEST(is_ended(responder));
-    const auto jobd = connect(Asker::Jobd);
+    const auto jobd = connect(PeerRole::Jobd);
     say(jobd, login("bob"), {descriptor.get()});
     BOOST_TEST(is_ended(jobd));
-    for (const auto asker : {Asker::Responder, Asker::Jobd}) {
-        const auto peer = connect(asker);
+    for (const auto role : {PeerRole::Responder, PeerRole::Jobd}) {
+        const auto peer = connect(role);
         say(peer, LoginAnswer{LoginVerdict::Welcome, 0});
         BOOST_TEST(is_ended(peer));
     }
@@ -177,29 +177,29 @@ BOOST_AUTO_TEST_CASE(ends_at_malformed_bytes_and_unexpected_descriptors) {
     const auto whole = encode(login("bob"));
     for (const std::string& bytes : {std::string("x"), std::string(whole.bytes().substr(0, 10)),
                                      std::string(whole.bytes()) + "more", std::string(100'000, '\xff')}) {
-        const auto responder = connect(Asker::Responder);
+        const auto responder = connect(PeerRole::Responder);
         BOOST_REQUIRE((send_packet(responder.get(), bytes) == Sent::Yes));
         BOOST_TEST(is_ended(responder));
     }
     const TestPipes pipes;
     const int request = pipes.agents.request.get();
-    const auto without = connect(Asker::Responder);
+    const auto without = connect(PeerRole::Responder);
     say(without, login("bob"));
     BOOST_TEST(is_ended(without));
-    const auto with_one = connect(Asker::Responder);
+    const auto with_one = connect(PeerRole::Responder);
     say(with_one, login("bob"), {request});
     BOOST_TEST(is_ended(with_one));
-    const auto with_three = connect(Asker::Responder);
+    const auto with_three = connect(PeerRole::Responder);
     say(with_three, login("bob"), {request, pipes.agents.reply.get(), request});
     BOOST_TEST(is_ended(with_three));
-    const auto jobd = connect(Asker::Jobd);
+    const auto jobd = connect(PeerRole::Jobd);
     say(jobd, StartRunner{2002, "bob"});
     BOOST_TEST(is_ended(jobd));
     BOOST_TEST(checks.empty());
 }
 
 BOOST_AUTO_TEST_CASE(of_a_peer_that_left_is_forgotten_while_its_login_is_checked) {
-    auto responder = connect(Asker::Responder);
+    auto responder = connect(PeerRole::Responder);
     const auto stream = ask_login(responder, "bob");
     run_until(loop, [&] { return checks.size() == 1; });
     responder.reset();
@@ -209,10 +209,10 @@ BOOST_AUTO_TEST_CASE(of_a_peer_that_left_is_forgotten_while_its_login_is_checked
     BOOST_TEST(agents.count() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(takes_nothing_for_an_agent_but_pipes) {
+BOOST_AUTO_TEST_CASE(accepts_only_pipes_for_an_agent) {
     const TestPipes pipes;
     const auto refuses = [&](int descriptor) {
-        const auto responder = connect(Asker::Responder);
+        const auto responder = connect(PeerRole::Responder);
         say(responder, login("bob"), {pipes.agents.request.get(), descriptor});
         return is_ended(responder);
     };
@@ -223,30 +223,30 @@ BOOST_AUTO_TEST_CASE(takes_nothing_for_an_agent_but_pipes) {
     BOOST_TEST(checks.empty());
 }
 
-BOOST_AUTO_TEST_CASE(starts_no_runner_for_an_account_that_does_not_fit) {
+BOOST_AUTO_TEST_CASE(starts_no_runner_for_an_account_that_does_not_match) {
     Account me;
     BOOST_REQUIRE(find_account(::getuid(), me));
     config.login.uid_floor = me.uid + 1;
     for (const auto& request : {StartRunner{me.uid, me.name + "x"}, StartRunner{me.uid, me.name},
                                 StartRunner{0, "root"}, StartRunner{UINT32_MAX, "nobody-of-that-name"}}) {
-        const auto jobd = connect(Asker::Jobd);
+        const auto jobd = connect(PeerRole::Jobd);
         const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
         say(jobd, request, {runners_end.get()});
         BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::NoAccount));
-        // One runner a connection, whatever became of it.
+        // Only one runner per connection, whatever became of it.
         say(jobd, request, {runners_end.get()});
         BOOST_TEST(is_ended(jobd));
     }
 }
 
-BOOST_AUTO_TEST_CASE(starts_no_runner_in_another_home_than_the_tasks) {
-    // Everything else would be as it should: the next to be asked is PAM.
+BOOST_AUTO_TEST_CASE(starts_no_runner_if_the_home_is_not_the_tasks_home) {
+    // Everything else is right: the next step would be to ask PAM.
     Account nobody;
     BOOST_REQUIRE(find_account("nobody", nobody));
     config.login.uid_floor = nobody.uid;
     auto home = home_identity(nobody.home);
     ++home.inode;
-    const auto jobd = connect(Asker::Jobd);
+    const auto jobd = connect(PeerRole::Jobd);
     const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
     say(jobd, StartRunner{nobody.uid, nobody.name, home}, {runners_end.get()});
     BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::NoAccount));
@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(starts_no_runner_in_another_home_than_the_tasks) {
 // ---- Signed requests
 
 struct Signing : Fixture {
-    UniqueFd responder = connect(Asker::Responder);
+    UniqueFd responder = connect(PeerRole::Responder);
     UniqueFd reply;
 
     void ask(const SignedLogin& login) {
@@ -280,13 +280,13 @@ struct Signing : Fixture {
 BOOST_FIXTURE_TEST_CASE(a_signed_request_is_let_in_when_the_account_is_open, Signing) {
     is_let_in(signed_login("key", canonical("n1")));
     BOOST_TEST(checked_users == std::vector<std::string>{"bob"}, boost::test_tools::per_element());
-    // What PAM said is remembered; the session is ready for the next question.
+    // PAM's answer is remembered; the session is ready for the next login.
     ask(signed_login("key", canonical("n2")));
     BOOST_TEST((refusal_of(signed_login("nobody", canonical("n3"))) == LoginVerdict::NoKey));
     BOOST_TEST(checked_users.size() == 1U);
 }
 
-BOOST_FIXTURE_TEST_CASE(the_first_thing_that_is_wrong_is_the_answer, Signing) {
+BOOST_FIXTURE_TEST_CASE(the_first_failed_check_is_the_answer, Signing) {
     const auto late = canonical("n", 16 * 60);
     BOOST_TEST((refusal_of(signed_login("nobody", late, "wrong")) == LoginVerdict::NoKey));
     BOOST_TEST((refusal_of(signed_login("old", late, "wrong")) == LoginVerdict::KeyDisabled));
@@ -300,20 +300,20 @@ BOOST_FIXTURE_TEST_CASE(the_first_thing_that_is_wrong_is_the_answer, Signing) {
     BOOST_TEST((refusal_of(signed_login("key", canonical("n"), "wrong")) == LoginVerdict::WrongSignature));
 }
 
-BOOST_FIXTURE_TEST_CASE(an_action_that_can_be_none_costs_nobody_else_anything, Signing) {
+BOOST_FIXTURE_TEST_CASE(an_impossible_action_is_refused, Signing) {
     BOOST_TEST((refusal_of(signed_login("key", canonical("1", 0, "", ""))) == LoginVerdict::NoAction));
     BOOST_TEST((refusal_of(signed_login("key", canonical("2", 0, "", std::string(longest_action + 1, 'A')))) ==
                 LoginVerdict::NoAction));
     is_let_in(signed_login("key", canonical("3", 0, "", std::string(longest_action, 'A'))));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_key_may_ask_so_often_and_no_more, Signing) {
+BOOST_FIXTURE_TEST_CASE(a_key_has_a_limit_of_requests, Signing) {
     is_let_in(signed_login("key", canonical("1")));
     for (const auto* nonce : {"2", "3"}) ask(signed_login("key", canonical(nonce)));
     BOOST_TEST((refusal_of(signed_login("key", canonical("4"))) == LoginVerdict::Throttled));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_key_is_good_for_the_account_alone_that_it_was_made_for, Signing) {
+BOOST_FIXTURE_TEST_CASE(a_key_is_valid_only_for_the_account_it_was_made_for, Signing) {
     for (const auto* key : {"earlier", "unbound"}) {
         ask(signed_login(key, canonical(key)));
         run_until(loop, [&] { return !checks.empty(); });
@@ -321,12 +321,12 @@ BOOST_FIXTURE_TEST_CASE(a_key_is_good_for_the_account_alone_that_it_was_made_for
         BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::KeyDisabled), key);
         BOOST_TEST(has_ended(reply));
     }
-    // Also when the account is remembered.
+    // Even when the account is remembered.
     BOOST_TEST((refusal_of(signed_login("earlier", canonical("again"))) == LoginVerdict::KeyDisabled));
     BOOST_TEST(agents.count() == 0U);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_key_that_is_taken_away_is_refused_at_once, Signing) {
+BOOST_FIXTURE_TEST_CASE(a_removed_key_is_refused_at_once, Signing) {
     is_let_in(signed_login("key", canonical("1")));
     write_access_keys(config.statistics.access_keys, {});
     BOOST_TEST((refusal_of(signed_login("key", canonical("2"))) == LoginVerdict::NoKey));

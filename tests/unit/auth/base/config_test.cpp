@@ -103,25 +103,25 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_file_line_and_name) {
     BOOST_TEST(refusal_of("x = 1\n") == "test.toml, line 1: x: is not known here");
 }
 
-BOOST_AUTO_TEST_CASE(roots_programs_leave_the_sections_of_others_to_them) {
+BOOST_AUTO_TEST_CASE(roots_programs_do_not_check_the_sections_of_other_programs) {
     BOOST_TEST(parse_config("[engine]\nmax_files = -1\n[login]\nuid_floor = 5", "").login.uid_floor == 5U);
     BOOST_CHECK_THROW((void)parse_config("[login]\nuid_flor = 5", ""), ConfigError);
     BOOST_CHECK_THROW((void)parse_config("engine = 1", ""), ConfigError);
 }
 
 BOOST_AUTO_TEST_CASE(a_value_out_of_range_or_of_another_type_is_refused) {
-    const std::string wanted = "test.toml, line 2: login.uid_floor: wants a whole number from 1 to 4294967294";
+    const std::string wanted = "test.toml, line 2: login.uid_floor: must be a whole number from 1 to 4294967294";
     BOOST_TEST(refusal_of("[login]\nuid_floor = 0") == wanted);
     BOOST_TEST(refusal_of("[login]\nuid_floor = -1") == wanted);
     BOOST_TEST(refusal_of("[login]\nuid_floor = 1000.0") == wanted);
     BOOST_TEST(refusal_of("[login]\nuid_floor = \"1000\"") == wanted);
-    BOOST_TEST(refusal_of("[responder]\nusers = []").ends_with("wants a list of names, one at least"));
-    BOOST_TEST(refusal_of("[responder]\nallow_shared_web_user = 1").ends_with("wants true or false"));
-    BOOST_TEST(refusal_of("[paths]\nrun_directory = \"run\"").ends_with("wants an absolute path"));
-    BOOST_TEST(refusal_of("[jobs]\nuser = \"a\\nb\"").ends_with("wants a text of one line"));
+    BOOST_TEST(refusal_of("[responder]\nusers = []").ends_with("must be a list of names, at least one"));
+    BOOST_TEST(refusal_of("[responder]\nallow_shared_web_user = 1").ends_with("must be true or false"));
+    BOOST_TEST(refusal_of("[paths]\nrun_directory = \"run\"").ends_with("must be an absolute path"));
+    BOOST_TEST(refusal_of("[jobs]\nuser = \"a\\nb\"").ends_with("must be a string of one line"));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_toml_is_refused_with_its_line) {
+BOOST_AUTO_TEST_CASE(invalid_toml_is_refused_with_its_line) {
     BOOST_TEST(refusal_of("[login]\nuid_floor = = 5").starts_with("test.toml, line 2: "));
     BOOST_TEST(refusal_of("[login]\nuid_floor = 5\nuid_floor = 6").starts_with("test.toml, line 3: "));
 }
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(the_shipped_sample_has_the_defaults) {
     const auto standard = parse_settings("", "nothing");
     BOOST_TEST(everything_of(shipped) == everything_of(standard));
 
-    // And the comparison sees each key: another value for it makes a difference.
+    // The comparison notices every key: another value makes a difference.
     for (const auto& [name, value] : lines_of(sample())) {
         const auto dot = name.find('.');
         const auto text = "[" + name.substr(0, dot) + "]\n" + name.substr(dot + 1) + " = " + another(value);

@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(an_event_of_a_closed_descriptor_does_not_reach_the_next_wit
     UniqueFd replacement;
     EventLoop::Watch replacements_watch;
     bool wrongly_called = false;
-    // Whoever of the two comes first replaces the other by a descriptor of the same number that has nothing to read.
+    // The first handler to run replaces the other's descriptor by one with the same number that has nothing to read.
     const auto replace = [&](Watched& other) {
         const int number = other.socket.get();
         other.watch = {};
@@ -217,10 +217,10 @@ void use_processor_for(std::chrono::milliseconds length) {
 BOOST_AUTO_TEST_CASE(a_turn_that_takes_too_much_processor_time_is_reported) {
     EventLoop loop;
     std::vector<std::chrono::milliseconds> reported;
-    loop.report_turns_over(50ms, [&](std::chrono::milliseconds took) { reported.push_back(took); });
+    loop.report_long_turns(50ms, [&](std::chrono::milliseconds took) { reported.push_back(took); });
     bool over = false;
     const auto one = loop.after(0ms, [] { use_processor_for(60ms); });
-    // Two short turns of one round are no long one, and waiting is no work.
+    // Two short turns of one round do not count as a long one, and waiting does not count at all.
     const auto two = loop.after(1ms, [] { use_processor_for(30ms); });
     const auto three = loop.after(1ms, [] { use_processor_for(30ms); });
     const auto end = loop.after(100ms, [&] { over = true; });
@@ -229,15 +229,15 @@ BOOST_AUTO_TEST_CASE(a_turn_that_takes_too_much_processor_time_is_reported) {
     BOOST_TEST((reported[0] >= 60ms));
 }
 
-BOOST_AUTO_TEST_CASE(a_round_asked_for_follows_without_an_event) {
+BOOST_AUTO_TEST_CASE(a_requested_round_follows_without_an_event) {
     EventLoop loop;
     int left = 3;
     const auto limit = loop.after(10s, [&] { loop.stop(); });
     loop.at_end_of_round([&] {
         if (--left == 0) loop.stop();
-        loop.go_round_again();
+        loop.request_another_round();
     });
-    loop.go_round_again();
+    loop.request_another_round();
     loop.run();
     BOOST_TEST(left == 0);
     BOOST_TEST(loop.round() == 4U);
@@ -281,15 +281,15 @@ BOOST_AUTO_TEST_CASE(a_hangup_and_stray_signals_change_nothing) {
     reset_signals();
 }
 
-BOOST_AUTO_TEST_CASE(who_connects_while_descriptors_are_short_is_let_in_later) {
+BOOST_AUTO_TEST_CASE(a_connection_made_while_descriptors_are_short_is_accepted_later) {
     const TemporaryDirectory directory;
     EventLoop loop;
     const auto listener = listen_at(directory.path + "/socket", SOCK_STREAM, 0600);
-    std::vector<UniqueFd> let_in;
-    const auto watch =
-        loop.let_in(listener.get(), [&](UniqueFd connection) { let_in.push_back(std::move(connection)); });
+    std::vector<UniqueFd> accepted;
+    const auto watch = loop.accept_connections(listener.get(),
+                                               [&](UniqueFd connection) { accepted.push_back(std::move(connection)); });
     const auto first = connect_to(directory.path + "/socket", SOCK_STREAM);
-    run_until(loop, [&] { return let_in.size() == 1; });
+    run_until(loop, [&] { return accepted.size() == 1; });
 
     const auto second = connect_to(directory.path + "/socket", SOCK_STREAM);
     rlimit before{};
@@ -303,18 +303,18 @@ BOOST_AUTO_TEST_CASE(who_connects_while_descriptors_are_short_is_let_in_later) {
     const auto timer = loop.after(300ms, [&] { later = true; });
     run_until(loop, [&] { return later; });
     BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-    BOOST_TEST(let_in.size() == 1U);
+    BOOST_TEST(accepted.size() == 1U);
     // run_until() ends a round every two milliseconds.
     BOOST_TEST(loop.round() - rounds < 1000U);
-    run_until(loop, [&] { return let_in.size() == 2; });
+    run_until(loop, [&] { return accepted.size() == 2; });
 }
 
-BOOST_AUTO_TEST_CASE(who_cannot_be_taken_in_does_not_end_the_loop) {
+BOOST_AUTO_TEST_CASE(a_connection_that_cannot_be_taken_does_not_end_the_loop) {
     const TemporaryDirectory directory;
     EventLoop loop;
     const auto listener = listen_at(directory.path + "/socket", SOCK_STREAM, 0600);
     int taken = 0;
-    const auto watch = loop.let_in(listener.get(), [&](const UniqueFd&) {
+    const auto watch = loop.accept_connections(listener.get(), [&](const UniqueFd&) {
         if (++taken == 1) throw_errno("watch a descriptor", ENOSPC);
     });
     const auto first = connect_to(directory.path + "/socket", SOCK_STREAM);

@@ -6,7 +6,7 @@ using namespace clamscanner;
 
 namespace {
 
-// Of the vectors that real clients made; rpc_request_test.cpp has them all.
+// Two of the vectors made by real clients; rpc_request_test.cpp has them all.
 const std::string v1_text =
     "GET&%2F&AccessKeyId%3DLTAItestAccessKeyId%26Action%3DGetVirusScanLatestTaskStatistic%26Format%3DJSON%26"
     "SignatureMethod%3DHMAC-SHA1%26SignatureNonce%3D5f3c1e9a7b2d4c60a1b2c3d4e5f60718%26SignatureVersion%3D1.0%26"
@@ -34,7 +34,7 @@ bool holds_after_any_change(SignatureForm form, std::string text, const std::str
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(what_a_client_signed_is_told_from_everything_else) {
+BOOST_AUTO_TEST_CASE(only_what_a_client_signed_is_accepted) {
     BOOST_TEST(is_signed(SignatureForm::V1, v1_text, secret, v1_signature));
     BOOST_TEST(is_signed(SignatureForm::V3, v3_text, secret, v3_signature));
     BOOST_TEST(!holds_after_any_change(SignatureForm::V1, v1_text, v1_signature));
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(what_a_client_signed_is_told_from_everything_else) {
     BOOST_TEST(!is_signed(SignatureForm::V3, v3_text, Secret("another"), v3_signature));
 }
 
-BOOST_AUTO_TEST_CASE(the_signed_text_says_when_and_what) {
+BOOST_AUTO_TEST_CASE(time_and_action_are_read_from_the_signed_text) {
     for (const auto& fields : {signed_fields(SignatureForm::V1, v1_text), signed_fields(SignatureForm::V3, v3_text)}) {
         BOOST_TEST(fields.time == "2024-02-20T08:30:00Z");
         BOOST_TEST(fields.nonce == "5f3c1e9a7b2d4c60a1b2c3d4e5f60718");
@@ -62,13 +62,13 @@ BOOST_AUTO_TEST_CASE(a_value_cannot_pass_for_another_parameter) {
     BOOST_TEST(fields.nonce.empty());
 }
 
-BOOST_AUTO_TEST_CASE(texts_of_no_form_say_nothing) {
+BOOST_AUTO_TEST_CASE(malformed_texts_have_no_fields) {
     for (const auto form : {SignatureForm::V1, SignatureForm::V3})
         for (const auto* text : {"", "&", "%", "%2", "\n\n\n", "Timestamp", "&&Timestamp%3D"})
             BOOST_TEST(signed_fields(form, text).time.empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_time_is_in_one_form_only) {
+BOOST_AUTO_TEST_CASE(a_time_has_only_one_valid_form) {
     BOOST_TEST((signed_time("2024-02-20T08:30:00Z") == 1708417800));
     for (const auto* text : {"", "2024-02-20T08:30:00", "2024-02-20 08:30:00Z", "2024-2-20T08:30:00Z ", "20.2.2024",
                              "2024-02-20T08:30:00+0", "2024-02-20T08:30:00ZZ", "2024-13-20T08:30:00Z",

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(a_packet_without_its_one_descriptor_is_malformed) {
     BOOST_CHECK_THROW((void)packet.only_descriptor(), Malformed);
 }
 
-BOOST_AUTO_TEST_CASE(a_cut_packet_is_malformed) {
+BOOST_AUTO_TEST_CASE(a_truncated_packet_is_malformed) {
     const auto [here, there] = socket_pair(SOCK_SEQPACKET);
     send_raw(here.get(), std::string(largest_packet + 1, 'x'));
     Packet packet;
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(more_descriptors_than_expected_are_malformed_and_closed) {
     BOOST_TEST(::read(other.get(), &byte, 1) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(the_end_of_a_peer_shows_on_both_ways) {
+BOOST_AUTO_TEST_CASE(a_gone_peer_is_noticed_in_sending_and_in_receiving) {
     auto [here, there] = socket_pair(SOCK_SEQPACKET);
     set_blocking(here.get(), false);
     Packet packet;
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_listener_has_its_mode_and_replaces_a_dead_socket_only) {
     BOOST_TEST(!accept_from(second.get()));
 }
 
-BOOST_AUTO_TEST_CASE(a_listener_does_not_remove_what_is_no_socket) {
+BOOST_AUTO_TEST_CASE(a_listener_does_not_remove_a_file_that_is_not_a_socket) {
     const TemporaryDirectory directory;
     directory.write("file", "content");
     BOOST_CHECK_THROW((void)listen_at(directory.path + "/file", SOCK_SEQPACKET, 0600), std::system_error);

@@ -32,7 +32,7 @@ std::string bytes_of(const Message& message) {
 
 }  // namespace
 
-// The form on the wire, byte for byte: two builds must agree on it, or differ in their version.
+// The encoding, byte for byte: two builds must agree on it, or have different versions.
 BOOST_AUTO_TEST_CASE(a_login_looks_like_this_on_the_wire) {
     const std::string expected(
         "\x04\x01\x00"
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(numbers_are_little_endian_on_the_wire) {
     BOOST_TEST(bytes_of(Numbers{true, -2}) == std::string("\x04\x04\x00\x01\xfe\xff\xff\xff", 8));
 }
 
-BOOST_AUTO_TEST_CASE(a_message_comes_back_as_it_went) {
+BOOST_AUTO_TEST_CASE(a_message_is_decoded_as_it_was_encoded) {
     const auto login = decode<Login>(bytes_of(some_login()));
     BOOST_TEST(login.user == "bob");
     BOOST_TEST(login.password.reveal() == "p4ss");
@@ -77,13 +77,13 @@ BOOST_AUTO_TEST_CASE(another_version_and_another_type_are_malformed) {
     BOOST_CHECK_THROW((void)decode<Served>(bytes), Malformed);
 }
 
-BOOST_AUTO_TEST_CASE(a_choice_beyond_the_last_is_malformed) {
+BOOST_AUTO_TEST_CASE(an_enum_value_beyond_the_last_is_malformed) {
     auto bytes = bytes_of(Serve{Purpose::Statistics, "Action", "1"});
     bytes[3] = 2;
     BOOST_CHECK_THROW((void)decode<Serve>(bytes), Malformed);
 }
 
-BOOST_AUTO_TEST_CASE(a_truth_value_is_zero_or_one) {
+BOOST_AUTO_TEST_CASE(a_boolean_is_zero_or_one) {
     auto bytes = bytes_of(Numbers{true, 0});
     bytes[3] = 2;
     BOOST_CHECK_THROW((void)decode<Numbers>(bytes), Malformed);

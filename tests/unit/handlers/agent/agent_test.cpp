@@ -1,4 +1,4 @@
-// The real agent, between a jobd and an authd that the tests play.
+// The real agent, with jobd and authd played by the tests.
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <optional>
@@ -39,7 +39,7 @@ struct Fixture {
     void start_jobd() {
         jobd.emplace(directory.path("jobd/jobs.sock"), [this](std::string_view question) {
             ++questions;
-            return is<AskScanStatus>(question) ? said(ScanStatus{}) : said(Declined{"not now"});
+            return is<AskScanStatus>(question) ? encoded_reply(ScanStatus{}) : encoded_reply(Declined{"not now"});
         });
     }
     // Gives the agent its ends of a request's pipes, as authd does, and returns the responder's.
@@ -51,7 +51,7 @@ struct Fixture {
         pipes.agents = {};
         return pipes;
     }
-    // Waits until the agent said that so many requests have been dealt with.
+    // Waits until the agent has reported that many requests as served.
     void check_served(std::uint32_t requests = 1) {
         for (std::uint32_t served = 0; served < requests;) {
             Packet packet;
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(requests_that_come_together_are_each_answered) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(requests_that_wait_together_and_ask_the_same_are_one_question_to_jobd) {
+BOOST_AUTO_TEST_CASE(identical_requests_that_wait_together_are_one_request_to_jobd) {
     start_jobd();
     const auto ask_together = [&](const std::vector<std::string>& paths) {
         agent->signal(SIGSTOP);
@@ -112,18 +112,18 @@ BOOST_AUTO_TEST_CASE(requests_that_wait_together_and_ask_the_same_are_one_questi
     const std::string status = "/ClamScanner/get_scan_status";
     const std::string start = "/ClamScanner/start_scan?scan_type=home";
     BOOST_TEST(ask_together({status, status, status, status, status}) == 1);
-    // Nobody hears what was said before they asked, or before something changed.
+    // No request gets a reply from before it was sent, or from before a change.
     BOOST_TEST(ask_together({status}) == 1);
     BOOST_TEST(ask_together({status, start, status}) == 3);
     BOOST_TEST(ask_together({start, start}) == 2);
 }
 
-BOOST_AUTO_TEST_CASE(it_says_served_before_it_replies) {
+BOOST_AUTO_TEST_CASE(it_sends_served_before_it_replies) {
     start_jobd();
     const auto request = serve();
     ask(request, "/ClamScanner/get_scan_status");
     BOOST_TEST(reply_on(request).status == 200);
-    // The client may ask its next question now: its account must not count as busy any more.
+    // The client may send its next request now: its account must no longer count as busy.
     Packet packet;
     BOOST_REQUIRE((receive_packet(control.get(), packet, MSG_DONTWAIT) == Got::Packet));
     BOOST_TEST(decode<Served>(packet.bytes).requests == 1U);
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(without_jobd_it_is_503_until_jobd_is_there) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_request_gets_no_reply_and_does_no_harm) {
+BOOST_AUTO_TEST_CASE(a_malformed_request_gets_no_reply_and_does_no_harm) {
     start_jobd();
     for (const std::string frame : {"", "nonsense", "\1\24\0"}) {
         const auto request = serve();
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_request_gets_no_reply_and_does_no_harm) {
     BOOST_TEST(reply_on(request).status == 200);
 }
 
-BOOST_AUTO_TEST_CASE(a_request_for_statistics_answers_nothing_of_the_api) {
+BOOST_AUTO_TEST_CASE(a_request_for_statistics_cannot_call_the_api) {
     start_jobd();
     const auto request = serve(Purpose::Statistics);
     ask(request, "/ClamScanner/get_scan_status");

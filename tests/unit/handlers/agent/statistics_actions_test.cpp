@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_scan_under_way) {
         "\"UnCompleteMachine\":1,\"RiskLevel\":\"medium\"}}");
 }
 
-BOOST_AUTO_TEST_CASE(safe_is_only_what_was_completed_and_without_a_find) {
+BOOST_AUTO_TEST_CASE(only_a_completed_scan_without_a_find_is_safe) {
     const auto safe = [&](ScanPhase phase, std::uint64_t infected) {
         scanned(phase, 0, infected, infected > 0 ? RiskLevel::High : RiskLevel::None);
         return outcome(get).find("\"SafeMachine\":1") != std::string::npos;
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(xml_says_the_same) {
     BOOST_TEST(between(error.body, "<Code>", "<") == "InvalidAction.NotFound");
 }
 
-BOOST_AUTO_TEST_CASE(an_action_that_is_none_comes_before_a_version_that_is_none) {
+BOOST_AUTO_TEST_CASE(an_unknown_action_is_reported_before_an_unknown_version) {
     BOOST_TEST(outcome("Action=DescribeEverything") == "InvalidAction.NotFound");
     Request request;
     request.query = get + "&Version=2019-01-01";
@@ -128,14 +128,14 @@ BOOST_AUTO_TEST_CASE(an_action_that_is_none_comes_before_a_version_that_is_none)
     BOOST_TEST(between(reply.body, "\"Code\":\"", "\"") == "InvalidVersion");
 }
 
-BOOST_AUTO_TEST_CASE(what_was_signed_is_not_carried_out_as_something_else) {
+BOOST_AUTO_TEST_CASE(only_the_signed_action_is_carried_out) {
     const auto reply = ask(create + "&ScanType=system", "GetVirusScanLatestTaskStatistic");
     BOOST_TEST(reply.status == 404);
     BOOST_TEST(jobs.started.empty());
     BOOST_TEST(ask(get, "GetVirusScanLatestTaskStatistic").status == 200);
 }
 
-BOOST_AUTO_TEST_CASE(a_scan_of_the_users_is_of_one_of_the_directories) {
+BOOST_AUTO_TEST_CASE(a_user_scan_covers_one_of_the_directories) {
     directory.write("mail/x", "");
     BOOST_TEST(outcome(create + "&ScanType=user&ScanPath.1=" + home + "/mail/") == "{}");
     BOOST_TEST((jobs.started == std::vector<ScanType>{ScanType::Mail}));

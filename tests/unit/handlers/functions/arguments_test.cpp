@@ -63,14 +63,14 @@ BOOST_AUTO_TEST_CASE(a_query_is_decoded) {
     BOOST_TEST(text(arguments, "f") == "(missing)");
 }
 
-BOOST_AUTO_TEST_CASE(bad_percent_encoding_is_refused_by_the_arguments_name) {
+BOOST_AUTO_TEST_CASE(bad_percent_encoding_is_refused_and_names_the_argument) {
     for (const char* query : {"last_id=%", "last_id=%4", "last_id=%4g", "last_id=5%"})
         BOOST_TEST(names(refusal([&] { return given(query); }), "\"last_id\""));
     BOOST_TEST(names(refusal([] { return given("la%zz=1"); }), "\"la%zz\""));
     BOOST_TEST(names(refusal([] { return given("", form, "x=%0"); }), "\"x\""));
 }
 
-BOOST_AUTO_TEST_CASE(an_argument_needs_a_name_of_some_length) {
+BOOST_AUTO_TEST_CASE(the_name_of_an_argument_is_neither_empty_nor_too_long) {
     BOOST_TEST(refusal([] { return given("=1"); }) != "");
     BOOST_TEST(refusal([] { return given(std::string(257, 'n') + "=1"); }) != "");
     BOOST_TEST(refusal([] { return given(std::string(256, 'n') + "=1"); }) == "");
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(there_is_a_limit_to_how_many_arguments) {
     BOOST_TEST(refusal([&] { return given(query + "b="); }) != "");
 }
 
-BOOST_AUTO_TEST_CASE(all_ways_are_merged) {
+BOOST_AUTO_TEST_CASE(arguments_from_all_sources_are_merged) {
     const auto arguments = given("a=1", "application/json; charset=UTF-8", R"({"b":"2","c":3})");
     BOOST_TEST(text(arguments, "a") == "1");
     BOOST_TEST(text(arguments, "b") == "2");
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(an_escaped_byte_means_that_byte) {
     BOOST_TEST(text(arguments, "a") == "\x80\xffx");
     BOOST_TEST(text(arguments, "b") == "\xf0\x9f\xa6\xa0");
     BOOST_TEST(text(arguments, "c") == "\0"s);
-    // A surrogate that stood in a file name as bytes goes out as three escapes and comes back as it was.
+    // A surrogate encoded as bytes in a file name is written as three escapes and read back unchanged.
     BOOST_TEST(text(json(R"({"a":"\udced\udcb2\udc80"})"), "a") == "\xed\xb2\x80");
 }
 

@@ -16,7 +16,7 @@ using namespace std::string_literals;
 
 namespace {
 
-// jobd as each test wants it; keeps what it was asked.
+// jobd, played by each test; records what it was asked.
 struct Fixture {
     Settings config;
     std::string home = make_home();
@@ -44,7 +44,7 @@ struct Fixture {
         request.body = body;
         return answer_request({config, home, jobs}, request);
     }
-    // The data of a successful answer, or the error of one that is none.
+    // The data of a successful answer, or the error of another.
     std::string outcome(const std::string& method, const std::string& function, const std::string& body = "") {
         const auto reply = ask(method, "/execute/ClamScanner/" + function, body);
         BOOST_TEST(reply.status == 200);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_function_is_404_in_the_form_that_was_asked_for) 
     BOOST_TEST(live.body.starts_with(R"({"data":null,"errors":[)"));
 }
 
-BOOST_AUTO_TEST_CASE(a_method_that_is_not_taken_is_405_with_those_that_are) {
+BOOST_AUTO_TEST_CASE(a_method_that_is_not_accepted_is_405_with_those_that_are) {
     const auto reply = ask("GET", "/ClamScanner/disinfect_files");
     BOOST_TEST(reply.status == 405);
     BOOST_TEST(reply.allow == "POST");
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_fault_is_500_with_a_reference_and_nothing_from_inside) {
     BOOST_TEST(!holds(reply.body, "jobs.db"));
 }
 
-BOOST_AUTO_TEST_CASE(what_jobd_declines_is_the_functions_own_refusal) {
+BOOST_AUTO_TEST_CASE(a_refusal_of_jobd_is_the_functions_own_refusal) {
     jobs.before_answering = [] { throw Refusal(200, "A scan is running."); };
     BOOST_TEST(outcome("GET", "start_scan?scan_type=home") == "A scan is running.");
     BOOST_TEST(outcome("POST", "disinfect_files", R"({"actions":{"/a":"delete"}})") == "A scan is running.");
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(infected_files_are_listed_with_their_virus) {
 }
 
 BOOST_AUTO_TEST_CASE(a_list_too_long_for_an_answer_is_cut_and_says_so) {
-    // Bytes that take six times their number in JSON, so that jobd's own count does not help.
+    // Bytes that take six times their number in JSON, so that jobd's own limit does not help.
     const std::size_t count = 1200;
     jobs.infected.files.assign(count, {std::string(5000, '\xff'), "X"});
     const auto reply = ask("GET", "/ClamScanner/list_infected_files");
@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(more_actions_than_may_be_asked_are_refused) {
     BOOST_TEST(jobs.actions.empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_disinfection_is_told_record_by_record) {
+BOOST_AUTO_TEST_CASE(a_disinfection_is_reported_record_by_record) {
     jobs.disinfection_status.state = DisinfectionState::Done;
     jobs.disinfection_status.log = "/home/u/.clamavconnector.disinfection.log";
     jobs.disinfection_status.records = {{1, RecordType::Step, RecordState::Deleted, "/home/u/a", ""},
@@ -280,7 +280,7 @@ BOOST_AUTO_TEST_CASE(a_disinfection_is_told_record_by_record) {
     BOOST_TEST((jobs.last_ids == std::vector<std::uint64_t>{1}));
 }
 
-BOOST_AUTO_TEST_CASE(every_state_of_a_disinfection_has_its_word) {
+BOOST_AUTO_TEST_CASE(every_state_of_a_disinfection_has_its_name) {
     const std::pair<DisinfectionState, const char*> words[] = {{DisinfectionState::None, "none"},
                                                                {DisinfectionState::Queued, "queued"},
                                                                {DisinfectionState::Running, "running"},
@@ -292,7 +292,7 @@ BOOST_AUTO_TEST_CASE(every_state_of_a_disinfection_has_its_word) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_disinfection_is_not_done_for_a_client_that_has_not_got_the_last_record) {
+BOOST_AUTO_TEST_CASE(a_disinfection_is_reported_as_done_only_with_its_last_record) {
     jobs.disinfection_status.state = DisinfectionState::Done;
     jobs.disinfection_status.records.assign(600,
                                             {1, RecordType::Step, RecordState::Error, std::string(10000, '\xff'), ""});
@@ -324,7 +324,7 @@ BOOST_AUTO_TEST_CASE(arguments_a_function_does_not_know_are_ignored) {
     BOOST_TEST(outcome("GET", "check_disinfection_status?api.version=1&x=y").starts_with("{\"details\""));
 }
 
-BOOST_AUTO_TEST_CASE(a_call_by_name_is_answered_or_refused_alike) {
+BOOST_AUTO_TEST_CASE(a_call_that_did_not_come_over_http_is_answered_or_refused) {
     Arguments arguments;
     arguments.add("scan_type", {ArgumentForm::Text, "home"});
     const Address address{EnvelopeForm::Documented, "ClamScanner", "start_scan"};

@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(each_filter_type_does_what_uapi_says) {
                    type);
 }
 
-BOOST_AUTO_TEST_CASE(filters_are_contains_by_default_take_any_column_by_a_star_and_all_count) {
+BOOST_AUTO_TEST_CASE(filters_default_to_contains_take_a_star_for_any_column_and_must_all_match) {
     BOOST_TEST(shaped("api.filter_column=file&api.filter_term=php") == "bc");
     BOOST_TEST(shaped("api.filter_column=*&api.filter_term=0&api.filter_type=eq") == "A");
     BOOST_TEST(shaped("api.filter_column_0=file&api.filter_term_0=php&api.filter_column_1=size&api.filter_term_1=1") ==
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(only_the_columns_asked_for_are_left_but_all_can_be_filtered
     BOOST_TEST(left("api.columns=0&api.columns_1=size").columns.size() == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_by_name_with_what_is_accepted) {
+BOOST_AUTO_TEST_CASE(an_error_names_the_argument_and_what_is_accepted) {
     BOOST_TEST(names(refusal("api.sort_column=no"), {"api.sort_column", "\"no\"", "file, size"}));
     BOOST_TEST(names(refusal("api.sort_column_3=file&api.sort_method_3=alphabet"),
                      {"api.sort_method_3", "alphabet", "ipv4, lexicographic, numeric, numeric_zero_as_max"}));
@@ -167,12 +167,12 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_by_name_with_what_is_accepted) {
     BOOST_TEST(names(refusal("api.paginate=maybe"), {"api.paginate", "1 or 0"}));
 }
 
-BOOST_AUTO_TEST_CASE(an_expression_that_never_ends_is_given_up) {
+BOOST_AUTO_TEST_CASE(a_too_costly_expression_is_refused) {
     rows.rows.assign(1, {"/" + std::string(40, 'a') + "!", "1"});
     BOOST_CHECK_THROW(shaped("api.filter_column=file&api.filter_type=matches&api.filter_term=(a%7Caa)%2B$"), Refusal);
 }
 
-BOOST_AUTO_TEST_CASE(numbers_and_truths_of_json_are_taken) {
+BOOST_AUTO_TEST_CASE(json_numbers_and_booleans_are_accepted) {
     Arguments arguments;
     read_body("application/json",
               R"({"api.sort_column": "size", "api.sort_reverse": true, "api.sort_method": "numeric",)"

@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(names_are_given_back_cut_at_128_characters) {
     BOOST_TEST(json.find(R"("func":"\udcff\")" + std::string(126, 'x') + "\"") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(a_reference_stands_in_the_sentence_and_the_inside_does_not) {
+BOOST_AUTO_TEST_CASE(a_sentence_holds_the_reference_but_no_internals) {
     const auto sentence = with_reference("Something failed.", "/secret/path: No such file");
     BOOST_TEST(sentence.starts_with("Something failed. (reference "));
     BOOST_TEST(sentence.find("secret") == std::string::npos);

@@ -1,4 +1,4 @@
-// The real uapi, as a user runs it, beside a jobd that the tests play.
+// The real uapi, as a user runs it, with a jobd played by the tests.
 #include <boost/test/unit_test.hpp>
 #include <optional>
 
@@ -9,7 +9,7 @@ using namespace clamscanner;
 
 namespace {
 
-struct Said {
+struct Outcome {
     int exit_status;
     std::string output;
 };
@@ -27,12 +27,12 @@ struct Fixture {
                 DisinfectionStatus status;
                 status.records = {
                     {decode<AskDisinfection>(question).last_id + 1, RecordType::Step, RecordState::Error, "/\xff", ""}};
-                return said(status);
+                return encoded_reply(status);
             }
-            return said(Declined{"not now"});
+            return encoded_reply(Declined{"not now"});
         });
     }
-    Said run(const std::vector<std::string>& words) const {
+    Outcome run(const std::vector<std::string>& words) const {
         const auto output = directory.path("output");
         const UniqueFd file(
             checked(::open(output.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), "open the output"));
@@ -55,31 +55,31 @@ struct Fixture {
 BOOST_FIXTURE_TEST_SUITE(uapi_program, Fixture)
 
 BOOST_AUTO_TEST_CASE(the_documented_envelope_is_printed) {
-    const auto said = run({config(), "--output=json", "ClamScanner", "check_disinfection_status", "last_id=%34"});
-    BOOST_TEST(said.exit_status == 0);
+    const auto outcome = run({config(), "--output=json", "ClamScanner", "check_disinfection_status", "last_id=%34"});
+    BOOST_TEST(outcome.exit_status == 0);
     BOOST_TEST(
-        said.output ==
+        outcome.output ==
         R"({"apiversion":3,"func":"check_disinfection_status","module":"ClamScanner","result":{"data":{"details":)"
         R"([{"file":"/\udcff","id":5,"message":"","state":"error","type":"step"}],"log":"","status":"none"},)"
         R"("errors":null,"messages":null,"metadata":{},"status":1,"warnings":null}})"
         "\n");
 }
 
-BOOST_AUTO_TEST_CASE(the_same_can_be_laid_out) {
-    const auto said = run({config(), "--output=jsonpretty", "ClamScanner", "check_disinfection_status"});
-    BOOST_TEST(said.exit_status == 0);
-    BOOST_TEST(said.output.starts_with("{\n  \"apiversion\": 3,\n  \"func\": \"check_disinfection_status\",\n"));
-    BOOST_TEST(said.output.find(R"("file": "/\udcff",)") != std::string::npos);
-    BOOST_TEST(said.output.ends_with("    \"warnings\": null\n  }\n}\n"));
+BOOST_AUTO_TEST_CASE(the_envelope_can_be_pretty_printed) {
+    const auto outcome = run({config(), "--output=jsonpretty", "ClamScanner", "check_disinfection_status"});
+    BOOST_TEST(outcome.exit_status == 0);
+    BOOST_TEST(outcome.output.starts_with("{\n  \"apiversion\": 3,\n  \"func\": \"check_disinfection_status\",\n"));
+    BOOST_TEST(outcome.output.find(R"("file": "/\udcff",)") != std::string::npos);
+    BOOST_TEST(outcome.output.ends_with("    \"warnings\": null\n  }\n}\n"));
 }
 
 BOOST_AUTO_TEST_CASE(options_are_taken_in_either_form_and_order) {
     for (const auto& words : std::vector<std::vector<std::string>>{
              {"--output", "jsonpretty", config(), "ClamScanner", "check_disinfection_status"},
              {config(), "--output", "jsonpretty", "--", "ClamScanner", "check_disinfection_status"}}) {
-        const auto said = run(words);
-        BOOST_TEST(said.exit_status == 0);
-        BOOST_TEST(said.output.starts_with("{\n  \"apiversion\": 3,\n"));
+        const auto outcome = run(words);
+        BOOST_TEST(outcome.exit_status == 0);
+        BOOST_TEST(outcome.output.starts_with("{\n  \"apiversion\": 3,\n"));
     }
 }
 
@@ -87,10 +87,10 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_printed_too_and_the_exit_status_tells) {
     const auto check = [&](const std::vector<std::string>& words, const std::string& part) {
         auto all = words;
         all.insert(all.begin(), config());
-        const auto said = run(all);
-        BOOST_TEST(said.exit_status == 1);
-        BOOST_TEST(said.output.find(part) != std::string::npos);
-        BOOST_TEST(said.output.find("\"status\":0") != std::string::npos);
+        const auto outcome = run(all);
+        BOOST_TEST(outcome.exit_status == 1);
+        BOOST_TEST(outcome.output.find(part) != std::string::npos);
+        BOOST_TEST(outcome.output.find("\"status\":0") != std::string::npos);
     };
     check({"ClamScanner", "disinfect_files", R"(actions={"/a%25":"delete"})"}, R"("errors":["not now"])");
     check({"ClamScanner", "check_disinfection_status", "last_id=0"}, "last_id");
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_printed_too_and_the_exit_status_tells) {
     check({"ClamScanner", "check_disinfection_status"}, "starting or gone");
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_64_and_prints_nothing) {
+BOOST_AUTO_TEST_CASE(a_wrong_command_line_exits_with_64_and_prints_nothing) {
     const std::vector<std::vector<std::string>> wrong = {
         {},
         {"ClamScanner"},
@@ -111,9 +111,9 @@ BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_64_and_prints_nothing) {
         {config(), "ClamScanner", "get_scan_status", "a=%zz"},
     };
     for (const auto& words : wrong) {
-        const auto said = run(words);
-        BOOST_TEST(said.exit_status == 64);
-        BOOST_TEST(said.output == "");
+        const auto outcome = run(words);
+        BOOST_TEST(outcome.exit_status == 64);
+        BOOST_TEST(outcome.output == "");
     }
 }
 

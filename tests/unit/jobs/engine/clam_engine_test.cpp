@@ -1,5 +1,5 @@
-// The real libclamav with the signatures we ship: what it finds, and the ways in which it says "clean" without having
-// looked. The coordinator's self-tests rest on these.
+// Tests the real libclamav with the signatures that we ship: what it finds, and when it reports "clean" without having
+// scanned. The coordinator's self-tests rely on this.
 #include "jobs/engine/clam_engine.h"
 
 #include <fcntl.h>
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_harmless_text_is_clean) {
     BOOST_TEST(answer.virus.empty());
 }
 
-BOOST_AUTO_TEST_CASE(only_our_own_signatures_are_said_to_be_only_ours) {
+BOOST_AUTO_TEST_CASE(it_reports_having_only_embedded_signatures) {
     BOOST_TEST(engine.embedded_only());
     BOOST_TEST(engine.signatures() >= 2U);
 }
@@ -74,14 +74,14 @@ BOOST_AUTO_TEST_CASE(without_its_temporary_directory_the_self_test_fails) {
     BOOST_TEST(!(plain && zipped));
 }
 
-BOOST_AUTO_TEST_CASE(what_could_not_be_written_for_want_of_room_is_not_clean) {
-    // HTML is taken apart into temporary files. The room left for them is none.
+BOOST_AUTO_TEST_CASE(a_file_is_not_clean_if_unpacking_ran_out_of_room) {
+    // HTML is split into temporary files, for which there is no room here.
     const std::string page =
         "<html><body><p>" + std::string(300'000, 'x') + "<script>var a = 1;</script></body></html>";
     const UniqueFd file = sealed_file(page);
     const pid_t pid = checked(::fork(), "fork a scanner");
     if (pid == 0) {
-        // As RLIMIT_FSIZE fails a write, so does a full file system.
+        // Writes fail under RLIMIT_FSIZE as on a full file system.
         ::signal(SIGXFSZ, SIG_IGN);
         const rlimit little{4096, 4096};
         ::setrlimit(RLIMIT_FSIZE, &little);
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_written_for_want_of_room_is_not_clean) {
     BOOST_TEST((engine.scan(file.get()).verdict == Verdict::Clean));
 }
 
-BOOST_AUTO_TEST_CASE(a_failure_of_the_library_is_known_afterwards) {
+BOOST_AUTO_TEST_CASE(a_failure_of_the_library_taints_the_engine) {
     BOOST_TEST(!engine.is_tainted());
     static_cast<void>(scan(zipped_test_virus()));
     BOOST_TEST(!engine.is_tainted());
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(without_its_temporary_directory_no_archive_is_clean) {
     BOOST_TEST((scan(stored_zip("text", "harmless text")).verdict == Verdict::Unscanned));
 }
 
-BOOST_AUTO_TEST_CASE(a_limit_that_was_hit_is_no_infection_and_not_clean) {
+BOOST_AUTO_TEST_CASE(a_file_that_hits_a_limit_is_neither_infected_nor_clean) {
     config.engine.max_file_bytes = 1024;
     ClamEngine limited(config);
     limited.use_temporary_directory(directory + "/tmp");
@@ -129,7 +129,7 @@ struct EngineThatKnowsATwin : Place {
         write_twin_signature(directory + "/signatures");
         return config;
     }
-    // In one process, in this order.
+    // Scans all of them in one process, in this order.
     void check_told_apart(const std::string& clean, const std::string& infected) const {
         for (const int round : {1, 2}) {
             BOOST_TEST_CONTEXT("round " << round) {
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(are_told_apart_inside_an_archive_and_beside_it) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_CASE(names_that_tell_a_limit_or_encryption_are_reasons) {
+BOOST_AUTO_TEST_CASE(names_for_limits_and_encryption_become_reasons) {
     BOOST_TEST((reason_in(nullptr) == UnscannedReason::TooLarge));
     BOOST_TEST((reason_in("Heuristics.Limits.Exceeded.MaxScanTime") == UnscannedReason::TimeLimit));
     BOOST_TEST((reason_in("Heuristics.Limits.Exceeded.MaxRecursion") == UnscannedReason::LimitExceeded));

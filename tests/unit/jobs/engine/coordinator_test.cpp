@@ -1,5 +1,5 @@
-// A coordinator with real workers and the real libclamav; the test plays jobd and the runner. What is broken on purpose
-// must never make a file clean.
+// Tests a coordinator with real workers and the real libclamav; the test acts as jobd and the runner. Nothing that it
+// breaks on purpose may make a file clean.
 #include "jobs/engine/coordinator.h"
 
 #include <fcntl.h>
@@ -44,13 +44,13 @@ struct StartedCoordinator {
             runner_end.reset();
             try {
                 ClamEngine engine(config);
-                const UniqueFd told(::dup(coordinators_jobd.get()));
+                const UniqueFd jobd_copy(::dup(coordinators_jobd.get()));
                 try {
                     Coordinator(config, engine, jobs, job, "", std::move(coordinators_jobd),
                                 std::move(coordinators_runner))
                         .run();
                 } catch (const SignatureError& error) {
-                    static_cast<void>(send_message(told.get(), ScannerFailed{error.what()}));
+                    static_cast<void>(send_message(jobd_copy.get(), ScannerFailed{error.what()}));
                 }
             } catch (const std::exception&) {
                 ::_exit(1);
@@ -61,17 +61,18 @@ struct StartedCoordinator {
         jobd = std::move(jobd_end);
         runner = std::move(runner_end);
     }
-    void hand_over(const std::string& name, const std::string& content, bool judge = false) {
+    void hand_over(const std::string& name, const std::string& content, bool wants_result = false) {
         place.write(name, content);
         const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
-        hand_over_descriptor(name, file.get(), judge);
+        hand_over_descriptor(name, file.get(), wants_result);
     }
-    void hand_over_descriptor(const std::string& name, int fd, bool judge = false) {
-        // A coordinator that gave up already takes nothing; then it has told why, or just ended.
-        if (send_message(runner.get(), HandOver{next_token++, judge, "/home/" + name}, {fd}) == Sent::Yes && !judge)
+    void hand_over_descriptor(const std::string& name, int fd, bool wants_result = false) {
+        // Sending fails if the coordinator has given up; then it has sent the reason, or has just ended.
+        if (send_message(runner.get(), HandOver{next_token++, wants_result, "/home/" + name}, {fd}) == Sent::Yes &&
+            !wants_result)
             ++handed_over;
     }
-    // Clean, and long enough at work that it is certainly begun and not ended when something happens meanwhile.
+    // A clean file that takes long to scan, so that it is certainly begun and not finished when something else happens.
     void hand_over_slow(const std::string& name,
                         std::chrono::milliseconds until_begun = std::chrono::milliseconds(100)) {
         place.write(name, "");
@@ -84,13 +85,13 @@ struct StartedCoordinator {
         if (send_message(runner.get(), NotHandedOver{"/home/" + name, UnscannedReason::Vanished}) == Sent::Yes)
             ++handed_over;
     }
-    // Everything that jobd hears until the last word.
-    void hear_all() {
+    // Receives everything that jobd gets, up to the last packet.
+    void receive_all() {
         static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
         Packet packet;
-        while (!all && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+        while (!all && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     }
-    void hear(const Packet& packet) {
+    void receive(const Packet& packet) {
         if (is<FoundInfected>(packet.bytes)) {
             const auto found = decode<FoundInfected>(packet.bytes);
             infected[found.path] = found.virus;
@@ -100,10 +101,10 @@ struct StartedCoordinator {
             place_of[found.path] = found.place;
         } else if (is<ScannerFailed>(packet.bytes)) {
             failure = decode<ScannerFailed>(packet.bytes).why;
-        } else if (is<ScannedAll>(packet.bytes)) {
-            all = decode<ScannedAll>(packet.bytes);
-        } else if (is<Judged>(packet.bytes)) {
-            judged = decode<Judged>(packet.bytes);
+        } else if (is<ScanCompleted>(packet.bytes)) {
+            all = decode<ScanCompleted>(packet.bytes);
+        } else if (is<ScanResult>(packet.bytes)) {
+            result = decode<ScanResult>(packet.bytes);
         } else if (is<ScannerReady>(packet.bytes)) {
             ready = true;
         } else if (is<ScanProgress>(packet.bytes)) {
@@ -113,18 +114,18 @@ struct StartedCoordinator {
         }
     }
     template <class Condition>
-    void hear_until(Condition condition) {
+    void receive_until(Condition condition) {
         Packet packet;
-        while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+        while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     }
     void wait_until_ready() {
         Packet packet;
-        while (!ready && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
+        while (!ready && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     }
-    // One of them makes the coordinator ready; how far the others are, nobody tells. A worker that is stopped in its
-    // test holds no file.
+    // The first tested worker makes the coordinator ready; the others' tests are not reported. A worker that is stopped
+    // during its test has no file.
     void wait_until_all_are_tested() const { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }
-    // A file on a file system of which files may be remembered and copies known, and old enough for it.
+    // Writes a file old enough for its verdict to be cached and shared with copies.
     void write_old(const std::string& name, const std::string& content) const {
         place.write(name, content);
         wait_until_old(name);
@@ -136,7 +137,7 @@ struct StartedCoordinator {
         while (std::chrono::system_clock::now().time_since_epoch() < changed)
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
-    // Other bytes of the same number, at the same old modification time.
+    // Overwrites the file with as many other bytes, and resets its modification time.
     void rewrite(const std::string& name, const std::string& content) const {
         const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_WRONLY | O_CLOEXEC), "open a file"));
         struct stat before {};
@@ -150,7 +151,7 @@ struct StartedCoordinator {
         const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
         hand_over_descriptor(name, file.get());
     }
-    // The coordinator's children now.
+    // The coordinator's present children.
     std::vector<pid_t> workers() const {
         std::ifstream list("/proc/" + std::to_string(process.pid()) + "/task/" + std::to_string(process.pid()) +
                            "/children");
@@ -173,8 +174,8 @@ struct StartedCoordinator {
     ScanProgress progress;
     bool turn_ended = false;
     std::string failure;
-    std::optional<ScannedAll> all;
-    std::optional<Judged> judged;
+    std::optional<ScanCompleted> all;
+    std::optional<ScanResult> result;
 };
 
 BOOST_FIXTURE_TEST_SUITE(coordinator, StartedCoordinator)
@@ -184,7 +185,7 @@ BOOST_AUTO_TEST_CASE(every_file_handed_over_gets_its_verdict) {
     hand_over("virus", test_virus());
     hand_over("virus.zip", zipped_test_virus());
     for (int i = 0; i < 600; ++i) hand_over("clean" + std::to_string(i), "harmless text number " + std::to_string(i));
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->files == 602U);
     BOOST_TEST(all->clean_files == 600U);
@@ -193,7 +194,7 @@ BOOST_AUTO_TEST_CASE(every_file_handed_over_gets_its_verdict) {
     BOOST_TEST(unscanned.empty());
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_readable_file_is_never_clean) {
+BOOST_AUTO_TEST_CASE(an_unreadable_descriptor_is_never_clean) {
     start();
     const UniqueFd directory(::open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const UniqueFd write_only(::open((place.path + "/new").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -206,22 +207,22 @@ BOOST_AUTO_TEST_CASE(what_is_no_readable_file_is_never_clean) {
     hand_over_descriptor("write_only", write_only.get());
     hand_over_descriptor("path_only", path_only.get());
     hand_over_descriptor("pipe", reading.get());
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->clean_files == 0U);
     BOOST_TEST(unscanned.size() == 4U);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_above_the_limit_is_told_as_too_large) {
+BOOST_AUTO_TEST_CASE(a_file_above_the_limit_is_reported_as_too_large) {
     config.engine.max_file_bytes = 1024;
     start();
     hand_over("large", std::string(2000, 'x'));
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(unscanned.contains("/home/large"));
     BOOST_TEST((unscanned["/home/large"] == UnscannedReason::TooLarge));
 }
 
-BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_told_under_both) {
+BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_reported_under_both) {
     start();
     place.write("virus", test_virus());
     std::filesystem::create_hard_link(place.path + "/virus", place.path + "/other");
@@ -229,7 +230,7 @@ BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_told_under_both) {
         const UniqueFd file(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
         hand_over_descriptor(name, file.get());
     }
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.contains("/home/virus"));
     BOOST_TEST(infected.contains("/home/other"));
     BOOST_REQUIRE(all.has_value());
@@ -237,7 +238,7 @@ BOOST_AUTO_TEST_CASE(a_file_with_two_names_is_told_under_both) {
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_rewritten_between_its_two_names_is_scanned_again) {
-    // Of the second, the kernel tells nothing that a verdict could be remembered by.
+    // On the second file system, files have no stamp.
     const TemporaryDirectory in_memory("/dev/shm");
     for (const std::string& directory : {std::string("."), in_memory.path}) {
         BOOST_TEST_CONTEXT(directory) {
@@ -249,10 +250,10 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_rewritten_between_its_two_names_is_scanned_a
             one.wait_until_old("home/one");
             one.start();
             one.hand_over_again("home/one");
-            one.hear_until([&] { return one.progress.scanned_files == 1; });
+            one.receive_until([&] { return one.progress.scanned_files == 1; });
             one.rewrite("home/one", test_virus());
             one.hand_over_again("home/other");
-            one.hear_all();
+            one.receive_all();
             BOOST_TEST(one.infected.contains("/home/home/other"));
             BOOST_TEST(!one.infected.contains("/home/home/one"));
         }
@@ -264,7 +265,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_could_not_be_opened_has_its_place_among_the_oth
     hand_over("first", "harmless text");
     miss("second");
     hand_over("third", test_virus());
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->files == 3U);
     BOOST_TEST(all->clean_files == 1U);
@@ -272,34 +273,34 @@ BOOST_AUTO_TEST_CASE(a_file_that_could_not_be_opened_has_its_place_among_the_oth
     BOOST_TEST((progress.settled == Settled{3, 13 + 68, 1, 0}));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_settled_waits_for_the_file_before_it) {
+BOOST_AUTO_TEST_CASE(files_are_settled_in_order) {
     config.engine.scan_workers = 2;
     start();
     wait_until_ready();
     wait_until_all_are_tested();
     ::kill(workers()[0], SIGSTOP);
     for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
-    hear_until([&] { return infected.size() >= 19 && progress.scanned_files >= 19; });
-    // One of the first two is held: behind it nothing counts as settled.
+    receive_until([&] { return infected.size() >= 19 && progress.scanned_files >= 19; });
+    // One of the first two files is held: nothing after it counts as settled.
     BOOST_TEST(progress.settled.files <= 1U);
     ::kill(workers()[0], SIGCONT);
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.size() == 20U);
     BOOST_TEST(progress.settled.files == 20U);
 }
 
-BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_what_is_begun_is_finished_and_nothing_more_begun) {
+BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_begun_files_are_finished_and_no_more_begun) {
     start();
     wait_until_ready();
     wait_until_all_are_tested();
-    // One begins and never ends what it was asked; what it was asked, it has not read.
+    // The stopped worker never reads what it is sent.
     ::kill(workers()[1], SIGSTOP);
     hand_over_slow("slow");
     for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
     BOOST_REQUIRE(send_message(jobd.get(), EndTurn{}) == Sent::Yes);
-    hear_until([&] { return turn_ended; });
+    receive_until([&] { return turn_ended; });
     BOOST_TEST(turn_ended);
-    // Every file settled was told, and the others will be handed over again.
+    // Every settled file has been reported; the others will be handed over again.
     BOOST_TEST(progress.clean_files == 1U);
     BOOST_TEST(progress.settled.files >= 1U);
     BOOST_TEST(progress.settled.files <= 1 + infected.size());
@@ -307,7 +308,7 @@ BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_what_is_begun_is_finished_and_nothing_
     BOOST_TEST(!all.has_value());
 }
 
-BOOST_AUTO_TEST_CASE(killed_workers_cost_no_verdict) {
+BOOST_AUTO_TEST_CASE(killing_workers_loses_no_verdict) {
     start();
     wait_until_ready();
     for (int i = 0; i < 200; ++i) hand_over("clean" + std::to_string(i), "harmless text number " + std::to_string(i));
@@ -315,7 +316,7 @@ BOOST_AUTO_TEST_CASE(killed_workers_cost_no_verdict) {
     BOOST_TEST(!killed.empty());
     for (const pid_t worker : killed) ::kill(worker, SIGKILL);
     hand_over("virus", test_virus());
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->files == 201U);
     BOOST_TEST(infected.size() == 1U);
@@ -325,18 +326,18 @@ BOOST_AUTO_TEST_CASE(killed_workers_cost_no_verdict) {
 BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
     start();
     wait_until_ready();
-    // What losing the file system would do; the room is the coordinator's, no account can reach it.
+    // As if the file system were lost; no account can reach the coordinator's directory.
     for (const auto& room : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
         std::filesystem::rename(room, place.path + "/lost");
     hand_over("virus", test_virus());
     hand_over("clean", "harmless text");
-    hear_all();
-    // Either the scanner says that it does not work, or the files are told as unscanned; clean is none.
+    receive_all();
+    // Either the scanner reports that it does not work, or the files are reported as unscanned; none is clean.
     BOOST_TEST(!infected.contains("/home/clean"));
     BOOST_TEST((!all.has_value() || all->clean_files == 0U));
 }
 
-// The other ways in which libclamav says "clean" without having looked. A descriptor that is no readable file is above.
+// Further cases in which libclamav reports "clean" without having scanned. Unreadable descriptors are tested above.
 
 BOOST_AUTO_TEST_CASE(no_two_workers_share_a_temporary_directory) {
     config.engine.scan_workers = 4;
@@ -348,7 +349,7 @@ BOOST_AUTO_TEST_CASE(no_two_workers_share_a_temporary_directory) {
         for (const auto& directory : std::filesystem::directory_iterator(room)) directories.insert(directory.path());
     BOOST_TEST(directories.size() == 4U);
     if (!own_tmpfs_works("/tmp")) return;
-    // And each sees what the others see there as an empty directory: by the number of the device of its own.
+    // Each worker has its own file system there, as the device numbers show; to the others the directory is empty.
     std::set<std::string> devices;
     for (const pid_t worker : workers()) {
         std::ifstream mounts("/proc/" + std::to_string(worker) + "/mountinfo");
@@ -361,7 +362,7 @@ BOOST_AUTO_TEST_CASE(no_two_workers_share_a_temporary_directory) {
     BOOST_TEST(devices.size() == 4U);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_scanned_again_and_again_is_not_clean_for_having_been_scanned) {
+BOOST_AUTO_TEST_CASE(scanning_a_virus_repeatedly_does_not_make_it_clean) {
     config.engine.scan_workers = 1;
     start();
     const auto zip = zipped_test_virus();
@@ -369,7 +370,7 @@ BOOST_AUTO_TEST_CASE(what_is_scanned_again_and_again_is_not_clean_for_having_bee
         hand_over("virus" + std::to_string(i), i % 2 == 0 ? test_virus() : zip);
         hand_over("clean" + std::to_string(i), "harmless text");
     }
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.size() == 50U);
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->clean_files == 50U);
@@ -381,7 +382,7 @@ struct Limited {
     std::string content;
 };
 
-BOOST_AUTO_TEST_CASE(a_limit_that_was_hit_is_never_clean) {
+BOOST_AUTO_TEST_CASE(a_file_that_hits_a_limit_is_never_clean) {
     const auto twice = stored_zip("inner.zip", zipped_test_virus());
     const auto deep = stored_zip("4.zip", stored_zip("3.zip", stored_zip("2.zip", twice)));
     const std::vector<Limited> limits = {
@@ -398,14 +399,14 @@ BOOST_AUTO_TEST_CASE(a_limit_that_was_hit_is_never_clean) {
             limit.set(limited.config);
             limited.start();
             limited.hand_over("archive.zip", limit.content);
-            limited.hear_all();
+            limited.receive_all();
             BOOST_TEST(limited.unscanned.contains("/home/archive.zip"));
             BOOST_TEST((!limited.all || limited.all->clean_files == 0U));
         }
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_not_scanned_for_want_of_time) {
+BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_reported_as_unscanned) {
     config.engine.max_scan_seconds = 1;
     config.engine.scan_workers = 1;
     start();
@@ -413,14 +414,14 @@ BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_not_scanned_for_want_o
     ::kill(workers()[0], SIGSTOP);
     hand_over("slow", "harmless text");
     hand_over("next", "harmless text");
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(unscanned.contains("/home/slow"));
     BOOST_TEST((unscanned["/home/slow"] == UnscannedReason::TimeLimit));
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->clean_files == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_tried_once_more_and_alone) {
+BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_scanned_once_more_and_alone) {
     start();
     wait_until_ready();
     wait_until_all_are_tested();
@@ -429,26 +430,26 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_tried_once_more_and_alone) 
     hand_over_slow("first");
     hand_over("second", test_virus());
     ::kill(both[0], SIGKILL);
-    pollfd heard{jobd.get(), POLLIN, 0};
+    pollfd watched{jobd.get(), POLLIN, 0};
     Packet packet;
     const auto until = Clock::now() + std::chrono::milliseconds(1500);
     while (Clock::now() < until)
-        if (::poll(&heard, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
-    // The other worker is still at its file, so this one waits.
+        if (::poll(&watched, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+    // The other worker is still scanning, so the retry waits.
     BOOST_TEST(progress.scanned_files == 0U);
     ::kill(both[1], SIGCONT);
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.size() == 1U);
     BOOST_TEST(unscanned.empty());
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->clean_files == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_dead_worker_had_not_begun_is_nobodys_fault) {
+BOOST_AUTO_TEST_CASE(files_that_a_dead_worker_had_not_begun_are_not_blamed) {
     config.engine.scan_workers = 1;
     start();
     wait_until_ready();
-    // Each of three workers dies with files before it that it never read. None of them is given up.
+    // Three workers die with files queued that they never read. None of the files is given up.
     for (int i = 0; i < 30; ++i) hand_over("virus" + std::to_string(i), test_virus());
     for (int i = 0; i < 3; ++i) {
         const auto worker = workers().at(0);
@@ -459,50 +460,50 @@ BOOST_AUTO_TEST_CASE(what_a_dead_worker_had_not_begun_is_nobodys_fault) {
         ::kill(worker, SIGKILL);
         std::this_thread::sleep_for(std::chrono::milliseconds(700));
     }
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.size() == 90U);
     BOOST_TEST(unscanned.empty());
 }
 
-BOOST_AUTO_TEST_CASE(what_waits_before_a_busy_worker_is_taken_back_by_a_free_one) {
+BOOST_AUTO_TEST_CASE(a_free_worker_gets_files_queued_for_a_busy_one) {
     start();
     wait_until_ready();
     wait_until_all_are_tested();
     const auto held = workers()[0];
     ::kill(held, SIGSTOP);
     for (int i = 0; i < 40; ++i) hand_over("virus" + std::to_string(i), test_virus());
-    // All but what the stopped worker may have read: nothing.
-    hear_until([&] { return infected.size() >= 39; });
+    // At most one file is still with the stopped worker.
+    receive_until([&] { return infected.size() >= 39; });
     ::kill(held, SIGCONT);
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.size() == 40U);
     BOOST_TEST(unscanned.empty());
 }
 
-BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_its_share_of_the_workers) {
+BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_only_its_share_of_workers) {
     jobs.set(2);
     start();
     wait_until_ready();
-    // Its one worker is held; the other may do nothing as long as there is another job.
+    // Its only usable worker is stopped; the other one must stay idle as long as there is another job.
     const auto both = workers();
     BOOST_REQUIRE(both.size() == 2U);
     ::kill(both[0], SIGSTOP);
     hand_over("first", test_virus(), true);
     hand_over("second", test_virus(), true);
-    pollfd heard{jobd.get(), POLLIN, 0};
+    pollfd watched{jobd.get(), POLLIN, 0};
     Packet packet;
     const auto until = Clock::now() + std::chrono::milliseconds(1500);
     while (Clock::now() < until)
-        if (::poll(&heard, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
-    BOOST_TEST(!judged.has_value());
+        if (::poll(&watched, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+    BOOST_TEST(!result.has_value());
     jobs.set(1);
-    while (!judged && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
-    BOOST_REQUIRE(judged.has_value());
-    BOOST_TEST((judged->verdict == Verdict::Infected));
+    while (!result && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+    BOOST_REQUIRE(result.has_value());
+    BOOST_TEST((result->verdict == Verdict::Infected));
     ::kill(both[0], SIGCONT);
 }
 
-BOOST_AUTO_TEST_CASE(a_share_is_one_worker_at_least) {
+BOOST_AUTO_TEST_CASE(a_share_is_at_least_one_worker) {
     BOOST_TEST(jobs.share_of(4) == 4U);
     jobs.set(2);
     BOOST_TEST(jobs.share_of(4) == 2U);
@@ -528,7 +529,7 @@ BOOST_AUTO_TEST_CASE(texts_of_one_md5_and_size_are_told_apart_by_one_worker) {
             const std::string first = clean_first ? "clean" : "infected";
             const std::string second = clean_first ? "infected" : "clean";
             for (const auto& name : {first, second, first + ".zip", second + ".zip"}) one.hand_over_again(name);
-            one.hear_all();
+            one.receive_all();
             BOOST_TEST((one.infected ==
                         std::map<std::string, std::string>{{"/home/infected", "Infected-Twin.UNOFFICIAL"},
                                                            {"/home/infected.zip", "Infected-Twin.UNOFFICIAL"}}));
@@ -538,7 +539,7 @@ BOOST_AUTO_TEST_CASE(texts_of_one_md5_and_size_are_told_apart_by_one_worker) {
     }
 }
 
-// While the only worker is stopped, nobody scans anything.
+// While the only worker is stopped, nothing is scanned.
 struct WithOneWorker : StartedCoordinator {
     WithOneWorker() {
         config.engine.scan_workers = 1;
@@ -549,34 +550,34 @@ struct WithOneWorker : StartedCoordinator {
         ::kill(stopped, SIGSTOP);
     }
     void continue_worker() const {
-        BOOST_TEST(workers().at(0) == stopped, "the worker was replaced, so it was asked something");
+        BOOST_TEST(workers().at(0) == stopped, "the worker was replaced, so it was sent a file");
         ::kill(stopped, SIGCONT);
     }
-    // What was handed over before has come to the worker: each has its turn after the files that came with it.
+    // When both missing files are reported, the files handed over before have been sent to the worker.
     void wait_until_asked() {
         for (const char* name : {"missing", "missing too"}) {
             miss(name);
-            hear_until([&] { return unscanned.contains(std::string("/home/") + name); });
+            receive_until([&] { return unscanned.contains(std::string("/home/") + name); });
         }
     }
     const std::string harmless = std::string(test_virus().size(), 'x');
     pid_t stopped = 0;
 };
 
-BOOST_FIXTURE_TEST_CASE(a_copy_of_what_was_infected_is_infected_without_a_scan, WithOneWorker) {
+BOOST_FIXTURE_TEST_CASE(a_copy_of_an_infected_file_is_infected_without_a_scan, WithOneWorker) {
     place.write("as long", harmless);
     place.write("virus", test_virus());
     write_old("copy", test_virus());
     start();
-    // What vouches for copies is hashed before its scan: that is what has a size that was met before.
+    // A file that vouches for copies is hashed before its scan, which happens only if its size was seen before.
     hand_over_again("as long");
     hand_over_again("virus");
-    hear_until([&] { return infected.contains("/home/virus"); });
+    receive_until([&] { return infected.contains("/home/virus"); });
     stop_worker();
     hand_over_again("copy");
-    hear_until([&] { return infected.contains("/home/copy") || unscanned.contains("/home/copy"); });
+    receive_until([&] { return infected.contains("/home/copy") || unscanned.contains("/home/copy"); });
     continue_worker();
-    hear_all();
+    receive_all();
     BOOST_TEST(infected["/home/copy"] == infected["/home/virus"]);
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->files == 3U);
@@ -584,21 +585,21 @@ BOOST_FIXTURE_TEST_CASE(a_copy_of_what_was_infected_is_infected_without_a_scan, 
     BOOST_TEST((progress.settled == Settled{3, 3 * 68, 1, 0}));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_copy_of_what_was_clean_for_good_is_clean_without_a_scan, WithOneWorker) {
+BOOST_FIXTURE_TEST_CASE(a_copy_of_a_confirmed_clean_file_is_clean_without_a_scan, WithOneWorker) {
     place.write("as long", std::string(harmless.size(), 'y'));
     place.write("text", harmless);
     write_old("copy", harmless);
     start();
     hand_over_again("as long");
     hand_over_again("text");
-    // So many that the worker has to find its test virus again meanwhile.
+    // Enough files for the worker to be tested again meanwhile.
     for (int i = 0; i < 300; ++i) hand_over(std::to_string(i), std::to_string(i) + " is another text");
-    hear_until([&] { return progress.clean_files > 1 && progress.scanned_files == 302; });
+    receive_until([&] { return progress.clean_files > 1 && progress.scanned_files == 302; });
     stop_worker();
     hand_over_again("copy");
-    hear_until([&] { return progress.scanned_files == 303; });
+    receive_until([&] { return progress.scanned_files == 303; });
     continue_worker();
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->clean_files == 303U);
     BOOST_TEST(progress.settled.files == 303U);
@@ -615,12 +616,12 @@ BOOST_FIXTURE_TEST_CASE(a_copy_that_is_rewritten_before_the_verdict_is_scanned_i
     wait_until_asked();
     rewrite("copy", test_virus());
     continue_worker();
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.contains("/home/copy"));
     BOOST_TEST(infected.size() == 1U);
 }
 
-BOOST_FIXTURE_TEST_CASE(what_is_rewritten_after_its_scan_vouches_for_no_copy_of_what_it_is_then, WithOneWorker) {
+BOOST_FIXTURE_TEST_CASE(a_file_rewritten_after_its_scan_vouches_for_no_copy, WithOneWorker) {
     place.write("text", harmless);
     write_old("virus", test_virus());
     start();
@@ -631,28 +632,28 @@ BOOST_FIXTURE_TEST_CASE(what_is_rewritten_after_its_scan_vouches_for_no_copy_of_
     ::kill(process.pid(), SIGSTOP);
     ::kill(stopped, SIGCONT);
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    // The worker called it clean, and the coordinator has yet to hear it.
+    // The worker called it clean, but the coordinator has not read the answer yet.
     rewrite("text", test_virus());
     ::kill(process.pid(), SIGCONT);
     hand_over_again("virus");
-    hear_all();
+    receive_all();
     BOOST_TEST(infected.contains("/home/virus"));
 }
 
-BOOST_FIXTURE_TEST_CASE(copies_of_what_cannot_be_scanned_are_told_as_unscanned_each, WithOneWorker) {
+BOOST_FIXTURE_TEST_CASE(each_copy_of_an_unscannable_file_is_reported, WithOneWorker) {
     config.engine.max_scan_bytes = 1024;
     const auto large = stored_zip("large.txt", std::string(8192, 'x') + test_virus());
     for (const char* name : {"one", "two", "three"}) place.write(name, large);
     wait_until_old("three");
     start();
     for (const char* name : {"one", "two", "three"}) hand_over_again(name);
-    hear_all();
+    receive_all();
     BOOST_TEST(unscanned.size() == 3U);
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->clean_files == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(many_copies_are_told_under_every_name) {
+BOOST_AUTO_TEST_CASE(many_copies_are_reported_under_every_name) {
     place.write("virus0", test_virus());
     for (int i = 0; i < 400; ++i) place.write("copy" + std::to_string(i), "harmless text of which there are many");
     for (int i = 0; i < 40; ++i) place.write("virus" + std::to_string(i), test_virus());
@@ -661,7 +662,7 @@ BOOST_AUTO_TEST_CASE(many_copies_are_told_under_every_name) {
     for (int i = 0; i < 400; ++i) hand_over_again("copy" + std::to_string(i));
     for (int i = 0; i < 40; ++i) hand_over_again("virus" + std::to_string(i));
     hand_over_again("last");
-    hear_all();
+    receive_all();
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->files == 441U);
     BOOST_TEST(all->clean_files == 401U);
@@ -670,29 +671,29 @@ BOOST_AUTO_TEST_CASE(many_copies_are_told_under_every_name) {
     BOOST_TEST(progress.settled.files == 441U);
 }
 
-BOOST_AUTO_TEST_CASE(a_judgement_tells_which_bytes_were_judged) {
+BOOST_AUTO_TEST_CASE(a_result_contains_the_hash_of_the_scanned_bytes) {
     start();
     hand_over("virus", test_virus(), true);
     Packet packet;
-    while (!judged && receive_packet(jobd.get(), packet) == Got::Packet) hear(packet);
-    BOOST_REQUIRE(judged.has_value());
-    BOOST_TEST((judged->verdict == Verdict::Infected));
-    BOOST_TEST(judged->sha256 == "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f");
-    BOOST_TEST(judged->identity.size == 68U);
+    while (!result && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+    BOOST_REQUIRE(result.has_value());
+    BOOST_TEST((result->verdict == Verdict::Infected));
+    BOOST_TEST(result->sha256 == "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f");
+    BOOST_TEST(result->identity.size == 68U);
 }
 
-BOOST_AUTO_TEST_CASE(the_room_is_gone_after_the_job) {
+BOOST_AUTO_TEST_CASE(the_temporary_directory_is_removed_after_the_job) {
     start();
     hand_over("clean", "harmless text");
-    hear_all();
+    receive_all();
     jobd.reset();
     runner.reset();
     process.wait();
     BOOST_TEST(std::filesystem::is_empty(place.path + "/engine/tmp"));
 }
 
-// When a worker's answer is on its way and it is at its next file, what it has not begun is behind that.
-BOOST_AUTO_TEST_CASE(no_question_is_lost_when_it_is_taken_back) {
+// Requests are taken back while an answer is unread and the worker is scanning its next file.
+BOOST_AUTO_TEST_CASE(no_request_is_lost_when_it_is_taken_back) {
     for (int attempt = 0; attempt < 5; ++attempt) {
         StartedCoordinator one;
         one.config.engine.scan_workers = 1;
@@ -704,9 +705,9 @@ BOOST_AUTO_TEST_CASE(no_question_is_lost_when_it_is_taken_back) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2 * attempt));
         const auto begun = Clock::now();
         BOOST_REQUIRE(send_message(one.jobd.get(), EndTurn{}) == Sent::Yes);
-        one.hear_until([&] { return one.turn_ended; });
+        one.receive_until([&] { return one.turn_ended; });
         BOOST_TEST(one.turn_ended);
-        // Of a file that it was never asked about, a worker's silence would be taken for its time limit.
+        // If the coordinator waited for a request that it has taken back, it would run into the time limit.
         BOOST_REQUIRE((Clock::now() - begun < std::chrono::seconds(60)));
         BOOST_TEST(one.unscanned.empty());
     }

@@ -22,8 +22,8 @@ class EndlessJob : public Job {
 
  protected:
     void begin() override {}
-    void hear_runner(Packet&) override {}
-    void hear_coordinator(Packet&) override {}
+    void receive_from_runner(Packet&) override {}
+    void receive_from_coordinator(Packet&) override {}
     void end_turn() override {}
     void feed_runner() override {
         if (!to_runner_.empty()) return;
@@ -40,7 +40,7 @@ struct Fixture {
         std::filesystem::create_directory(directory.path + "/authd");
     }
     std::unique_ptr<EndlessJob> new_job() {
-        return std::make_unique<EndlessJob>(JobSurroundings{config, loop, ledger}, AccountTask{});
+        return std::make_unique<EndlessJob>(JobContext{config, loop, ledger}, AccountTask{});
     }
 
     TemporaryDirectory directory;
@@ -53,7 +53,7 @@ struct Fixture {
 
 BOOST_FIXTURE_TEST_SUITE(a_job, Fixture)
 
-BOOST_AUTO_TEST_CASE(that_has_much_to_do_lets_others_have_their_turn) {
+BOOST_AUTO_TEST_CASE(with_much_to_do_lets_others_run) {
     const auto job = new_job();
     bool over = false;
     std::size_t steps = 0;
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(that_has_much_to_do_lets_others_have_their_turn) {
     BOOST_TEST(steps > 1U);
 }
 
-BOOST_AUTO_TEST_CASE(that_is_gone_does_nothing_more) {
+BOOST_AUTO_TEST_CASE(does_nothing_more_once_destroyed) {
     auto job = new_job();
     std::size_t steps = 0;
     job->in_pieces([&] {
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(that_is_gone_does_nothing_more) {
     BOOST_TEST(steps == before);
 }
 
-BOOST_AUTO_TEST_CASE(that_has_failed_does_nothing_more) {
+BOOST_AUTO_TEST_CASE(does_nothing_more_once_it_has_failed) {
     const auto job = new_job();
     std::size_t steps = 0;
     job->in_pieces([&] {
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(that_has_failed_does_nothing_more) {
     BOOST_TEST(steps == 3U);
 }
 
-BOOST_AUTO_TEST_CASE(feeds_its_runner_one_piece_in_a_round) {
+BOOST_AUTO_TEST_CASE(feeds_its_runner_one_piece_per_round) {
     std::mutex mutex;
     std::vector<UniqueFd> runners;
     const FakeDaemon authd(config.runner_socket(), SOCK_SEQPACKET, [&](int peer) {
@@ -110,12 +110,12 @@ BOOST_AUTO_TEST_CASE(feeds_its_runner_one_piece_in_a_round) {
     });
     const auto job = new_job();
     job->start();
-    BOOST_REQUIRE((job->end() == Job::End::Not));
+    BOOST_REQUIRE((job->end() == Job::End::None));
     job->flush();
     BOOST_TEST(job->fed == 1);
     job->flush();
     BOOST_TEST(job->fed == 2);
-    // And it need not be asked: the loop goes round until the runner takes no more.
+    // No event is needed: the loop goes round until the runner takes no more.
     int rounds = 0;
     loop.at_end_of_round([&] {
         const int before = job->fed;

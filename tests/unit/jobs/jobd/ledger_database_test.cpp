@@ -1,5 +1,5 @@
-// What the ledger's statements cost. jobd is one thread, so a statement that passes more rows than it takes lets one
-// account's long list hold up every other account.
+// Checks the cost of the ledger's statements. jobd has one thread, so a statement that visits more rows than it uses
+// lets one account's long list delay every other account.
 #include "jobs/jobd/ledger_database.h"
 
 #include <boost/test/unit_test.hpp>
@@ -13,10 +13,10 @@ using namespace clamscanner;
 
 namespace {
 
-constexpr std::size_t little = 1;  // a budget that one entry exceeds, so that an answer of any length costs the same
+constexpr std::size_t little = 1;  // a budget that one entry exceeds, so that all answers cost the same
 constexpr int cuts_of_one_action = 10;
 
-// A ledger in which alice has lists of so many entries each, and a history of so many scans.
+// A ledger in which alice has lists with `entries` entries each, and a history of as many scans.
 class LongLists {
  public:
     explicit LongLists(int length) : length_(length) {
@@ -27,7 +27,7 @@ class LongLists {
         fill_system_scan();
     }
 
-    // What is done once an event, an action, a find, a poll or a piece.
+    // What is done for each event, action, find, poll or piece.
     void do_one_of_each() {
         scan_one();
         poll();
@@ -37,7 +37,7 @@ class LongLists {
         end_all();
     }
 
-    // What is done once a job, a start or a request of the administrator.
+    // What is done for each job, start or request of the administrator.
     void do_the_rest() {
         static_cast<void>(ledger.queued_tasks());
         static_cast<void>(ledger.tasks_with_pending_log(8));
@@ -53,7 +53,7 @@ class LongLists {
         ledger.complete_scan(scan, 2, 1, 0, 0);
         const auto restoration = ledger.queue_restoration(alice, {opaque(1), "unknown"}, Action::Restore);
         static_cast<void>(ledger.changed_files(*restoration));
-        ledger.log_is_whole(disinfection_);
+        ledger.mark_log_whole(disinfection_);
         static_cast<void>(ledger.quarantine().all(alice));
         static_cast<void>(brake_.held());
         static_cast<void>(brake_.allow("Everywhere"));
@@ -92,7 +92,7 @@ class LongLists {
         }
         ledger.settle(scan_, {static_cast<std::uint64_t>(2 * length_), 0, 0, 0});
         ledger.complete_scan(scan_, 1, 0, 0, 0);
-        // All but one are gone from the list.
+        // All but one have left the list.
         for (int i = 1; i < length_; ++i) ledger.leave_list(alice, path(i));
     }
     void fill_disinfection() {
@@ -120,16 +120,16 @@ class LongLists {
             file.opaque = opaque(i);
             file.path = path(i);
             ledger.quarantine().add(alice, file, 1, 1);
-            ledger.quarantine().judge(alice, file.opaque, true);
+            ledger.quarantine().set_clean(alice, file.opaque, true);
         }
-        // Asked of the database once, and known from then on.
+        // Read from the database once, and cached from then on.
         BOOST_TEST(ledger.quarantine().count_clean(alice) == static_cast<std::uint64_t>(length_));
     }
     void fill_system_scan() {
         std::vector<uid_t> uids;
         for (int i = 0; i < length_; ++i) uids.push_back(static_cast<uid_t>(5000 + i));
         system_scan_ = history.begin_system_scan(uids).value();
-        // All but the last have had their job.
+        // All but the last account have had their job.
         for (int i = 0; i + 1 < length_; ++i) {
             const auto account = ledger.account_of({static_cast<uid_t>(5000 + i), "user", "/home/user", 1, 1, 1});
             const auto job = history.queue_job(system_scan_, static_cast<uid_t>(5000 + i), account).value();
@@ -178,7 +178,7 @@ class LongLists {
         PlannedAction file;
         file.opaque = "fresh";
         quarantine.add(alice, file, 1, 1);
-        quarantine.judge(alice, "fresh", true);
+        quarantine.set_clean(alice, "fresh", true);
         static_cast<void>(quarantine.find(alice, "fresh"));
         static_cast<void>(quarantine.expired(alice, 1000, 64));
         quarantine.forget(alice, "fresh");
@@ -243,7 +243,7 @@ bool passes_all_rows(const std::string& step) {
 }
 
 struct Allowed {
-    std::string_view sql;  // how the statement begins
+    std::string_view sql;  // the beginning of the statement
     std::string_view step;
     std::string_view why;
 };
@@ -311,7 +311,7 @@ BOOST_AUTO_TEST_CASE(one_step_costs_the_same_in_a_long_list_as_in_a_short_one) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_index_that_is_missing_is_made_at_the_next_start) {
+BOOST_AUTO_TEST_CASE(a_missing_index_is_created_at_the_next_start) {
     const TemporaryDirectory directory;
     const auto file = directory.path + "/jobs.sqlite";
     { const Ledger made(file); }

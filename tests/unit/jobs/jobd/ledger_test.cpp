@@ -10,7 +10,7 @@ namespace {
 struct OpenLedger {
     OpenLedger() : ledger(place.path + "/jobs.sqlite") {}
 
-    // What a SIGKILL leaves: the uncommitted is gone, and the next start recovers.
+    // As after a SIGKILL: uncommitted changes are lost, and the next start recovers.
     Ledger reopened() { return Ledger(place.path + "/jobs.sqlite"); }
     TaskId completed_scan(const std::vector<std::string>& infected) {
         const TaskId scan = *ledger.queue_scan(account, ScanType::Home, false);
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(a_uid_with_another_home_is_another_account_and_sees_nothing
     BOOST_TEST(ledger.account_of(facts) == account);
 }
 
-BOOST_AUTO_TEST_CASE(what_was_committed_survives_and_what_was_not_does_not) {
+BOOST_AUTO_TEST_CASE(only_committed_changes_survive) {
     const auto scan = ledger.queue_scan(account, ScanType::Home, false);
     ledger.commit();
     ledger.add_infected(*scan, 1, "/home/alice/virus", "Eicar", "e1c4");
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(what_was_committed_survives_and_what_was_not_does_not) {
     BOOST_TEST(seen == *scan);
 }
 
-BOOST_AUTO_TEST_CASE(what_ran_at_a_crash_is_queued_again) {
+BOOST_AUTO_TEST_CASE(a_task_that_ran_at_a_crash_is_queued_again) {
     const auto scan = ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(*scan);
     ledger.commit();
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
     BOOST_TEST(task.scanned_files == 40U);
 }
 
-BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
+BOOST_AUTO_TEST_CASE(verdicts_add_up_after_an_interrupted_start) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
     ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", "e1c4");
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_start_leaves_verdicts_that_add_up) {
     BOOST_TEST(counts.at(UnscannedReason::TimeLimit) == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_find_counts_as_known_by_what_was_said_of_it_last) {
+BOOST_AUTO_TEST_CASE(the_last_report_decides_whether_a_find_is_known) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
     const auto find = [&](const char* path, bool known) {
@@ -149,12 +149,12 @@ BOOST_AUTO_TEST_CASE(the_count_of_clean_files_in_quarantine_follows_each_change)
         quarantine.add(account, file, 1, 1);
     }
     expect(0);
-    quarantine.judge(account, "one", true);
-    quarantine.judge(account, "one", true);
-    quarantine.judge(account, "two", true);
-    quarantine.judge(account, "nobody's", true);
+    quarantine.set_clean(account, "one", true);
+    quarantine.set_clean(account, "one", true);
+    quarantine.set_clean(account, "two", true);
+    quarantine.set_clean(account, "nobody's", true);
     expect(2);
-    quarantine.judge(account, "two", false);
+    quarantine.set_clean(account, "two", false);
     expect(1);
     quarantine.forget(account, "two");
     expect(1);
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(the_count_of_clean_files_in_quarantine_follows_each_change)
     expect(0);
 }
 
-BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
+BOOST_AUTO_TEST_CASE(a_scan_resumes_after_the_settled_files) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
     ledger.begin_list(scan, 1);
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
     BOOST_TEST(task.attempts == 0U);
     later.forget_unsettled(scan);
     BOOST_TEST(later.task(scan).unscanned_files == 2U);
-    // What the walk could not look at is not walked again, and stays.
+    // Entries that the walk could not read stay recorded, because there is no second walk.
     later.complete_scan(scan, 1, 11, 9, 3);
     BOOST_TEST(later.task(scan).known_files == 3U);
     const auto done = later.task(scan);
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_scan_goes_on_behind_what_is_settled) {
     BOOST_TEST(done.clean_files + done.infected_files + done.unscanned_files == done.total_files);
 }
 
-BOOST_AUTO_TEST_CASE(a_list_made_anew_settles_nothing) {
+BOOST_AUTO_TEST_CASE(in_a_new_list_nothing_is_settled) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin_list(scan, 1);
     ledger.keep_list(scan, 4000, 1);
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_list_made_anew_settles_nothing) {
     BOOST_TEST(task.walk_start == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(starts_that_came_to_nothing_are_counted_and_progress_forgives_them) {
+BOOST_AUTO_TEST_CASE(starts_without_progress_are_counted_until_one_makes_progress) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     for (std::uint32_t i = 1; i <= 2; ++i) {
         ledger.begin(scan);
@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(starts_that_came_to_nothing_are_counted_and_progress_forgiv
     BOOST_TEST(ledger.task(scan).attempts == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(a_path_without_its_slash_is_taken_from_the_root_and_then_from_the_home) {
+BOOST_AUTO_TEST_CASE(a_path_without_its_slash_is_resolved_from_the_root_and_then_the_home) {
     completed_scan({"/home/alice/a", "/home/alice/home/alice/b"});
     auto planned = resolve({{"home/alice/a", Action::Delete}, {"home/alice/b", Action::Ignore}, {"c", Action::Delete}});
     BOOST_REQUIRE(planned.size() == 3U);
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(records_are_numbered_without_gaps_and_end_with_done) {
     BOOST_TEST(ledger.records_after(task, 3, answer_budget, 100).records.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(an_intent_is_found_again_after_a_crash_with_all_it_needs) {
+BOOST_AUTO_TEST_CASE(a_complete_intent_survives_a_crash) {
     completed_scan({"/home/alice/a"});
     const auto task = *ledger.queue_disinfection(account, resolve({{"/home/alice/a", Action::Quarantine}}));
     auto action = *ledger.next_action(task);
@@ -281,7 +281,7 @@ BOOST_AUTO_TEST_CASE(an_intent_is_found_again_after_a_crash_with_all_it_needs) {
     BOOST_TEST(found->metadata.attributes[0].value == std::string("a\0b", 3));
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_stays_among_what_was_found) {
+BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_still_counts_as_found) {
     const auto scan = completed_scan({"/home/alice/a", "/home/alice/b"});
     ledger.leave_list(account, "/home/alice/a");
     BOOST_TEST(ledger.found_paths(scan, answer_budget).paths.size() == 2U);
@@ -313,8 +313,8 @@ BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
     BOOST_TEST(pieces > 1);
 }
 
-// What polls are told from memory must never be older than the last write.
-BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
+// The cached facts that polls get must never be older than the last write.
+BOOST_AUTO_TEST_CASE(the_cached_task_follows_every_change) {
     const auto id = ledger.queue_scan(account, ScanType::Home, false).value();
     const auto last = [&] { return ledger.last_task(account, TaskKind::Scan).value(); };
     BOOST_TEST((last().state == TaskState::Queued));
@@ -345,7 +345,7 @@ BOOST_AUTO_TEST_CASE(what_is_known_of_a_task_follows_every_change) {
     BOOST_TEST(last().why == "why");
 }
 
-BOOST_AUTO_TEST_CASE(only_what_newer_tasks_replaced_is_pruned) {
+BOOST_AUTO_TEST_CASE(only_superseded_tasks_are_pruned) {
     const auto old_scan = completed_scan({"/home/alice/a"});
     const auto new_scan = completed_scan({"/home/alice/b"});
     while (ledger.prune(0)) {
@@ -355,7 +355,7 @@ BOOST_AUTO_TEST_CASE(only_what_newer_tasks_replaced_is_pruned) {
     BOOST_TEST((ledger.task(old_scan).outcome == Outcome::Completed));
 }
 
-BOOST_AUTO_TEST_CASE(tasks_that_newer_ones_replaced_are_forgotten_in_time) {
+BOOST_AUTO_TEST_CASE(superseded_tasks_are_forgotten_after_a_while) {
     std::vector<TaskId> scans;
     for (int i = 0; i < 250; ++i) scans.push_back(completed_scan({"/home/alice/a"}));
     const auto in_a_minute = now_ms() + 60'000;
@@ -374,37 +374,37 @@ BOOST_AUTO_TEST_CASE(tasks_that_newer_ones_replaced_are_forgotten_in_time) {
     BOOST_TEST(ledger.last_task(account, TaskKind::Scan)->id == running);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_clean_in_the_quarantine_is_told) {
+BOOST_AUTO_TEST_CASE(clean_files_in_the_quarantine_are_reported) {
     PlannedAction action;
     action.path = "/home/alice/virus";
     for (const char* opaque : {"a", "b"}) {
         action.opaque = opaque;
         ledger.quarantine().add(account, action, 1, 2);
     }
-    ledger.quarantine().judge(account, "b", true);
+    ledger.quarantine().set_clean(account, "b", true);
     const auto files = ledger.quarantine().listed(account, 0, 100'000).files;
     BOOST_REQUIRE(files.size() == 2U);
     BOOST_TEST(!files[0].clean);
     BOOST_TEST(files[1].clean);
     BOOST_TEST(ledger.quarantine().count_clean(account) == 1U);
-    ledger.quarantine().judge(account, "b", false);
+    ledger.quarantine().set_clean(account, "b", false);
     BOOST_TEST(ledger.quarantine().count_clean(account) == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(a_task_is_named_in_the_form_clients_know) {
+BOOST_AUTO_TEST_CASE(a_task_has_a_name_in_the_form_that_clients_know) {
     Task task;
     task.id = 255;
     task.created_ms = 0x123456789a;
     BOOST_TEST(task_name(task) == "000000ff/0000123456789a");
 }
 
-BOOST_AUTO_TEST_CASE(the_content_of_a_find_is_known_for_what_is_done_about_it) {
+BOOST_AUTO_TEST_CASE(the_hash_of_a_find_is_stored) {
     completed_scan({"/home/alice/virus"});
-    BOOST_TEST(ledger.found_content(account, "/home/alice/virus") == "e1c4");
-    BOOST_TEST(ledger.found_content(account, "/home/alice/other").empty());
+    BOOST_TEST(ledger.found_sha256(account, "/home/alice/virus") == "e1c4");
+    BOOST_TEST(ledger.found_sha256(account, "/home/alice/other").empty());
 }
 
-BOOST_AUTO_TEST_CASE(an_intent_that_is_another_than_was_asked_for_is_gone_on_with) {
+BOOST_AUTO_TEST_CASE(an_intent_that_differs_from_the_request_survives_a_crash) {
     completed_scan({"/home/alice/virus"});
     const TaskId task = *ledger.queue_disinfection(account, resolve({{"/home/alice/virus", Action::Delete}}));
     ledger.begin(task);
@@ -412,7 +412,7 @@ BOOST_AUTO_TEST_CASE(an_intent_that_is_another_than_was_asked_for_is_gone_on_wit
     action.action = Action::Quarantine;
     action.opaque = "aa";
     action.remark = "it has changed";
-    action.moved = Moved::BackSinceClean;
+    action.moved = Moved::PutBackClean;
     ledger.intend(task, action);
     ledger.commit();
     const auto next = reopened().next_action(task);
@@ -420,11 +420,11 @@ BOOST_AUTO_TEST_CASE(an_intent_that_is_another_than_was_asked_for_is_gone_on_wit
     BOOST_TEST(next->intended);
     BOOST_TEST((next->action == Action::Quarantine));
     BOOST_TEST(next->remark == "it has changed");
-    BOOST_TEST((next->moved == Moved::BackSinceClean));
+    BOOST_TEST((next->moved == Moved::PutBackClean));
     BOOST_TEST(next->sha256.empty());
 }
 
-BOOST_AUTO_TEST_CASE(time_does_not_end_what_may_hold_good_letters) {
+BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_never_expire) {
     PlannedAction file;
     file.path = "/home/alice/virus";
     file.opaque = "aa";

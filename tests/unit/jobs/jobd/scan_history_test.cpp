@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(begins_empty) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(tells_a_scan_from_its_begin_to_its_end) {
+BOOST_AUTO_TEST_CASE(shows_a_scan_from_its_start_to_its_end) {
     const auto id = ledger.queue_scan(alice, ScanType::Mail, false).value();
     auto scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::Queued));
@@ -63,14 +63,14 @@ BOOST_AUTO_TEST_CASE(tells_a_scan_from_its_begin_to_its_end) {
     ledger.save_progress(id, 50, 500, 50);
     scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::Running));
-    BOOST_TEST(scan.percent == 0U);  // nobody knows yet how much there is
+    BOOST_TEST(scan.percent == 0U);  // the total is not known yet
 
     ledger.save_totals(id, 300, 3000, true);
     ledger.save_progress(id, 199, 500, 50);
     BOOST_TEST(latest(of(alice)).percent == 66U);
     ledger.save_progress(id, 300, 3000, 300);
     BOOST_TEST(latest(of(alice)).percent == 99U);
-    // What waits for its next turn has not gone back to its beginning.
+    // A scan that waits for its next turn still counts as running.
     ledger.requeue(id, false, "the scanner is starting");
     BOOST_TEST((latest(of(alice)).phase == ScanPhase::Running));
 
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(tells_a_scan_from_its_begin_to_its_end) {
     BOOST_TEST(scan.id == task_id);
 }
 
-BOOST_AUTO_TEST_CASE(a_scan_that_ended_early_is_over_and_not_complete) {
+BOOST_AUTO_TEST_CASE(a_scan_that_ended_early_is_not_complete) {
     const auto id = begin(alice);
     ledger.end(id, Outcome::EndedEarly, "it was no good");
     const auto scan = latest(of(alice));
@@ -101,20 +101,20 @@ BOOST_AUTO_TEST_CASE(the_risk_is_the_highest_of_all_that_was_found) {
     find_virus(id, "/d", "PUA.Win.Tool");
     BOOST_TEST((latest(of(alice)).risk == RiskLevel::High));
     BOOST_TEST(latest(of(alice)).infected_files == 4U);
-    // What was done about a file since changes nothing about what was found.
+    // Disinfecting a file does not change what was found.
     ledger.leave_list(alice, "/c");
     BOOST_TEST((latest(of(alice)).risk == RiskLevel::High));
     BOOST_TEST(latest(of(alice)).infected_files == 4U);
 }
 
-BOOST_AUTO_TEST_CASE(an_account_sees_its_own_scans_alone) {
+BOOST_AUTO_TEST_CASE(an_account_sees_only_its_own_scans) {
     complete(begin(alice));
     const auto of_bob = begin(bob);
     find_virus(of_bob, "/home/bob/x", "V");
     BOOST_TEST(latest(of(alice)).infected_files == 0U);
     BOOST_TEST(history.tasks(of(alice), {}, 0, 10).total == 1U);
     BOOST_TEST(history.events(of(alice), 0, 10, 1'000'000).total == 0U);
-    // The host's scans are everybody's as long as there was no system scan.
+    // Until the first system scan, the host's scans are those of all accounts.
     BOOST_TEST(latest(host).infected_files == 1U);
     BOOST_TEST(history.tasks(host, {}, 0, 10).total == 2U);
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.at(0).path == "/home/bob/x");
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(lists_pages_with_the_latest_first) {
     BOOST_TEST(count([](auto& filter) { filter.ended_until_ms = 1; }) == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(lists_what_was_found_in_pages) {
+BOOST_AUTO_TEST_CASE(lists_finds_in_pages) {
     const auto id = begin(alice);
     for (int i = 0; i < 5; ++i) find_virus(id, "/home/alice/" + std::to_string(i), "V");
     const auto events = history.events(of(alice), 1, 3, 1'000'000);
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(history.unfinished_jobs(scan) == 3U);
 
     ledger.begin(of_alice);
-    BOOST_TEST(history.unfinished_jobs(scan, now_ms() + 1000) == 2U);  // all but the one that is slow
+    BOOST_TEST(history.unfinished_jobs(scan, now_ms() + 1000) == 2U);  // all but the slow one
     find_virus(of_alice, "/home/alice/x", "PUA.X");
     complete(of_alice);
     seen = latest(host);
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(seen.id == id);
     BOOST_TEST(!history.open_system_scan().has_value());
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.at(0).path == "/home/alice/x");
-    // A later scan of an account is not the host's latest, and takes nothing away from it.
+    // A later scan of an account is not the host's latest, and prunes nothing of it.
     complete(begin(alice));
     complete(begin(alice));
     while (ledger.prune(0)) {
@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(history.tasks(host, {}, 0, 10).total == 1U);
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).total == 1U);
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.size() == 1U);
-    // The next one of the host does.
+    // The next system scan does.
     static_cast<void>(history.begin_system_scan({2001}));
     while (ledger.prune(0)) {
     }
@@ -245,21 +245,21 @@ BOOST_AUTO_TEST_CASE(one_job_that_ended_early_leaves_the_host_incomplete) {
     BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_left_out_leaves_the_host_incomplete) {
+BOOST_AUTO_TEST_CASE(an_account_left_out_leaves_the_host_incomplete) {
     const auto scan = history.begin_system_scan({2001, 2002}).value();
     const auto of_alice = history.queue_job(scan, 2001, alice).value();
     complete(of_alice);
     history.leave_out(scan, 2002);
     history.end_system_scan(scan);
     BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
-    // And a scan of nobody has shown nothing.
+    // A system scan of no accounts has shown nothing.
     const auto empty = history.begin_system_scan({2001}).value();
     history.leave_out(empty, 2001);
     history.end_system_scan(empty);
     BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
 }
 
-BOOST_AUTO_TEST_CASE(a_restart_goes_on_with_the_system_scan) {
+BOOST_AUTO_TEST_CASE(a_system_scan_resumes_after_a_restart) {
     const auto scan = history.begin_system_scan({2001, 2002}).value();
     static_cast<void>(history.queue_job(scan, 2001, alice));
     ledger.commit();

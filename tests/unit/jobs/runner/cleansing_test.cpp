@@ -26,7 +26,7 @@ struct Home : MailboxHome {
         std::sort(names.begin(), names.end());
         return names;
     }
-    Acted restore(const CutMessage& cut) const {
+    Acted restore(const CutMail& cut) const {
         Act back = order;
         back.action = Action::Restore;
         back.again = true;
@@ -39,7 +39,7 @@ struct Home : MailboxHome {
 
 BOOST_FIXTURE_TEST_SUITE(cleansing, Home)
 
-BOOST_AUTO_TEST_CASE(the_infected_messages_are_kept_and_the_others_stay_byte_for_byte) {
+BOOST_AUTO_TEST_CASE(infected_mail_is_quarantined_and_the_rest_unchanged) {
     const auto before = status_of(path());
     const auto cleansed = cleanse();
     BOOST_TEST((cleansed.acted.state == RecordState::MailboxCleansed), cleansed.acted.message);
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(the_infected_messages_are_kept_and_the_others_stay_byte_for
     BOOST_TEST(!home.has("mail/inbox.lock"));
 }
 
-BOOST_AUTO_TEST_CASE(a_mailbox_of_nothing_else_is_empty_then) {
+BOOST_AUTO_TEST_CASE(a_mailbox_of_only_infected_mail_becomes_empty) {
     cuts.clear();
     for (std::size_t i = 0; i < messages.size(); ++i)
         cuts.push_back({"0123456789abcdef0123456789a" + std::to_string(i) + ".eml", sha256_hex(messages[i]), "Eicar"});
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(a_mailbox_of_nothing_else_is_empty_then) {
     BOOST_TEST(mailbox().empty());
 }
 
-BOOST_AUTO_TEST_CASE(of_two_messages_alike_both_are_taken_out_if_both_were_judged) {
+BOOST_AUTO_TEST_CASE(identical_messages_are_both_taken_out_if_both_were_found) {
     home.write("mail/inbox", messages[1] + messages[0] + messages[1] + messages[1]);
     cuts = {cuts[0], {"second.eml", cuts[0].sha256, "Eicar"}};
     const auto cleansed = cleanse();
@@ -76,8 +76,8 @@ BOOST_AUTO_TEST_CASE(of_two_messages_alike_both_are_taken_out_if_both_were_judge
     BOOST_TEST((mailbox() == messages[0] + messages[1]));
 }
 
-BOOST_AUTO_TEST_CASE(what_no_scan_called_infected_stays) {
-    // The infected ones were deleted, or changed, since they were judged.
+BOOST_AUTO_TEST_CASE(mail_that_no_scan_found_infected_stays) {
+    // The infected messages were deleted or changed after their scan.
     home.write("mail/inbox", messages[0] + mail("number 1", "something else"));
     const auto cleansed = cleanse();
     BOOST_TEST((cleansed.acted.state == RecordState::MailboxCleansed));
@@ -86,13 +86,13 @@ BOOST_AUTO_TEST_CASE(what_no_scan_called_infected_stays) {
     BOOST_TEST(quarantine().empty());
 }
 
-BOOST_AUTO_TEST_CASE(mail_that_came_since_it_was_judged_stays) {
+BOOST_AUTO_TEST_CASE(mail_delivered_after_the_scan_stays) {
     home.write("mail/inbox", all() + mail("new", "fresh"));
     BOOST_TEST(cleanse().saved.size() == 2U);
     BOOST_TEST((mailbox() == rest() + mail("new", "fresh")));
 }
 
-BOOST_AUTO_TEST_CASE(where_nothing_can_be_kept_nothing_is_taken_out) {
+BOOST_AUTO_TEST_CASE(without_a_usable_quarantine_nothing_is_taken_out) {
     home.write(quarantine_directory, "a file where the directory should be");
     const auto cleansed = cleanse();
     BOOST_TEST((cleansed.acted.state == RecordState::Error));
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_link_is_not_followed) {
     BOOST_TEST((home.read("elsewhere") == all()));
 }
 
-// ---- The way back ---------------------------------------------------------------------------------------------------
+// ---- Putting messages back ------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_message_goes_back_to_the_end_of_its_mailbox) {
     static_cast<void>(cleanse());
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_message_goes_back_to_the_end_of_its_mailbox) {
     BOOST_TEST(quarantine().empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_message_that_is_there_already_is_not_there_twice) {
+BOOST_AUTO_TEST_CASE(a_message_that_is_back_already_is_not_added_twice) {
     static_cast<void>(cleanse());
     home.write("mail/inbox", rest() + messages[1] + mail("new", "fresh"));
     BOOST_TEST((restore(cuts[0]).state == RecordState::Restored));
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_there_already_is_not_there_twice) {
     BOOST_TEST(!home.has(std::string(quarantine_directory) + "/" + cuts[0].opaque));
 }
 
-BOOST_AUTO_TEST_CASE(a_mailbox_that_is_gone_is_made_again) {
+BOOST_AUTO_TEST_CASE(a_missing_mailbox_is_created) {
     static_cast<void>(cleanse());
     std::filesystem::remove_all(home.path + "/mail");
     BOOST_TEST((restore(cuts[0]).state == RecordState::Restored));
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_mailbox_that_is_gone_is_made_again) {
     BOOST_TEST((status_of(path()).st_mode & 07777) == 0640U);
 }
 
-BOOST_AUTO_TEST_CASE(before_a_message_there_is_an_empty_line) {
+BOOST_AUTO_TEST_CASE(an_empty_line_precedes_a_restored_message) {
     static_cast<void>(cleanse());
     for (const std::string ending : {"", "\n"}) {
         const std::string last =
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(before_a_message_there_is_an_empty_line) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_mailbox_any_more_is_left_alone) {
+BOOST_AUTO_TEST_CASE(a_file_that_is_no_longer_a_mailbox_is_left_alone) {
     static_cast<void>(cleanse());
     home.write("mail/inbox", "a picture");
     const auto acted = restore(cuts[0]);
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_mailbox_any_more_is_left_alone) {
     BOOST_TEST(home.has(std::string(quarantine_directory) + "/" + cuts[0].opaque));
 }
 
-BOOST_AUTO_TEST_CASE(a_message_that_was_edited_in_the_quarantine_stays_there) {
+BOOST_AUTO_TEST_CASE(a_message_edited_in_the_quarantine_stays_there) {
     static_cast<void>(cleanse());
     const std::string kept = home.path + "/" + quarantine_directory + "/" + cuts[0].opaque;
     ::chmod(kept.c_str(), 0600);

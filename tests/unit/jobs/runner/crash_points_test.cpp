@@ -1,6 +1,6 @@
-// What a deletion, a quarantine, a restore and a mailbox's cleansing leave when they are killed: at every boundary of
-// every system call that they make, by SIGKILL, as a power cut or an administrator might. Each is then asked for again,
-// as jobd does after a crash, and must come to its right end, with nothing lost and nothing there twice.
+// Kills a deletion, a quarantine, a restore and the cleansing of a mailbox with SIGKILL, before and after every system
+// call that they make, as an administrator might. Each is then ordered again, as jobd does after a crash, and must end
+// correctly, with nothing lost and nothing duplicated.
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -16,7 +16,7 @@
 namespace clamscanner {
 namespace {
 
-// Does `work` in a process that is killed when it enters or leaves a system call for the `boundary`-th time. False when
+// Runs `work` in a process that is killed when it enters or leaves a system call for the `boundary`-th time. False if
 // it ended before that.
 bool killed_at(unsigned boundary, const std::function<void()>& work) {
     const pid_t pid = checked(::fork(), "fork");
@@ -41,7 +41,7 @@ bool killed_at(unsigned boundary, const std::function<void()>& work) {
     }
 }
 
-// Each time in a fresh home. Says how many boundaries there were.
+// Each time in a fresh home. Returns the number of boundaries.
 template <class Home>
 void kill_everywhere(const char* what, const std::function<void(const Home&)>& work,
                      const std::function<void(const Home&, unsigned)>& check) {
@@ -56,7 +56,7 @@ void kill_everywhere(const char* what, const std::function<void(const Home&)>& w
         ++kills;
     }
     BOOST_TEST_MESSAGE(what << ": " << kills << " kills");
-    BOOST_TEST(kills > 20U);  // it did something
+    BOOST_TEST(kills > 20U);  // otherwise it did nothing
 }
 
 const std::string opaque = "0123456789abcdef0123456789abcdef";
@@ -117,7 +117,7 @@ struct OneCleansed : MailboxHome {
     }
 };
 
-// A delivery as procmail or postfix makes it, by the same locks.
+// Delivers mail as procmail or postfix does, with the same locks.
 void deliver(const MailboxHome& home, const std::string& message) {
     const UniqueFd directory(checked(::open((home.home.path + "/mail").c_str(), O_RDONLY | O_DIRECTORY), "open"));
     const auto taken =
@@ -158,7 +158,7 @@ struct TwoNames : OneFile {
     TwoNames() { std::filesystem::create_hard_link(home.path + "/dir/virus", home.path + "/dir/other"); }
 };
 
-// Of which a copy is made.
+// A copy is quarantined.
 BOOST_AUTO_TEST_CASE(a_quarantine_of_one_of_two_names) {
     kill_everywhere<TwoNames>(
         "quarantine of a name", [](const TwoNames& home) { static_cast<void>(home.act(Action::Quarantine, false)); },
@@ -177,14 +177,14 @@ BOOST_AUTO_TEST_CASE(a_quarantine_of_one_of_two_names) {
         });
 }
 
-// jobd has what was moved judged, and orders its way back.
+// As jobd does: has the moved file scanned, and orders it back.
 struct MovedAnother : OneFile {
     MovedAnother() {
         home.write("dir/virus", "good bytes, now");
         Disposal disposal(home.fd.get(), home.path);
         order.action = Action::Delete;
         const auto acted = disposal.act(order);
-        BOOST_REQUIRE(acted.moved_another);
+        BOOST_REQUIRE(acted.content_differs);
         order.metadata = acted.metadata;
         const UniqueFd moved = disposal.open_moved(order.path, opaque);
         struct stat status {};
@@ -197,7 +197,7 @@ struct MovedAnother : OneFile {
     [[nodiscard]] Acted put_back() const { return Disposal(home.fd.get(), home.path).act(order); }
 };
 
-BOOST_AUTO_TEST_CASE(the_way_back_of_what_is_not_infected) {
+BOOST_AUTO_TEST_CASE(putting_back_a_clean_file) {
     kill_everywhere<MovedAnother>(
         "way back", [](const MovedAnother& home) { static_cast<void>(home.put_back()); },
         [](const MovedAnother& home, unsigned) {
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(a_cleansing) {
     kill_everywhere<MailboxHome>(
         "cleansing", [](const MailboxHome& home) { static_cast<void>(home.cleanse()); },
         [](const MailboxHome& home, unsigned boundary) {
-            // Every other time mail comes before it is gone on with.
+            // Every other time mail is delivered before the cleansing resumes.
             const std::string fresh = boundary % 2 == 0 ? mail("fresh", "new mail " + std::to_string(boundary)) : "";
             if (!fresh.empty()) deliver(home, fresh);
             const auto cleansed = home.cleanse();
@@ -246,10 +246,10 @@ BOOST_AUTO_TEST_CASE(a_cleansing) {
         });
 }
 
-// Killed when it was written over and not yet cut to its length, with mail delivered since.
+// Killed after rewriting the mailbox but before truncating it, with mail delivered since.
 struct HalfDone {
     HalfDone() {
-        // From one process to the next the number of its system calls differs a little.
+        // The number of system calls varies a little from process to process.
         for (static unsigned boundary = 1; !is_half_done(); ++boundary) {
             if (home && !was_killed) boundary = 1;
             home = std::make_unique<MailboxHome>();
@@ -268,7 +268,7 @@ struct HalfDone {
     std::string fresh = mail("fresh", std::string(30'000, 'f'));
 };
 
-BOOST_AUTO_TEST_CASE(a_cleansing_that_is_gone_on_with) {
+BOOST_AUTO_TEST_CASE(a_resumed_cleansing) {
     kill_everywhere<HalfDone>(
         "going on", [](const HalfDone& half) { static_cast<void>(half.home->cleanse()); },
         [](const HalfDone& half, unsigned boundary) {
@@ -281,7 +281,7 @@ BOOST_AUTO_TEST_CASE(a_cleansing_that_is_gone_on_with) {
         });
 }
 
-BOOST_AUTO_TEST_CASE(the_return_of_a_message) {
+BOOST_AUTO_TEST_CASE(returning_a_message) {
     kill_everywhere<OneCleansed>(
         "return", [](const OneCleansed& home) { static_cast<void>(home.restore()); },
         [](const OneCleansed& home, unsigned) {

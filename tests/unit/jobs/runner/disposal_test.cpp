@@ -24,7 +24,7 @@ const std::string kept = std::string(quarantine_directory) + "/" + opaque;
 struct InfectedHome {
     InfectedHome() { home.write("dir/virus", "evil bytes"); }
 
-    // What jobd would send after the file was judged as it is now.
+    // The order that jobd would send after scanning the file now.
     Act order(Action action, const std::string& name = "dir/virus") const {
         const UniqueFd file(::open((home.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
         struct stat status {};
@@ -45,8 +45,8 @@ struct InfectedHome {
         checked(::stat((home.path + "/" + name).c_str(), &status), "examine the test's file");
         return status.st_mode & 07777;
     }
-    // Of what was moved, as jobd has it judged.
-    void take_judgement(Act& act) const {
+    // Updates the order as jobd does after the moved file was scanned.
+    void adopt_result(Act& act) const {
         const UniqueFd moved = disposal.open_moved(act.path, opaque);
         struct stat status {};
         checked(::fstat(moved.get(), &status), "examine the test's file");
@@ -63,7 +63,7 @@ struct InfectedHome {
 
 BOOST_FIXTURE_TEST_SUITE(disposal, InfectedHome)
 
-BOOST_AUTO_TEST_CASE(a_deleted_file_is_gone_and_nothing_else_is) {
+BOOST_AUTO_TEST_CASE(deleting_removes_only_that_file) {
     home.write("dir/innocent", "x");
     const auto acted = disposal.act(order(Action::Delete));
     BOOST_TEST((acted.state == RecordState::Deleted));
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(a_deleted_file_is_gone_and_nothing_else_is) {
     BOOST_TEST(home.has("dir/innocent"));
 }
 
-BOOST_AUTO_TEST_CASE(of_a_file_that_a_program_has_open_it_is_said_so) {
+BOOST_AUTO_TEST_CASE(reports_a_file_still_open_elsewhere) {
     for (const Action action : {Action::Delete, Action::Quarantine}) {
         home.write("dir/virus", "evil bytes");
         const auto act = order(action);
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(of_a_file_that_a_program_has_open_it_is_said_so) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_message_of_a_maildir_is_found_under_its_name_of_now) {
+BOOST_AUTO_TEST_CASE(a_maildir_message_is_found_under_its_new_name) {
     for (const char* part : {"cur", "new", "tmp"}) std::filesystem::create_directories(home.path + "/Maildir/" + part);
     home.write("Maildir/new/1600000000.M1P2.host", "evil bytes");
     home.write("Maildir/cur/1600000000.M1P22.host:2,S", "good bytes");
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_message_of_a_maildir_is_found_under_its_name_of_now) {
     BOOST_TEST(home.has("Maildir/cur/1600000000.M1P22.host:2,S"));
 }
 
-BOOST_AUTO_TEST_CASE(a_message_that_a_crash_left_beside_its_new_place_is_found) {
+BOOST_AUTO_TEST_CASE(a_maildir_message_moved_aside_before_a_crash_is_found) {
     for (const char* part : {"cur", "new", "tmp"}) std::filesystem::create_directories(home.path + "/Maildir/" + part);
     home.write("Maildir/new/1600000000.M1P2.host", "evil bytes");
     const auto act = again(order(Action::Delete, "Maildir/new/1600000000.M1P2.host"));
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_message_that_a_crash_left_beside_its_new_place_is_found) 
     BOOST_TEST(!home.has(beside));
 }
 
-BOOST_AUTO_TEST_CASE(outside_a_maildir_a_name_is_a_name) {
+BOOST_AUTO_TEST_CASE(outside_a_maildir_a_renamed_file_is_not_followed) {
     std::filesystem::create_directories(home.path + "/a/new");
     std::filesystem::create_directories(home.path + "/a/cur");
     home.write("a/new/x", "evil bytes");
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(outside_a_maildir_a_name_is_a_name) {
     BOOST_TEST(home.has("a/cur/x:2,S"));
 }
 
-BOOST_AUTO_TEST_CASE(a_quarantined_file_keeps_its_bytes_under_an_opaque_name_with_a_record_beside) {
+BOOST_AUTO_TEST_CASE(a_quarantined_file_keeps_its_content_and_gets_a_record) {
     const auto acted = disposal.act(order(Action::Quarantine));
     BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
     BOOST_TEST(!home.has("dir/virus"));
@@ -134,18 +134,18 @@ BOOST_AUTO_TEST_CASE(a_quarantined_file_keeps_its_bytes_under_an_opaque_name_wit
     BOOST_TEST(home.read(kept + ".json").find("dir/virus") != std::string::npos);
 }
 
-// Where it cannot escape any more, and judged there.
-BOOST_AUTO_TEST_CASE(another_content_than_was_judged_is_moved_but_neither_destroyed_nor_kept) {
+// It is moved to where it cannot escape, and scanned there.
+BOOST_AUTO_TEST_CASE(content_that_differs_from_the_scan_is_moved_but_not_deleted) {
     for (const auto action : {Action::Delete, Action::Quarantine}) {
         const Act act = order(action);
         home.write("dir/virus", "another evil, and longer than before");
         const auto acted = disposal.act(act);
-        BOOST_TEST(acted.moved_another);
+        BOOST_TEST(acted.content_differs);
         BOOST_TEST(acted.metadata.mode == act.metadata.mode);
         BOOST_TEST(!home.has("dir/virus"));
         BOOST_TEST(home.read(kept) == "another evil, and longer than before");
         BOOST_TEST(!home.has(kept + ".json"));
-        BOOST_TEST(disposal.act(again(act)).moved_another);
+        BOOST_TEST(disposal.act(again(act)).content_differs);
         const UniqueFd moved = disposal.open_moved(act.path, opaque);
         BOOST_TEST(mode_of(kept) == 0400U);
         BOOST_TEST(*content_hash(moved.get()) != act.sha256);
@@ -154,11 +154,11 @@ BOOST_AUTO_TEST_CASE(another_content_than_was_judged_is_moved_but_neither_destro
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_infected_is_kept) {
+BOOST_AUTO_TEST_CASE(a_moved_file_found_infected_is_quarantined) {
     Act act = order(Action::Delete);
     home.write("dir/virus", "another evil");
-    BOOST_TEST(disposal.act(act).moved_another);
-    take_judgement(act);
+    BOOST_TEST(disposal.act(act).content_differs);
+    adopt_result(act);
     act.action = Action::Quarantine;
     const auto acted = disposal.act(again(act));
     BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
@@ -167,14 +167,14 @@ BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_infected_is_kept) {
     BOOST_TEST(!home.has("dir/virus"));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_clean_goes_back_as_it_was) {
+BOOST_AUTO_TEST_CASE(a_moved_file_found_clean_is_put_back_unchanged) {
     Act act = order(Action::Delete);
     home.write("dir/virus", "good bytes");
     BOOST_REQUIRE(::chmod((home.path + "/dir/virus").c_str(), 0640) == 0);
     const auto another = disposal.act(act);
-    BOOST_REQUIRE(another.moved_another);
+    BOOST_REQUIRE(another.content_differs);
     act.metadata = another.metadata;
-    take_judgement(act);
+    adopt_result(act);
     act.put_back = true;
     BOOST_TEST((disposal.act(again(act)).state == RecordState::NoAction));
     BOOST_TEST(home.read("dir/virus") == "good bytes");
@@ -183,12 +183,12 @@ BOOST_AUTO_TEST_CASE(what_was_moved_and_judged_clean_goes_back_as_it_was) {
     BOOST_TEST((disposal.act(again(act)).state == RecordState::NoAction));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_moved_and_is_clean_stays_where_nothing_is_replaced) {
+BOOST_AUTO_TEST_CASE(a_moved_file_found_clean_stays_if_its_path_is_taken) {
     Act act = order(Action::Delete);
     home.write("dir/virus", "good bytes");
     const auto another = disposal.act(act);
     act.metadata = another.metadata;
-    take_judgement(act);
+    adopt_result(act);
     act.put_back = true;
     home.write("dir/virus", "new bytes");
     const auto acted = disposal.act(again(act));
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(what_was_moved_and_is_clean_stays_where_nothing_is_replaced
     BOOST_TEST(home.has(kept + ".json"));
 }
 
-BOOST_AUTO_TEST_CASE(times_mode_and_inode_do_not_protect_the_content_that_was_judged) {
+BOOST_AUTO_TEST_CASE(times_mode_and_inode_do_not_protect_infected_content) {
     for (const auto action : {Action::Delete, Action::Quarantine}) {
         const Act act = order(action);
         std::filesystem::remove(home.path + "/dir/virus");
@@ -215,13 +215,13 @@ BOOST_AUTO_TEST_CASE(times_mode_and_inode_do_not_protect_the_content_that_was_ju
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_may_hold_more_than_one_letter_is_kept_where_it_was_to_be_deleted) {
+BOOST_AUTO_TEST_CASE(a_mail_store_is_quarantined_instead_of_deleted) {
     const std::string letter = "From: a@example.org\nSubject: evil bytes\n\nx\n";
     home.write("dir/letters", letter + letter);
     const auto acted = disposal.act(order(Action::Delete, "dir/letters"));
     BOOST_TEST((acted.state == RecordState::Quarantined), acted.message);
     BOOST_TEST(acted.may_hold_mail);
-    BOOST_TEST(acted.message.find("more than one letter") != std::string::npos, acted.message);
+    BOOST_TEST(acted.message.find("more than one message") != std::string::npos, acted.message);
     BOOST_TEST(home.read(kept) == letter + letter);
     BOOST_TEST(home.has(kept + ".json"));
     std::filesystem::remove(home.path + "/" + kept);
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(what_may_hold_more_than_one_letter_is_kept_where_it_was_to_
     BOOST_TEST((disposal.act(order(Action::Delete, "dir/letter")).state == RecordState::Deleted));
 }
 
-BOOST_AUTO_TEST_CASE(a_link_in_the_place_of_file_or_directory_is_not_followed) {
+BOOST_AUTO_TEST_CASE(a_link_instead_of_the_file_or_its_directory_is_not_followed) {
     const Act act = order(Action::Delete);
     TemporaryDirectory elsewhere;
     elsewhere.write("virus", "evil bytes");
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_quarantine_that_is_a_link_is_not_used) {
     BOOST_TEST(std::filesystem::is_empty(elsewhere.path));
 }
 
-BOOST_AUTO_TEST_CASE(a_delete_that_a_crash_interrupted_goes_on_from_where_it_was) {
+BOOST_AUTO_TEST_CASE(an_interrupted_delete_resumes) {
     const Act act = order(Action::Delete);
     BOOST_TEST_CONTEXT("after the move") {
         std::filesystem::create_directory(home.path + "/" + quarantine_directory);
@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(a_delete_that_a_crash_interrupted_goes_on_from_where_it_was
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_quarantine_that_a_crash_interrupted_goes_on_and_happens_once) {
+BOOST_AUTO_TEST_CASE(an_interrupted_quarantine_resumes_and_happens_once) {
     const Act act = order(Action::Quarantine);
     BOOST_TEST((disposal.act(act).state == RecordState::Quarantined));
     BOOST_TEST((disposal.act(again(act)).state == RecordState::Quarantined));
@@ -274,8 +274,8 @@ BOOST_AUTO_TEST_CASE(a_quarantine_that_a_crash_interrupted_goes_on_and_happens_o
     BOOST_TEST((disposal.act(again(act)).state == RecordState::Error));
 }
 
-// Its permissions are theirs, too.
-BOOST_AUTO_TEST_CASE(of_a_file_with_further_names_a_copy_is_kept) {
+// Further hard links share its permissions, so the file itself cannot get mode 0400.
+BOOST_AUTO_TEST_CASE(a_file_with_further_hard_links_is_quarantined_as_a_copy) {
     BOOST_REQUIRE(::chmod((home.path + "/dir/virus").c_str(), 0644) == 0);
     BOOST_REQUIRE(::link((home.path + "/dir/virus").c_str(), (home.path + "/other").c_str()) == 0);
     const auto act = order(Action::Quarantine);
@@ -291,8 +291,8 @@ BOOST_AUTO_TEST_CASE(of_a_file_with_further_names_a_copy_is_kept) {
     BOOST_TEST((disposal.act(again(act)).state == RecordState::Quarantined));
 }
 
-// Nor may it be lost in the quarantine, without a word of it in jobd's records, where there is no room for a record.
-BOOST_AUTO_TEST_CASE(what_is_kept_needs_no_room_for_its_record) {
+// If there is no room for its record, the file must not stay in the quarantine without jobd knowing.
+BOOST_AUTO_TEST_CASE(quarantining_needs_no_room_for_the_record) {
     const std::string letter = "From: a@example.org\nSubject: evil bytes\n\nx\n";
     home.write("dir/letters", letter + letter);
     const Act act = order(Action::Delete, "dir/letters");
@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(what_is_kept_needs_no_room_for_its_record) {
     BOOST_TEST(home.read(kept) == letter + letter);
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_looked_into_after_its_move_goes_back) {
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_opened_after_the_move_is_put_back) {
     const Act act = order(Action::Delete);
     std::filesystem::remove(home.path + "/dir/virus");
     std::filesystem::create_directory(home.path + "/" + quarantine_directory);
@@ -318,7 +318,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_looked_into_after_its_move_goes_back) {
     BOOST_TEST(std::filesystem::is_directory(home.path + "/dir/virus"), "it was not put back");
 }
 
-BOOST_AUTO_TEST_CASE(what_goes_back_has_the_mode_that_was_taken_from_it) {
+BOOST_AUTO_TEST_CASE(a_file_that_is_put_back_gets_its_mode_back) {
     BOOST_REQUIRE(::chmod((home.path + "/dir/virus").c_str(), 0640) == 0);
     const Act act = order(Action::Quarantine);
     TemporaryDirectory elsewhere;

@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(it_replaces_a_link_and_writes_nothing_through_it) {
     BOOST_TEST(home.read(".log") == "one\n");
 }
 
-BOOST_AUTO_TEST_CASE(whoever_replaces_or_edits_it_makes_it_not_whole) {
+BOOST_AUTO_TEST_CASE(a_replaced_or_edited_log_is_not_whole) {
     log.begin();
     log.append("one");
     home.write(".log", "one\nforged\n");
@@ -54,13 +54,13 @@ BOOST_AUTO_TEST_CASE(whoever_replaces_or_edits_it_makes_it_not_whole) {
     BOOST_TEST(log.whole());
 }
 
-BOOST_AUTO_TEST_CASE(a_directory_in_its_place_is_a_problem_that_is_told) {
+BOOST_AUTO_TEST_CASE(a_directory_in_its_place_is_reported) {
     std::filesystem::create_directories(home.path + "/.log/x");
     log.begin();
     log.append("one");
     BOOST_TEST(!log.whole());
     BOOST_TEST(!log.problem().empty());
-    // What was begun beside is not left lying about.
+    // The temporary file is not left behind.
     BOOST_TEST(std::distance(std::filesystem::directory_iterator(home.path), {}) == 1);
 }
 

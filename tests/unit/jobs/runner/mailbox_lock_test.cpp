@@ -1,4 +1,5 @@
-// The other mail programs are other processes that lock as those do; and, where they are installed, the real tools.
+// Other mail programs are simulated by processes that lock as they do; where the real tools are installed, they are
+// used, too.
 #include "jobs/runner/mailbox_lock.h"
 
 #include <fcntl.h>
@@ -22,10 +23,10 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-constexpr auto soon = 50ms;  // for what is not to be had
+constexpr auto soon = 50ms;  // for locks that are not free
 constexpr auto long_enough = 20s;
 
-// A process that does one thing and says by its exit status how it went: 0 is well.
+// A process that does one thing; its exit status is 0 if that succeeded.
 class OtherProcess {
  public:
     explicit OtherProcess(const std::function<bool()>& deed) : pid_(checked(::fork(), "start another process")) {
@@ -72,7 +73,7 @@ struct MailDirectory {
         return MailboxLock::take(directory.fd.get(), name, steady_clock::now() + patience);
     }
     UniqueFd open_mailbox() const { return UniqueFd(::open((directory.path + "/mbox").c_str(), O_RDWR | O_CLOEXEC)); }
-    // As others make it: postfix and dovecot with O_EXCL.
+    // As postfix and dovecot create it: with O_EXCL.
     bool make_dotlock(const std::string& content = "") const {
         const UniqueFd file(::openat(directory.fd.get(), "mbox.lock", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
         return file && ::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size());
@@ -105,7 +106,7 @@ using Names = std::vector<std::string>;
 
 BOOST_FIXTURE_TEST_SUITE(mailbox_lock, MailDirectory)
 
-BOOST_AUTO_TEST_CASE(both_locks_are_taken_and_both_are_given_back) {
+BOOST_AUTO_TEST_CASE(both_locks_are_taken_and_released) {
     {
         const auto result = take();
         BOOST_REQUIRE(is(result, MailboxLockVerdict::Locked));
@@ -125,7 +126,7 @@ BOOST_AUTO_TEST_CASE(both_locks_are_taken_and_both_are_given_back) {
     BOOST_TEST(fcntl_lock_is_free());
 }
 
-BOOST_AUTO_TEST_CASE(the_lock_of_another_process_is_waited_for) {
+BOOST_AUTO_TEST_CASE(it_waits_for_the_lock_of_another_process) {
     for (const int how : {F_SETLK, F_OFD_SETLK}) {
         int ready[2] = {};
         BOOST_REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
@@ -155,7 +156,7 @@ BOOST_AUTO_TEST_CASE(closing_another_descriptor_of_the_mailbox_does_not_unlock_i
     BOOST_TEST(!fcntl_lock_is_free());
 }
 
-BOOST_AUTO_TEST_CASE(a_copy_of_the_descriptor_does_not_keep_the_lock) {
+BOOST_AUTO_TEST_CASE(a_copied_descriptor_does_not_keep_the_lock) {
     UniqueFd copy;
     {
         const auto result = take();
@@ -174,7 +175,7 @@ BOOST_AUTO_TEST_CASE(two_locks_of_one_process_keep_each_other_out) {
     BOOST_TEST(is(take(), MailboxLockVerdict::Locked));
 }
 
-BOOST_AUTO_TEST_CASE(the_dotlock_of_somebody_else_is_waited_for_and_left_alone) {
+BOOST_AUTO_TEST_CASE(it_waits_for_another_programs_dotlock_and_leaves_it_alone) {
     BOOST_REQUIRE(make_dotlock("0"));
     BOOST_TEST(is(take(soon), MailboxLockVerdict::TimedOut));
     BOOST_TEST((names() == Names{"mbox", "mbox.lock"}));
@@ -182,7 +183,7 @@ BOOST_AUTO_TEST_CASE(the_dotlock_of_somebody_else_is_waited_for_and_left_alone) 
     BOOST_TEST(fcntl_lock_is_free());
 }
 
-BOOST_AUTO_TEST_CASE(while_the_dotlock_is_waited_for_the_other_lock_is_free) {
+BOOST_AUTO_TEST_CASE(the_fcntl_lock_is_free_while_it_waits_for_the_dotlock) {
     BOOST_REQUIRE(make_dotlock());
     OtherProcess other(
         [&] { return eventually([&] { return fcntl_lock(open_mailbox().get()); }) && remove_dotlock(); });
@@ -190,7 +191,7 @@ BOOST_AUTO_TEST_CASE(while_the_dotlock_is_waited_for_the_other_lock_is_free) {
     BOOST_TEST(other.went_well());
 }
 
-BOOST_AUTO_TEST_CASE(who_takes_the_locks_in_the_other_order_and_waits_is_no_deadlock) {
+BOOST_AUTO_TEST_CASE(programs_with_the_other_locking_order_cause_no_deadlock) {
     std::vector<std::unique_ptr<OtherProcess>> others;
     for (int i = 0; i < 2; ++i)
         others.push_back(std::make_unique<OtherProcess>([&] {
@@ -205,7 +206,7 @@ BOOST_AUTO_TEST_CASE(who_takes_the_locks_in_the_other_order_and_waits_is_no_dead
     for (const auto& other : others) BOOST_TEST(other->went_well());
 }
 
-BOOST_AUTO_TEST_CASE(nothing_that_is_counted_under_the_lock_is_lost) {
+BOOST_AUTO_TEST_CASE(no_increment_under_the_lock_is_lost) {
     directory.write("mbox", "0");
     constexpr int processes = 3;
     constexpr int times = 15;
@@ -227,7 +228,7 @@ BOOST_AUTO_TEST_CASE(nothing_that_is_counted_under_the_lock_is_lost) {
     BOOST_TEST((names() == Names{"mbox"}));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_put_in_the_mailboxs_place_while_we_waited_is_what_is_locked) {
+BOOST_AUTO_TEST_CASE(a_mailbox_replaced_during_the_wait_is_the_one_locked) {
     BOOST_REQUIRE(make_dotlock());
     OtherProcess other([&] {
         std::this_thread::sleep_for(soon);
@@ -243,7 +244,7 @@ BOOST_AUTO_TEST_CASE(what_was_put_in_the_mailboxs_place_while_we_waited_is_what_
     BOOST_TEST(std::string(start, sizeof start) == "From bob");
 }
 
-BOOST_AUTO_TEST_CASE(a_locked_mailbox_that_is_renamed_or_replaced_is_not_named_any_more) {
+BOOST_AUTO_TEST_CASE(a_locked_mailbox_notices_that_it_was_renamed_or_replaced) {
     const auto result = take();
     BOOST_REQUIRE(is(result, MailboxLockVerdict::Locked));
     const std::filesystem::path mailbox = directory.path + "/mbox";
@@ -258,7 +259,7 @@ BOOST_AUTO_TEST_CASE(a_locked_mailbox_that_is_renamed_or_replaced_is_not_named_a
     BOOST_TEST(result.lock->still_named());
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_locked_is_told_apart) {
+BOOST_AUTO_TEST_CASE(each_reason_for_not_locking_is_reported) {
     const auto error_of = [&](const std::string& name) {
         const auto result = take(long_enough, name);
         BOOST_TEST(is(result, MailboxLockVerdict::Impossible), name);
@@ -281,8 +282,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_locked_is_told_apart) {
     BOOST_CHECK_THROW(static_cast<void>(MailboxLock::take(-1, "mbox", steady_clock::now())), std::system_error);
 }
 
-// As in /var/mail, where only programs of a group may make files.
-BOOST_AUTO_TEST_CASE(a_directory_that_may_not_be_written_is_no_place_for_a_dotlock) {
+// As in /var/mail, where only programs of a certain group may create files.
+BOOST_AUTO_TEST_CASE(an_unwritable_directory_is_refused) {
     std::filesystem::permissions(directory.path, std::filesystem::perms{0555});
     std::filesystem::permissions(directory.path + "/mbox", std::filesystem::perms{0666});
     OtherProcess other([&] {
@@ -296,7 +297,7 @@ BOOST_AUTO_TEST_CASE(a_directory_that_may_not_be_written_is_no_place_for_a_dotlo
     BOOST_TEST(fcntl_lock_is_free());
 }
 
-BOOST_AUTO_TEST_CASE(a_mailbox_that_may_not_be_written_is_not_locked) {
+BOOST_AUTO_TEST_CASE(an_unwritable_mailbox_is_refused) {
     std::filesystem::permissions(directory.path, std::filesystem::perms{0777});
     std::filesystem::permissions(directory.path + "/mbox", std::filesystem::perms{0444});
     OtherProcess other([&] {
@@ -313,7 +314,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 struct StaleDotlock : MailDirectory {
     StaleDotlock() { age("mbox", 1h); }
-    // A pid that nobody has: of a process that was waited for.
+    // An unused pid: of a process that has been reaped.
     static std::string dead_pid() {
         OtherProcess other([] { return true; });
         const std::string pid = std::to_string(other.pid());
@@ -330,13 +331,13 @@ struct StaleDotlock : MailDirectory {
         BOOST_REQUIRE(make_dotlock(content));
         age("mbox.lock", old);
     }
-    bool is_broken(const std::string& content, std::chrono::seconds old = 301s) const {
+    bool is_removed(const std::string& content, std::chrono::seconds old = 301s) const {
         put_dotlock(content, old);
         const auto result = take();
         return is(result, MailboxLockVerdict::Locked) &&
                directory.read("mbox.lock").starts_with(std::to_string(::getpid()) + "\n");
     }
-    bool is_left_alone(const std::string& content, std::chrono::seconds old = 301s) const {
+    bool is_kept(const std::string& content, std::chrono::seconds old = 301s) const {
         put_dotlock(content, old);
         return is(take(soon), MailboxLockVerdict::TimedOut) && directory.read("mbox.lock") == content;
     }
@@ -344,58 +345,58 @@ struct StaleDotlock : MailDirectory {
 
 BOOST_FIXTURE_TEST_SUITE(stale_dotlocks, StaleDotlock)
 
-BOOST_AUTO_TEST_CASE(an_old_one_of_nobody_is_broken) {
-    BOOST_TEST(is_broken(""));
-    BOOST_TEST(is_broken("0"));
-    BOOST_TEST(is_broken("no pid"));
-    BOOST_TEST(is_broken(dead_pid()));
-    BOOST_TEST(is_broken(dead_pid() + "\n"));
-    BOOST_TEST(is_broken(dead_pid() + ":" + host()));
-    BOOST_TEST(is_broken("1:another.host"));
+BOOST_AUTO_TEST_CASE(an_old_one_without_a_live_process_is_removed) {
+    BOOST_TEST(is_removed(""));
+    BOOST_TEST(is_removed("0"));
+    BOOST_TEST(is_removed("no pid"));
+    BOOST_TEST(is_removed(dead_pid()));
+    BOOST_TEST(is_removed(dead_pid() + "\n"));
+    BOOST_TEST(is_removed(dead_pid() + ":" + host()));
+    BOOST_TEST(is_removed("1:another.host"));
     BOOST_TEST((names() == Names{"mbox"}));
 }
 
-BOOST_AUTO_TEST_CASE(a_young_one_is_not) {
-    BOOST_TEST(is_left_alone("", 0s));
-    BOOST_TEST(is_left_alone(dead_pid() + "\n", 290s));
-    BOOST_TEST(is_left_alone("", -1h));
+BOOST_AUTO_TEST_CASE(a_recent_one_is_kept) {
+    BOOST_TEST(is_kept("", 0s));
+    BOOST_TEST(is_kept(dead_pid() + "\n", 290s));
+    BOOST_TEST(is_kept("", -1h));
 }
 
-BOOST_AUTO_TEST_CASE(a_young_one_that_we_left_is_broken_and_one_that_we_hold_is_not) {
+BOOST_AUTO_TEST_CASE(a_recent_one_that_we_left_is_removed_but_not_one_that_we_hold) {
     OtherProcess other([this] {
         static_cast<void>(new MailboxLock(std::move(*take().lock)));  // never given back
         return true;
     });
     BOOST_TEST(other.went_well());
     const std::string left = directory.read("mbox.lock");
-    BOOST_TEST(is_broken(left, 0s));
+    BOOST_TEST(is_removed(left, 0s));
     const auto mark = left.substr(left.find('\n'));
-    BOOST_TEST(is_left_alone(std::to_string(::getppid()) + mark, 0s));
-    // Of before the last boot: by its age.
-    BOOST_TEST(is_left_alone(dead_pid() + "\nclamscanner 11111111-1111-1111-1111-111111111111 1\n", 0s));
-    BOOST_TEST(is_broken(dead_pid() + "\nclamscanner 11111111-1111-1111-1111-111111111111 1\n"));
+    BOOST_TEST(is_kept(std::to_string(::getppid()) + mark, 0s));
+    // From before the last boot: only its age counts.
+    BOOST_TEST(is_kept(dead_pid() + "\nclamscanner 11111111-1111-1111-1111-111111111111 1\n", 0s));
+    BOOST_TEST(is_removed(dead_pid() + "\nclamscanner 11111111-1111-1111-1111-111111111111 1\n"));
 }
 
-BOOST_AUTO_TEST_CASE(one_of_a_process_that_lives_is_not) {
-    BOOST_TEST(is_left_alone(std::to_string(::getpid()), 24h));
-    BOOST_TEST(is_left_alone(std::to_string(::getppid()) + "\n", 24h));
-    BOOST_TEST(is_left_alone("1\n", 24h));  // may not be asked, unless by root
-    BOOST_TEST(is_left_alone("1:" + host(), 24h));
-    BOOST_TEST(is_left_alone("1:" + host() + "\n", 24h));
+BOOST_AUTO_TEST_CASE(one_of_a_live_process_is_kept) {
+    BOOST_TEST(is_kept(std::to_string(::getpid()), 24h));
+    BOOST_TEST(is_kept(std::to_string(::getppid()) + "\n", 24h));
+    BOOST_TEST(is_kept("1\n", 24h));  // may be signalled only by root
+    BOOST_TEST(is_kept("1:" + host(), 24h));
+    BOOST_TEST(is_kept("1:" + host() + "\n", 24h));
 }
 
-BOOST_AUTO_TEST_CASE(one_of_a_mailbox_that_was_written_lately_is_not) {
+BOOST_AUTO_TEST_CASE(one_of_a_recently_written_mailbox_is_kept) {
     age("mbox", 290s);
-    BOOST_TEST(is_left_alone(""));
+    BOOST_TEST(is_kept(""));
 }
 
-BOOST_AUTO_TEST_CASE(one_whose_owner_holds_the_other_lock_is_not) {
+BOOST_AUTO_TEST_CASE(one_whose_owner_holds_the_fcntl_lock_is_kept) {
     const UniqueFd mailbox = open_mailbox();
     BOOST_REQUIRE(fcntl_lock(mailbox.get(), F_OFD_SETLK));
-    BOOST_TEST(is_left_alone(""));
+    BOOST_TEST(is_kept(""));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_file_is_not) {
+BOOST_AUTO_TEST_CASE(one_that_is_no_regular_file_is_kept) {
     std::filesystem::create_symlink("nowhere", directory.path + "/mbox.lock");
     age("mbox.lock", 1h);
     BOOST_TEST(is(take(soon), MailboxLockVerdict::TimedOut));
@@ -406,7 +407,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_file_is_not) {
     BOOST_TEST((names() == Names{"mbox", "mbox.lock"}));
 }
 
-BOOST_AUTO_TEST_CASE(ours_is_kept_fresh_by_touch) {
+BOOST_AUTO_TEST_CASE(touch_keeps_ours_fresh) {
     auto result = take();
     BOOST_REQUIRE(is(result, MailboxLockVerdict::Locked));
     age("mbox.lock", 1h);
@@ -416,7 +417,7 @@ BOOST_AUTO_TEST_CASE(ours_is_kept_fresh_by_touch) {
     BOOST_TEST(status.st_mtime > ::time(nullptr) - 60);
 }
 
-BOOST_AUTO_TEST_CASE(ours_that_somebody_replaced_is_told_and_left_to_them) {
+BOOST_AUTO_TEST_CASE(if_ours_was_replaced_that_is_reported_and_it_is_kept) {
     {
         auto result = take();
         BOOST_REQUIRE(is(result, MailboxLockVerdict::Locked));
@@ -430,9 +431,9 @@ BOOST_AUTO_TEST_CASE(ours_that_somebody_replaced_is_told_and_left_to_them) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-// With the tools that scripts lock mailboxes with. They take the dotlock alone.
+// The tools with which scripts lock mailboxes. They use only the dotlock.
 struct RealTool : StaleDotlock {
-    // The exit status of a tool that was told a file; 0 is well.
+    // The exit status of a tool that was given a file; 0 is success.
     bool run(std::vector<std::string> words) const {
         words.push_back(directory.path + "/mbox.lock");
         OtherProcess other([&] {

@@ -15,7 +15,7 @@
 namespace clamscanner {
 namespace {
 
-using Ranges = std::vector<MessageRange>;
+using Ranges = std::vector<MailRange>;
 
 const std::string alice = "From alice@example.org Sat Jan  3 01:05:34 1996\n";
 const std::string bob = "From bob@example.org  Thu Nov 29 22:33:52 2001 +0100\n";
@@ -35,14 +35,14 @@ Ranges rest_of(MboxReader& reader) {
     return ranges;
 }
 
-// Empty if the bytes are no mailbox.
+// Empty if the bytes are not a mailbox.
 Ranges ranges_of(std::string_view bytes, std::size_t buffer = MboxReader::usual_buffer) {
     const UniqueFd file = file_of(bytes);
     auto reader = MboxReader::open(file.get(), buffer);
     return reader ? rest_of(*reader) : Ranges{};
 }
 
-std::vector<std::string> messages_of(const std::string& bytes) {
+std::vector<std::string> mail_in(const std::string& bytes) {
     std::vector<std::string> messages;
     for (const auto& range : ranges_of(bytes)) messages.push_back(bytes.substr(range.begin, range.end - range.begin));
     return messages;
@@ -59,12 +59,12 @@ bool cover_exactly(const Ranges& ranges, std::size_t size) {
 
 BOOST_AUTO_TEST_SUITE(postmarks)
 
-BOOST_AUTO_TEST_CASE(what_programs_write_is_known) {
+BOOST_AUTO_TEST_CASE(postmarks_of_programs_are_recognised) {
     for (const char* line : {
              "From alice@example.org Sat Jan  3 01:05:34 1996",                 // RFC 4155
              "From alice@example.org  Sat Jan  3 01:05:34 1996",                // sendmail, postfix, procmail
              "From alice@example.org Sat Jan 03 01:05:34 1996",                 // dovecot
-             "From alice@example.org Sat Jan 3 01:05:34 1996",                  // one digit without its blank
+             "From alice@example.org Sat Jan 3 01:05:34 1996",                  // one digit without padding
              "From alice@example.org Sat Jan  3 01:05 1996",                    // no seconds
              "From alice@example.org Sat Jan  3 01:05 1996 +0100",              //
              "From alice@example.org Sat Jan  3 01:05:34 1996 +0100",           // pine
@@ -74,14 +74,14 @@ BOOST_AUTO_TEST_CASE(what_programs_write_is_known) {
              "From 1234567890@xxx Sat Jan 03 01:05:34 +0000 1996",              // Google Takeout
              "From host!alice Sat Jan  3 01:05:34 1996 remote from elsewhere",  // UUCP
              "From alice Sat Jan  3 01:05 EST 1996 remote from elsewhere",      //
-             "From alice Sat Jan  3 01:05:34 96",                               // mutt knows it
-             "From alice@example.org Sat, 3 Jan 1996 01:05:34 +0100",           // dovecot knows it
+             "From alice Sat Jan  3 01:05:34 96",                               // accepted by mutt
+             "From alice@example.org Sat, 3 Jan 1996 01:05:34 +0100",           // accepted by dovecot
              "From alice@example.org Sat, 03 Jan 1996 01:05",                   //
              "From - Sat Jan  3 01:05:34 1996",                                 // Mozilla
              "From ???@??? Sat Jan 03 01:05:34 1996",                           // Eudora
              "From MAILER-DAEMON Sat Jan  3 01:05:34 1996",                     // bounces
              "From  Sat Jan  3 01:05:34 1996",                                  // no sender
-             "From Sat Jan  3 01:05:34 1996",                                   // and not even its blank
+             "From Sat Jan  3 01:05:34 1996",                                   // and no second blank
              "From \"alice of example\"@example.org Sat Jan  3 01:05:34 1996",  //
              "From \"a \\\" b\"@example.org Sat Jan  3 01:05:34 1996",          //
              "From alice at example.org  Sat Jan  3 01:05:34 1996",             // Mailman's archives
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(what_programs_write_is_known) {
         BOOST_TEST(is_postmark(line), line);
 }
 
-BOOST_AUTO_TEST_CASE(what_people_write_is_not) {
+BOOST_AUTO_TEST_CASE(sentences_are_not_taken_for_postmarks) {
     for (const char* line : {
              "",
              "From",
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(what_people_write_is_not) {
         BOOST_TEST(!is_postmark(line), line);
 }
 
-BOOST_AUTO_TEST_CASE(a_postmark_is_judged_by_its_first_bytes_alone) {
+BOOST_AUTO_TEST_CASE(only_the_first_bytes_of_a_postmark_count) {
     const std::string date = " Sat Jan  3 01:05:34 1996";
     BOOST_TEST(is_postmark("From " + std::string(longest_postmark - 5 - date.size(), 'a') + date));
     BOOST_TEST(!is_postmark("From " + std::string(longest_postmark - 4 - date.size(), 'a') + date));
@@ -145,11 +145,11 @@ BOOST_AUTO_TEST_CASE(each_message_ends_where_the_next_begins) {
     const std::string first = alice + "Subject: one\n\nHello.\n\n";
     const std::string second = bob + "Subject: two\n\nFrom here on we go by train.\n\nFrom Monday on, too.\n\n";
     const std::string third = alice + "Subject: three\n\n";
-    BOOST_TEST(messages_of(first + second + third) == (std::vector<std::string>{first, second, third}),
+    BOOST_TEST(mail_in(first + second + third) == (std::vector<std::string>{first, second, third}),
                boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(a_postmark_begins_a_message_only_behind_an_empty_line) {
+BOOST_AUTO_TEST_CASE(a_postmark_begins_a_message_only_after_an_empty_line) {
     BOOST_TEST(ranges_of(alice + "A: b\n\nbody\n" + bob + "A: b\n\nbody\n").size() == 1U);
     BOOST_TEST(ranges_of(alice + "A: b\n\nbody\n \n" + bob + "A: b\n").size() == 1U);
     BOOST_TEST(ranges_of(alice + "A: b\n\nbody\n\r\n" + bob + "A: b\n").size() == 2U);
@@ -161,18 +161,17 @@ BOOST_AUTO_TEST_CASE(a_postmark_begins_a_message_only_behind_an_empty_line) {
 BOOST_AUTO_TEST_CASE(lines_may_end_in_crlf) {
     const std::string first = "From a Sat Jan  3 01:05:34 1996\r\nA: b\r\n\r\nbody\r\n\r\n";
     const std::string second = "From b Sat Jan  3 01:05:34 1996\r\nA: b\r\n\r\n";
-    BOOST_TEST(messages_of(first + second) == (std::vector<std::string>{first, second}),
-               boost::test_tools::per_element());
+    BOOST_TEST(mail_in(first + second) == (std::vector<std::string>{first, second}), boost::test_tools::per_element());
     BOOST_TEST(ranges_of(alice + "A: b\n\r\r\n" + bob).size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(empty_lines_before_the_first_message_are_its_own) {
-    BOOST_TEST(messages_of("\n\r\n\n" + alice + "A: b\n\n" + bob) ==
+BOOST_AUTO_TEST_CASE(empty_lines_before_the_first_message_belong_to_it) {
+    BOOST_TEST(mail_in("\n\r\n\n" + alice + "A: b\n\n" + bob) ==
                    (std::vector<std::string>{"\n\r\n\n" + alice + "A: b\n\n", bob}),
                boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(what_does_not_begin_with_a_message_is_no_mailbox) {
+BOOST_AUTO_TEST_CASE(a_file_that_does_not_begin_with_a_message_is_no_mailbox) {
     for (const std::string& bytes :
          {std::string(), std::string("\n\n"), std::string("\r\n"), std::string("\0", 1), std::string("Subject: x\n\n"),
           "A: b\n\n" + alice, " \n" + alice, "From here to there\n\n" + alice, std::string(1, '\0') + alice,
@@ -182,21 +181,20 @@ BOOST_AUTO_TEST_CASE(what_does_not_begin_with_a_message_is_no_mailbox) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_last_line_without_an_end_counts) {
+BOOST_AUTO_TEST_CASE(a_last_line_without_a_line_end_counts) {
     BOOST_TEST(ranges_of(alice.substr(0, alice.size() - 1)).size() == 1U);
     BOOST_TEST(ranges_of(alice + "A: b\n\n" + bob.substr(0, bob.size() - 1)).size() == 2U);
     BOOST_TEST(ranges_of(alice + "A: b\n\nbody").size() == 1U);
     BOOST_TEST(ranges_of(alice + "A: b\n\n\r").size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_length_that_a_sender_wrote_moves_no_border) {
+BOOST_AUTO_TEST_CASE(content_length_does_not_move_a_boundary) {
     const std::string first = alice + "Content-Length: 1000000\n\nbody\n\n";
     const std::string second = bob + "Content-Length: 0\n\nbody\n\n";
-    BOOST_TEST(messages_of(first + second) == (std::vector<std::string>{first, second}),
-               boost::test_tools::per_element());
+    BOOST_TEST(mail_in(first + second) == (std::vector<std::string>{first, second}), boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(long_lines_and_zero_bytes_are_bytes_like_others) {
+BOOST_AUTO_TEST_CASE(long_lines_and_zero_bytes_are_ordinary_content) {
     const std::string first = alice + std::string(300'000, '\0') + "\n\n";
     const std::string second = bob + std::string(3, '\0') + "\n\n" + std::string(200'000, 'x') + "From \n\n";
     const std::string third = "From a Sat Jan  3 01:05:34 1996 " + std::string(100'000, '\0') + "\n";
@@ -207,7 +205,7 @@ BOOST_AUTO_TEST_CASE(long_lines_and_zero_bytes_are_bytes_like_others) {
                            {first.size() + second.size(), first.size() + second.size() + third.size()}}));
 }
 
-BOOST_AUTO_TEST_CASE(the_offset_of_the_descriptor_neither_counts_nor_moves) {
+BOOST_AUTO_TEST_CASE(the_descriptors_offset_is_neither_used_nor_changed) {
     const UniqueFd file = file_of(alice + "\n" + bob);
     BOOST_REQUIRE(::lseek(file.get(), 7, SEEK_SET) == 7);
     auto reader = MboxReader::open(file.get());
@@ -216,19 +214,19 @@ BOOST_AUTO_TEST_CASE(the_offset_of_the_descriptor_neither_counts_nor_moves) {
     BOOST_TEST(::lseek(file.get(), 0, SEEK_CUR) == 7);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_is_cut_while_it_is_read_is_an_error_and_no_message) {
+BOOST_AUTO_TEST_CASE(a_file_truncated_while_it_is_read_is_an_error) {
     const std::string first = alice + std::string(10'000, 'x') + "\n\n";
     const UniqueFd file = file_of(first + bob + std::string(10'000, 'x'));
     auto reader = MboxReader::open(file.get(), 64);
     BOOST_REQUIRE(reader.has_value());
-    BOOST_TEST((reader->next() == MessageRange{0, first.size()}));
+    BOOST_TEST((reader->next() == MailRange{0, first.size()}));
     BOOST_REQUIRE(::ftruncate(file.get(), 12'000) == 0);
     BOOST_CHECK_EXCEPTION(static_cast<void>(reader->next()), std::system_error,
                           [](const auto& error) { return error.code().value() == ENODATA; });
     BOOST_TEST(!reader->next().has_value());
 }
 
-BOOST_AUTO_TEST_CASE(what_is_appended_meanwhile_is_not_read) {
+BOOST_AUTO_TEST_CASE(bytes_appended_meanwhile_are_not_read) {
     const std::string before = alice + "A: b\n\n";
     const UniqueFd file = file_of(before);
     auto reader = MboxReader::open(file.get());
@@ -238,13 +236,13 @@ BOOST_AUTO_TEST_CASE(what_is_appended_meanwhile_is_not_read) {
     BOOST_TEST(reader->size() == before.size());
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_an_error) {
+BOOST_AUTO_TEST_CASE(an_unreadable_file_is_an_error) {
     const UniqueFd directory(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     BOOST_CHECK_THROW(static_cast<void>(MboxReader::open(directory.get())), std::system_error);
     BOOST_CHECK_THROW(static_cast<void>(MboxReader::open(-1)), std::system_error);
 }
 
-// Mailboxes put together at random from the pieces that matter.
+// Random mailboxes, made of the pieces that matter.
 struct RandomMailboxes {
     std::string next() {
         static const std::vector<std::string> pieces{alice,
@@ -268,7 +266,7 @@ struct RandomMailboxes {
     std::mt19937 random{20240229};
 };
 
-BOOST_AUTO_TEST_CASE(the_messages_of_any_bytes_cover_them_exactly_whatever_the_buffer) {
+BOOST_AUTO_TEST_CASE(messages_cover_any_file_exactly_with_any_buffer) {
     RandomMailboxes mailboxes;
     std::size_t several = 0;
     for (int i = 0; i < 2000; ++i) {
@@ -278,20 +276,20 @@ BOOST_AUTO_TEST_CASE(the_messages_of_any_bytes_cover_them_exactly_whatever_the_b
         BOOST_REQUIRE((ranges_of(mailbox, 1 + mailboxes.random() % 70) == ranges));
         if (ranges.size() > 1) ++several;
     }
-    BOOST_TEST(several > 200U);  // or else nothing was tried
+    BOOST_TEST(several > 200U);  // otherwise the test has tested nothing
 }
 
-BOOST_AUTO_TEST_CASE(the_messages_that_are_kept_are_a_mailbox_of_the_same_messages) {
+BOOST_AUTO_TEST_CASE(the_remaining_messages_form_a_mailbox_of_the_same_messages) {
     RandomMailboxes mailboxes;
     for (int i = 0; i < 1000; ++i) {
         std::string mailbox;
         std::vector<std::string> kept;
-        for (const std::string& message : messages_of(mailboxes.next())) {
+        for (const std::string& message : mail_in(mailboxes.next())) {
             if (mailboxes.random() % 2 != 0) continue;
             mailbox += message;
             kept.push_back(message);
         }
-        BOOST_REQUIRE((messages_of(mailbox) == kept));
+        BOOST_REQUIRE((mail_in(mailbox) == kept));
     }
 }
 

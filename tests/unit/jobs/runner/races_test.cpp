@@ -1,9 +1,9 @@
-// A hostile owner: while a file is deleted, quarantined or restored, or a message taken out of a mailbox or put back,
-// another process of the same user moves and exchanges names or rewrites the content under our hands, as fast as it
-// can. No permission is in its way. It never replaces or removes anything, so that whatever is missing in the end was
-// destroyed by the code under test. At some moment it is killed, and all that is in the home and outside is counted.
+// Simulates a hostile owner: while a file is deleted, quarantined or restored, or a message is taken out of a mailbox
+// or put back, another process of the same user moves and exchanges names or rewrites content as fast as it can.
+// Permissions do not hinder it. It never replaces or removes anything, so anything missing at the end was destroyed by
+// the code under test. At some moment it is killed, and everything in the home and outside is counted.
 //
-// TMPDIR=/tmp has the homes on a disk, where syncing leaves the attacker much more time; CLAMSCANNER_SOAK=1 makes ten
+// TMPDIR=/tmp puts the homes on a disk, where syncing gives the attacker much more time; CLAMSCANNER_SOAK=1 runs ten
 // times as many rounds.
 #include <fcntl.h>
 #include <sched.h>
@@ -32,7 +32,7 @@
 namespace clamscanner {
 namespace {
 
-// A round waits for a disk some ten times, and there are thousands.
+// A round would wait for the disk about ten times, and there are thousands of rounds.
 struct InMemory {
     InMemory() {
         if (::access("/dev/shm", W_OK | X_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);
@@ -42,7 +42,7 @@ BOOST_TEST_GLOBAL_FIXTURE(InMemory);
 
 const std::string opaque = "0123456789abcdef0123456789abcdef";
 const std::string kept_in = quarantine_directory;
-// Of the same length.
+// All of the same length.
 const std::string infected = "evil bytes";
 const std::string harmless = "good bytes";
 const std::string precious = "dear bytes";
@@ -50,15 +50,15 @@ const std::string precious = "dear bytes";
 const std::string linked = "precious, and of three names";
 const std::string treasure = "precious, and in a directory";
 const std::string neighbour = "precious, and beside the target";
-// What must never be lost: how many names each has.
+// What must never be lost, and how many names each has.
 const std::vector<std::pair<std::string, std::size_t>> all_precious = {
     {precious, 1}, {linked, 3}, {treasure, 1}, {neighbour, 1}};
 constexpr std::size_t all_symlinks = 3;
 
 enum class Attack {
     LinkedParent,      // the directory becomes a link to one outside
-    MovedParent,       // the directory is away for a moment
-    MovedAway,         // the file is
+    MovedParent,       // the directory is moved away briefly
+    MovedAway,         // the file is moved away briefly
     Exchanged,         // for a precious file of the same size and time, at once
     Replaced,          // by the same in two steps
     HardLinked,        // exchanged for a further name of a precious file
@@ -74,16 +74,16 @@ constexpr std::array<const char*, 11> attack_names = {"linked parent", "moved pa
 
 // ---- The two processes ---------------------------------------------------------------------------------------------
 
-// What both see.
+// Memory that both processes share.
 struct Shared {
     std::atomic<unsigned> turns{0};
-    // One more before and one more after each rewriting: even while the content stays, and then infected in every other
-    // case.
+    // Incremented before and after each rewriting: even while the content is stable, and then it is infected every
+    // other time.
     std::atomic<unsigned> rewritings{0};
 };
 static_assert(std::atomic<unsigned>::is_always_lock_free);
 
-// What is attacked: names below the home.
+// The target of the attack: paths below the home.
 struct Target {
     std::string parent;
     std::string file;
@@ -129,7 +129,7 @@ class Attacker {
         uninterrupted([&] { return ::waitpid(pid_, nullptr, 0); });
     }
 
-    // Sleeps until it has begun. False if it ended instead.
+    // Waits until the attack has begun. False if the process ended instead.
     [[nodiscard]] bool attacks() const {
         char byte = 0;
         return uninterrupted([&] { return ::read(begun_.get(), &byte, 1); }) == 1;
@@ -147,7 +147,8 @@ class Attacker {
         }
     }
 
-    // Leaves it to whoever is attacked, if there is another one: on the same they would wait for each other.
+    // Leaves this processor to the attacked process, if there is another one: on the same processor they would wait for
+    // each other.
     static void leave(int processor) noexcept {
         cpu_set_t processors;
         if (::sched_getaffinity(0, sizeof processors, &processors) < 0) return;
@@ -189,8 +190,8 @@ class Attacker {
         }
     }
 
-    // In a hurry, as many turns as possible fall into what is attacked; else one does, at some moment of it, or none.
-    // A content has to stay for so long that what came of it can be judged.
+    // In a hurry, as many turns as possible fall into the attacked operation; otherwise at most one does. Content must
+    // stay long enough for the outcome to be checked.
     void pause() noexcept {
         if (random_() % (in_a_hurry_ ? 64 : 2) != 0) return;
         const unsigned longest = attack_ == Attack::Rewritten ? 14 : 11;
@@ -204,7 +205,7 @@ class Attacker {
     void put_or_take(const std::string& aside, const std::string& name) noexcept {
         if (!move(aside, name)) move(name, aside);
     }
-    // Where there is nothing at the one place, what is at the other is put there, and taken away again.
+    // If one path is free, the file at the other path is moved there, and then moved back.
     void exchange(const std::string& name, const std::string& other) noexcept {
         if (!rename(name, other, RENAME_EXCHANGE)) put_or_take(other, name);
     }
@@ -229,14 +230,14 @@ class Attacker {
     pid_t pid_ = -1;
 };
 
-// ---- What there is afterwards --------------------------------------------------------------------------------------
+// ---- Counting what is left ------------------------------------------------------------------------------------------
 
 struct Found {
     std::string path;
     std::string content;
     ino_t inode = 0;
     mode_t mode = 0;
-    bool captured = false;  // under an opaque name
+    bool captured = false;  // found under an opaque name
 };
 
 struct Census {
@@ -271,7 +272,7 @@ struct Census {
     std::size_t symlinks = 0;
 };
 
-// All of a directory, and whether there was ever anything else: that changes a directory's time.
+// Everything in a directory, and whether there was ever anything else: that would have changed the directory's time.
 std::string description_of(const TemporaryDirectory& directory) {
     std::set<std::string> lines;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(directory.path)) {
@@ -296,16 +297,16 @@ struct Outcome {
     std::vector<Saved> saved;
 };
 
-// What is to be judged, with what is known of the attack.
+// The outcome to check, with the facts about the attack.
 struct Round {
     Attack attack;
-    bool special;  // what furnish() was told
+    bool special;  // as given to furnish()
     Outcome outcome;
-    std::optional<bool> was_infected;  // if that did not change meanwhile
+    std::optional<bool> was_infected;  // if it did not change meanwhile
     const Census& census;
 };
 
-// ---- What is attacked ----------------------------------------------------------------------------------------------
+// ---- The attacked operations ----------------------------------------------------------------------------------------
 
 struct FileHome {
     FileHome() {
@@ -326,14 +327,14 @@ struct FileHome {
     [[nodiscard]] Outcome outcome_of(const Acted& acted) const {
         return {acted.state, acted.message, acted.state != RecordState::Error, acted.inode, {}};
     }
-    // What was put back, or should have been, is not done: an Error, here.
+    // A file that was put back, or should have been, counts as an Error here: nothing was done.
     [[nodiscard]] Acted dispose(Action action) const {
         Act now = order;
         now.action = action;
         Disposal disposal(home.fd.get(), home.path);
         Acted acted = disposal.act(now);
-        // As jobd does: what was moved is judged where it lies.
-        for (int attempts = 0; acted.moved_another && attempts < 5; ++attempts) {
+        // As jobd does: the moved file is scanned where it is now.
+        for (int attempts = 0; acted.content_differs && attempts < 5; ++attempts) {
             if (acted.metadata.mode != quarantined_mode) now.metadata = acted.metadata;
             now.again = true;
             now.action = Action::Quarantine;
@@ -351,34 +352,33 @@ struct FileHome {
             now.put_back = now.sha256 != order.sha256;
             acted = disposal.act(now);
         }
-        if (now.put_back || acted.moved_another) acted.state = RecordState::Error;
+        if (now.put_back || acted.content_differs) acted.state = RecordState::Error;
         return acted;
     }
     [[nodiscard]] static Target target(const std::string& attacked) {
         const std::string stored = kept_in + "/" + opaque;
         return {"dir", "dir/virus", stored, attacked, attacked, 0, infected, harmless};
     }
-    // The judged file, wherever it is.
-    [[nodiscard]] static std::vector<Found> judged(const Round& round) {
+    // The scanned file, wherever it is now.
+    [[nodiscard]] static std::vector<Found> scanned(const Round& round) {
         auto found = round.census.of(infected);
         if (round.attack == Attack::Rewritten && found.empty()) found = round.census.of(harmless);
         return found;
     }
-    // In the quarantine that a link leads to there is the very content that is asked for.
+    // The directory behind the linked quarantine holds exactly the content that is asked for.
     static void furnish_quarantine(const TemporaryDirectory& outside) {
         outside.write("quarantine/" + opaque, infected);
     }
-    static void check_is_kept(const Round& round) { BOOST_TEST(judged(round).size() == 1U); }
+    static void check_is_kept(const Round& round) { BOOST_TEST(scanned(round).size() == 1U); }
 
     TemporaryDirectory home;
     Act order;
 };
 
-// Of what is moved away from its place.
+// For operations that move the file away from its path.
 struct Disposed : FileHome {
     [[nodiscard]] static Target target() { return FileHome::target("dir/virus"); }
-    // If wanted, the file outside is the very file that was judged: nothing else that is checked of it tells them
-    // apart.
+    // If `the_same`, the file outside is the scanned file itself, so that no other check can tell them apart.
     void furnish(const TemporaryDirectory& outside, bool the_same) const {
         furnish_quarantine(outside);
         outside.write("parent/virus", "innocent");
@@ -395,7 +395,7 @@ struct Deletion : Disposed {
             BOOST_TEST((round.outcome.state == RecordState::Error || round.outcome.state == RecordState::Quarantined));
             return check_is_kept(round);
         }
-        BOOST_TEST(judged(round).empty());
+        BOOST_TEST(scanned(round).empty());
     }
 };
 
@@ -405,7 +405,7 @@ struct Quarantining : Disposed {
         check_is_kept(round);
         if (round.outcome.state == RecordState::Error) return;
         BOOST_TEST((round.outcome.state == RecordState::Quarantined));
-        const auto found = judged(round);
+        const auto found = scanned(round);
         if (found.size() != 1) return;
         BOOST_TEST((found[0].captured || round.attack == Attack::Planted), found[0].path);
         BOOST_TEST(found[0].inode == round.outcome.inode);
@@ -432,7 +432,7 @@ struct Restoring : FileHome {
         check_is_kept(round);
         if (round.outcome.state == RecordState::Error) return;
         BOOST_TEST((round.outcome.state == RecordState::Restored));
-        const auto found = judged(round);
+        const auto found = scanned(round);
         if (found.size() != 1) return;
         BOOST_TEST(!found[0].captured);
         BOOST_TEST(found[0].mode == 0640U);
@@ -444,7 +444,7 @@ struct MailHome : MailboxHome {
         return {"mail", "mail/inbox", kept_in + "/" + cuts[0].opaque, moved, rewritten, static_cast<off_t>(at),
                 "a",    "b"};
     }
-    // Its last letter.
+    // The last letter of its text.
     [[nodiscard]] std::size_t rewritten_at() const { return messages[1].size() - 3; }
     [[nodiscard]] std::string rewritten_message() const {
         std::string message = messages[1];
@@ -457,7 +457,7 @@ struct MailHome : MailboxHome {
     }
     void check_innocent(const Round& round) const {
         for (const std::size_t i : {0U, 2U, 4U}) {
-            // What is written over the mailbox after it was cut hits another message.
+            // Writing to the mailbox after it was truncated hits another message.
             if (round.attack == Attack::Rewritten && i == 2) continue;
             BOOST_TEST(round.census.holding(messages[i]) == 1U, "message " << i);
         }
@@ -481,7 +481,7 @@ struct Cleansings : MailHome {
         BOOST_TEST((outcome.state == RecordState::Error || outcome.state == RecordState::MailboxCleansed));
         if (round.attack == Attack::Rewritten) {
             if (round.was_infected) BOOST_TEST(outcome.saved.size() == (*round.was_infected ? 2U : 1U));
-            // What was harmless all the while is left in the mailbox; it may have been rewritten since.
+            // A message that was harmless all the time stays in the mailbox; it may have been rewritten since.
             if (round.was_infected == false)
                 for (const auto& content : {messages[1], rewritten_message()})
                     for (const auto& file : census.of(content)) BOOST_TEST(!file.captured);
@@ -537,7 +537,7 @@ struct Returning : MailHome {
 
 // ---- Rounds --------------------------------------------------------------------------------------------------------
 
-// The attacker's own corner of the home, and the things of its that are beside the target.
+// The attacker's own directory, and its files beside the target.
 void furnish_home(const TemporaryDirectory& home, const TemporaryDirectory& outside, const Target& target) {
     home.write("corner/precious", precious);
     const timespec times[2] = {{1'500'000'000, 0}, {1'600'000'000, 0}};
@@ -554,7 +554,8 @@ void furnish_home(const TemporaryDirectory& home, const TemporaryDirectory& outs
     std::filesystem::create_symlink(outside.path + "/quarantine", home.path + "/corner/outside-quarantine");
 }
 
-// What was moved by mistake cannot be put back when the attacker took its place; then the owner is told its name.
+// A file that was moved by mistake cannot be put back if the attacker took its path; then the owner is told its new
+// name.
 bool is_stranded(const Outcome& outcome) {
     return outcome.state == RecordState::Error && (outcome.message.find("it is now ") != std::string::npos ||
                                                    outcome.message.find("it was not put back") != std::string::npos);
@@ -570,7 +571,7 @@ void check_precious(const Round& round) {
             BOOST_TEST((!file.captured || planted || is_stranded(round.outcome)), file.path << " is no infected file");
         }
         BOOST_TEST(inodes.size() == 1U, "\"" << content << "\" is lost");
-        // A name in the quarantine that was never given to the file there may go.
+        // The name that the attacker planted in the quarantine may be removed.
         BOOST_TEST((found.size() == names || (planted && found.size() + 1 == names)), "a name is lost");
     }
     BOOST_TEST(round.census.symlinks == all_symlinks);
@@ -621,7 +622,7 @@ void play(Attack attack, unsigned number, Shared& shared, Tally& tally) {
 unsigned all_rounds = 0;
 unsigned all_raced = 0;
 
-// So many rounds of each attack, or fewer where the machine is busy with other things.
+// This many rounds of each attack, or fewer if the machine is busy.
 template <class Deed>
 void race(unsigned rounds) {
     void* const page = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -654,7 +655,7 @@ void race(unsigned rounds) {
         all_rounds += tally.rounds;
     }
     all_raced += raced;
-    // Else nobody raced.
+    // Otherwise there was no race.
     BOOST_TEST(won_and_lost >= 8U);
     BOOST_TEST(raced >= tallies[0].rounds / 4);
     BOOST_TEST_MESSAGE(all_rounds << " rounds so far, " << all_raced << " with attacks meanwhile");
@@ -678,7 +679,7 @@ BOOST_AUTO_TEST_CASE(with_a_cleansing) {
     race<Cleansings>(30);
 }
 
-BOOST_AUTO_TEST_CASE(with_the_return_of_a_message) {
+BOOST_AUTO_TEST_CASE(with_returning_a_message) {
     race<Returning>(30);
 }
 

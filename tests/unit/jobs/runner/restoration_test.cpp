@@ -19,7 +19,7 @@ namespace {
 const std::string opaque = "0123456789abcdef0123456789abcdef";
 const std::string kept = std::string(quarantine_directory) + "/" + opaque;
 
-// A home whose one file is in the quarantine.
+// A home whose only file is in the quarantine.
 struct QuarantinedHome {
     QuarantinedHome() {
         home.write("dir/virus", "evil bytes");
@@ -60,7 +60,7 @@ struct QuarantinedHome {
 
 BOOST_FIXTURE_TEST_SUITE(restoration, QuarantinedHome)
 
-BOOST_AUTO_TEST_CASE(a_restored_file_is_as_it_was) {
+BOOST_AUTO_TEST_CASE(a_restored_file_is_as_before) {
     const auto acted = restore();
     BOOST_TEST((acted.state == RecordState::Restored));
     BOOST_TEST(acted.message == "");
@@ -79,19 +79,19 @@ BOOST_AUTO_TEST_CASE(a_restored_file_is_as_it_was) {
     BOOST_TEST(!home.has(kept + ".json"));
 }
 
-BOOST_AUTO_TEST_CASE(asked_for_again_after_a_crash_it_is_restored_still) {
+BOOST_AUTO_TEST_CASE(a_restore_can_be_repeated_after_a_crash) {
     BOOST_REQUIRE((restore().state == RecordState::Restored));
     BOOST_TEST((restore().state == RecordState::Restored));
     BOOST_TEST(home.read("dir/virus") == "evil bytes");
 }
 
-BOOST_AUTO_TEST_CASE(directories_that_are_gone_are_made_again) {
+BOOST_AUTO_TEST_CASE(missing_directories_are_created_again) {
     std::filesystem::remove(home.path + "/dir");
     BOOST_TEST((restore().state == RecordState::Restored));
     BOOST_TEST(home.read("dir/virus") == "evil bytes");
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_ever_replaced) {
+BOOST_AUTO_TEST_CASE(an_existing_file_is_never_replaced) {
     home.write("dir/virus", "a new file");
     BOOST_TEST((restore().state == RecordState::Error));
     BOOST_TEST(home.read("dir/virus") == "a new file");
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_ever_replaced) {
     BOOST_TEST(std::filesystem::is_symlink(home.path + "/dir/virus"));
 }
 
-BOOST_AUTO_TEST_CASE(content_that_was_changed_stays_where_it_is) {
+BOOST_AUTO_TEST_CASE(changed_content_stays_in_the_quarantine) {
     ::chmod((home.path + "/" + kept).c_str(), 0600);
     home.write(kept, "other bytes");
     const auto acted = restore();
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(content_that_was_changed_stays_where_it_is) {
     BOOST_TEST(home.has(kept));
 }
 
-BOOST_AUTO_TEST_CASE(a_link_in_the_place_of_the_file_or_of_a_directory_leads_nowhere) {
+BOOST_AUTO_TEST_CASE(a_link_instead_of_the_file_or_a_directory_is_not_followed) {
     const TemporaryDirectory elsewhere;
     elsewhere.write(opaque, "evil bytes");
     std::filesystem::remove(home.path + "/" + kept);
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_link_in_the_place_of_the_file_or_of_a_directory_leads_now
     BOOST_TEST(elsewhere.read(opaque) == "evil bytes");
 }
 
-BOOST_AUTO_TEST_CASE(a_link_on_the_way_back_is_not_followed) {
+BOOST_AUTO_TEST_CASE(a_link_in_the_old_path_is_not_followed) {
     const TemporaryDirectory elsewhere;
     std::filesystem::remove(home.path + "/dir");
     std::filesystem::create_symlink(elsewhere.path, home.path + "/dir");
@@ -135,13 +135,13 @@ BOOST_AUTO_TEST_CASE(a_link_on_the_way_back_is_not_followed) {
     BOOST_TEST(home.has(kept));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_gone_from_the_quarantine_is_an_error_to_restore_and_none_to_delete) {
+BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error_to_restore_but_not_to_delete) {
     std::filesystem::remove(home.path + "/" + kept);
     BOOST_TEST((restore().state == RecordState::Error));
     BOOST_TEST((discard().state == RecordState::Deleted));
 }
 
-BOOST_AUTO_TEST_CASE(rights_of_the_owner_are_not_lent_again) {
+BOOST_AUTO_TEST_CASE(setuid_is_not_restored) {
     order.metadata.mode = 04755;
     const auto acted = restore();
     BOOST_TEST((acted.state == RecordState::Restored));
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(rights_of_the_owner_are_not_lent_again) {
     BOOST_TEST((status_of("dir/virus").st_mode & 07777) == 0755U);
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_set_again_is_said) {
+BOOST_AUTO_TEST_CASE(metadata_that_cannot_be_restored_is_reported) {
     order.metadata.owner = ::geteuid() + 1;
     order.metadata.attributes.push_back({"nonsense", "x"});
     const auto acted = restore();
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_set_again_is_said) {
     BOOST_TEST(acted.message.find("nonsense") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_with_more_names_keeps_what_they_share) {
+BOOST_AUTO_TEST_CASE(a_file_with_more_hard_links_keeps_its_mode) {
     std::filesystem::create_hard_link(home.path + "/" + kept, home.path + "/other");
     ::chmod((home.path + "/other").c_str(), 0604);
     const auto acted = restore();
@@ -167,21 +167,21 @@ BOOST_AUTO_TEST_CASE(a_file_with_more_names_keeps_what_they_share) {
     BOOST_TEST((status_of("other").st_mode & 07777) == 0604U);
 }
 
-BOOST_AUTO_TEST_CASE(a_discarded_file_is_gone_with_its_record) {
+BOOST_AUTO_TEST_CASE(discarding_a_file_removes_its_record) {
     BOOST_TEST((discard().state == RecordState::Deleted));
     BOOST_TEST(!home.has(kept));
     BOOST_TEST(!home.has(kept + ".json"));
     BOOST_TEST(!home.has("dir/virus"));
 }
 
-BOOST_AUTO_TEST_CASE(only_the_very_file_is_discarded) {
+BOOST_AUTO_TEST_CASE(only_the_quarantined_file_is_discarded) {
     std::filesystem::rename(home.path + "/" + kept, home.path + "/aside");
     home.write(kept, "something of the owner's");
     BOOST_TEST((discard().state == RecordState::NoAction));
     BOOST_TEST(home.has(kept));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_written_into_the_file_since_is_not_discarded) {
+BOOST_AUTO_TEST_CASE(a_file_changed_in_the_quarantine_is_not_discarded) {
     const auto inode = status_of(kept).st_ino;
     ::chmod((home.path + "/" + kept).c_str(), 0600);
     home.write(kept, "something of the owner's");

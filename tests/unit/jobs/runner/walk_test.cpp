@@ -24,10 +24,10 @@ UniqueFd empty_file() {
 
 struct Home {
     // Everything the walk lists, sorted.
-    std::vector<std::string> walk(const std::string& directory = "", std::vector<LeaveOut> left_out = {}) {
+    std::vector<std::string> walk(const std::string& directory = "", std::vector<ScanQuarantined> quarantined = {}) {
         PathList list(empty_file());
-        Walk walk(home.fd.get(), std::move(left_out),
-                  {[this](const WalkProgress& told) { progress = told; },
+        Walk walk(home.fd.get(), std::move(quarantined),
+                  {[this](const WalkProgress& callbacks) { progress = callbacks; },
                    [this](const std::string& path, UnscannedReason reason) { unreadable.emplace_back(path, reason); }});
         walk.list(directory, list);
         std::vector<std::string> paths;
@@ -85,8 +85,8 @@ BOOST_AUTO_TEST_CASE(a_tree_deeper_than_a_path_may_be_is_walked_and_opened) {
     BOOST_TEST(static_cast<bool>(open_beneath(home.fd.get(), path + "deep", O_RDONLY, Crossing::Allowed)));
 }
 
-// Only in its place and as it was put there: whatever its owner, or malware that runs as its owner, makes of it is
-// scanned.
+// A quarantined file is left out only while it is where and as it was put: whatever its owner, or malware that runs as
+// its owner, does with it, it is scanned.
 struct QuarantinedHome : Home {
     QuarantinedHome() {
         put("evil");
@@ -104,10 +104,10 @@ struct QuarantinedHome : Home {
 
     const std::string opaque = "0123456789abcdef0123456789abcdef";
     const std::string name = std::string(quarantine_directory) + "/" + opaque;
-    LeaveOut recorded;
+    ScanQuarantined recorded;
 };
 
-BOOST_FIXTURE_TEST_CASE(what_was_quarantined_is_scanned_where_it_is_moved_or_linked_to, QuarantinedHome) {
+BOOST_FIXTURE_TEST_CASE(a_quarantined_file_moved_or_linked_elsewhere_is_scanned, QuarantinedHome) {
     home.write("public_html/index.html", "x");
     BOOST_REQUIRE(::link(kept().c_str(), (home.path + "/public_html/evil.php").c_str()) == 0);
     BOOST_TEST((walk("", {recorded}) == Paths{"public_html/evil.php", "public_html/index.html"}));
@@ -115,32 +115,32 @@ BOOST_FIXTURE_TEST_CASE(what_was_quarantined_is_scanned_where_it_is_moved_or_lin
     BOOST_TEST((walk("public_html", {recorded}) == Paths{"public_html/evil.php", "public_html/index.html"}));
 }
 
-BOOST_FIXTURE_TEST_CASE(under_another_name_in_the_quarantine_it_is_scanned, QuarantinedHome) {
+BOOST_FIXTURE_TEST_CASE(a_quarantined_file_renamed_in_the_quarantine_is_scanned, QuarantinedHome) {
     std::filesystem::rename(kept(), kept() + ".php");
     BOOST_TEST((walk("", {recorded}) == Paths{name + ".php"}));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_directory_that_is_only_called_like_the_quarantine_is_scanned, QuarantinedHome) {
+BOOST_FIXTURE_TEST_CASE(another_directory_with_the_quarantines_name_is_scanned, QuarantinedHome) {
     std::filesystem::create_directories(home.path + "/public_html/" + quarantine_directory);
     std::filesystem::rename(kept(), home.path + "/public_html/" + name);
     BOOST_TEST((walk("", {recorded}) == Paths{"public_html/" + name}));
     BOOST_TEST((walk("public_html", {recorded}) == Paths{"public_html/" + name}));
 }
 
-BOOST_FIXTURE_TEST_CASE(what_was_made_usable_again_in_the_quarantine_is_scanned, QuarantinedHome) {
+BOOST_FIXTURE_TEST_CASE(a_quarantined_file_made_usable_again_is_scanned, QuarantinedHome) {
     for (const mode_t mode : {0600U, 0644U, 0500U, 0440U, 04400U, 0U}) {
         BOOST_REQUIRE(::chmod(kept().c_str(), mode) == 0);
         BOOST_TEST((walk("", {recorded}) == Paths{name}), mode);
     }
 }
 
-BOOST_FIXTURE_TEST_CASE(another_content_in_the_quarantine_is_scanned, QuarantinedHome) {
+BOOST_FIXTURE_TEST_CASE(changed_content_in_the_quarantine_is_scanned, QuarantinedHome) {
     BOOST_REQUIRE(::chmod(kept().c_str(), 0600) == 0);
     put("EVIL");
     BOOST_TEST((walk("", {recorded}) == Paths{name}));
 }
 
-BOOST_FIXTURE_TEST_CASE(another_file_of_the_same_content_in_the_quarantine_is_scanned, QuarantinedHome) {
+BOOST_FIXTURE_TEST_CASE(another_file_with_the_same_content_is_scanned, QuarantinedHome) {
     std::filesystem::rename(kept(), home.path + "/aside");
     put("evil");
     BOOST_TEST((walk("", {recorded}) == Paths{"aside", name}));
@@ -155,8 +155,8 @@ BOOST_FIXTURE_TEST_CASE(a_link_or_a_directory_in_its_place_hides_nothing, Quaran
     BOOST_TEST((walk("", {recorded}) == Paths{"aside", name + "/" + opaque}));
 }
 
-// A lease makes an open with O_NONBLOCK fail with EAGAIN for as long as its holder wants.
-BOOST_AUTO_TEST_CASE(a_file_that_somebody_has_a_lease_on_is_refused_at_once) {
+// While a lease is held, possibly for ever, opening the file with O_NONBLOCK fails with EAGAIN.
+BOOST_AUTO_TEST_CASE(a_leased_file_is_refused_at_once) {
     home.write("leased", "x");
     const UniqueFd holder(::open((home.path + "/leased").c_str(), O_WRONLY | O_CLOEXEC));
     BOOST_REQUIRE(::signal(SIGIO, SIG_IGN) != SIG_ERR);
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_somebody_has_a_lease_on_is_refused_at_once) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_CASE(nothing_is_opened_out_of_the_directory) {
+BOOST_AUTO_TEST_CASE(nothing_outside_the_directory_is_opened) {
     TemporaryDirectory place;
     place.write("home/file", "x");
     place.write("secret", "x");
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_opened_out_of_the_directory) {
         BOOST_TEST(!open_beneath(home.get(), way_out, O_RDONLY, Crossing::Allowed), way_out);
 }
 
-BOOST_AUTO_TEST_CASE(a_long_list_is_read_as_it_was_written) {
+BOOST_AUTO_TEST_CASE(a_long_list_is_read_back_unchanged) {
     PathList list(empty_file());
     constexpr int count = 50'000;
     for (int i = 0; i < count; ++i)

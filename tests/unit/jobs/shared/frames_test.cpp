@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(a_frame_announced_over_the_limit_is_malformed) {
     BOOST_CHECK_THROW((void)read_frame(there.get(), got, 4, soon()), Malformed);
 }
 
-BOOST_AUTO_TEST_CASE(a_frame_that_does_not_come_ends_at_the_deadline_or_with_the_peer) {
+BOOST_AUTO_TEST_CASE(reading_ends_at_the_deadline_or_when_the_peer_closes) {
     auto [here, there] = stream();
     std::string got;
     send_raw(here.get(), std::string("\x05\x00\x00\x00half", 8));
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(a_frame_that_does_not_come_ends_at_the_deadline_or_with_the
     BOOST_TEST((read_frame(there.get(), got, 100, soon()) == Transfer::PeerGone));
 }
 
-BOOST_AUTO_TEST_CASE(frames_come_out_of_whatever_pieces_they_came_in) {
+BOOST_AUTO_TEST_CASE(frames_are_reassembled_from_any_pieces) {
     const auto [here, there] = stream();
     const std::string bytes("\x03\x00\x00\x00one\x00\x00\x00\x00\x05\x00\x00\x00three", 20);
     FrameReader frames(100);
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_second_frame_over_the_limit_is_malformed_too) {
     BOOST_CHECK_THROW((void)frames.next(), Malformed);
 }
 
-BOOST_AUTO_TEST_CASE(a_frame_writer_keeps_what_the_peer_does_not_take_yet) {
+BOOST_AUTO_TEST_CASE(a_frame_writer_buffers_what_the_peer_does_not_read_yet) {
     auto [here, there] = stream();
     FrameWriter writer;
     const std::string body(2'000'000, 'w');

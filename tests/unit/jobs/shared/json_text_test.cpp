@@ -7,7 +7,7 @@
 using namespace clamscanner;
 using namespace std::string_literals;
 
-BOOST_AUTO_TEST_CASE(valid_utf8_is_written_as_it_is) {
+BOOST_AUTO_TEST_CASE(valid_utf8_is_written_unchanged) {
     BOOST_TEST(json_text("a/\xc3\xa4/\xe2\x82\xac/\xf0\x9f\xa6\xa0") == "\"a/\xc3\xa4/\xe2\x82\xac/\xf0\x9f\xa6\xa0\"");
 }
 
@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(a_byte_outside_utf8_becomes_a_lone_surrogate_in_lower_case)
     BOOST_TEST(json_text("\xe2\x82") == R"("\udce2\udc82")");                      // nor a character cut short
 }
 
-BOOST_AUTO_TEST_CASE(every_byte_comes_back_from_what_a_parser_makes_of_its_escape) {
+BOOST_AUTO_TEST_CASE(every_byte_survives_escaping_and_parsing) {
     for (unsigned byte = 0x80; byte <= 0xff; ++byte) {
         const char decoded[] = {'\xed', static_cast<char>(0xb2 | ((byte >> 6) & 1)),
                                 static_cast<char>(0x80 | (byte & 0x3f))};
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(an_issue_has_no_file) {
     BOOST_TEST(record_line(issue) == R"({"id":1,"message":"","state":"warning","type":"issue"})");
 }
 
-BOOST_AUTO_TEST_CASE(the_last_record_says_done_twice) {
+BOOST_AUTO_TEST_CASE(the_last_record_is_done_by_type_and_by_status) {
     const Record done{2, RecordType::Done, RecordState::Success, "", ""};
     BOOST_TEST(record_line(done) == R"({"id":2,"message":"","state":"success","status":"done","type":"done"})");
 }

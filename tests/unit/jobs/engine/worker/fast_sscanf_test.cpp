@@ -1,4 +1,4 @@
-// That the engine's sscanf() answers as libc's does.
+// Checks that the engine's sscanf() gives the same results as libc's.
 #include <dlfcn.h>
 
 #include <array>

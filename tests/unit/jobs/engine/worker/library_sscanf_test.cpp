@@ -1,5 +1,5 @@
-// That the engine still needs the sscanf() of its own (jobs/engine/worker/fast_sscanf.cpp). This program has one that
-// counts in its place. How often the library calls it is the same on every machine, as no time is.
+// Checks that the engine still needs its own sscanf() (jobs/engine/worker/fast_sscanf.cpp). This program has a counting
+// one instead: unlike times, the number of calls is the same on every machine.
 #include <clamav.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,7 +21,7 @@ int numbers_read = 0;
 
 }  // namespace
 
-// By each name that a libclamav may have been compiled with, so that another name is not taken for no call.
+// Under each name that libclamav may have been compiled with, so that calls under another name are not missed.
 extern "C" {
 __attribute__((visibility("default"))) int counting_sscanf(const char* text, const char* format, ...) noexcept
     __asm__("sscanf");
@@ -45,7 +45,7 @@ namespace {
 
 constexpr int signatures = 100;
 
-// Signatures of which nothing is in the file that is scanned.
+// Signatures that match nothing in the scanned file.
 std::string logical_signatures() {
     std::string lines;
     for (int i = 100; i < 100 + signatures; ++i) {
@@ -73,7 +73,7 @@ class Engine {
         BOOST_REQUIRE(::cl_engine_compile(engine_.get()) == CL_SUCCESS);
     }
 
-    // How many numbers are read by sscanf() in one scan of a file of one layer.
+    // How many numbers sscanf() reads in one scan of a file with one layer.
     [[nodiscard]] int numbers_read_in_a_scan() const {
         const UniqueFd file(checked(::memfd_create("scanned", MFD_CLOEXEC), "make a file"));
         const std::string bytes(1000, '\x01');
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(every_scan_reads_the_numbers_of_all_logical_signatures) {
                    "jobs/engine/worker/fast_sscanf.cpp and its tests may be deleted");
 }
 
-// Whether the other test can fail: this is what it would see of a library that parses them only once.
+// Shows that the other test can fail: this is what it would count with a library that parses the expressions only once.
 BOOST_AUTO_TEST_CASE(without_logical_signatures_none_is_read) {
     BOOST_TEST(Engine("test.ndb", plain_signatures()).numbers_read_in_a_scan() == 0);
 }

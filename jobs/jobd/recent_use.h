@@ -1,4 +1,4 @@
-// How much of the scanner's time each customer used lately: what is an hour old counts half. A customer is an account,
+// How much of the scanner's time each customer used recently, with a half-life of one hour. A customer is an account,
 // or the administrator's scan of all accounts.
 #pragma once
 
@@ -12,16 +12,17 @@
 
 namespace clamscanner {
 
-class UseBook {
+class RecentUse {
  public:
     using Customer = std::int64_t;
-    // Lower comes first: who used less, in steps of ten seconds, and of two equals who started longer ago.
+    // The lower rank comes first: less use, in steps of ten seconds; at equal use, the longer time since the last
+    // start.
     using Rank = std::pair<std::int64_t, std::uint64_t>;
 
     void start(Customer customer) { uses_[customer].started = ++starts_; }
 
     void add(Customer customer, Clock::duration used, Deadline now) {
-        if (uses_.size() > most_customers) forget_small_ones(now);
+        if (uses_.size() > most_customers) forget_negligible(now);
         auto& use = uses_[customer];
         use.seconds = seconds_left(use, now) + std::chrono::duration<double>(used).count();
         use.at = now;
@@ -45,7 +46,7 @@ class UseBook {
     [[nodiscard]] static double seconds_left(const Use& use, Deadline now) {
         return use.seconds * std::exp2(-std::chrono::duration<double, std::ratio<3600>>(now - use.at).count());
     }
-    void forget_small_ones(Deadline now) {
+    void forget_negligible(Deadline now) {
         std::erase_if(uses_, [now](const auto& entry) { return seconds_left(entry.second, now) < 1; });
     }
 

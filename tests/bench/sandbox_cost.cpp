@@ -1,7 +1,7 @@
 // What the locked room and the isolation of crashes cost: the same files scanned by as many plain processes, which
 // share a list and do nothing but call the library, and by a coordinator with its workers, who are handed each file,
 // locked in and tested. Both with signatures loaded once, forked from here, temporary files in memory; in turns, so
-// that what else the machine does hits both alike. room_cost SIGNATURES TREE [ROUNDS]
+// that what else the machine does hits both alike. sandbox_cost SIGNATURES TREE [ROUNDS]
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -54,7 +54,7 @@ void wait_for(pid_t pid) {
 class Comparison {
  public:
     Comparison(const std::string& signatures, const std::string& tree) : files_(files_below(tree)) {
-        config_.paths.run_directory = "/dev/shm/room_cost." + std::to_string(::getpid());
+        config_.paths.run_directory = "/dev/shm/sandbox_cost." + std::to_string(::getpid());
         config_.paths.signature_directory = signatures;
         config_.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
         config_.engine.scan_workers = std::max(1U, std::thread::hardware_concurrency());
@@ -107,7 +107,7 @@ class Comparison {
             static_cast<void>(send_message(runner.get(), HandOverEnd{files_.size()}));
         });
         Packet packet;
-        while (receive_packet(jobd.get(), packet) == Got::Packet && !is<ScannedAll>(packet.bytes)) continue;
+        while (receive_packet(jobd.get(), packet) == Got::Packet && !is<ScanCompleted>(packet.bytes)) continue;
         const Seconds taken = Clock::now() - begun;
         jobd.reset();
         wait_for(walker);
@@ -136,7 +136,7 @@ double median(std::vector<double> values) {
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fputs("usage: room_cost SIGNATURES TREE [ROUNDS]\n", stderr);
+        std::fputs("usage: sandbox_cost SIGNATURES TREE [ROUNDS]\n", stderr);
         return 64;
     }
     try {
@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
             clamscanner::median(ratios));
         return 0;
     } catch (const std::exception& fault) {
-        std::fprintf(stderr, "room_cost: %s\n", fault.what());
+        std::fprintf(stderr, "sandbox_cost: %s\n", fault.what());
         return 70;
     }
 }

@@ -1,5 +1,6 @@
-// Who has a uid now: name, home, and which directory that home is. The name service may take its time, so it is asked
-// in a thread of its own; answers come back in jobd's loop. Homes are only looked at from outside, never opened.
+// Looks up which account has a uid now: its name, its home and the identity of the home's directory. The name service
+// may be slow, so a thread of its own asks it; answers are delivered in jobd's event loop. Homes are only examined with
+// stat, never opened.
 #pragma once
 
 #include <chrono>
@@ -17,24 +18,24 @@
 
 namespace clamscanner {
 
-class AccountBook {
+class AccountLookup {
  public:
-    // Empty: there is no such account. Faults of the name service are no answer: `failed` is set and nothing else.
+    // `facts` is empty if there is no such account. If the name service fails, only `failed` is set.
     struct Entry {
         std::optional<AccountFacts> facts;
         bool failed = false;
     };
     using Take = std::function<void(const Entry&)>;
 
-    // `fresh_for`: how long an answer is given again without a look-up, unless the list of local accounts changes.
-    AccountBook(EventLoop& loop, std::chrono::milliseconds fresh_for);
-    ~AccountBook();
-    AccountBook(const AccountBook&) = delete;
-    AccountBook& operator=(const AccountBook&) = delete;
+    // `fresh_for`: how long an answer is reused without a look-up, unless /etc/passwd changes.
+    AccountLookup(EventLoop& loop, std::chrono::milliseconds fresh_for);
+    ~AccountLookup();
+    AccountLookup(const AccountLookup&) = delete;
+    AccountLookup& operator=(const AccountLookup&) = delete;
 
-    // The answer if it is fresh; else nothing, and a look-up.
+    // The answer if it is fresh, else null.
     [[nodiscard]] const Entry* fresh(uid_t uid) const;
-    // Calls `take` in the loop: now if the answer is fresh, else later.
+    // Calls `take` in the event loop: at once if the answer is fresh, else after a look-up.
     void ask(uid_t uid, Take take);
 
  private:
@@ -50,7 +51,7 @@ class AccountBook {
     std::map<uid_t, Known> known_;
     std::map<uid_t, std::vector<Take>> waiting_;
 
-    UniqueFd answered_;  // an eventfd: the thread has answers
+    UniqueFd answered_;  // an eventfd: signals that the thread has answers
     EventLoop::Watch watch_;
     std::mutex mutex_;
     std::condition_variable asked_;

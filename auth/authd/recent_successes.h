@@ -1,8 +1,8 @@
-// From which origins each account's password was right of late. Such a pair is not bound by limits that strangers
-// exhaust, and has slots of its own: so nobody locks an owner out by guessing.
+// The origins from which each account logged in successfully of late. Such a pair of account and origin is exempt from
+// the limits that strangers can exhaust, and has check slots of its own, so nobody can lock an owner out by guessing.
 //
-// Nobody can push another's pair out: rows are made by right passwords only and stand for real account names, so their
-// number is that of the accounts; and an account that comes from many addresses fills its own row only.
+// No account can push out another's pairs: only a right password makes a row, so there are at most as many rows as
+// accounts, and an account with many addresses fills only its own row.
 #pragma once
 
 #include <algorithm>
@@ -13,13 +13,13 @@
 
 namespace clamscanner {
 
-class LatelySucceeded {
+class RecentSuccesses {
  public:
-    static constexpr std::chrono::hours lately{24};
-    static constexpr std::size_t most_origins = 32;  // an account
+    static constexpr std::chrono::hours remembered_for{24};
+    static constexpr std::size_t most_origins = 32;  // per account
     static constexpr std::size_t most_accounts = 65'536;
 
-    // With the first success of another owner of the name, what the old one did counts no more.
+    // The first success of a new owner of the name discards the former owner's row.
     void note(const std::string& account, const std::string& origin, Deadline now, const std::string& generation = {}) {
         if (rows_.size() >= most_accounts && !rows_.contains(account)) erase_oldest(rows_);
         auto& row = rows_[account];
@@ -31,14 +31,14 @@ class LatelySucceeded {
         const auto row = rows_.find(account);
         if (row == rows_.end()) return false;
         const auto success = row->second.origins.find(origin);
-        return success != row->second.origins.end() && now - success->second < lately;
+        return success != row->second.origins.end() && now - success->second < remembered_for;
     }
 
  private:
     struct Row {
         std::unordered_map<std::string, Deadline> origins;
         std::string generation;
-        Deadline at;  // of the latest
+        Deadline at;  // of the latest success
         bool operator<(const Row& other) const { return at < other.at; }
     };
     static void erase_oldest(auto& rows) {

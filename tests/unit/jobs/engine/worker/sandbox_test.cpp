@@ -1,5 +1,5 @@
-// Small hostile programs, each run first where nothing holds it, to see that it works, and then inside the room.
-#include "jobs/engine/worker/locked_room.h"
+// Small hostile programs. Each is first run unconfined, to show that it works, and then inside the sandbox.
+#include "jobs/engine/worker/sandbox.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -35,14 +35,14 @@ std::ostream& operator<<(std::ostream& out, Fate fate) {
 struct Room {
     TemporaryDirectory inside;
     TemporaryDirectory outside;
-    RoomLimits limits{256 * 1024 * 1024, 1024 * 1024, 4 * 1024 * 1024};
+    SandboxLimits limits{256 * 1024 * 1024, 1024 * 1024, 4 * 1024 * 1024};
 
     // `attempt` says whether it got what it wanted.
     Fate fate_of(const std::function<bool()>& attempt, bool locked) const {
         const pid_t pid = checked(::fork(), "fork a hostile program");
         if (pid == 0) {
             try {
-                if (locked) lock_room(inside.path, limits);
+                if (locked) enter_sandbox(inside.path, limits);
             } catch (const std::exception& fault) {
                 ::_exit(99);
             }
@@ -78,7 +78,7 @@ class Sibling {
     pid_t pid_;
 };
 
-// What a test needs, and the report says when it was left out for want of it.
+// What a test needs; without it the test is skipped, and the report says so.
 boost::test_tools::assertion_result with_landlock(boost::unit_test::test_unit_id) {
     boost::test_tools::assertion_result there(landlock_version() > 0);
     there.message() << "this kernel has no Landlock";
@@ -101,9 +101,9 @@ bool opens(const std::string& file, int flags) {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(the_room, Room)
+BOOST_FIXTURE_TEST_SUITE(the_sandbox, Room)
 
-BOOST_AUTO_TEST_CASE(leaves_what_a_scan_needs) {
+BOOST_AUTO_TEST_CASE(allows_what_a_scan_needs) {
     const auto works = [this] {
         const auto directory = inside.path + "/deeper";
         const auto file = directory + "/file";
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(takes_all_memory) {
 }
 #endif
 
-BOOST_AUTO_TEST_CASE(makes_code_of_what_it_wrote) {
+BOOST_AUTO_TEST_CASE(executes_what_it_wrote) {
     is_stopped(Fate::Killed, [] {
         return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
     });
@@ -235,18 +235,18 @@ BOOST_AUTO_TEST_CASE(makes_code_of_what_it_wrote) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(makes_a_room_of_its_own, *boost::unit_test::precondition(as_root)) {
+BOOST_AUTO_TEST_CASE(makes_a_namespace_of_its_own, *boost::unit_test::precondition(as_root)) {
     is_stopped(Fate::Killed, [] { return ::unshare(CLONE_NEWNS) == 0; });
 }
 
-BOOST_AUTO_TEST_CASE(asks_to_be_told_by_signals) {
+BOOST_AUTO_TEST_CASE(asks_for_signals) {
     is_stopped(Fate::Killed, [] { return ::fcntl(0, F_SETOWN, ::getpid()) == 0; });
 }
 
-BOOST_AUTO_TEST_CASE(is_not_entered_without_its_directory, *boost::unit_test::precondition(with_landlock)) {
+BOOST_AUTO_TEST_CASE(fails_without_its_directory, *boost::unit_test::precondition(with_landlock)) {
     const auto is_refused = [this] {
         try {
-            lock_room(inside.path + "/nowhere", limits);
+            enter_sandbox(inside.path + "/nowhere", limits);
         } catch (const std::system_error&) {
             return true;
         }

@@ -1,4 +1,4 @@
-#include "fcgi/agent_client.h"
+#include "fcgi/agent_exchange.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,7 +11,8 @@
 namespace clamscanner {
 namespace {
 
-// What an agent may answer with. A 401 of its making, for one, would have a browser ask for the password again.
+// The statuses that an agent may answer with. A 401 from an agent, for example, would make a browser ask for the
+// password again.
 struct StatusRow {
     Purpose purpose;
     std::uint16_t status;
@@ -24,7 +25,7 @@ constexpr StatusRow agent_statuses[] = {
 
 }  // namespace
 
-AgentClient::AgentClient(Deadline deadline) : deadline_(deadline) {
+AgentExchange::AgentExchange(Deadline deadline) : deadline_(deadline) {
     const auto make = [](UniqueFd& read, UniqueFd& write) {
         int ends[2];
         checked(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), "make a pipe");
@@ -35,12 +36,12 @@ AgentClient::AgentClient(Deadline deadline) : deadline_(deadline) {
     make(reply_, agents_.reply);
 }
 
-void AgentClient::ask(const Request& request) {
+void AgentExchange::ask(const Request& request) {
     unsent_.add(encode(request).bytes());
     static_cast<void>(unsent_.write_to(request_.get()));
 }
 
-std::optional<Reply> AgentClient::reply() {
+std::optional<Reply> AgentExchange::reply() {
     agents_ = {};
     if (write_rest(unsent_, request_.get(), deadline_) != Transfer::Done) return std::nullopt;
     std::string frame;
@@ -50,9 +51,9 @@ std::optional<Reply> AgentClient::reply() {
 
 bool is_acceptable(const Reply& reply, Purpose purpose) noexcept {
     const auto may_stand_in_allow = [](char c) { return (c >= 'A' && c <= 'Z') || c == ',' || c == ' '; };
-    const bool may_be_said = std::ranges::any_of(
+    const bool is_permitted_status = std::ranges::any_of(
         agent_statuses, [&](const StatusRow& row) { return row.purpose == purpose && row.status == reply.status; });
-    return may_be_said && std::ranges::all_of(reply.allow, may_stand_in_allow);
+    return is_permitted_status && std::ranges::all_of(reply.allow, may_stand_in_allow);
 }
 
 }  // namespace clamscanner

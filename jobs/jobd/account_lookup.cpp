@@ -1,4 +1,4 @@
-#include "jobs/jobd/account_book.h"
+#include "jobs/jobd/account_lookup.h"
 
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -15,15 +15,15 @@ namespace {
 
 constexpr std::size_t most_known = 20'000;
 
-// When the list of local accounts was last replaced or written: an account may have gone since, and its name and uid
-// may be another's.
+// When /etc/passwd was last replaced or written: since then an account may have been removed and its name and uid given
+// to another.
 std::int64_t passwd_stamp() noexcept {
     struct stat status {};
     if (::stat("/etc/passwd", &status) != 0) return 0;
     return nanoseconds_of(status.st_ctim);
 }
 
-AccountBook::Entry find_facts(uid_t uid) {
+AccountLookup::Entry find_facts(uid_t uid) {
     Account account;
     try {
         if (!find_account(uid, account)) return {};
@@ -31,7 +31,7 @@ AccountBook::Entry find_facts(uid_t uid) {
         log_line(Severity::Warning, fault.what());
         return {std::nullopt, true};
     }
-    // Where the home's parents cannot be searched by us, the facts have to do without it.
+    // If we may not search the home's parent directories, the facts lack the home's identity.
     const auto home = home_identity(account.home);
     const AccountFacts facts{uid, account.name, account.home, home.file_system, home.inode, home.born_ns};
     return {facts, false};
@@ -39,13 +39,13 @@ AccountBook::Entry find_facts(uid_t uid) {
 
 }  // namespace
 
-AccountBook::AccountBook(EventLoop& loop, std::chrono::milliseconds fresh_for)
+AccountLookup::AccountLookup(EventLoop& loop, std::chrono::milliseconds fresh_for)
     : fresh_for_(fresh_for),
       answered_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd")),
       watch_(loop.watch(answered_.get(), EPOLLIN, [this](std::uint32_t) { deliver(); })),
       thread_([this] { look_up(); }) {}
 
-AccountBook::~AccountBook() {
+AccountLookup::~AccountLookup() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -54,13 +54,13 @@ AccountBook::~AccountBook() {
     thread_.join();
 }
 
-const AccountBook::Entry* AccountBook::fresh(uid_t uid) const {
+const AccountLookup::Entry* AccountLookup::fresh(uid_t uid) const {
     const auto found = known_.find(uid);
     if (found == known_.end() || Clock::now() >= found->second.until) return nullptr;
     return found->second.passwd == passwd_stamp() ? &found->second.entry : nullptr;
 }
 
-void AccountBook::ask(uid_t uid, Take take) {
+void AccountLookup::ask(uid_t uid, Take take) {
     if (const Entry* entry = fresh(uid)) {
         const Entry copy = *entry;
         take(copy);
@@ -76,7 +76,7 @@ void AccountBook::ask(uid_t uid, Take take) {
     asked_.notify_one();
 }
 
-void AccountBook::look_up() {
+void AccountLookup::look_up() {
     std::unique_lock lock(mutex_);
     for (;;) {
         asked_.wait(lock, [this] { return stopping_ || !questions_.empty(); });
@@ -93,7 +93,7 @@ void AccountBook::look_up() {
     }
 }
 
-void AccountBook::deliver() {
+void AccountLookup::deliver() {
     std::uint64_t count = 0;
     [[maybe_unused]] const auto read = ::read(answered_.get(), &count, sizeof count);
     std::deque<std::pair<uid_t, Known>> answers;

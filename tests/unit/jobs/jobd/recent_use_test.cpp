@@ -1,4 +1,4 @@
-#include "jobs/jobd/use_book.h"
+#include "jobs/jobd/recent_use.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -9,18 +9,18 @@ using namespace std::chrono_literals;
 
 const Deadline now = Clock::now();
 
-BOOST_AUTO_TEST_SUITE(use_book)
+BOOST_AUTO_TEST_SUITE(recent_use)
 
 BOOST_AUTO_TEST_CASE(who_used_less_comes_first) {
-    UseBook book;
+    RecentUse book;
     book.add(1, 300s, now);
     book.add(2, 20s, now);
     BOOST_TEST((book.rank(2, now) < book.rank(1, now)));
     BOOST_TEST((book.rank(3, now) < book.rank(2, now)));
 }
 
-BOOST_AUTO_TEST_CASE(of_two_who_used_as_much_the_one_who_started_longer_ago_comes_first) {
-    UseBook book;
+BOOST_AUTO_TEST_CASE(at_equal_use_the_longer_ago_start_comes_first) {
+    RecentUse book;
     book.start(1);
     book.start(2);
     book.add(1, 3s, now);
@@ -30,8 +30,8 @@ BOOST_AUTO_TEST_CASE(of_two_who_used_as_much_the_one_who_started_longer_ago_come
     BOOST_TEST((book.rank(2, now) < book.rank(1, now)));
 }
 
-BOOST_AUTO_TEST_CASE(use_is_forgotten_by_and_by) {
-    UseBook book;
+BOOST_AUTO_TEST_CASE(use_decays_with_time) {
+    RecentUse book;
     book.add(1, 800s, now);
     book.add(2, 300s, now);
     BOOST_TEST(book.rank(1, now).first == 80);
@@ -39,12 +39,12 @@ BOOST_AUTO_TEST_CASE(use_is_forgotten_by_and_by) {
     BOOST_TEST((book.rank(1, now + 2h) < book.rank(2, now)));
 }
 
-BOOST_AUTO_TEST_CASE(who_used_nearly_nothing_is_not_kept_for_ever) {
-    UseBook book;
+BOOST_AUTO_TEST_CASE(negligible_use_is_forgotten) {
+    RecentUse book;
     for (int customer = 0; customer < 10'002; ++customer) book.add(customer, 500ms, now);
     book.add(-1, 60s, now);
     BOOST_TEST(book.rank(-1, now).first == 6);
-    BOOST_TEST((book.rank(5, now) == UseBook::Rank{0, 0}));
+    BOOST_TEST((book.rank(5, now) == RecentUse::Rank{0, 0}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,4 @@
-#include "jobs/engine/worker/locked_room.h"
+#include "jobs/engine/worker/sandbox.h"
 
 #include <fcntl.h>
 #include <seccomp.h>
@@ -21,7 +21,7 @@
 namespace clamscanner {
 namespace {
 
-// ---- Landlock (landlock(7)). Debian's header is older than what kernels can do. -------------------------------------
+// ---- Landlock (landlock(7)). Debian's header lacks what newer kernels support. --------------------------------------
 
 constexpr std::uint64_t write_file = 1ULL << 1;
 constexpr std::uint64_t read_file = 1ULL << 2;
@@ -65,13 +65,14 @@ void confine_files(const std::string& directory) {
     if (version >= 4) ruleset.network = all_of_tcp;
     if (version >= 5) ruleset.files |= device_ioctl;
     if (version >= 6) ruleset.scoped = all_scopes;
-    // An older kernel knows a shorter structure, and takes a longer one whose end is zeros.
+    // An older kernel knows a shorter structure, and accepts a longer one that ends in zeros.
     const UniqueFd rules(static_cast<int>(
         checked(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0U), "make Landlock's rules")));
-    const UniqueFd place(checked(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open a worker's room"));
-    const BeneathRule rule{allowed, place.get()};
-    checked(::syscall(SYS_landlock_add_rule, rules.get(), beneath_rule, &rule, 0U), "let a worker into its room");
-    checked(::syscall(SYS_landlock_restrict_self, rules.get(), 0U), "confine a worker to its room");
+    const UniqueFd opened(
+        checked(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "open a worker's directory"));
+    const BeneathRule rule{allowed, opened.get()};
+    checked(::syscall(SYS_landlock_add_rule, rules.get(), beneath_rule, &rule, 0U), "allow a worker its directory");
+    checked(::syscall(SYS_landlock_restrict_self, rules.get(), 0U), "confine a worker to its directory");
 }
 
 // ---- rlimits -------------------------------------------------------------------------------------------------------
@@ -97,13 +98,13 @@ void limit(decltype(RLIMIT_AS) resource, std::uint64_t most) {
 
 // ---- seccomp -------------------------------------------------------------------------------------------------------
 
-// Which calls the library makes was seen with strace over archives, documents, mail and programs of every kind that it
-// unpacks. Where a call can do more than a scan needs, its arguments are bound below.
+// Found with strace: the library's calls for archives, documents, mail and programs of every kind that it unpacks.
+// Where a call can do more than a scan needs, its arguments are restricted below.
 constexpr std::array allowed_calls = {
-    // the descriptors it has
+    // the descriptors that it has
     "read", "pread64", "readv", "write", "pwrite64", "writev", "lseek", "close", "fstat", "newfstatat", "statx",
     "fstatfs", "ftruncate", "fsync", "fdatasync", "sync_file_range", "fallocate", "fadvise64", "copy_file_range", "dup",
-    // files: which ones is Landlock's to say
+    // files: Landlock decides which
     "openat", "open", "stat", "lstat", "access", "faccessat", "faccessat2", "getdents64", "mkdir", "mkdirat", "rmdir",
     "unlink", "unlinkat", "rename", "renameat", "renameat2", "chmod", "fchmod", "fchmodat", "umask", "getcwd",
     "readlink", "readlinkat", "utimensat", "truncate",
@@ -115,20 +116,20 @@ constexpr std::array allowed_calls = {
     "set_robust_list", "rseq", "uname", "sysinfo", "getrandom", "exit", "exit_group",
     // time
     "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "times",
-    // the conversation with the coordinator
+    // talking to the coordinator
     "recvmsg", "sendmsg", "poll", "ppoll"};
 
-// A process or a thread more: refused in the way that programs know.
+// Further processes and threads: refused with an error that programs handle.
 constexpr std::array refused_calls = {"clone", "fork", "vfork"};
 
 using Filter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
 
 void rule(const Filter& filter, std::uint32_t action, const char* call, const std::vector<scmp_arg_cmp>& arguments) {
     const int number = ::seccomp_syscall_resolve_name(call);
-    if (number == __NR_SCMP_ERROR) return;  // this machine has no such call
+    if (number == __NR_SCMP_ERROR) return;  // this architecture has no such call
     const int error = ::seccomp_rule_add_array(filter.get(), action, number, static_cast<unsigned>(arguments.size()),
                                                arguments.data());
-    // EDOM, and a negative number: the call is another machine's.
+    // EDOM and a negative number: the call belongs to another architecture.
     if (error != 0 && number >= 0) throw_errno("write the list of system calls", -error);
 }
 
@@ -138,14 +139,15 @@ void confine_calls() {
     for (const char* call : allowed_calls) rule(filter, SCMP_ACT_ALLOW, call, {});
     for (const char* call : refused_calls) rule(filter, SCMP_ACT_ERRNO(EAGAIN), call, {});
     rule(filter, SCMP_ACT_ERRNO(ENOSYS), "clone3", {});
-    // Nothing that was written becomes code.
+    // Memory that was written cannot be made executable.
     for (const char* call : {"mmap", "mprotect"})
         rule(filter, SCMP_ACT_ALLOW, call, {scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}});
     for (const int command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL})
         rule(filter, SCMP_ACT_ALLOW, "fcntl", {scmp_arg_cmp{1, SCMP_CMP_EQ, static_cast<scmp_datum_t>(command), 0}});
-    // By writing into a pipe a sanitizer sees whether an object's memory may be read.
+    // A sanitizer writes into a pipe to find out whether an object's memory is readable.
     if (is_sanitized) rule(filter, SCMP_ACT_ALLOW, "pipe2", {});
-    if (const int error = ::seccomp_load(filter.get()); error != 0) throw_errno("close the room", -error);
+    if (const int error = ::seccomp_load(filter.get()); error != 0)
+        throw_errno("load the list of system calls", -error);
 }
 
 }  // namespace
@@ -155,12 +157,12 @@ int landlock_version() noexcept {
     return version < 0 ? 0 : static_cast<int>(version);
 }
 
-void lock_room(const std::string& directory, const RoomLimits& limits) {
+void enter_sandbox(const std::string& directory, const SandboxLimits& limits) {
     if (limits.directory_bytes != 0) static_cast<void>(mount_own_tmpfs(directory, limits.directory_bytes));
     give_up_privileges();
     limit(RLIMIT_NPROC, 0);
     if (limits.file_bytes != 0) limit(RLIMIT_FSIZE, limits.file_bytes);
-    // A sanitizer maps more than any limit.
+    // A sanitizer maps more memory than any limit allows.
     if (!is_sanitized && limits.memory_bytes != 0) limit(RLIMIT_AS, mapped_bytes() + limits.memory_bytes);
     confine_files(directory);
     confine_calls();

@@ -1,4 +1,4 @@
-#include "handlers/uapi/json_layout.h"
+#include "handlers/uapi/pretty_json.h"
 
 #include <rapidjson/memorystream.h>
 #include <rapidjson/prettywriter.h>
@@ -12,8 +12,8 @@
 namespace clamscanner {
 namespace {
 
-// RapidJSON would write what it read from \udc80 as three bytes: texts go through our own form of them.
-class LayoutWriter : public rapidjson::PrettyWriter<StringOutput> {
+// RapidJSON would write \udc80 as three bytes, so texts are written in our own form.
+class PrettyJsonWriter : public rapidjson::PrettyWriter<StringOutput> {
  public:
     using PrettyWriter::PrettyWriter;
     bool String(const char* text, rapidjson::SizeType size, bool) {
@@ -30,10 +30,10 @@ class LayoutWriter : public rapidjson::PrettyWriter<StringOutput> {
 
 }  // namespace
 
-std::string laid_out(std::string_view json) {
+std::string pretty_printed(std::string_view json) {
     std::string text;
     StringOutput output{text};
-    LayoutWriter writer(output);
+    PrettyJsonWriter writer(output);
     writer.SetIndent(' ', 2);
     rapidjson::MemoryStream stream(json.data(), json.size());
     rapidjson::Reader reader;

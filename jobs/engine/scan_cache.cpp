@@ -1,4 +1,4 @@
-#include "jobs/engine/clean_memory.h"
+#include "jobs/engine/scan_cache.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -24,8 +24,8 @@ std::int64_t now_s() {
         .count();
 }
 
-// ext4 and Btrfs fold their UUID into f_fsid (Btrfs with the number of the subvolume). 0: none. Not XFS: there the
-// owner of two files can exchange their contents without a new change time (XFS_IOC_SWAPEXT).
+// ext4 and Btrfs fold their UUID into f_fsid (Btrfs with the number of the subvolume). 0: not supported. XFS is not:
+// there an owner can exchange the contents of two files without a new change time (XFS_IOC_SWAPEXT).
 std::uint64_t file_system_of(int fd) {
     struct statfs status {};
     if (::fstatfs(fd, &status) != 0) return 0;
@@ -48,15 +48,15 @@ CREATE TABLE IF NOT EXISTS clean(
 CREATE TABLE IF NOT EXISTS scanned_with(fingerprint BLOB NOT NULL);
 )";
 
-void remove_memory(const std::string& file) {
+void remove_cache(const std::string& file) {
     for (const char* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(file + suffix);
 }
 
 }  // namespace
 
 std::optional<FileStamp> stamp_of(int fd, const struct stat& status) {
-    // A device has one file system as long as somebody holds a file of it open, which a scan always does; and a scan
-    // meets few devices.
+    // A device keeps its file system as long as one of its files is open, and a scan always has one open. A scan meets
+    // few devices.
     static std::map<dev_t, std::uint64_t> known;
     const auto [entry, fresh] = known.try_emplace(status.st_dev, 0);
     if (fresh) entry->second = file_system_of(fd);
@@ -69,25 +69,26 @@ bool is_settled(const FileStamp& stamp, std::int64_t now_ns) noexcept {
     return stamp.ctime_ns <= now_ns - nanoseconds_of_a_second;
 }
 
-CleanMemory::CleanMemory(const Settings& config, const std::string& account, const std::string& fingerprint) {
+ScanCache::ScanCache(const Settings& config, const std::string& account, const std::string& fingerprint) {
     constexpr std::int64_t day_s = 86'400;
     oldest_s_ = now_s() - static_cast<std::int64_t>(config.engine.rescan_days) * day_s;
     const auto file = config.engine.memory_directory + "/" + account + ".sqlite";
     try {
         open(file, fingerprint);
     } catch (const DatabaseError& damaged) {
-        log_line(Severity::Warning, std::string("a memory of clean files is begun anew: ") + damaged.what());
+        log_line(Severity::Warning,
+                 std::string("a damaged cache of verdicts is replaced by an empty one: ") + damaged.what());
         insert_.reset();
         find_.reset();
         database_.reset();
-        remove_memory(file);
+        remove_cache(file);
         open(file, fingerprint);
     }
 }
 
-void CleanMemory::open(const std::string& file, const std::string& fingerprint) {
+void ScanCache::open(const std::string& file, const std::string& fingerprint) {
     database_.emplace(file);
-    // One process has it at a time; what a power cut takes is read again.
+    // Only one process has it open. Entries lost in a power cut are scanned again.
     database_->execute("PRAGMA locking_mode = EXCLUSIVE");
     database_->execute("PRAGMA journal_mode = WAL");
     database_->execute("PRAGMA synchronous = NORMAL");
@@ -110,15 +111,15 @@ void CleanMemory::open(const std::string& file, const std::string& fingerprint) 
     insert_.emplace(database_->handle(), "INSERT OR REPLACE INTO clean VALUES(?, ?, ?, ?, ?, ?, ?)");
 }
 
-CleanMemory::~CleanMemory() {
+ScanCache::~ScanCache() {
     try {
         commit();
     } catch (const DatabaseError& fault) {
-        log_line(Severity::Warning, std::string("clean files are not remembered: ") + fault.what());
+        log_line(Severity::Warning, std::string("the last verdicts of a scan were not cached: ") + fault.what());
     }
 }
 
-std::optional<std::string> CleanMemory::find(const FileStamp& stamp) {
+std::optional<std::string> ScanCache::find(const FileStamp& stamp) {
     std::optional<std::string> virus;
     find_->each(
         [&](Row row) {
@@ -131,31 +132,31 @@ std::optional<std::string> CleanMemory::find(const FileStamp& stamp) {
     return virus;
 }
 
-void CleanMemory::remember(const FileStamp& stamp, const std::string& virus) {
+void ScanCache::store(const FileStamp& stamp, const std::string& virus) {
     if (uncommitted_ == 0) database_->execute("BEGIN");
     ++uncommitted_;
     insert_->run(stamp.file_system, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns, now_s(), virus);
     if (uncommitted_ >= commit_every) commit();
 }
 
-void CleanMemory::commit() {
+void ScanCache::commit() {
     if (uncommitted_ == 0) return;
     uncommitted_ = 0;
     database_->execute("COMMIT");
 }
 
-void remove_expired_memories(const Settings& config) {
+void remove_expired_caches(const Settings& config) {
     namespace fs = std::filesystem;
     const auto oldest = fs::file_time_type::clock::now() - std::chrono::hours(24 * config.engine.rescan_days);
     std::error_code problem;
     for (const auto& entry : fs::directory_iterator(config.engine.memory_directory, problem)) {
         std::error_code gone;
         if (entry.path().extension() == ".sqlite" && entry.last_write_time(gone) < oldest && !gone)
-            remove_memory(entry.path());
+            remove_cache(entry.path());
     }
     if (problem)
         log_line(Severity::Warning, config.engine.memory_directory + ": " + problem.message() +
-                                        "; clean files are not remembered, so every scan reads every file");
+                                        "; verdicts are not cached, so every scan reads every file");
 }
 
 }  // namespace clamscanner

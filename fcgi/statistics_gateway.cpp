@@ -1,4 +1,4 @@
-#include "fcgi/statistics_gate.h"
+#include "fcgi/statistics_gateway.h"
 
 #include <algorithm>
 #include <iterator>
@@ -14,7 +14,7 @@ struct VerdictRow {
     RpcError error;
 };
 
-// Everything but Welcome and WrongSignature, which tells more; what is not here is a fault of ours.
+// All but Welcome and WrongSignature, whose answer has more detail; a verdict that is not listed is an internal fault.
 constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Wrong, RpcError::InvalidCredentials},
     {LoginVerdict::Forbidden, RpcError::NoPermission},
@@ -46,7 +46,7 @@ std::optional<RpcRefusal> refusal_by(Step step) try {
     return server_error(fault.what());
 }
 
-// "x-acs-date" is HTTP_X_ACS_DATE to a FastCGI program, and two headers have names of their own there.
+// "x-acs-date" is HTTP_X_ACS_DATE to a FastCGI program; two headers have variables with other names.
 std::string header_of_request(const WebRequest& web, const std::string& name) {
     if (name == "content-type") return std::string(web.parameter("CONTENT_TYPE"));
     if (name == "content-length") return std::string(web.parameter("CONTENT_LENGTH"));
@@ -58,53 +58,53 @@ std::string header_of_request(const WebRequest& web, const std::string& name) {
 RpcRefusal refusal_of(const LoginAnswer& answer, const RpcRequest& request) {
     const auto* const row = std::ranges::find(verdict_rows, answer.verdict, &VerdictRow::verdict);
     if (row == std::end(verdict_rows)) return server_error("authd could not start the agent");
-    // Whether the account may is asked last of all.
+    // Permission is checked last of all: an unknown action is reported first.
     if (answer.verdict == LoginVerdict::Forbidden) static_cast<void>(action_of(request.action(), request.version()));
     return RpcRefusal(row->error);
 }
 
 }  // namespace
 
-void StatisticsGate::read(WebRequest& web, RpcMessage& message) const {
+void StatisticsGateway::read(WebRequest& web, RpcMessage& message) const {
     message.method = web.parameter("REQUEST_METHOD");
     message.content_type = web.parameter("CONTENT_TYPE");
     message.header = [&web](const std::string& name) { return header_of_request(web, name); };
-    // A password stays where libfcgi keeps it, and is wiped there.
+    // Copy no password: it stays in libfcgi's buffer, and is wiped there.
     const auto authorization = web.parameter("HTTP_AUTHORIZATION");
     message.authorization = authorization.substr(0, authorization.starts_with("ACS3") ? authorization.npos : 6);
     const auto state = web.read_body(config_.responder.max_body_bytes, message.body);
     if (state == BodyState::Late) throw RpcRefusal(RpcError::RequestTimeout);
     if (state == BodyState::WrongLength)
-        throw RpcRefusal(400, "InvalidParameter", "The body is not as long as it was said to be.", "Send it again.");
+        throw RpcRefusal(400, "InvalidParameter", "The body does not have the announced length.", "Send it again.");
     if (state == BodyState::TooLong || message.query.size() > longest_target)
         throw RpcRefusal(RpcError::RequestTooLarge);
     if (message.method != "GET" && message.method != "POST") throw RpcRefusal(RpcError::ActionNotFound);
 }
 
-Reply StatisticsGate::pass(WebRequest& web, const RpcMessage& message, const RpcRequest& request,
-                           const std::string& host) {
+Reply StatisticsGateway::pass(WebRequest& web, const RpcMessage& message, const RpcRequest& request,
+                              const std::string& host) {
     const std::string address(web.parameter("REMOTE_ADDR").substr(0, longest_address));
     Request for_agent{"POST", std::string(rpc_path), request.query_for_agent(), "", "", address, host};
     if (for_agent.query.size() > longest_target) throw RpcRefusal(RpcError::RequestTooLarge);
-    AgentDoor::Answer answer;
+    AgentClient::Answer answer;
     try {
-        if (request.proof() == RpcProof::Basic) {
+        if (request.authentication() == RpcAuthentication::Basic) {
             auto credentials = take_credentials(web);
             request.require_action();
             if (!credentials) throw RpcRefusal(RpcError::InvalidCredentials);
             const auto* action = find_action(request.action());
-            // Browsers send a password along by themselves; a signature they do not make.
+            // Browsers send a password by themselves, but never make a signature.
             if (action != nullptr && !action->only_reads && is_cross_site(provenance_of(web)))
                 throw RpcRefusal(RpcError::NoPermission);
-            answer = door_.ask(
+            answer = agents_.ask(
                 Login{std::move(credentials->user), std::move(credentials->password), address, Purpose::Statistics},
                 for_agent);
-        } else if (request.proof() == RpcProof::None) {
+        } else if (request.authentication() == RpcAuthentication::None) {
             throw missing_parameter("AccessKeyId");
         } else {
             auto login = request.signed_login(message);
             login.address = address;
-            answer = door_.ask(login, for_agent);
+            answer = agents_.ask(login, for_agent);
             if (answer.refusal && answer.refusal->verdict == LoginVerdict::WrongSignature)
                 throw RpcRefusal(RpcError::SignatureDoesNotMatch, RpcRequest::string_to_sign(login));
         }
@@ -116,11 +116,11 @@ Reply StatisticsGate::pass(WebRequest& web, const RpcMessage& message, const Rpc
     if (answer.refusal) throw refusal_of(*answer.refusal, request);
     if (!answer.reply) throw server_error("an agent gave no reply");
     if (!is_acceptable(*answer.reply, Purpose::Statistics))
-        throw server_error("an agent's reply is none of an agent's");
+        throw server_error("the reply has a status that an agent may not send");
     return *std::move(answer.reply);
 }
 
-Response StatisticsGate::answer(WebRequest& web, const std::string& query) {
+Response StatisticsGateway::answer(WebRequest& web, const std::string& query) {
     const std::string host(web.parameter("HTTP_HOST").substr(0, longest_host));
     RpcMessage message;
     message.query = query;

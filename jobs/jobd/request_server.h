@@ -1,7 +1,7 @@
-// Where agents ask jobd, and anybody else who runs as a user: the kernel says which uid asks, and that is all that
-// counts. Questions are foreign bytes, with limits on every length, on what an account may keep waiting in memory, and
-// on how much of jobd's time its questions take: a list of a million finds costs its owner's next answer, not the
-// neighbour's.
+// jobd's request server: answers agents and other programs of users on one socket, and the administrator's command on
+// another. The kernel says which uid asks, and only that counts. Requests are foreign bytes; there are limits on every
+// length, on the memory that an account's requests and answers may take, and on the time that its requests may take: a
+// list of a million finds delays its owner's next answer, not anybody else's.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,7 @@
 
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
-#include "jobs/jobd/account_book.h"
+#include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/scan_history.h"
@@ -21,12 +21,12 @@
 
 namespace clamscanner {
 
-class AgentDesk {
+class RequestServer {
  public:
-    // `host_users`: who are shown the whole host's statistics.
-    AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher, ScanHistory& history,
-              SystemScans& system_scans, std::set<uid_t> host_users);
-    // Sends the answers of this round; to be called after the commit.
+    // `host_users`: users who see the statistics of the whole host.
+    RequestServer(const JobContext& context, AccountLookup& accounts, Dispatcher& dispatcher, ScanHistory& history,
+                  SystemScans& system_scans, std::set<uid_t> host_users);
+    // Sends this round's answers. Call it after the commit.
     void flush();
 
  private:
@@ -37,30 +37,31 @@ class AgentDesk {
         uid_t uid = 0;
         FrameReader in{longest_jobs_question};
         FrameWriter out;
-        std::uint64_t serial = 0;   // descriptors are used again, serials are not
-        bool answering = false;     // a question was taken; the next one waits until its answer is gone
-        bool asking = false;        // the account's facts are being looked up
-        bool deaf = false;          // what it says meanwhile stays in the kernel, so that it fills no memory of ours
-        EventLoop::Timer pause;     // until it the next question waits
+        std::uint64_t serial = 0;  // unlike a descriptor's number, it is never reused
+        bool answering = false;    // a question is being answered; the next one waits until the answer is sent
+        bool looking_up = false;   // the account's facts are being looked up
+        bool reading_paused =
+            false;  // we do not read from it, so that what it sends stays in the kernel and takes none of our memory
+        EventLoop::Timer pause;     // until then the next question waits
         EventLoop::Timer deadline;  // for progress
-        [[nodiscard]] bool waits() const { return asking || pause.is_set(); }
+        [[nodiscard]] bool is_waiting() const { return looking_up || pause.is_set(); }
     };
     struct Account {
         std::size_t connections = 0;
-        std::size_t buffered = 0;  // bytes of questions not yet whole, and of answers not yet taken
+        std::size_t buffered = 0;  // bytes of incomplete questions and of unsent answers
         Deadline paused_until;
     };
 
-    void let_in(UniqueFd socket, bool for_administrator);
+    void accept(UniqueFd socket, bool for_administrator);
     void take(int fd, std::uint32_t events);
     void answer_next(int fd);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
     void close(int fd);
-    static void listen_again(Connection& connection);
+    static void resume_reading(Connection& connection);
     void pause(int fd, Connection& connection, Clock::duration length);
-    void expect_progress(int fd, Connection& connection);
+    void restart_deadline(int fd, Connection& connection);
 
-    // Each answers one kind of question. What jobd declines, they throw as Declined.
+    // One function for each question that agents may ask. To decline a question, it throws Declined.
     Accepted answer_start_scan(const StartScan& asked, const AccountFacts& facts);
     Accepted answer_cancel_scan(const CancelScan&, const AccountFacts& facts);
     ScanStatus answer_scan_status(const AskScanStatus&, const AccountFacts& facts);
@@ -77,7 +78,7 @@ class AgentDesk {
     ScanEvents answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts);
     Accepted answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
 
-    // The administrator's.
+    // The same for the administrator's questions.
     Accepted answer_scan_all(const StartSystemScan& asked);
     HeldSignatures answer_held_signatures(const AskHeldSignatures&);
     Accepted answer_allow_signature(const AllowSignature& asked);
@@ -89,8 +90,8 @@ class AgentDesk {
     [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
     [[nodiscard]] bool only_embedded_signatures();
 
-    JobSurroundings surroundings_;
-    AccountBook& accounts_;
+    JobContext context_;
+    AccountLookup& accounts_;
     Dispatcher& dispatcher_;
     ScanHistory& history_;
     SystemScans& system_scans_;

@@ -1,4 +1,4 @@
-#include "fcgi/gate.h"
+#include "fcgi/api_gateway.h"
 
 #include <algorithm>
 #include <iterator>
@@ -13,7 +13,7 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::uint32_t soon = 2;  // seconds until a fault of ours may be over
+constexpr std::uint32_t soon = 2;  // seconds until an internal fault may have passed
 
 struct VerdictRow {
     LoginVerdict verdict;
@@ -56,7 +56,7 @@ void check_limits(const Request& request) {
         throw Refusal(414, "The address is too long.");
     if (!request.path.starts_with('/')) throw Refusal(400, "The address does not begin with a slash.");
     if (request.method.empty() || request.method.size() > longest_method)
-        throw Refusal(400, "The method is none of HTTP's.");
+        throw Refusal(400, "The method is not a valid HTTP method.");
     if (request.content_type.size() > longest_content_type) throw Refusal(415, "The type of the body is too long.");
     if (request.client_address.size() > longest_address) throw Refusal(400, "The client's address is too long.");
 }
@@ -74,16 +74,16 @@ void refuse_cross_site(const WebRequest& web, const Function* function) {
 
 Response openapi(const Request& request) {
     if (request.method != "GET" && request.method != "HEAD")
-        throw Refusal(405, "This document is read by GET or HEAD.", std::string(openapi_methods));
+        throw Refusal(405, "This document is available by GET and HEAD only.", std::string(openapi_methods));
     return {200, std::string(openapi_document()), "", 0};
 }
 
 }  // namespace
 
-Gate::Gate(const Settings& config, LongBodies& long_bodies)
-    : config_(config), long_bodies_(long_bodies), door_(config), statistics_(config, door_) {}
+ApiGateway::ApiGateway(const Settings& config, LongBodies& long_bodies)
+    : config_(config), long_bodies_(long_bodies), agents_(config), statistics_(config, agents_) {}
 
-Response Gate::answer(WebRequest& web) {
+Response ApiGateway::answer(WebRequest& web) {
     auto request = request_of(web);
     if (request.path == rpc_path) return statistics_.answer(web, request.query);
     const auto address = address_of(request.path);
@@ -97,31 +97,33 @@ Response Gate::answer(WebRequest& web) {
     }
 }
 
-Response Gate::pass(WebRequest& web, const Function* function, Request& request) {
+Response ApiGateway::pass(WebRequest& web, const Function* function, Request& request) {
     auto credentials = take_credentials(web);
-    const auto place = read_body(web, function, request);
+    const auto permit = read_body(web, function, request);
     check_limits(request);
     if (request.path == openapi_path) return openapi(request);
     if (!credentials) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
     auto reply = ask(*std::move(credentials), request);
     if (!reply) throw unavailable("an agent gave no reply");
-    if (!is_acceptable(*reply, Purpose::Api)) throw unavailable("an agent's reply is none of an agent's");
+    if (!is_acceptable(*reply, Purpose::Api))
+        throw unavailable("the reply has a status or an Allow value that an agent may not send");
     return {reply->status, std::move(reply->body), std::move(reply->allow), 0};
 }
 
-std::optional<LongBodies::Place> Gate::read_body(WebRequest& web, const Function* function, Request& request) const {
+std::optional<LongBodies::Permit> ApiGateway::read_body(WebRequest& web, const Function* function,
+                                                        Request& request) const {
     const auto& limits = config_.responder;
     const bool may_be_long = function != nullptr && function->long_body;
     const bool is_long = may_be_long && web.announced_length().value_or(0) > limits.max_body_bytes;
-    auto place = is_long ? long_bodies_.take() : std::nullopt;
-    switch (web.read_body(place ? limits.max_disinfect_body_bytes : limits.max_body_bytes, request.body)) {
+    auto permit = is_long ? long_bodies_.take() : std::nullopt;
+    switch (web.read_body(permit ? limits.max_disinfect_body_bytes : limits.max_body_bytes, request.body)) {
         case BodyState::Whole:
-            return place;
+            return permit;
         case BodyState::TooLong:
             break;
         case BodyState::WrongLength:
-            throw Refusal(400, "The body is not as long as it was said to be.");
+            throw Refusal(400, "The body does not have the announced length.");
         case BodyState::Late:
             throw Refusal(408, "The request did not arrive in time.");
     }
@@ -131,10 +133,10 @@ std::optional<LongBodies::Place> Gate::read_body(WebRequest& web, const Function
     throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
 }
 
-std::optional<Reply> Gate::ask(BasicCredentials credentials, const Request& request) {
-    AgentDoor::Answer answer;
+std::optional<Reply> ApiGateway::ask(BasicCredentials credentials, const Request& request) {
+    AgentClient::Answer answer;
     try {
-        answer = door_.ask(
+        answer = agents_.ask(
             Login{std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api},
             request);
     } catch (const std::exception& fault) {

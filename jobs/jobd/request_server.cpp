@@ -1,4 +1,4 @@
-#include "jobs/jobd/agent_desk.h"
+#include "jobs/jobd/request_server.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,20 +24,20 @@ constexpr std::size_t list_budget = answer_budget - 64 * 1024;
 
 using namespace std::chrono_literals;
 
-// For a question to arrive whole, and for its answer to be taken.
-constexpr auto peer_time_limit = 20s;
+// Time limit for a question to arrive completely, and for its answer to be read.
+constexpr auto peer_timeout = 20s;
 constexpr const char* list_is_cut =
     "The list of infected files is longer than an answer may be; only its start is given.";
-constexpr std::size_t frame_head = 4;
-constexpr std::uint32_t nothing = 0;  // of epoll's events; a peer that is gone is told all the same
-// What one account's questions may fill while they come in, and its answers while they go out, before the next waits.
+constexpr std::size_t frame_header = 4;
+constexpr std::uint32_t no_events = 0;  // no epoll events; a closed connection is reported anyway
+// The memory that one account's incoming questions and outgoing answers may take before its next question must wait.
 constexpr std::size_t most_buffered = longest_jobs_question + 2 * longest_jobs_answer;
 constexpr std::size_t most_unsent = longest_jobs_answer;
-constexpr auto while_answers_are_taken = 100ms;
-// An answer that cost this much makes its account's next one wait three times as long: so at most a quarter of jobd's
-// time goes to one account.
-constexpr auto free_of_charge = 2ms;
-constexpr int charge = 3;
+constexpr auto pause_until_read = 100ms;
+// An answer that took longer than this delays its account's next answer by three times as long, so one account gets at
+// most a quarter of jobd's time.
+constexpr auto free_cost = 2ms;
+constexpr int pause_factor = 3;
 constexpr auto signatures_check_interval = 10s;
 
 std::string files(std::uint64_t count) {
@@ -62,34 +62,34 @@ constexpr const char* busy_text =
 
 }  // namespace
 
-AgentDesk::AgentDesk(const JobSurroundings& surroundings, AccountBook& accounts, Dispatcher& dispatcher,
-                     ScanHistory& history, SystemScans& system_scans, std::set<uid_t> host_users)
-    : surroundings_(surroundings),
+RequestServer::RequestServer(const JobContext& context, AccountLookup& accounts, Dispatcher& dispatcher,
+                             ScanHistory& history, SystemScans& system_scans, std::set<uid_t> host_users)
+    : context_(context),
       accounts_(accounts),
       dispatcher_(dispatcher),
       history_(history),
       system_scans_(system_scans),
       host_users_(std::move(host_users)),
-      listener_(listen_at(surroundings.config.jobs_socket(), SOCK_STREAM, 0666)),
-      administrators_listener_(listen_at(surroundings.config.administrator_socket(), SOCK_STREAM, 0600)),
-      listener_watch_(
-          surroundings.loop.let_in(listener_.get(), [this](UniqueFd socket) { let_in(std::move(socket), false); })),
-      administrators_listener_watch_(surroundings.loop.let_in(
-          administrators_listener_.get(), [this](UniqueFd socket) { let_in(std::move(socket), true); })) {}
+      listener_(listen_at(context.config.jobs_socket(), SOCK_STREAM, 0666)),
+      administrators_listener_(listen_at(context.config.administrator_socket(), SOCK_STREAM, 0600)),
+      listener_watch_(context.loop.accept_connections(listener_.get(),
+                                                      [this](UniqueFd socket) { accept(std::move(socket), false); })),
+      administrators_listener_watch_(context.loop.accept_connections(
+          administrators_listener_.get(), [this](UniqueFd socket) { accept(std::move(socket), true); })) {}
 
 // ---- Connections ---------------------------------------------------------------------------------------------------
 
-void AgentDesk::let_in(UniqueFd socket, bool for_administrator) {
+void RequestServer::accept(UniqueFd socket, bool for_administrator) {
     const uid_t uid = peer_of(socket.get()).uid;
-    // The administrator's command runs as our own user.
+    // The administrator's command runs as jobd's own user.
     if (for_administrator && uid != ::geteuid()) return;
     const auto known = by_uid_.find(uid);
-    const auto most = surroundings_.config.jobs.max_connections_per_account;
+    const auto most = context_.config.jobs.max_connections_per_account;
     if (known != by_uid_.end() && known->second.connections >= most) return;
     const int fd = socket.get();
     auto connection = std::make_unique<Connection>();
     connection->socket = std::move(socket);
-    connection->watch = surroundings_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
+    connection->watch = context_.loop.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); });
     connection->of_administrator = for_administrator;
     connection->uid = uid;
     connection->serial = next_serial_++;
@@ -97,7 +97,7 @@ void AgentDesk::let_in(UniqueFd socket, bool for_administrator) {
     connections_.emplace(fd, std::move(connection));
 }
 
-void AgentDesk::close(int fd) {
+void RequestServer::close(int fd) {
     const auto found = connections_.extract(fd);
     const auto& connection = *found.mapped();
     unflushed_.erase(fd);
@@ -106,23 +106,23 @@ void AgentDesk::close(int fd) {
     if (--account->second.connections == 0 && Clock::now() >= account->second.paused_until) by_uid_.erase(account);
 }
 
-// A peer that stops in the middle of a question or of an answer is let go.
-void AgentDesk::expect_progress(int fd, Connection& connection) {
-    connection.deadline = surroundings_.loop.after(peer_time_limit, [this, fd] { close(fd); });
+// Closes the connection of a peer that stops in the middle of a question or an answer.
+void RequestServer::restart_deadline(int fd, Connection& connection) {
+    connection.deadline = context_.loop.after(peer_timeout, [this, fd] { close(fd); });
 }
 
-void AgentDesk::listen_again(Connection& connection) {
-    if (std::exchange(connection.deaf, false)) connection.watch.change(EPOLLIN);
+void RequestServer::resume_reading(Connection& connection) {
+    if (std::exchange(connection.reading_paused, false)) connection.watch.change(EPOLLIN);
 }
 
-void AgentDesk::take(int fd, std::uint32_t events) {
+void RequestServer::take(int fd, std::uint32_t events) {
     Connection& connection = *connections_.at(fd);
     if ((events & EPOLLOUT) != 0) unflushed_.insert(fd);
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
-    if (connection.answering || connection.waits()) {
+    if (connection.answering || connection.is_waiting()) {
         if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close(fd);
-        connection.deaf = true;
-        connection.watch.change(connection.out.empty() ? nothing : std::uint32_t{EPOLLOUT});
+        connection.reading_paused = true;
+        connection.watch.change(connection.out.empty() ? no_events : std::uint32_t{EPOLLOUT});
         return;
     }
     try {
@@ -131,85 +131,87 @@ void AgentDesk::take(int fd, std::uint32_t events) {
         const Got got = connection.in.read_from(fd);
         account.buffered += connection.in.size() - before;
         if (got == Got::PeerGone) return close(fd);
-        if (account.buffered > most_buffered) throw Malformed("it keeps too much waiting");
-        if (!connection.deadline.is_set()) expect_progress(fd, connection);
+        if (account.buffered > most_buffered) throw Malformed("it has too many bytes of questions and answers pending");
+        if (!connection.deadline.is_set()) restart_deadline(fd, connection);
         answer_next(fd);
     } catch (const Malformed& wrong) {
-        log_line(Severity::Warning, "uid " + std::to_string(connection.uid) + " is hung up on: " + wrong.what());
+        log_line(Severity::Warning,
+                 "closing a connection of uid " + std::to_string(connection.uid) + ": " + wrong.what());
         close(fd);
     }
 }
 
-void AgentDesk::pause(int fd, Connection& connection, Clock::duration length) {
+void RequestServer::pause(int fd, Connection& connection, Clock::duration length) {
     connection.pause =
-        surroundings_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(length), [this, fd, &connection] {
-            listen_again(connection);
+        context_.loop.after(std::chrono::ceil<std::chrono::milliseconds>(length), [this, fd, &connection] {
+            resume_reading(connection);
             answer_next(fd);
         });
 }
 
-void AgentDesk::answer_next(int fd) {
+void RequestServer::answer_next(int fd) {
     const auto found = connections_.find(fd);
     if (found == connections_.end()) return;
     Connection& connection = *found->second;
-    if (connection.answering || connection.waits()) return;
+    if (connection.answering || connection.is_waiting()) return;
     const auto now = Clock::now();
     auto& account = by_uid_[connection.uid];
     if (account.paused_until > now) return pause(fd, connection, account.paused_until - now);
-    if (account.buffered > connection.in.size() + most_unsent) return pause(fd, connection, while_answers_are_taken);
+    if (account.buffered > connection.in.size() + most_unsent) return pause(fd, connection, pause_until_read);
     auto question = connection.in.next();
     if (!question) return;
-    account.buffered -= question->size() + frame_head;
-    connection.asking = true;
-    // The facts are usually fresh, and then this runs at once.
+    account.buffered -= question->size() + frame_header;
+    connection.looking_up = true;
+    // The facts are usually fresh, and then this is called at once.
     accounts_.ask(connection.uid, [this, fd, serial = connection.serial,
-                                   asked = std::move(*question)](const AccountBook::Entry& entry) {
+                                   asked = std::move(*question)](const AccountLookup::Entry& entry) {
         const auto still_there = connections_.find(fd);
         if (still_there == connections_.end() || still_there->second->serial != serial) return;
         Connection& asker = *still_there->second;
-        asker.asking = false;
+        asker.looking_up = false;
         try {
             if (!entry.facts) throw Malformed("there is no such account");
             answer(asker, *entry.facts, asked);
         } catch (const Malformed& wrong) {
-            log_line(Severity::Warning, "uid " + std::to_string(asker.uid) + " is hung up on: " + wrong.what());
+            log_line(Severity::Warning,
+                     "closing a connection of uid " + std::to_string(asker.uid) + ": " + wrong.what());
             close(fd);
         }
     });
 }
 
-void AgentDesk::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
-    using Row = Handler<AgentDesk, Encoded, const AccountFacts&>;
+void RequestServer::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
+    using Row = Handler<RequestServer, Encoded, const AccountFacts&>;
     static constexpr Row of_agents[] = {
-        handles<&AgentDesk::answer_start_scan>,        handles<&AgentDesk::answer_cancel_scan>,
-        handles<&AgentDesk::answer_scan_status>,       handles<&AgentDesk::answer_infected_files>,
-        handles<&AgentDesk::answer_unscanned_files>,   handles<&AgentDesk::answer_disinfect>,
-        handles<&AgentDesk::answer_dry_run>,           handles<&AgentDesk::answer_disinfection>,
-        handles<&AgentDesk::answer_quarantined_files>, handles<&AgentDesk::answer_change_quarantine>,
-        handles<&AgentDesk::answer_quarantine_change>, handles<&AgentDesk::answer_statistics>,
-        handles<&AgentDesk::answer_scan_tasks>,        handles<&AgentDesk::answer_scan_events>,
-        handles<&AgentDesk::answer_start_system_scan>,
+        handles<&RequestServer::answer_start_scan>,        handles<&RequestServer::answer_cancel_scan>,
+        handles<&RequestServer::answer_scan_status>,       handles<&RequestServer::answer_infected_files>,
+        handles<&RequestServer::answer_unscanned_files>,   handles<&RequestServer::answer_disinfect>,
+        handles<&RequestServer::answer_dry_run>,           handles<&RequestServer::answer_disinfection>,
+        handles<&RequestServer::answer_quarantined_files>, handles<&RequestServer::answer_change_quarantine>,
+        handles<&RequestServer::answer_quarantine_change>, handles<&RequestServer::answer_statistics>,
+        handles<&RequestServer::answer_scan_tasks>,        handles<&RequestServer::answer_scan_events>,
+        handles<&RequestServer::answer_start_system_scan>,
     };
     static constexpr Row of_administrator[] = {
-        handles<&AgentDesk::answer_scan_all>,
-        handles<&AgentDesk::answer_held_signatures>,
-        handles<&AgentDesk::answer_allow_signature>,
+        handles<&RequestServer::answer_scan_all>,
+        handles<&RequestServer::answer_held_signatures>,
+        handles<&RequestServer::answer_allow_signature>,
     };
     const auto table = connection.of_administrator ? std::span<const Row>(of_administrator) : std::span(of_agents);
 
     const auto began = Clock::now();
     const Encoded reply = answer_or_decline([&] { return dispatch(table, *this, question, facts); });
     connection.out.add(reply.bytes());
-    by_uid_[connection.uid].buffered += reply.bytes().size() + frame_head;
+    by_uid_[connection.uid].buffered += reply.bytes().size() + frame_header;
     connection.answering = true;
     const int fd = connection.socket.get();
     unflushed_.insert(fd);
-    expect_progress(fd, connection);
+    restart_deadline(fd, connection);
     const auto cost = Clock::now() - began;
-    if (cost > free_of_charge) by_uid_[connection.uid].paused_until = Clock::now() + cost * charge;
+    if (cost > free_cost) by_uid_[connection.uid].paused_until = Clock::now() + cost * pause_factor;
 }
 
-void AgentDesk::flush() {
+void RequestServer::flush() {
     const auto unflushed = std::exchange(unflushed_, {});
     for (const int fd : unflushed) {
         const auto found = connections_.find(fd);
@@ -221,12 +223,13 @@ void AgentDesk::flush() {
         if (sent == Sent::PeerGone) {
             close(fd);
         } else if (sent == Sent::WouldBlock) {
-            connection.deaf = true;
+            connection.reading_paused = true;
             connection.watch.change(EPOLLOUT);
         } else if (std::exchange(connection.answering, false)) {
             connection.deadline = {};
-            listen_again(connection);
-            // A question that came together with the last one lies in our buffer, where no event tells of it.
+            resume_reading(connection);
+            // A question that arrived together with the last one is in our buffer already, so no event will announce
+            // it.
             if (connection.in.size() > 0) pause(fd, connection, Clock::duration::zero());
         }
     }
@@ -234,9 +237,9 @@ void AgentDesk::flush() {
 
 // ---- Answers -------------------------------------------------------------------------------------------------------
 
-Accepted AgentDesk::answer_start_scan(const StartScan& asked, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
-    if (!surroundings_.config.scan_of(asked.scan_type).allowed)
+Accepted RequestServer::answer_start_scan(const StartScan& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    if (!context_.config.scan_of(asked.scan_type).allowed)
         throw Declined{"scan_type: the administrator has switched off scans of " +
                        std::string(row_of(asked.scan_type).name) + "."};
     const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system, asked.full);
@@ -245,16 +248,16 @@ Accepted AgentDesk::answer_start_scan(const StartScan& asked, const AccountFacts
     return {};
 }
 
-bool AgentDesk::only_embedded_signatures() {
+bool RequestServer::only_embedded_signatures() {
     const auto now = Clock::now();
     if (now - signatures_checked_ > signatures_check_interval) {
-        embedded_only_ = !holds_signatures(surroundings_.config.paths.signature_directory);
+        embedded_only_ = !holds_signatures(context_.config.paths.signature_directory);
         signatures_checked_ = now;
     }
     return embedded_only_;
 }
 
-std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& task) {
+std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>& task) {
     std::vector<std::string> warnings;
     if (task && task->state == TaskState::Ended ? task->embedded_signatures : only_embedded_signatures())
         warnings.emplace_back(
@@ -263,7 +266,7 @@ std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& tas
             "not found. Ask your administrator to install ClamAV's database.");
     if (!task) return warnings;
     if (!task->signature_problem.empty())
-        warnings.push_back("The newest signature database could not be loaded, so the one from before was used (" +
+        warnings.push_back("The newest signature database could not be loaded, so the previous one was used (" +
                            printable(task->signature_problem) + ").");
     if (task->state == TaskState::Ended && task->outcome == Outcome::EndedEarly) {
         const auto verdicts = task->clean_files + task->infected_files + task->unscanned_files;
@@ -274,14 +277,14 @@ std::vector<std::string> AgentDesk::scan_warnings(const std::optional<Task>& tas
     } else if (task->state != TaskState::Ended && !task->why.empty()) {
         warnings.push_back("The scan waits: " + task->why + ".");
     }
-    for (const auto& [reason, count] : surroundings_.ledger.unscanned_counts(task->id))
+    for (const auto& [reason, count] : context_.ledger.unscanned_counts(task->id))
         warnings.push_back(files(count) + " not scanned: " + text_of(reason) + ".");
     for (auto& warning : warnings) warning.resize(std::min(warning.size(), longest_message));
     return warnings;
 }
 
-ScanStatus AgentDesk::answer_scan_status(const AskScanStatus&, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
+ScanStatus RequestServer::answer_scan_status(const AskScanStatus&, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
     ScanStatus status;
     status.warnings = scan_warnings(task);
@@ -294,7 +297,7 @@ ScanStatus AgentDesk::answer_scan_status(const AskScanStatus&, const AccountFact
     status.time_started = task->created_ms / 1000;
     status.total_files = task->total_files;
     status.total_bytes = task->total_bytes;
-    // An early end leaves nothing to wait for: what was not reached is told in the warnings.
+    // After an early end there is nothing left to wait for; the warnings report what was not reached.
     status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
     status.scanned_bytes = task->scanned_bytes;
     if (task->outcome == Outcome::Cancelled)
@@ -320,8 +323,8 @@ ScanStatus AgentDesk::answer_scan_status(const AskScanStatus&, const AccountFact
     return status;
 }
 
-InfectedFiles AgentDesk::answer_infected_files(const AskInfectedFiles& asked, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
+InfectedFiles RequestServer::answer_infected_files(const AskInfectedFiles& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
     InfectedFiles infected;
     if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
         auto listed = ledger.infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
@@ -332,9 +335,9 @@ InfectedFiles AgentDesk::answer_infected_files(const AskInfectedFiles& asked, co
     return infected;
 }
 
-// Declined where two actions name one file.
-std::vector<PlannedAction> AgentDesk::plan(const AccountFacts& facts, std::vector<FileAction> asked) {
-    auto& ledger = surroundings_.ledger;
+// Returns Declined if two actions name the same file.
+std::vector<PlannedAction> RequestServer::plan(const AccountFacts& facts, std::vector<FileAction> asked) {
+    auto& ledger = context_.ledger;
     std::vector<PlannedAction> planned;
     const auto conflict = ledger.resolve(ledger.account_of(facts), facts.home, std::move(asked), planned);
     if (!conflict) return planned;
@@ -344,7 +347,7 @@ std::vector<PlannedAction> AgentDesk::plan(const AccountFacts& facts, std::vecto
                    " are the same file, but their actions differ. Give each file one action."};
 }
 
-DryRun AgentDesk::answer_dry_run(AskDryRun asked, const AccountFacts& facts) {
+DryRun RequestServer::answer_dry_run(AskDryRun asked, const AccountFacts& facts) {
     DryRun answer;
     for (auto& action : plan(facts, std::move(asked.actions))) {
         Record step{action.number, RecordType::Step, RecordState::Error, std::move(action.path), ""};
@@ -362,9 +365,9 @@ DryRun AgentDesk::answer_dry_run(AskDryRun asked, const AccountFacts& facts) {
     return answer;
 }
 
-DisinfectionQueued AgentDesk::answer_disinfect(Disinfect asked, const AccountFacts& facts) {
-    if (asked.actions.empty()) throw Malformed("a disinfection of nothing");
-    auto& ledger = surroundings_.ledger;
+DisinfectionQueued RequestServer::answer_disinfect(Disinfect asked, const AccountFacts& facts) {
+    if (asked.actions.empty()) throw Malformed("a disinfection without actions");
+    auto& ledger = context_.ledger;
     const AccountId account = ledger.account_of(facts);
     if (ledger.active_task(account)) throw Declined{busy_text};
     const auto id = ledger.queue_disinfection(account, plan(facts, std::move(asked.actions)));
@@ -374,13 +377,13 @@ DisinfectionQueued AgentDesk::answer_disinfect(Disinfect asked, const AccountFac
     return {task_name(task), log_path(facts)};
 }
 
-DisinfectionStatus AgentDesk::answer_disinfection(const AskDisinfection& asked, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
+DisinfectionStatus RequestServer::answer_disinfection(const AskDisinfection& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
     DisinfectionStatus status;
     status.log = log_path(facts);
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Disinfection);
     if (!task) return status;
-    // A number that this log has not reached is from another run's log: the client gets all of this one.
+    // A number that this log has not reached belongs to an earlier log, so the client gets all of this one.
     const std::uint64_t after = asked.last_id > task->last_record ? 0 : asked.last_id;
     auto found = ledger.records_after(task->id, after, list_budget, most_entries);
     status.records = std::move(found.records);
@@ -394,10 +397,10 @@ DisinfectionStatus AgentDesk::answer_disinfection(const AskDisinfection& asked, 
     return status;
 }
 
-// ---- Scans that are not wanted, files that were not scanned ---------------------------------------------------------
+// ---- Cancelled scans and unscanned files ----------------------------------------------------------------------------
 
-Accepted AgentDesk::answer_cancel_scan(const CancelScan&, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
+Accepted RequestServer::answer_cancel_scan(const CancelScan&, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
     const auto task = ledger.active_task(ledger.account_of(facts));
     if (!task || task->kind != TaskKind::Scan)
         throw Declined{"No scan is queued or running, so there is none to cancel."};
@@ -407,13 +410,13 @@ Accepted AgentDesk::answer_cancel_scan(const CancelScan&, const AccountFacts& fa
 
 namespace {
 
-// Pieces of the list beyond the finds: what a cancelled scan did not reach, by its place in the list of the walk.
+// `after` values from here on mean files that a cancelled scan did not reach, by their place in the list of the walk.
 constexpr std::uint64_t unreached = 1ULL << 62;
 
 }  // namespace
 
-UnscannedFiles AgentDesk::answer_unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
+UnscannedFiles RequestServer::answer_unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
     UnscannedFiles unscanned;
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
     if (!task) return unscanned;
@@ -430,19 +433,19 @@ UnscannedFiles AgentDesk::answer_unscanned_files(const AskUnscannedFiles& asked,
     return unscanned;
 }
 
-void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::uint64_t from,
-                              UnscannedFiles& unscanned) {
-    UniqueFd file(::open(list_name(surroundings_.config, scan.id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+void RequestServer::add_unreached(const Task& scan, const std::string& home, std::uint64_t from,
+                                  UnscannedFiles& unscanned) {
+    UniqueFd file(::open(list_name(context_.config, scan.id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file) return;
     PathList list(std::move(file));
-    const auto found = surroundings_.ledger.found_beyond_settled(scan.id);
+    const auto found = context_.ledger.found_beyond_settled(scan.id);
     std::string relative;
     std::size_t cost = 0;
     for (std::uint64_t place = 0; list.next(relative); ++place) {
         if (place < from) continue;
         auto path = path_in(home, relative);
         cost += cost_in_json(path) + 64;
-        if (cost > answer_budget / 4) {  // a piece at a time: others ask jobd, too
+        if (cost > answer_budget / 4) {  // one piece at a time, so that others are answered meanwhile
             unscanned.next = unreached + place;
             return;
         }
@@ -453,16 +456,16 @@ void AgentDesk::add_unreached(const Task& scan, const std::string& home, std::ui
 
 // ---- The quarantine ------------------------------------------------------------------------------------------------
 
-QuarantinedFiles AgentDesk::answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
+QuarantinedFiles RequestServer::answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
     auto found = ledger.quarantine().listed(ledger.account_of(facts),
                                             static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
     return {std::move(found.files), static_cast<std::uint64_t>(found.next)};
 }
 
-QuarantineQueued AgentDesk::answer_change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts) {
-    if (asked.ids.empty()) throw Malformed("a change of nothing");
-    auto& ledger = surroundings_.ledger;
+QuarantineQueued RequestServer::answer_change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts) {
+    if (asked.ids.empty()) throw Malformed("a quarantine change without ids");
+    auto& ledger = context_.ledger;
     const auto id = ledger.queue_restoration(ledger.account_of(facts), asked.ids,
                                              asked.restore ? Action::Restore : Action::Discard);
     if (!id) throw Declined{busy_text};
@@ -470,53 +473,53 @@ QuarantineQueued AgentDesk::answer_change_quarantine(const ChangeQuarantine& ask
     return {static_cast<std::uint64_t>(*id)};
 }
 
-QuarantineChange AgentDesk::answer_quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts) {
-    auto& ledger = surroundings_.ledger;
+QuarantineChange RequestServer::answer_quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Restoration);
-    // Another request of the same account may have come between: then this one's is over.
+    // A later request of the same account may have replaced this task; then this one is over.
     if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return {true, {}};
     return {task->state == TaskState::Ended, ledger.changed_files(task->id)};
 }
 
 // ---- Statistics ----------------------------------------------------------------------------------------------------
 
-ScanHistory::Scope AgentDesk::scope_of(const AccountFacts& facts) {
+ScanHistory::Scope RequestServer::scope_of(const AccountFacts& facts) {
     if (host_users_.contains(facts.uid)) return {true, 0};
-    return {false, surroundings_.ledger.account_of(facts)};
+    return {false, context_.ledger.account_of(facts)};
 }
 
-ScanStatistics AgentDesk::answer_statistics(const AskStatistics&, const AccountFacts& facts) {
+ScanStatistics RequestServer::answer_statistics(const AskStatistics&, const AccountFacts& facts) {
     return history_.statistics(scope_of(facts));
 }
 
-ScanTasks AgentDesk::answer_scan_tasks(const AskScanTasks& asked, const AccountFacts& facts) {
+ScanTasks RequestServer::answer_scan_tasks(const AskScanTasks& asked, const AccountFacts& facts) {
     return history_.tasks(scope_of(facts), asked.filter, asked.offset, std::min(asked.limit, longest_page));
 }
 
-ScanEvents AgentDesk::answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts) {
+ScanEvents RequestServer::answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts) {
     return history_.events(scope_of(facts), asked.offset, std::min(asked.limit, longest_page), answer_budget / 2);
 }
 
-Accepted AgentDesk::answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {
+Accepted RequestServer::answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {
     if (!scope_of(facts).host) throw Declined{"Only the administrator may have all accounts scanned."};
     return answer_scan_all(asked);
 }
 // ---- The administrator ---------------------------------------------------------------------------------------------
 
-Accepted AgentDesk::answer_scan_all(const StartSystemScan& asked) {
+Accepted RequestServer::answer_scan_all(const StartSystemScan& asked) {
     std::vector<uid_t> uids;
     for (const auto& account : asked.accounts)
-        if (account.uid >= surroundings_.config.login.uid_floor) uids.push_back(account.uid);
+        if (account.uid >= context_.config.login.uid_floor) uids.push_back(account.uid);
     if (auto why = system_scans_.begin(uids); !why.empty()) throw Declined{std::move(why)};
     return {};
 }
 
-HeldSignatures AgentDesk::answer_held_signatures(const AskHeldSignatures&) {
-    return {Brake(surroundings_.ledger, surroundings_.config).held()};
+HeldSignatures RequestServer::answer_held_signatures(const AskHeldSignatures&) {
+    return {Brake(context_.ledger, context_.config).held()};
 }
 
-Accepted AgentDesk::answer_allow_signature(const AllowSignature& asked) {
-    if (Brake(surroundings_.ledger, surroundings_.config).allow(asked.signature)) return {};
+Accepted RequestServer::answer_allow_signature(const AllowSignature& asked) {
+    if (Brake(context_.ledger, context_.config).allow(asked.signature)) return {};
     throw Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."};
 }
 

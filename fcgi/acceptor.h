@@ -1,4 +1,4 @@
-// Where the responder's threads get their connections from, until they are told that there will be no more.
+// Accepts connections for the responder's threads, until it is told to stop.
 #pragma once
 
 #include <atomic>
@@ -9,30 +9,30 @@
 namespace clamscanner {
 
 // Shared by all threads.
-class Intake {
+class Acceptor {
  public:
-    explicit Intake(const Listener& listener);
+    explicit Acceptor(const Listener& listener);
 
-    // From now on threads get nothing more, except who has connected already to a socket that nobody else serves.
+    // From now on threads get no more connections, except those that already wait on a socket that nobody else serves.
     void stop();
 
  private:
-    friend class IntakeSeat;
+    friend class ThreadAcceptor;
     const Listener& listener_;
     UniqueFd stop_signal_;
     std::atomic<bool> stopping_ = false;
 };
 
-// One thread's seat at it.
-class IntakeSeat {
+// One thread's part of it.
+class ThreadAcceptor {
  public:
-    explicit IntakeSeat(const Intake& intake);
+    explicit ThreadAcceptor(const Acceptor& acceptor);
 
     // Waits for a connection (blocking); empty when there will be no more.
     [[nodiscard]] UniqueFd next() const;
 
  private:
-    const Intake& intake_;
+    const Acceptor& acceptor_;
     UniqueFd waiting_;
 };
 

@@ -1,8 +1,8 @@
-// The way of one request of the statistics interface: read whole, what proves who the client is, then to the account's
-// agent and back. Whatever is wrong is an error in the interface's own form.
+// Answers one request of the statistics interface: reads it whole, finds out how the client authenticates, then passes
+// it to the account's agent and the reply back. Errors have the interface's own form.
 #pragma once
 
-#include "fcgi/agent_door.h"
+#include "fcgi/agent_client.h"
 #include "fcgi/response.h"
 #include "fcgi/rpc_request.h"
 #include "fcgi/web_request.h"
@@ -10,11 +10,11 @@
 
 namespace clamscanner {
 
-class StatisticsGate {
+class StatisticsGateway {
  public:
-    StatisticsGate(const Settings& config, AgentDoor& door) : config_(config), door_(door) {}
+    StatisticsGateway(const Settings& config, AgentClient& agents) : config_(config), agents_(agents) {}
 
-    // `query`: of the address, as sent.
+    // `query`: the URL's, as sent.
     [[nodiscard]] Response answer(WebRequest& web, const std::string& query);
 
  private:
@@ -23,7 +23,7 @@ class StatisticsGate {
                              const std::string& host);
 
     const Settings& config_;
-    AgentDoor& door_;
+    AgentClient& agents_;
 };
 
 }  // namespace clamscanner
