@@ -23,6 +23,7 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/restoration.h"
@@ -335,8 +336,8 @@ struct FileHome {
         Acted acted = disposal.act(now);
         // As jobd does: the moved file is scanned where it is now.
         for (int attempts = 0; acted.content_differs && attempts < 5; ++attempts) {
-            if (acted.metadata.mode != quarantined_mode) now.metadata = acted.metadata;
-            now.again = true;
+            // As it was when it was moved: later it has the mode that we gave it.
+            if (!std::exchange(now.again, true)) now.metadata = acted.metadata;
             now.action = Action::Quarantine;
             try {
                 const UniqueFd moved = disposal.open_moved(now.path, now.opaque);
