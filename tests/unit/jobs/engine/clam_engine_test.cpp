@@ -15,6 +15,7 @@
 
 #include "auth/base/checked.h"
 #include "jobs/engine/test_virus.h"
+#include "tests/unit/eicar.h"
 #include "tests/unit/md5_twins.h"
 
 namespace clamscanner {
@@ -26,6 +27,8 @@ struct Place {
         directory = ::mkdtemp(pattern.data());
         std::filesystem::create_directory(directory + "/signatures");
         std::filesystem::create_directory(directory + "/tmp");
+        std::filesystem::create_directories(directory + "/engine/tmp");
+        config.paths.run_directory = directory;
         config.paths.signature_directory = directory + "/signatures";
         config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
     }
@@ -48,6 +51,20 @@ BOOST_AUTO_TEST_CASE(the_test_virus_is_found_plain_and_in_an_archive) {
     BOOST_TEST((scan(test_virus()).verdict == Verdict::Infected));
     BOOST_TEST(scan(test_virus()).virus == "Eicar-Test-Signature.UNOFFICIAL");
     BOOST_TEST((scan(zipped_test_virus()).verdict == Verdict::Infected));
+}
+
+BOOST_AUTO_TEST_CASE(its_own_test_virus_is_found_plain_and_in_an_archive) {
+    const auto& [name, content] = engine.test_virus();
+    BOOST_TEST(scan(content).virus == name + ".UNOFFICIAL");
+    BOOST_TEST(scan(stored_zip("test.com", content)).virus == name + ".UNOFFICIAL");
+    BOOST_TEST(std::filesystem::is_empty(directory + "/engine/tmp"));
+}
+
+BOOST_AUTO_TEST_CASE(each_load_has_another_test_virus_but_the_same_fingerprint) {
+    const ClamEngine next(config);
+    BOOST_TEST(next.test_virus().name != engine.test_virus().name);
+    BOOST_TEST((scan(next.test_virus().content).verdict == Verdict::Clean));
+    BOOST_TEST(next.fingerprint() == engine.fingerprint());
 }
 
 BOOST_AUTO_TEST_CASE(a_harmless_text_is_clean) {
