@@ -84,6 +84,16 @@ BOOST_AUTO_TEST_CASE(a_database_that_appears_makes_the_engine_outdated) {
     BOOST_TEST(engine.outdated());
 }
 
+// While freshclam makes an update, it keeps it in such a directory beside the databases.
+BOOST_AUTO_TEST_CASE(an_update_that_is_being_made_changes_nothing) {
+    std::filesystem::create_directories(directory + "/signatures/tmp.53c0ffee/clamav-1.tmp");
+    std::ofstream(directory + "/signatures/tmp.53c0ffee/daily.ndb") << "half of an update";
+    BOOST_TEST(!engine.outdated());
+    BOOST_TEST(ClamEngine(config).fingerprint() == engine.fingerprint());
+    std::filesystem::remove_all(directory + "/signatures/tmp.53c0ffee");
+    BOOST_TEST(!engine.outdated());
+}
+
 BOOST_AUTO_TEST_CASE(without_its_temporary_directory_the_self_test_fails) {
     std::filesystem::remove(directory + "/tmp");
     const bool plain = scan(test_virus()).verdict == Verdict::Infected;
