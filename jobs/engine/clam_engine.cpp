@@ -1,11 +1,16 @@
 #include "jobs/engine/clam_engine.h"
 
 #include <clamav.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <string_view>
 
 #include "auth/base/log.h"
+#include "auth/base/random.h"
 #include "auth/base/sha256.h"
+#include "auth/base/unique_fd.h"
+#include "auth/base/write_all.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/signature_directory.h"
@@ -105,7 +110,8 @@ void ClamEngine::FreeStat::operator()(cl_stat* stat) const noexcept {
     delete stat;
 }
 
-ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.paths.signature_directory) {
+ClamEngine::ClamEngine(const Settings& config)
+    : test_virus_(random_test_virus()), signature_directory_(config.paths.signature_directory) {
     initialise_library();
     engine_.reset(::cl_engine_new());
     if (!engine_) throw SignatureError("libclamav has no memory for an engine");
@@ -123,18 +129,12 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
         throw SignatureError("libclamav's cache of clean contents cannot be switched off");
 
     listing_ = listing_of(signature_directory_);
-    const auto load = [&](const std::string& directory) {
-        unsigned count = 0;
-        const cl_error_t result = ::cl_load(directory.c_str(), engine_.get(), &count, CL_DB_STDOPT);
-        if (result != CL_SUCCESS)
-            throw SignatureError("the signatures in " + directory + " do not load: " + ::cl_strerror(result));
-        return count;
-    };
     stat_.reset(new cl_stat{});
     if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
     embedded_only_ = !holds_signatures(signature_directory_);
-    if (!embedded_only_) signatures_ += load(signature_directory_);
-    signatures_ += load(config.paths.embedded_signature_directory);
+    if (!embedded_only_) load(signature_directory_);
+    load(config.paths.embedded_signature_directory);
+    load_test_virus(config.paths.run_directory + "/engine/tmp");
     if (const cl_error_t result = ::cl_engine_compile(engine_.get()); result != CL_SUCCESS)
         throw SignatureError(std::string("the signatures do not compile: ") + ::cl_strerror(result));
     // An empty listing means that the directory is missing: nothing was loaded from it.
@@ -149,6 +149,23 @@ void ClamEngine::set_number(int field, std::uint64_t value, const char* what) {
     const cl_error_t result =
         ::cl_engine_set_num(engine_.get(), static_cast<cl_engine_field>(field), static_cast<long long>(value));
     if (result != CL_SUCCESS) throw SignatureError(std::string("libclamav rejects engine.") + what);
+}
+
+void ClamEngine::load(const std::string& path) {
+    const cl_error_t result = ::cl_load(path.c_str(), engine_.get(), &signatures_, CL_DB_STDOPT);
+    if (result != CL_SUCCESS)
+        throw SignatureError("the signatures in " + path + " do not load: " + ::cl_strerror(result));
+}
+
+// The library reads signatures only from files, whose names say what they hold.
+void ClamEngine::load_test_virus(const std::string& temporary_directory) {
+    const std::string path = temporary_directory + "/" + random_hex(8) + ".ndb";
+    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const bool written = file && write_all(file.get(), signature_of(test_virus_));
+    const cl_error_t result = written ? ::cl_load(path.c_str(), engine_.get(), &signatures_, CL_DB_STDOPT) : CL_EWRITE;
+    ::unlink(path.c_str());
+    if (result != CL_SUCCESS)
+        throw SignatureError(std::string("the signature of the test virus does not load: ") + ::cl_strerror(result));
 }
 
 bool ClamEngine::outdated() const {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "jobs/engine/test_virus.h"
 #include "jobs/engine/worker/messages.h"
 #include "jobs/shared/settings.h"
 
@@ -21,9 +22,9 @@ struct SignatureError : std::runtime_error {
 
 class ClamEngine {
  public:
-    // Loads the administrator's signature directory, if it holds a database, and the few test signatures that we ship
-    // (so that every worker can be tested). Takes seconds and about a gigabyte with a full database. Throws
-    // SignatureError.
+    // Loads the administrator's signature directory, if it holds a database, the few test signatures that we ship, and
+    // that of a test virus of this engine's own (so that every worker can be tested). Takes seconds and about a
+    // gigabyte with a full database. Throws SignatureError.
     explicit ClamEngine(const Settings& config);
     ~ClamEngine();
     ClamEngine(const ClamEngine&) = delete;
@@ -31,6 +32,8 @@ class ClamEngine {
 
     [[nodiscard]] unsigned signatures() const noexcept { return signatures_; }
     [[nodiscard]] bool embedded_only() const noexcept { return embedded_only_; }
+    // What only this engine calls infected.
+    [[nodiscard]] const TestVirus& test_virus() const noexcept { return test_virus_; }
 
     // Whether the signature directory has changed since it was loaded.
     [[nodiscard]] bool outdated() const;
@@ -56,9 +59,12 @@ class ClamEngine {
         void operator()(cl_stat* stat) const noexcept;
     };
     void set_number(int field, std::uint64_t value, const char* what);
+    void load(const std::string& path);
+    void load_test_virus(const std::string& temporary_directory);
 
     std::unique_ptr<cl_engine, FreeEngine> engine_;
     std::unique_ptr<cl_stat, FreeStat> stat_;
+    TestVirus test_virus_;
     std::string signature_directory_;
     std::string listing_;
     std::string fingerprint_;

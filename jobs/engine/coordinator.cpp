@@ -107,8 +107,8 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       full_(job.full),
       jobd_(std::move(jobd)),
       runner_(std::move(runner)),
-      plain_test_(sealed_file(test_virus())),
-      zipped_test_(sealed_file(zipped_test_virus())),
+      plain_test_(sealed_file(engine.test_virus().content)),
+      zipped_test_(sealed_file(stored_zip("test.com", engine.test_virus().content))),
       drained_(checked(::epoll_create1(EPOLL_CLOEXEC), "watch the workers' requests")),
       job_directory_(config.paths.run_directory + "/engine/tmp/" + random_hex(8)) {
     checked(::mkdir(job_directory_.c_str(), 0700), "make the job's temporary directory");

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "auth/base/checked.h"
+#include "auth/base/random.h"
 #include "auth/base/write_all.h"
 
 namespace clamscanner {
@@ -28,15 +29,13 @@ std::uint32_t crc32_of(const std::string& bytes) noexcept {
 
 }  // namespace
 
-std::string test_virus() {
-    std::string text = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$";
-    text += "EICAR-STANDARD-";
-    text += "ANTIVIRUS-TEST-FILE!$H+H*";
-    return text;
+TestVirus random_test_virus() {
+    // Plain text, so that no content begins like a file of some other type.
+    return {"Clamscanner.SelfTest-" + random_hex(16), "clamscanner self-test " + random_hex(32) + "\n"};
 }
 
-std::string zipped_test_virus() {
-    return stored_zip("test.com", test_virus());
+std::string signature_of(const TestVirus& virus) {
+    return virus.name + ":0:*:" + hex(virus.content.data(), virus.content.size()) + "\n";
 }
 
 std::string stored_zip(const std::string& name, const std::string& content) {

@@ -5,8 +5,9 @@
 
 namespace clamscanner {
 
-// Names, inodes, sizes and times of all files in it: the text differs if anything has changed. Empty if the directory
-// cannot be read.
+// Names, inodes, sizes and times of the files in it that the library would load: the text differs if any of these has
+// changed. What else lies there does not count (freshclam unpacks in a directory tmp.…, and keeps notes). Empty if the
+// directory cannot be read.
 [[nodiscard]] std::string listing_of(const std::string& directory);
 
 // Whether it holds a database, judging by the file names.

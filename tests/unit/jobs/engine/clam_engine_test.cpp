@@ -15,6 +15,7 @@
 
 #include "auth/base/checked.h"
 #include "jobs/engine/test_virus.h"
+#include "tests/unit/eicar.h"
 #include "tests/unit/md5_twins.h"
 
 namespace clamscanner {
@@ -26,6 +27,8 @@ struct Place {
         directory = ::mkdtemp(pattern.data());
         std::filesystem::create_directory(directory + "/signatures");
         std::filesystem::create_directory(directory + "/tmp");
+        std::filesystem::create_directories(directory + "/engine/tmp");
+        config.paths.run_directory = directory;
         config.paths.signature_directory = directory + "/signatures";
         config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
     }
@@ -50,6 +53,20 @@ BOOST_AUTO_TEST_CASE(the_test_virus_is_found_plain_and_in_an_archive) {
     BOOST_TEST((scan(zipped_test_virus()).verdict == Verdict::Infected));
 }
 
+BOOST_AUTO_TEST_CASE(its_own_test_virus_is_found_plain_and_in_an_archive) {
+    const auto& [name, content] = engine.test_virus();
+    BOOST_TEST(scan(content).virus == name + ".UNOFFICIAL");
+    BOOST_TEST(scan(stored_zip("test.com", content)).virus == name + ".UNOFFICIAL");
+    BOOST_TEST(std::filesystem::is_empty(directory + "/engine/tmp"));
+}
+
+BOOST_AUTO_TEST_CASE(each_load_has_another_test_virus_but_the_same_fingerprint) {
+    const ClamEngine next(config);
+    BOOST_TEST(next.test_virus().name != engine.test_virus().name);
+    BOOST_TEST((scan(next.test_virus().content).verdict == Verdict::Clean));
+    BOOST_TEST(next.fingerprint() == engine.fingerprint());
+}
+
 BOOST_AUTO_TEST_CASE(a_harmless_text_is_clean) {
     const auto answer = scan("nothing to see here, only a longer line of plain text\n");
     BOOST_TEST((answer.verdict == Verdict::Clean));
@@ -65,6 +82,16 @@ BOOST_AUTO_TEST_CASE(a_database_that_appears_makes_the_engine_outdated) {
     BOOST_TEST(!engine.outdated());
     std::ofstream(directory + "/signatures/new.hdb") << "44d88612fea8a8f36de82e1278abb02f:68:Another-Name\n";
     BOOST_TEST(engine.outdated());
+}
+
+// While freshclam makes an update, it keeps it in such a directory beside the databases.
+BOOST_AUTO_TEST_CASE(an_update_that_is_being_made_changes_nothing) {
+    std::filesystem::create_directories(directory + "/signatures/tmp.53c0ffee/clamav-1.tmp");
+    std::ofstream(directory + "/signatures/tmp.53c0ffee/daily.ndb") << "half of an update";
+    BOOST_TEST(!engine.outdated());
+    BOOST_TEST(ClamEngine(config).fingerprint() == engine.fingerprint());
+    std::filesystem::remove_all(directory + "/signatures/tmp.53c0ffee");
+    BOOST_TEST(!engine.outdated());
 }
 
 BOOST_AUTO_TEST_CASE(without_its_temporary_directory_the_self_test_fails) {

@@ -14,9 +14,11 @@
 #include <sstream>
 #include <thread>
 
+#include "auth/base/random.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/test_virus.h"
 #include "jobs/engine/worker/own_tmpfs.h"
+#include "tests/unit/eicar.h"
 #include "tests/unit/md5_twins.h"
 #include "tests/unit/temporary_directory.h"
 
@@ -192,6 +194,23 @@ BOOST_AUTO_TEST_CASE(every_file_handed_over_gets_its_verdict) {
     BOOST_TEST(infected.size() == 2U);
     BOOST_TEST(infected.contains("/home/virus.zip"));
     BOOST_TEST(unscanned.empty());
+}
+
+// As administrators' allow-lists often do.
+BOOST_AUTO_TEST_CASE(lists_that_allow_eicar_do_not_turn_the_scanner_off) {
+    place.write("no_signatures/one.ndb", "Test-One:0:0:" + hex("found by name", 13) + "\n");
+    place.write("no_signatures/allowed.fp", "44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test-Signature\n");
+    place.write("no_signatures/allowed.sfp",
+                "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f:68:Eicar-Test-Signature\n");
+    place.write("no_signatures/ignored.ign2", "Eicar-Test-Signature\nEicar-Signature\n");
+    start();
+    hand_over("allowed", test_virus());
+    hand_over("found", "found by name, like any other");
+    receive_all();
+    BOOST_TEST(failure == "");
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 1U);
+    BOOST_TEST(infected["/home/found"] == "Test-One.UNOFFICIAL");
 }
 
 BOOST_AUTO_TEST_CASE(an_unreadable_descriptor_is_never_clean) {
