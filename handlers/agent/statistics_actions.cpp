@@ -64,7 +64,7 @@ void write_statistic(ObjectWriter& body, const ScanTask& task, const Host& host)
     body.member("Status", statistic_status[static_cast<int>(task.phase)]);
     body.member("SuspiciousCount", count_of(task.infected_files));
     body.member("SuspiciousMachine", suspicious);
-    body.member("SafeMachine", completed && !suspicious);
+    body.member("SafeMachine", completed && !suspicious && !task.proves_nothing);
     body.member("ScanMachine", 1);
     write_scope(body, task);
     body.member("Progress", std::to_string(task.percent));

@@ -131,16 +131,15 @@ ClamEngine::ClamEngine(const Settings& config)
     listing_ = listing_of(signature_directory_);
     stat_.reset(new cl_stat{});
     if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
-    embedded_only_ = !holds_signatures(signature_directory_);
+    embedded_only_ = !listing_.problem.empty() || !holds_signatures(signature_directory_);
     if (!embedded_only_) load(signature_directory_);
     load(config.paths.embedded_signature_directory);
     load_test_virus(config.paths.run_directory + "/engine/tmp");
     if (const cl_error_t result = ::cl_engine_compile(engine_.get()); result != CL_SUCCESS)
         throw SignatureError(std::string("the signatures do not compile: ") + ::cl_strerror(result));
-    // An empty listing means that the directory is missing: nothing was loaded from it.
     if (listing_of(signature_directory_) == listing_)
-        fingerprint_ =
-            sha256_hex(listing_ + listing_of(config.paths.embedded_signature_directory) + options_text(config));
+        fingerprint_ = sha256_hex(listing_.files + listing_of(config.paths.embedded_signature_directory).files +
+                                  options_text(config));
 }
 
 ClamEngine::~ClamEngine() = default;
@@ -171,9 +170,7 @@ void ClamEngine::load_test_virus(const std::string& temporary_directory) {
 bool ClamEngine::outdated() const {
     // The library does not notice that a file was removed.
     if (fingerprint_.empty() || listing_of(signature_directory_) != listing_) return true;
-    // A directory that could not be examined at the start may hold a database by now.
-    if (!stat_) return holds_signatures(signature_directory_);
-    return ::cl_statchkdir(stat_.get()) == 1;
+    return stat_ && ::cl_statchkdir(stat_.get()) == 1;
 }
 
 void ClamEngine::use_temporary_directory(const std::string& directory) {

@@ -10,6 +10,7 @@
 #include "jobs/engine/test_virus.h"
 #include "jobs/engine/worker/messages.h"
 #include "jobs/shared/settings.h"
+#include "jobs/shared/signature_directory.h"
 
 struct cl_engine;
 struct cl_stat;
@@ -32,6 +33,8 @@ class ClamEngine {
 
     [[nodiscard]] unsigned signatures() const noexcept { return signatures_; }
     [[nodiscard]] bool embedded_only() const noexcept { return embedded_only_; }
+    // Why what the signature directory holds is not loaded; empty: it is, or there is nothing.
+    [[nodiscard]] const std::string& problem() const noexcept { return listing_.problem; }
     // What only this engine calls infected.
     [[nodiscard]] const TestVirus& test_virus() const noexcept { return test_virus_; }
 
@@ -66,7 +69,7 @@ class ClamEngine {
     std::unique_ptr<cl_stat, FreeStat> stat_;
     TestVirus test_virus_;
     std::string signature_directory_;
-    std::string listing_;
+    SignatureListing listing_;
     std::string fingerprint_;
     unsigned signatures_ = 0;
     bool embedded_only_ = false;

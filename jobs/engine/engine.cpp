@@ -29,6 +29,7 @@
 #include "jobs/engine/messages.h"
 #include "jobs/engine/signature_host.h"
 #include "jobs/shared/settings.h"
+#include "jobs/shared/signature_directory.h"
 #include "jobs/shared/unprivileged.h"
 
 namespace clamscanner {
@@ -182,10 +183,14 @@ class Engine {
 
     void end_when_idle() {
         if (host_->jobs > 0 || config_.engine.idle_minutes == 0) return;
-        host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] {
-            log_line(Severity::Info, "no recent scans: unloading the signatures");
-            retire();
-        });
+        host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] { unload(); });
+    }
+
+    // Not signatures that could not be loaded again.
+    void unload() {
+        if (!listing_of(config_.paths.signature_directory).problem.empty()) return end_when_idle();
+        log_line(Severity::Info, "no recent scans: unloading the signatures");
+        retire();
     }
 
     // The host sees the shutdown and ends after its last job; we reap it when it closes its end.

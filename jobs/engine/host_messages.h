@@ -24,7 +24,7 @@ struct JobEnded {
 // Signature host → engine: loading has ended.
 struct SignaturesLoaded {
     static constexpr auto type = HostMessage::SignaturesLoaded;
-    std::string problem;  // empty: they are loaded
+    std::string problem;  // empty: what the signature directory holds is loaded
     void fields(auto& wire) { wire.text(problem, longest_message); }
 };
 

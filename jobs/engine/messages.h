@@ -47,8 +47,8 @@ struct NewJob {
 struct ScannerReady {
     static constexpr auto type = EngineMessage::ScannerReady;
     std::uint32_t signatures = 0;
-    bool embedded_only = false;  // no signature database was found, only the few test signatures that we ship
-    std::string problem;         // why these are not the newest signatures; empty when they are
+    bool embedded_only = false;  // no signature database was loaded, only the few test signatures that we ship
+    std::string problem;         // why what the signature directory holds is not what is loaded; empty when it is
     void fields(auto& wire) {
         wire.number(signatures);
         wire.number(embedded_only);

@@ -21,6 +21,7 @@
 #include "jobs/engine/worker/own_tmpfs.h"
 #include "jobs/engine/worker/sandbox.h"
 #include "jobs/shared/settings.h"
+#include "jobs/shared/signature_directory.h"
 
 namespace clamscanner {
 namespace {
@@ -41,12 +42,14 @@ class SignatureHost {
                          "no user namespaces here: the total size of a worker's temporary files is not limited");
             log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
                                          (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
+            if (!signatures_->problem().empty()) log_line(Severity::Error, signatures_->problem());
             remove_expired_caches(config_);
         } catch (const SignatureError& error) {
             log_line(Severity::Error, error.what());
             load_error_ = error.what();
         }
-        if (send_message(socket_.get(), SignaturesLoaded{load_error_.substr(0, longest_message)}) != Sent::Yes) return;
+        const std::string problem = signatures_ ? signatures_->problem() : load_error_;
+        if (send_message(socket_.get(), SignaturesLoaded{problem.substr(0, longest_message)}) != Sent::Yes) return;
         watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
         loop_.run();
     }
@@ -95,17 +98,26 @@ class SignatureHost {
             loop_.stop();
             return;
         }
-        // The job does not wait for the new signatures: it uses the ones loaded here.
-        if (!signatures_->outdated())
-            reload_error_.clear();
-        else if (send_message(socket_.get(), SignaturesChanged{}) != Sent::Yes)
-            return loop_.stop();
+        if (!check_for_new_signatures()) return loop_.stop();
         const pid_t pid = checked(::fork(), "fork a coordinator");
         if (pid == 0) coordinate(job, std::move(jobd), std::move(runner));
         ChildProcess coordinator(pid);
         const int pidfd = coordinator.pidfd();
         auto watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
         coordinators_.emplace(pidfd, Running{std::move(coordinator), std::move(watch)});
+    }
+
+    // The job does not wait for the new signatures: it uses the ones loaded here. False when the engine is gone.
+    bool check_for_new_signatures() {
+        if (!signatures_->outdated()) {
+            reload_error_ = signatures_->problem();
+            return true;
+        }
+        const auto unreadable = listing_of(config_.paths.signature_directory).problem;
+        if (unreadable.empty()) return send_message(socket_.get(), SignaturesChanged{}) == Sent::Yes;
+        if (reload_error_ != unreadable) log_line(Severity::Error, "keeping the loaded signatures: " + unreadable);
+        reload_error_ = unreadable;
+        return true;
     }
 
     // Other jobs and the signatures are unaffected; jobd will try this job again.
@@ -155,7 +167,7 @@ class SignatureHost {
     EventLoop::Watch watch_;  // of socket_
     std::optional<ClamEngine> signatures_;
     std::string load_error_;    // why loading failed: there are no signatures here
-    std::string reload_error_;  // why newer signatures failed to load
+    std::string reload_error_;  // why those in the signature directory are not the ones loaded
     std::map<int, Running> coordinators_;
     bool retiring_ = false;
 };

@@ -453,11 +453,13 @@ void DisinfectionJob::receive_from_coordinator(Packet& packet) {
     dispatch(table, *this, packet.bytes);
 }
 
-void DisinfectionJob::take_scanner_ready(const ScannerReady&) {
+void DisinfectionJob::take_scanner_ready(const ScannerReady& ready) {
+    lacks_signatures_ = ready.embedded_only && !ready.problem.empty();
     if (stage_ == Stage::Starting) proceed();
 }
 
 void DisinfectionJob::take_scan_result(ScanResult result) {
+    if (lacks_signatures_ && result.verdict == Verdict::Clean) result.verdict = Verdict::Unscanned;
     if (stage_ == Stage::ScanningMessages) return take_message_result(std::move(result));
     if (!is_rescanning() || !current_ || result.token != current_->number)
         throw Malformed("the coordinator sent a result that was not asked for");

@@ -87,7 +87,7 @@ class DisinfectionJob : public Job {
     void take_acted(const Acted& acted);
     void take_copy_done(const CopyDone& done);
     // From the coordinator.
-    void take_scanner_ready(const ScannerReady&);
+    void take_scanner_ready(const ScannerReady& ready);
     void take_scan_result(ScanResult result);
     void take_scanner_failed(const ScannerFailed& failed) { finish(End::Failed, failed.why); }
     void take_progress(const ScanProgress&) {}  // clients read the log instead
@@ -110,6 +110,7 @@ class DisinfectionJob : public Job {
     std::uint64_t scanned_messages_ = 0;
     std::vector<Saved> saved_;
     std::map<std::string, std::string> held_;  // by signature: why files are not deleted for it; empty: they are
+    bool lacks_signatures_ = false;            // there is a database, but the scanner could not load it
     bool log_tried_anew_ = false;
     bool turn_ends_ = false;
 };

@@ -291,7 +291,7 @@ void Ledger::begin_list(TaskId id, std::uint32_t start) {
     write(id);
     statement(
         "UPDATE task SET settled_files = 0, settled_bytes = 0, settled_clean = 0, settled_known = 0, list_bytes = 0, "
-        "walk_unreadable = 0, walk_start = ? WHERE id = ?")
+        "walk_unreadable = 0, embedded = 0, walk_start = ? WHERE id = ?")
         .run(start, id);
 }
 
@@ -333,7 +333,9 @@ void Ledger::forget_unscanned(TaskId id, const ForgetStatements& statements, std
 
 void Ledger::set_signatures(TaskId id, bool embedded_only, const std::string& problem) {
     write(id);
-    statement("UPDATE task SET embedded = ?, signature_problem = ? WHERE id = ?").run(embedded_only, problem, id);
+    // What one turn did with the test signatures alone, no later one makes good.
+    statement("UPDATE task SET embedded = max(embedded, ?), signature_problem = ? WHERE id = ?")
+        .run(embedded_only, problem, id);
 }
 
 void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {

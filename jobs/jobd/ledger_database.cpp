@@ -6,7 +6,7 @@ namespace clamscanner {
 namespace {
 
 // Raised when a table changes; what another version wrote is refused.
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 // The database itself allows only one job per account, by a unique index.
 constexpr const char* schema = R"(
@@ -76,7 +76,8 @@ CREATE TABLE quarantine(
     UNIQUE(account, opaque));
 CREATE TABLE system_scan(
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
-    completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0);
+    completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0,
+    proves_nothing INTEGER NOT NULL DEFAULT 0); -- see ScanTask
 CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
 CREATE TABLE system_scan_account(
     scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;

@@ -391,6 +391,7 @@ struct ScanTask {
     std::uint32_t percent = 0;  // 100 only when it has ended; 0 while the total is unknown
     std::uint64_t infected_files = 0;
     RiskLevel risk = RiskLevel::None;  // the highest of its finds
+    bool proves_nothing = false;  // it had only the test signatures, or the scanner failed on files: not safe if clean
     void fields(auto& wire) {
         wire.text(id, 32);
         wire.number(system);
@@ -401,6 +402,7 @@ struct ScanTask {
         wire.number(percent);
         wire.number(infected_files);
         wire.choice(risk, RiskLevel::High);
+        wire.number(proves_nothing);
     }
 };
 

@@ -251,7 +251,9 @@ Accepted RequestServer::answer_start_scan(const StartScan& asked, const AccountF
 bool RequestServer::only_embedded_signatures() {
     const auto now = Clock::now();
     if (now - signatures_checked_ > signatures_check_interval) {
-        embedded_only_ = !holds_signatures(context_.config.paths.signature_directory);
+        const auto& directory = context_.config.paths.signature_directory;
+        // Whether what we may not read holds one, the engine tells: it may be allowed to.
+        embedded_only_ = listing_of(directory).problem.empty() && !holds_signatures(directory);
         signatures_checked_ = now;
     }
     return embedded_only_;
@@ -259,15 +261,21 @@ bool RequestServer::only_embedded_signatures() {
 
 std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>& task) {
     std::vector<std::string> warnings;
-    if (task && task->state == TaskState::Ended ? task->embedded_signatures : only_embedded_signatures())
+    const bool embedded_only =
+        task && task->state == TaskState::Ended ? task->embedded_signatures : only_embedded_signatures();
+    const std::string problem = task ? task->signature_problem : std::string();
+    if (task && task->embedded_signatures && !problem.empty())
+        warnings.push_back("Only the built-in test signatures are known, so real viruses are not found (" +
+                           printable(problem) + "). Ask your administrator to mend that.");
+    else if (embedded_only)
         warnings.emplace_back(
             "No virus signature database is installed: only the built-in test signatures are known, so real viruses "
             "are "
             "not found. Ask your administrator to install ClamAV's database.");
     if (!task) return warnings;
-    if (!task->signature_problem.empty())
+    if (!task->embedded_signatures && !problem.empty())
         warnings.push_back("The newest signature database could not be loaded, so the previous one was used (" +
-                           printable(task->signature_problem) + ").");
+                           printable(problem) + ").");
     if (task->state == TaskState::Ended && task->outcome == Outcome::EndedEarly) {
         const auto verdicts = task->clean_files + task->infected_files + task->unscanned_files;
         const auto missing = task->total_files > verdicts ? task->total_files - verdicts : 0;

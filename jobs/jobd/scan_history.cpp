@@ -48,10 +48,15 @@ bool is_wanted(const ScanTask& task, const ScanFilter& filter) {
 
 // The values of ScanPhase. A task that has begun counts as running even while it waits for its next turn.
 #define PHASE "(CASE WHEN state = 2 THEN CASE outcome WHEN 1 THEN 2 ELSE 3 END WHEN starts > 0 THEN 1 ELSE 0 END)"
+// What the scanner itself did not get done: TimeLimit and ScannerFailed. (A file that its owner has made unreadable,
+// encrypted or too large says nothing about the scan.)
+#define PROVES_NOTHING                                                                                       \
+    "(embedded OR EXISTS (SELECT 1 FROM unscanned_count WHERE unscanned_count.task = task.id AND reason IN " \
+    "(3, 7) AND files > 0))"
 #define SCAN_COLUMNS                                     \
     "task.id, created_ms, coalesce(ended_ms, 0), " PHASE \
     ", scan_type, origin, walked, scanned_files, "       \
-    "total_files, infected_files, risk, account.home"
+    "total_files, infected_files, risk, account.home, " PROVES_NOTHING
 #define SCANS                                                                                         \
     " FROM task JOIN account ON account.id = account WHERE kind = 0 AND (?1 = 2 OR origin = ?1) AND " \
     "(?2 >> " PHASE " & 1) = 1 AND created_ms >= ?3 AND coalesce(ended_ms, 0) <= ?4 AND (?5 < 0 OR task.id = ?5)"
@@ -104,6 +109,7 @@ ScanTask ScanHistory::read_scan(const Row& row) const {
         task.percent = percent_of(row.number<std::uint64_t>(7), row.number<std::uint64_t>(8));
     task.infected_files = row.number<std::uint64_t>(9);
     task.risk = row.number<RiskLevel>(10);
+    task.proves_nothing = row.number(12) != 0;
     return task;
 }
 
@@ -147,6 +153,7 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
         task.percent = 100;
         task.infected_files = row.number<std::uint64_t>(4);
         task.risk = row.number<RiskLevel>(5);
+        task.proves_nothing = row.number(6) != 0;
         return task;
     }
     // Each account has the same weight: the amount of files is not known before all homes have been walked.
@@ -170,7 +177,8 @@ ScanTask ScanHistory::read_system_scan(const Row& row) {
 
 void ScanHistory::each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take) {
     statement(
-        "SELECT id, created_ms, coalesce(ended_ms, 0), completed, infected_files, risk FROM system_scan "
+        "SELECT id, created_ms, coalesce(ended_ms, 0), completed, infected_files, risk, proves_nothing FROM "
+        "system_scan "
         "WHERE created_ms >= ? ORDER BY id DESC")
         .each([&](Row row) { return take(read_system_scan(row)); }, created_from_ms);
 }
@@ -313,6 +321,8 @@ void ScanHistory::end_system_scan(SystemScanId scan) {
         "NOT EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND outcome <> 1) AND "
         "NOT EXISTS (SELECT 1 FROM system_scan_account WHERE scan = ?2 AND dealt_with <> 1), "
         "infected_files = (SELECT coalesce(sum(infected_files), 0) FROM task WHERE system_scan = ?2), "
+        "proves_nothing = EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND " PROVES_NOTHING
+        "), "
         "risk = (SELECT coalesce(max(risk), 0) FROM task WHERE system_scan = ?2) WHERE id = ?2")
         .run(now_ms(), scan);
     statement("DELETE FROM system_scan_account WHERE scan = ?").run(scan);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <set>
 #include <string_view>
@@ -31,22 +33,33 @@ bool is_loaded(const std::string& name) {
     return ends_with_one_of(signature_endings, name) || ends_with_one_of(other_endings, name);
 }
 
+std::string version_in(const struct stat& status) {
+    return std::to_string(status.st_ino) + " " + std::to_string(status.st_size) + " " +
+           std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+}
+
 }  // namespace
 
-std::string listing_of(const std::string& directory) {
+SignatureListing listing_of(const std::string& directory) {
+    const auto unreadable = [&](const std::string& why) {
+        return SignatureListing{{}, "the signature directory " + directory + " cannot be read: " + why};
+    };
     std::set<std::string> lines;
-    std::error_code unreadable;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable)) {
-        if (!is_loaded(entry.path().filename().string())) continue;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+        const std::string name = entry.path().filename().string();
+        if (!is_loaded(name)) continue;
         struct stat status {};
-        if (::stat(entry.path().c_str(), &status) != 0) return {};
-        lines.insert(entry.path().filename().string() + " " + std::to_string(status.st_ino) + " " +
-                     std::to_string(status.st_size) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
-                     std::to_string(status.st_mtim.tv_nsec) + "\n");
+        if (::stat(entry.path().c_str(), &status) == 0)
+            lines.insert(name + " " + version_in(status) + "\n");
+        else if (errno != ENOENT)
+            return unreadable(std::strerror(errno));
+        else
+            lines.insert(name + " leads nowhere\n");
     }
-    if (unreadable) return {};
-    std::string listing = "signatures\n";
-    for (const auto& line : lines) listing += line;
+    if (error) return unreadable(error.message());
+    SignatureListing listing{"signatures\n", {}};
+    for (const auto& line : lines) listing.files += line;
     return listing;
 }
 

@@ -6,7 +6,7 @@ import random
 import re
 import time
 
-from client import wait_until
+from client import check_records, wait_until
 from polling import Polling
 from service_case import ServiceCase, main
 from test_files import EICAR
@@ -34,7 +34,7 @@ class Statuses(Polling):
         self.answers += 1
 
 
-class Signatures(ServiceCase):
+class SignaturesCase(ServiceCase):
     def setUp(self):
         self.account, self.client = self.new_account()
         self.eicar = self.account.write("eicar", EICAR)
@@ -94,6 +94,8 @@ class Signatures(ServiceCase):
             log.seek(offset)
             return log.read()
 
+
+class Signatures(SignaturesCase):
     def test_no_scan_waits_for_new_signatures_and_later_ones_have_them(self):
         new = self.file_for("found by the new signatures alone")
         other, others = self.new_account("other")
@@ -144,6 +146,60 @@ class Signatures(ServiceCase):
         found, warnings, _ = self.scan()
         self.assertEqual(found, {self.eicar})
         self.assertFalse(self.is_warned(warnings), warnings)
+
+    def test_signatures_that_cannot_be_read_any_more_stay_in_use(self):
+        known = self.file_for("known while the database could be read")
+        caught = self.file_for("caught while the database could be read")
+        self.put("old.ndb", [self.ndb("known", "known while the database could be read"),
+                             self.ndb("caught", "caught while the database could be read")])
+        self.scan_until(lambda found, _: {known, caught} <= found, "the signatures")
+        self.client.disinfect({caught: "quarantine"})
+
+        self.make_unreadable()
+        for _ in range(3):
+            found, warnings, _ = self.scan()
+            self.assertEqual(found, {self.eicar, known})
+            self.assertTrue(any("cannot be read" in warning for warning in warnings), warnings)
+            self.assertFalse(any("test signatures" in warning for warning in warnings), warnings)
+        self.check_nothing_is_restorable()
+        self.make_readable()
+        self.assertEqual(self.scan()[1], [], "readable again")
+
+    def make_unreadable(self):
+        os.chmod(self.service.path(SIGNATURES), 0o000)
+        self.addCleanup(self.make_readable)
+
+    def make_readable(self):
+        os.chmod(self.service.path(SIGNATURES), 0o755)
+
+    def check_nothing_is_restorable(self):
+        rows = self.client.call("list_quarantined_files")
+        self.assertTrue(rows)
+        self.assertEqual([row["restorable"] for row in rows], ["0"] * len(rows))
+        messages = self.client.result("get_scan_status")["messages"] or []
+        self.assertFalse(any("can be restored" in message for message in messages), messages)
+
+
+class AfterARestart(SignaturesCase):
+    def test_a_database_that_cannot_be_read_makes_nothing_safe(self):
+        caught = self.file_for("caught before the restart")
+        self.put("old.ndb", self.ndb("caught", "caught before the restart"))
+        self.scan_until(lambda found, _: caught in found, "the signatures")
+        self.client.disinfect({caught: "quarantine"})
+        again = self.file_for("caught before the restart")
+        self.assertEqual(self.scan()[0], {self.eicar, again})
+
+        os.chmod(self.service.path(SIGNATURES), 0o000)
+        self.addCleanup(os.chmod, self.service.path(SIGNATURES), 0o755)
+        self.service.stop("engine")
+        self.service.start("engine")
+        steps = check_records(self.client.disinfect({again: "delete"}))
+        self.assertEqual(steps[again]["state"], "error", "it is not known to be clean")
+        found, warnings, _ = self.scan()
+        self.assertEqual(found, {self.eicar})
+        self.assertTrue(any("cannot be read" in warning and "test signatures" in warning for warning in warnings),
+                        warnings)
+        self.assertEqual([row["restorable"] for row in self.client.call("list_quarantined_files")], ["0"])
 
 
 if __name__ == "__main__":

@@ -27,6 +27,16 @@ TEXTS = ("TaskId", "ScanType", "Progress", "MachineName", "RiskLevel")
 class StatisticsCase(ServiceCase):
     with_host_user = True
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.install_database()
+
+    @classmethod
+    def install_database(cls):
+        with open(cls.service.path("no-signatures", "one.ndb"), "w", encoding="ascii") as database:
+            database.write(f"Test-One:0:0:{b'the only signature of this test'.hex()}\n")
+
     def new_signer(self, kind="user"):
         account, client = self.new_account(kind)
         return account, client, self.signer(account.name)
@@ -163,6 +173,22 @@ class Numbers(StatisticsCase):
         self.assertEqual(last["ScanType"], "system")
         self.check_error(signer.call_v3(CREATE, {"ScanType": "user", "ScanPath": ["/etc"]}), 400, "InvalidParameter")
         self.check_error(signer.call_v3(CREATE), 400, "MissingScanType")
+
+
+class WithoutADatabase(StatisticsCase):
+    @classmethod
+    def install_database(cls):
+        pass
+
+    def test_no_machine_is_safe(self):
+        account, client, signer = self.new_signer()
+        account.write("letter.txt", "Dear Sir or Madam,")
+        client.call("start_scan", {"scan_type": "home"})
+        last = self.await_end(signer)
+        self.assertEqual((last["CompleteMachine"], last["SafeMachine"], last["SuspiciousCount"]), (1, 0, 0))
+        host = self.signer(self.service.host_user.pw_name)
+        self.assertEqual(self.scan_all().returncode, 0)
+        self.assertEqual(self.await_end(host)["SafeMachine"], 0)
 
 
 class TheHost(StatisticsCase):

@@ -56,7 +56,8 @@ struct Fixture {
                                  phase,
                                  percent,
                                  infected,
-                                 risk}};
+                                 risk,
+                                 false}};
     }
     const std::string get = "Action=GetVirusScanLatestTaskStatistic";
     const std::string create = "Action=CreateVirusScanOnceTask";
@@ -87,6 +88,9 @@ BOOST_AUTO_TEST_CASE(only_a_completed_scan_without_a_find_is_safe) {
     };
     BOOST_TEST(safe(ScanPhase::Completed, 0));
     BOOST_TEST(!safe(ScanPhase::Completed, 1));
+    scanned(ScanPhase::Completed, 100, 0, RiskLevel::None);
+    jobs.scan_statistics.latest.proves_nothing = true;
+    BOOST_TEST(outcome(get).find("\"SafeMachine\":0") != std::string::npos);
     for (const auto phase : {ScanPhase::Queued, ScanPhase::Running, ScanPhase::EndedEarly}) BOOST_TEST(!safe(phase, 0));
     BOOST_TEST(outcome(get).find("RiskLevel") == std::string::npos);
 }

@@ -150,6 +150,17 @@ BOOST_FIXTURE_TEST_CASE(a_broken_database_is_an_error, Place) {
     BOOST_CHECK_THROW(ClamEngine{config}, SignatureError);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_directory_that_cannot_be_read_is_named, Place) {
+    config.paths.signature_directory = directory + "/missing";
+    const ClamEngine engine(config);
+    BOOST_TEST(engine.embedded_only());
+    BOOST_TEST(engine.problem().find("cannot be read") != std::string::npos, engine.problem());
+    BOOST_TEST(!engine.outdated());
+    std::filesystem::create_directory(directory + "/missing");
+    BOOST_TEST(engine.outdated());
+    BOOST_TEST(ClamEngine(config).problem() == "");
+}
+
 struct EngineThatKnowsATwin : Place {
     EngineThatKnowsATwin() : engine(signed_config()) { engine.use_temporary_directory(directory + "/tmp"); }
     const Settings& signed_config() const {

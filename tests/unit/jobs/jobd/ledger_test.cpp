@@ -322,6 +322,9 @@ BOOST_AUTO_TEST_CASE(the_cached_task_follows_every_change) {
     BOOST_TEST((last().state == TaskState::Running));
     ledger.set_signatures(id, true, "");
     BOOST_TEST(last().embedded_signatures);
+    // A later turn with all signatures does not make good what an earlier one did without them.
+    ledger.set_signatures(id, false, "");
+    BOOST_TEST(last().embedded_signatures);
     ledger.save_totals(id, 7, 700, true);
     BOOST_TEST(last().total_files == 7U);
     ledger.save_progress(id, 3, 300, 2);

@@ -47,6 +47,36 @@ BOOST_AUTO_TEST_CASE(begins_empty) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(tells_when_a_clean_scan_proves_nothing) {
+    const auto proves_nothing = [&](bool embedded_only, std::optional<UnscannedReason> reason) {
+        const auto id = begin(alice);
+        ledger.set_signatures(id, embedded_only, "");
+        if (reason) ledger.add_unscanned(id, 1, "/home/alice/u", *reason, std::nullopt);
+        complete(id);
+        return latest(of(alice)).proves_nothing;
+    };
+    BOOST_TEST(!proves_nothing(false, std::nullopt));
+    BOOST_TEST(proves_nothing(true, std::nullopt));
+    BOOST_TEST(proves_nothing(false, UnscannedReason::ScannerFailed));
+    BOOST_TEST(proves_nothing(false, UnscannedReason::TimeLimit));
+    BOOST_TEST(!proves_nothing(false, UnscannedReason::Encrypted));
+}
+
+BOOST_AUTO_TEST_CASE(tells_that_of_a_scan_of_all_accounts_by_each_of_its_jobs) {
+    for (const bool embedded_only : {false, true}) {
+        const auto scan = history.begin_system_scan({2001, 2002}).value();
+        const auto first = history.queue_job(scan, 2001, alice).value();
+        const auto second = history.queue_job(scan, 2002, bob).value();
+        for (const auto id : {first, second}) ledger.begin(id);
+        ledger.set_signatures(second, embedded_only, "");
+        complete(first);
+        complete(second);
+        history.end_system_scan(scan);
+        BOOST_TEST((latest(host).phase == ScanPhase::Completed));
+        BOOST_TEST(latest(host).proves_nothing == embedded_only);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(shows_a_scan_from_its_start_to_its_end) {
     const auto id = ledger.queue_scan(alice, ScanType::Mail, false).value();
     auto scan = latest(of(alice));
