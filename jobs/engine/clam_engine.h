@@ -50,8 +50,8 @@ class ClamEngine {
 
     // `fd` must be a regular file opened for reading. The caller sets the token of the answer.
     [[nodiscard]] ScanAnswer scan(int fd) const;
-    // Whether the library reported an internal failure in the last scan. Its state is then unknown: this process must
-    // not scan again.
+    // Whether the library reported a failure in the last scan that was not the file's. Its state is then unknown: this
+    // process must not scan again.
     [[nodiscard]] bool is_tainted() const noexcept;
 
  private:
@@ -71,6 +71,7 @@ class ClamEngine {
     std::string signature_directory_;
     SignatureListing listing_;
     std::string fingerprint_;
+    std::uint64_t most_member_bytes_ = 0;
     unsigned signatures_ = 0;
     bool embedded_only_ = false;
 };
