@@ -30,14 +30,15 @@ const char* text_of(UnscannedReason reason) noexcept {
         "the scanner failed on it",
         "the scan was cancelled before it was reached",
         "on another file system",
+        "the scan ended before it was reached",
     };
     return texts[static_cast<int>(reason)];
 }
 
 const char* name_of(UnscannedReason reason) noexcept {
-    static constexpr const char* words[] = {"unreadable", "too large",        "limit exceeded",  "time limit",
-                                            "encrypted",  "vanished",         "damaged archive", "scanner failed",
-                                            "cancelled",  "other file system"};
+    static constexpr const char* words[] = {"unreadable", "too large",         "limit exceeded",  "time limit",
+                                            "encrypted",  "vanished",          "damaged archive", "scanner failed",
+                                            "cancelled",  "other file system", "ended early"};
     return words[static_cast<int>(reason)];
 }
 

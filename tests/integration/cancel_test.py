@@ -1,10 +1,11 @@
-"""A scan that its owner cancels ends at once, whatever its progress, and reports what it did not reach; and files that
-a scan could not examine are listed, each with its reason.
+"""A scan that its owner cancels ends at once, whatever its progress, and reports what it did not reach, and so does a
+scan that ends early; and files that a scan could not examine are listed, each with its reason.
 
 Two reasons are not tested: a damaged archive and a scanner that fails, because no file causes them in every version of
 the scanner."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import io
 import os
@@ -312,6 +313,103 @@ class Cancel(CancelCase):
         data = self.ends_soon(client)["data"]
         self.assertEqual((data["scanned_file_count"], data["infected_files"]), (data["total_file_count"], [self.found]))
         self.assertIn("cancelled", self.unscanned(client).values())
+
+
+class EndedEarly(CancelCase):
+    """Scans that end before they are complete, without their owner having cancelled them."""
+    config = {"jobs": {"max_running": 1, "retry_seconds": 1}, "engine": {"scan_workers": 1, "rescan_days": 0}}
+    RUNNER, COORDINATOR = ("clamscanner-runner", 1), ("clamscanner-engine", 2)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slow_files = SlowFiles()
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+        self.files = {self.account.write(f"public_html/{number}.gz", self.slow_files.archive(number))
+                      for number in range(SLOW_FILES)}
+
+    def end_by_killing(self, role, first_at):
+        """Starts a scan and kills that process of it whenever there is one, the first time once first_at(status)."""
+        self.start(self.client)
+        wait_until(lambda: first_at(self.client.call("get_scan_status")), 60, "the moment")
+
+        # Without a pause, so that no start makes progress.
+        begun_at = looked_at = time.monotonic()
+        while time.monotonic() < looked_at + 1 or not self.client.call("get_scan_status")["scan_complete"]:
+            self.assertLess(time.monotonic(), begun_at + 180, "the scan does not end")
+            if time.monotonic() > looked_at + 1:
+                looked_at = time.monotonic()
+            for process in self.service.processes(role[0]):
+                if process.depth == role[1]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process.pid, signal.SIGKILL)
+        result = self.client.result("get_scan_status")
+        self.assertTrue(any("ended early" in warning for warning in result["warnings"]), result["warnings"])
+        self.assertFalse(self.was_cancelled(result))
+        return result
+
+    def walked(self, status):
+        return status["total_file_count"] == len(self.files)
+
+    def no_verdict(self, result, reasons):
+        self.assertEqual(result["data"]["infected_files"], [])
+        self.assertEqual(result["data"]["total_file_count"], len(reasons))
+
+    def test_its_runner_is_killed_before_the_walk(self):
+        result = self.end_by_killing(self.RUNNER, lambda status: True)
+        directory = self.account.path("public_html") + "/"
+        reasons = self.check_sums(self.client, result, self.files | {directory})
+        self.no_verdict(result, reasons)
+        self.assertIn(set(reasons), (self.files, {directory}))
+        self.assertEqual(set(reasons.values()), {"ended early"})
+
+    def test_its_runner_is_killed_again_and_again(self):
+        result = self.end_by_killing(self.RUNNER, self.walked)
+        reasons = self.check_sums(self.client, result, self.files)
+        self.no_verdict(result, reasons)
+        self.assertEqual(reasons, dict.fromkeys(self.files, "ended early"))
+
+    def test_its_scanner_is_killed_again_and_again(self):
+        result = self.end_by_killing(self.COORDINATOR, self.walked)
+        reasons = self.check_sums(self.client, result, self.files)
+        self.no_verdict(result, reasons)
+        self.assertEqual(reasons, dict.fromkeys(self.files, "ended early"))
+
+    def test_what_it_found_before_stays(self):
+        found = self.account.write("public_html/found", EICAR)
+        self.files.add(found)
+        result = self.end_by_killing(self.RUNNER, lambda status: status["infected_files"] == [found])
+        reasons = self.check_sums(self.client, result, self.files)
+        self.assertEqual(result["data"]["infected_files"], [found])
+        self.assertEqual(result["data"]["total_file_count"], len(self.files))
+        self.assertEqual(set(reasons.values()), {"ended early"})
+
+    def test_what_the_scan_before_found_stays(self):
+        kept, quarantined = (self.account.write(f"public_html/sub/{name}", EICAR) for name in ("kept", "quarantined"))
+        for path in self.files:
+            os.rename(path, self.account.path(os.path.basename(path)))
+        self.client.scan("public_html")
+        self.client.disinfect({quarantined: "quarantine"})
+        for path in self.files:
+            os.rename(self.account.path(os.path.basename(path)), path)
+        self.files.add(kept)
+        result = self.end_by_killing(self.RUNNER, self.walked)
+        self.assertEqual(result["data"]["infected_files"], [kept])
+        reasons = self.check_sums(self.client, result, self.files)
+        self.assertEqual(set(reasons) | {kept}, self.files)
+        self.assertEqual([row["file"] for row in self.client.call("list_infected_files")], [kept])
+        self.assertEqual(check_records(self.client.disinfect({kept: "delete"}))[kept]["state"], "deleted")
+
+    def test_the_next_scan_is_whole(self):
+        self.end_by_killing(self.RUNNER, self.walked)
+        for path in list(self.files)[2:]:
+            os.unlink(path)
+        self.client.scan("public_html")
+        result = self.client.result("get_scan_status")
+        self.assertEqual(result["data"]["total_file_count"], 2)
+        self.assertEqual(self.check_sums(self.client, result, self.files), {})
 
 
 class ManyFiles(CancelCase):
