@@ -13,8 +13,8 @@
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
 #include "jobs/runner/beneath.h"
-#include "jobs/runner/mounts.h"
 #include "jobs/runner/quarantine_entry.h"
+#include "jobs/shared/mounts.h"
 #include "jobs/shared/quarantine_record.h"
 
 namespace clamscanner {
@@ -48,11 +48,14 @@ Walk::Walk(int home, const std::vector<ScanQuarantined>& quarantined, Callbacks 
 
 void Walk::list(const std::string& directory, PathList& list) {
     // Before anything is reported: if the directory to scan is missing, the whole scan fails.
-    const UniqueFd start = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed);
+    const UniqueFd start = open_beneath(home_, directory, O_PATH | O_DIRECTORY, Crossing::Allowed);
     if (!start) throw_errno("open the directory to scan");
-    // Its owner's program answers every read, and may give the scanner other bytes than everybody else.
+    // Its owner's program answers every read, if it answers at all, and may give the scanner other bytes than everybody
+    // else.
     if (is_mounted_by_user(start.get(), ::geteuid()))
         throw_errno("a file system that the account has mounted by itself (FUSE) is not scanned", EPERM);
+    if (!open_beneath(start.get(), "", O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed))
+        throw_errno("read the directory to scan");
     pending_.push_back({directory, 0, 0});
     while (!pending_.empty()) {
         const Directory next = std::move(pending_.back());

@@ -6,6 +6,7 @@ the scanner."""
 
 import concurrent.futures
 import contextlib
+import ctypes
 import http.client
 import io
 import os
@@ -13,6 +14,7 @@ import random
 import re
 import secrets
 import signal
+import stat
 import subprocess
 import time
 import zipfile
@@ -410,6 +412,96 @@ class EndedEarly(CancelCase):
         result = self.client.result("get_scan_status")
         self.assertEqual(result["data"]["total_file_count"], 2)
         self.assertEqual(self.check_sums(self.client, result, self.files), {})
+
+
+class Closed(CancelCase):
+    """A directory that the account's own user cannot read, or that no one can, is refused with the true reason; if it
+    becomes so later, the scan ends early with that reason."""
+    config = {"jobs": {"max_running": 1, "retry_seconds": 1}, "engine": {"scan_workers": 1, "rescan_days": 0}}
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+        self.found = self.account.write("public_html/found", EICAR)
+        self.directory = self.account.path("public_html")
+
+    def refused(self, scan_type):
+        result = self.client.result("start_scan", {"scan_type": scan_type})
+        self.assertEqual(result["status"], 0, "it was accepted")
+        self.assertNotIn(scan_type, [row["id"] for row in self.client.call("get_scan_paths")])
+        return result["errors"][0]
+
+    def test_without_the_rights_to_it(self):
+        for mode in (0, 0o100, 0o200, 0o300, 0o400, 0o077):
+            with self.subTest(mode=oct(mode)):
+                os.chmod(self.directory, mode)
+                error = self.refused("public_html")
+                self.assertIn(self.directory, error)
+                self.assertIn("may not be entered and read", error)
+        self.assertEqual(self.client.call("get_scan_status")["time_started"], "")
+        os.chmod(self.directory, 0o500)
+        self.assertEqual(self.client.scan("public_html")["infected_files"], [self.found])
+
+    def test_below_what_may_not_be_entered(self):
+        os.chmod(self.account.home, 0)
+        self.addCleanup(os.chmod, self.account.home, 0o755)
+        self.assertIn("may not be entered and read", self.refused("home"))
+        self.assertIn("home that may not be entered and read", self.refused("public_html"))
+
+    def test_another_kind_of_file(self):
+        os.rename(self.directory, self.account.path("aside"))
+        for make in (lambda path: os.mknod(path), os.mkfifo, lambda path: os.mknod(path, stat.S_IFSOCK | 0o600)):
+            make(self.directory)
+            self.assertIn("is not a directory", self.refused("public_html"))
+            os.unlink(self.directory)
+
+    def test_a_program_of_the_account_that_never_answers(self):
+        device = os.open("/dev/fuse", os.O_RDWR)
+        self.addCleanup(os.close, device)
+        options = f"fd={device},rootmode=40000,user_id={self.account.uid},group_id={self.account.gid}"
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"nobody", self.directory.encode(), b"fuse", 0, options.encode()) < 0:
+            self.skipTest(f"SKIPPED: no FUSE here: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(libc.umount2, self.directory.encode(), 2)
+        self.assertIn("FUSE", self.refused("public_html"))
+
+    def queue(self):
+        """A scan that waits for another account's."""
+        account, other = self.new_account("other")
+        slow_files = SlowFiles()
+        for number in range(SLOW_FILES):
+            account.write(f"public_html/{number}.gz", slow_files.archive(number))
+        self.start(other)
+        self.addCleanup(other.ask, "cancel_scan")
+        wait_until(lambda: other.call("get_scan_status")["scanned_file_count"], 60, "a scan under way")
+        self.start(self.client)
+        return other
+
+    def ends_early(self, other, why):
+        self.cancel(other)
+        self.client.finish_scan()
+        result = self.client.result("get_scan_status")
+        told = [warning for warning in result["warnings"] if "ended early" in warning]
+        self.assertEqual(len(told), 1, result["warnings"])
+        for part in why:
+            self.assertIn(part, told[0])
+        reasons = self.check_sums(self.client, result, {self.directory + "/"})
+        self.assertEqual(reasons, {self.directory + "/": "ended early"})
+
+    def test_it_is_closed_later(self):
+        other = self.queue()
+        os.chmod(self.directory, 0)
+        self.ends_early(other, [self.directory, "Permission denied"])
+
+    def test_it_is_gone_later(self):
+        other = self.queue()
+        os.rename(self.directory, self.account.path("aside"))
+        self.ends_early(other, [self.directory, "No such file or directory"])
+
+    def test_its_home_is_closed_later(self):
+        other = self.queue()
+        os.chmod(self.account.home, 0)
+        self.addCleanup(os.chmod, self.account.home, 0o755)
+        self.ends_early(other, [self.account.home, "Permission denied"])
 
 
 class ManyFiles(CancelCase):
