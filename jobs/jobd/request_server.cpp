@@ -270,7 +270,7 @@ std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>&
         warnings.push_back("The scan ended early (" + printable(task->why) +
                            "): what it had not reached was not scanned.");
     } else if (task->outcome == Outcome::Cancelled) {
-        warnings.emplace_back("The scan was cancelled before it was complete.");
+        warnings.emplace_back("The scan was cancelled: what it had not reached was not scanned.");
     } else if (task->state != TaskState::Ended && !task->why.empty()) {
         warnings.push_back("The scan waits: " + task->why + ".");
     }
@@ -297,8 +297,6 @@ ScanStatus RequestServer::answer_scan_status(const AskScanStatus&, const Account
     // After an early end there is nothing left to wait for: what was not reached counts as not scanned.
     status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
     status.scanned_bytes = task->scanned_bytes;
-    if (task->outcome == Outcome::Cancelled)
-        status.messages.emplace_back("The scan was cancelled; what it had not reached was not scanned.");
     if (task->outcome == Outcome::Completed) {
         const auto known = task->known_files + task->known_infected;
         status.messages.push_back(

@@ -349,6 +349,7 @@ class EndedEarly(CancelCase):
                         os.kill(process.pid, signal.SIGKILL)
         result = self.client.result("get_scan_status")
         self.assertTrue(any("ended early" in warning for warning in result["warnings"]), result["warnings"])
+        self.assertEqual(result["messages"][:len(result["warnings"])], result["warnings"])
         self.assertFalse(self.was_cancelled(result))
         return result
 
