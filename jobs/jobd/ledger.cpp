@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "jobs/jobd/list_piece.h"
+#include "jobs/shared/byte_sum.h"
 #include "jobs/shared/paths.h"
 
 namespace clamscanner {
@@ -285,7 +286,7 @@ void Ledger::save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bo
     statement(
         "UPDATE task SET total_files = max(total_files, ?), total_bytes = max(total_bytes, ?), walked = max(walked, ?) "
         "WHERE id = ?")
-        .run(files, bytes, walked, id);
+        .run(files, sum_of_bytes(bytes, 0), walked, id);
 }
 
 void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes,
@@ -294,7 +295,7 @@ void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t
     statement(
         "UPDATE task SET scanned_files = max(scanned_files, ?), scanned_bytes = max(scanned_bytes, ?), "
         "clean_files = ?, total_files = max(total_files, ?) WHERE id = ?")
-        .run(scanned_files, scanned_bytes, clean_files, scanned_files, id);
+        .run(scanned_files, sum_of_bytes(scanned_bytes, 0), clean_files, scanned_files, id);
 }
 
 #define UNSCANNED_BEYOND " FROM find INDEXED BY finds_by_place WHERE task = ? AND verdict = 2 AND place >= ?"
@@ -323,7 +324,7 @@ void Ledger::keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable)
 void Ledger::settle(TaskId id, const Settled& settled) {
     write(id);
     statement("UPDATE task SET settled_files = ?, settled_bytes = ?, settled_clean = ?, settled_known = ? WHERE id = ?")
-        .run(settled.files, settled.bytes, settled.clean_files, settled.known_files, id);
+        .run(settled.files, sum_of_bytes(settled.bytes, 0), settled.clean_files, settled.known_files, id);
 }
 
 void Ledger::forget_unsettled(TaskId id) {

@@ -11,6 +11,7 @@
 #include "auth/base/sha256.h"
 #include "jobs/jobd/restoration_job.h"
 #include "jobs/jobd/unreached_files.h"
+#include "jobs/shared/byte_sum.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/quarantine_record.h"
@@ -94,10 +95,11 @@ bool ScanJob::waits_for_runner() const {
 void ScanJob::save_progress() {
     auto& ledger = context_.ledger;
     ledger.save_progress(task().id, walk_unreadable_ + before_.files + progress_.scanned_files,
-                         before_.bytes + progress_.scanned_bytes, before_.clean_files + progress_.clean_files);
+                         sum_of_bytes(before_.bytes, progress_.scanned_bytes),
+                         before_.clean_files + progress_.clean_files);
     if (!walked_) return;  // what is settled is of an earlier start's list
     const auto& now = progress_.settled;
-    ledger.settle(task().id, {before_.files + now.files, before_.bytes + now.bytes,
+    ledger.settle(task().id, {before_.files + now.files, sum_of_bytes(before_.bytes, now.bytes),
                               before_.clean_files + now.clean_files, before_.known_files + now.known_files});
 }
 

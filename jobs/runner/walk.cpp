@@ -14,6 +14,7 @@
 #include "auth/base/wire.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/quarantine_entry.h"
+#include "jobs/shared/byte_sum.h"
 #include "jobs/shared/mounts.h"
 #include "jobs/shared/quarantine_record.h"
 
@@ -123,7 +124,7 @@ void Walk::visit(int parent, const char* name, const std::string& path, PathList
         }
     } else if (S_ISREG(status.st_mode) && !is_quarantined(parent, name, path)) {
         ++progress_.files;
-        progress_.bytes += static_cast<std::uint64_t>(status.st_size);
+        progress_.bytes = sum_of_bytes(progress_.bytes, static_cast<std::uint64_t>(status.st_size));
         list.append(path);
         report_progress(false);
     }

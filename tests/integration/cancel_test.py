@@ -32,6 +32,7 @@ MANY = 100_000
 ROUNDS_DURING_THE_WALK = 40 if SOAK else 6
 WALK_SECONDS = 0.6  # about the time that it takes to find them
 MEBIBYTE = 1024 * 1024
+GREATEST_SIZE = (1 << 63) - 1
 NOT_RUNNING = "no scan"
 SCAN_LOG = ".clamavconnector.scan.log"
 PAGE = 1000
@@ -671,6 +672,22 @@ class Reasons(CancelCase):
         vanished = {path for path, reason in reasons.items() if reason == "vanished"}
         self.assertTrue(vanished, "all files were taken before they went")
         self.assertEqual({reason for path, reason in reasons.items() if path in many}, {"vanished"})
+
+    def test_sparse_files_of_the_greatest_size(self):
+        directory = self.account.path("public_html")
+        os.mkdir(directory)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=1m,uid={self.account.uid}", "tmpfs", directory],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"SKIPPED: no tmpfs may be mounted here: {done.stderr}")
+        self.addCleanup(subprocess.run, ["umount", "-l", directory], check=True)
+        sparse = [self.account.write(f"public_html/{number}", b"") for number in range(5)]
+        for path in sparse:
+            os.truncate(path, GREATEST_SIZE)
+        status = self.client.scan("public_html")
+        self.assertEqual(self.unscanned(self.client), dict.fromkeys(sparse, "too large"))
+        self.assertEqual(status["scanned_file_size"], GREATEST_SIZE)
+        self.assertEqual(status["total_file_size_MiB"], GREATEST_SIZE // MEBIBYTE + 1)
 
     def test_names_that_are_no_utf_8(self):
         path = self.close(self.account.write("odd\udcff\udc80name", "x"))

@@ -100,6 +100,17 @@ BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
     BOOST_TEST(task.scanned_files == 40U);
 }
 
+BOOST_AUTO_TEST_CASE(sums_of_bytes_do_not_become_negative) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.save_totals(scan, 2, UINT64_MAX, true);
+    ledger.save_progress(scan, 2, 1ULL << 63, 0);
+    ledger.settle(scan, {2, UINT64_MAX - 1, 0, 0});
+    const auto task = ledger.task(scan);
+    BOOST_TEST(task.total_bytes == std::uint64_t{INT64_MAX});
+    BOOST_TEST(task.scanned_bytes == std::uint64_t{INT64_MAX});
+    BOOST_TEST(task.settled.bytes == std::uint64_t{INT64_MAX});
+}
+
 BOOST_AUTO_TEST_CASE(verdicts_add_up_after_an_interrupted_start) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
