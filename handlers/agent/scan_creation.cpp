@@ -70,9 +70,12 @@ void scan_host(const Caller& caller, const std::string& type) {
 void scan_account(const Caller& caller, const Arguments& parameters, bool system) {
     const auto type = system ? ScanType::Home : type_for(caller, list_of(parameters, "ScanPath"));
     const auto& scan = settings_of(caller, type);
-    if (!scan.allowed || directory_state(caller.home, scan.directory) != DirectoryState::Present)
-        throw invalid_parameter(system ? "ScanType" : "ScanPath", "asks for a directory that cannot be scanned",
-                                "a directory that exists");
+    const auto problem =
+        scan.allowed ? directory_problem(caller.home, scan.directory) : "is not scanned: it is switched off here";
+    if (!problem.empty())
+        throw invalid_parameter(system ? "ScanType" : "ScanPath",
+                                "asks for " + path_in(caller.home, scan.directory) + ", which " + problem,
+                                "a directory that can be scanned");
     caller.jobs.ask(StartScan{type, system, false});
 }
 

@@ -5,15 +5,8 @@
 
 namespace clamscanner {
 
-enum class DirectoryState {
-    Present,
-    Missing,
-    Symlink,  // it or a part of its path: never followed
-    NotADirectory,
-    Closed,  // the caller may not enter it
-};
-
-// `directory` is below `home`; "" is the home itself, whose own path may hold symlinks.
-[[nodiscard]] DirectoryState directory_state(const std::string& home, const std::string& directory);
+// Why the directory cannot be scanned, to follow its name ("does not exist"); empty if it can. `directory` is below
+// `home`; "" is the home itself, whose own path may hold symlinks. Other symlinks are never followed.
+[[nodiscard]] std::string directory_problem(const std::string& home, const std::string& directory);
 
 }  // namespace clamscanner

@@ -15,8 +15,16 @@ const Function& function_of(const Address& address) {
     return *function;
 }
 
+// Some clients show no warnings, so each is a message, too. In the same words and before all others, so that a client
+// that shows both can leave the second one out.
+void repeat_warnings(Answer& answer) {
+    answer.messages.insert(answer.messages.begin(), answer.warnings.begin(), answer.warnings.end());
+}
+
 Answer answer_of(const Function& function, const Caller& caller, const Arguments& arguments) {
-    return routes[&function - functions].answer(caller, arguments);
+    auto answer = routes[&function - functions].answer(caller, arguments);
+    repeat_warnings(answer);
+    return answer;
 }
 
 // The one place where a refusal or a fault becomes an answer.

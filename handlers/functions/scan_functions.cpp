@@ -20,15 +20,6 @@ const std::string accepted_scan_types = [] {
     return names;
 }();
 
-// Why a directory cannot be scanned, by DirectoryState.
-constexpr const char* directory_problems[] = {
-    "",
-    "does not exist",
-    "is a symbolic link or lies behind one, and links are not followed",
-    "is not a directory",
-    "may not be entered by its owner",
-};
-
 std::uint64_t mebibytes(std::uint64_t bytes) {
     constexpr std::uint64_t mebibyte = 1024 * 1024;
     return bytes / mebibyte + (bytes % mebibyte != 0 ? 1 : 0);
@@ -64,10 +55,9 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     const bool full = arguments.flag("full");
     const auto& scan = caller.config.scan_of(known->type);
     if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
-    const auto state = directory_state(caller.home, scan.directory);
-    if (state != DirectoryState::Present)
+    if (const auto problem = directory_problem(caller.home, scan.directory); !problem.empty())
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
-                               "\" scans, " + directory_problems[static_cast<std::size_t>(state)] + ".");
+                               "\" scans, " + problem + ".");
     caller.jobs.ask(StartScan{known->type, false, full});
     return {};
 }
@@ -131,7 +121,7 @@ Answer get_scan_paths(const Caller& caller, const Arguments& arguments) {
     const RowShaping shaping(arguments, rows.columns);
     for (const auto& row : scan_types) {
         const auto& scan = caller.config.scan_of(row.type);
-        if (scan.allowed && directory_state(caller.home, scan.directory) == DirectoryState::Present)
+        if (scan.allowed && directory_problem(caller.home, scan.directory).empty())
             rows.rows.push_back({std::string(row.name), std::string(row.description)});
     }
     return answer_rows(rows, shaping);

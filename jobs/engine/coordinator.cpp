@@ -24,6 +24,7 @@
 #include "jobs/engine/worker/sandbox.h"
 #include "jobs/engine/worker/worker.h"
 #include "jobs/engine/worker/write_out.h"
+#include "jobs/shared/byte_sum.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/settings.h"
 
@@ -443,7 +444,7 @@ void Coordinator::give_up(File& file, UnscannedReason reason) {
 
 void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
     progress_.scanned_files += files;
-    progress_.scanned_bytes += files * bytes;
+    progress_.scanned_bytes = sum_of_bytes(progress_.scanned_bytes, times_bytes(files, bytes));
 }
 
 void Coordinator::send_verdict(const File& file, const Name& name) {
@@ -465,7 +466,7 @@ void Coordinator::settle(std::uint64_t place, const File& file) {
     out_of_order_[at] = {true, clean, clean && file.known, file.identity.size};
     for (; !out_of_order_.empty() && out_of_order_.front().settled; out_of_order_.pop_front()) {
         ++settled.files;
-        settled.bytes += out_of_order_.front().bytes;
+        settled.bytes = sum_of_bytes(settled.bytes, out_of_order_.front().bytes);
         settled.clean_files += out_of_order_.front().clean ? 1 : 0;
         settled.known_files += out_of_order_.front().known ? 1 : 0;
     }

@@ -6,6 +6,7 @@
 #include "jobs/jobd/disinfection_job.h"
 #include "jobs/jobd/restoration_job.h"
 #include "jobs/jobd/scan_job.h"
+#include "jobs/jobd/unreached_files.h"
 
 namespace clamscanner {
 namespace {
@@ -156,7 +157,7 @@ void Dispatcher::start_if_account_fits(TaskId id) {
             // The uid belongs to another owner now, or to nobody: never act for the old one.
             log_line(Severity::Warning,
                      "a task of " + printable(task.account.name) + " is dropped: the account changed");
-            context_.ledger.end(task.task.id, Outcome::EndedEarly, "the account changed");
+            end_early(task.task, task.account, "the account changed");
         }
     });
 }
@@ -195,7 +196,7 @@ void Dispatcher::settle(Job& job) {
     // A suspended account delays only its own tasks, not the system scan.
     const bool gives_up = is_overdue(context_.config, job.begun_ms()) || (job.suspended() && task.of_system_scan);
     if (task.attempts >= most_attempts || gives_up) {
-        end_failed(job);
+        end_early(job.task(), job.account(), job.why());
         return;
     }
     auto delay = failed ? std::chrono::milliseconds(delay_after_failure) * task.attempts
@@ -205,16 +206,18 @@ void Dispatcher::settle(Job& job) {
     waiting_.emplace(task.id, Waiting{{task, job.account()}, Clock::now() + delay});
 }
 
-void Dispatcher::end_failed(const Job& job) {
+void Dispatcher::end_early(const Task& task, const AccountFacts& account, const std::string& why) {
     auto& ledger = context_.ledger;
-    const Task task = job.task();
-    if (task.kind != TaskKind::Disinfection) {
-        ledger.end(task.id, Outcome::EndedEarly, job.why());
-        return;
+    switch (task.kind) {
+        case TaskKind::Scan:
+            return end_unfinished_scan(context_.config, ledger, task.id, account.home, Outcome::EndedEarly, why);
+        case TaskKind::Restoration:
+            return ledger.end(task.id, Outcome::EndedEarly, why);
+        case TaskKind::Disinfection:
+            ledger.record_issue(task.id, RecordState::Error, why);
+            ledger.record_done(task.id, RecordState::Error, "ended early: " + why, Outcome::EndedEarly);
+            logs_due_ = Clock::now();
     }
-    ledger.record_issue(task.id, RecordState::Error, job.why());
-    ledger.record_done(task.id, RecordState::Error, "ended early: " + job.why(), Outcome::EndedEarly);
-    logs_due_ = Clock::now();
 }
 
 void Dispatcher::copy_pending_logs() {
@@ -236,11 +239,11 @@ void Dispatcher::flush() {
         for (const auto& [id, job] : *jobs) job->flush();
 }
 
-void Dispatcher::cancel_scan(TaskId task) {
+void Dispatcher::cancel_scan(TaskId task, const AccountFacts& account) {
     const auto running = running_.find(task);
     if (running != running_.end()) return running->second->cancel();
     waiting_.erase(task);
-    context_.ledger.cancel_scan(task);
+    end_unfinished_scan(context_.config, context_.ledger, task, account.home, Outcome::Cancelled, "it was cancelled");
 }
 
 std::string Dispatcher::current_file(TaskId task) const {

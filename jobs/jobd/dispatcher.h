@@ -28,8 +28,8 @@ class Dispatcher {
     // Sends the jobs' packets. Call it after the commit.
     void flush();
 
-    // Cancels the scan, whether it waits or runs.
-    void cancel_scan(TaskId task);
+    // Cancels the account's scan, whether it waits or runs.
+    void cancel_scan(TaskId task, const AccountFacts& account);
 
     [[nodiscard]] std::string current_file(TaskId task) const;
 
@@ -49,7 +49,7 @@ class Dispatcher {
     void start(AccountTask task);
     void end_turns();
     void settle(Job& job);
-    void end_failed(const Job& job);
+    void end_early(const Task& task, const AccountFacts& account, const std::string& why);
     void copy_pending_logs();
     [[nodiscard]] std::map<TaskId, Waiting>::iterator next_in_turn();
     [[nodiscard]] bool is_busy(AccountId account) const;

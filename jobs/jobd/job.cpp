@@ -98,6 +98,8 @@ void Job::receive(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job:
             last_packet_at_ = Clock::now();
             if (&socket == &coordinator_) coordinator_replied_ = true;
             if (is<StillWaiting>(packet.bytes)) continue;
+            if (&socket == &runner_ && is<RunnerFailed>(packet.bytes))
+                return finish(End::Failed, decode<RunnerFailed>(packet.bytes).why);
             last_progress_at_ = last_packet_at_;
             (this->*take)(packet);
         }

@@ -16,7 +16,7 @@
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/request_server.h"
-#include "jobs/jobd/scan_job.h"
+#include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/unprivileged.h"
 

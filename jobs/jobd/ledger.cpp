@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "jobs/jobd/list_piece.h"
+#include "jobs/shared/byte_sum.h"
 #include "jobs/shared/paths.h"
 
 namespace clamscanner {
@@ -114,13 +115,22 @@ std::optional<TaskId> Ledger::insert_task(AccountId account, TaskKind kind, Scan
     if (database_.changed_rows() == 0) return std::nullopt;
     const TaskId id = database_.last_row();
     last_tasks_.erase({account, kind});
+    // A scan's finds are needed until the next scan has ended: that may not reach the files.
+    if (kind == TaskKind::Scan) return id;
+    statement(
+        "UPDATE task INDEXED BY unpruned_tasks SET pruned = 1 "
+        "WHERE account = ? AND kind = ? AND id < ? AND pruned = 0")
+        .run(account, kind, id);
+    return id;
+}
+
+void Ledger::prune_scans_before(TaskId id) {
     // Finds of the latest system scan are kept, whatever scans the accounts start meanwhile.
     statement(
         "UPDATE task INDEXED BY unpruned_tasks SET pruned = 1 "
-        "WHERE account = ? AND kind = ? AND id < ? AND pruned = 0 AND "
-        "(system_scan IS NULL OR system_scan < (SELECT max(id) FROM system_scan))")
-        .run(account, kind, id);
-    return id;
+        "WHERE account = (SELECT account FROM task WHERE id = ?1 AND kind = 0) AND kind = 0 AND id < ?1 AND "
+        "pruned = 0 AND (system_scan IS NULL OR system_scan < (SELECT max(id) FROM system_scan))")
+        .run(id);
 }
 
 std::optional<TaskId> Ledger::queue_scan(AccountId account, ScanType type, bool as_system, bool full) {
@@ -252,11 +262,12 @@ void Ledger::end(TaskId id, Outcome outcome, const std::string& why) {
     write(id);
     statement("UPDATE task SET state = 2, outcome = ?, why = ?, ended_ms = ? WHERE id = ?")
         .run(outcome, why, now_ms(), id);
+    prune_scans_before(id);
 }
 
-std::vector<TaskId> Ledger::cancelled_scans() {
+std::vector<TaskId> Ledger::unfinished_scans() {
     std::vector<TaskId> tasks;
-    statement("SELECT id FROM task WHERE kind = 0 AND outcome = 3 AND pruned = 0").each([&](Row row) {
+    statement("SELECT id FROM task WHERE kind = 0 AND outcome IN (2, 3) AND pruned = 0").each([&](Row row) {
         tasks.push_back(row.number(0));
         return true;
     });
@@ -275,7 +286,7 @@ void Ledger::save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bo
     statement(
         "UPDATE task SET total_files = max(total_files, ?), total_bytes = max(total_bytes, ?), walked = max(walked, ?) "
         "WHERE id = ?")
-        .run(files, bytes, walked, id);
+        .run(files, sum_of_bytes(bytes, 0), walked, id);
 }
 
 void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes,
@@ -284,11 +295,21 @@ void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t
     statement(
         "UPDATE task SET scanned_files = max(scanned_files, ?), scanned_bytes = max(scanned_bytes, ?), "
         "clean_files = ?, total_files = max(total_files, ?) WHERE id = ?")
-        .run(scanned_files, scanned_bytes, clean_files, scanned_files, id);
+        .run(scanned_files, sum_of_bytes(scanned_bytes, 0), clean_files, scanned_files, id);
 }
+
+#define UNSCANNED_BEYOND " FROM find INDEXED BY finds_by_place WHERE task = ? AND verdict = 2 AND place >= ?"
+#define UNSCANNED_BEFORE " FROM find WHERE task = ? AND verdict = 2 AND start < ?"
+#define COUNTED(rows) "SELECT reason, count(*)" rows " GROUP BY reason"
 
 void Ledger::begin_list(TaskId id, std::uint32_t start) {
     write(id);
+    // The first start has no earlier one that could have left records.
+    if (start > 1) {
+        forget_unscanned(id, {COUNTED(UNSCANNED_BEFORE), "DELETE" UNSCANNED_BEFORE}, start);
+        statement("UPDATE find INDEXED BY finds_by_place SET place = NULL WHERE task = ? AND place >= 0 AND start < ?")
+            .run(id, start);
+    }
     statement(
         "UPDATE task SET settled_files = 0, settled_bytes = 0, settled_clean = 0, settled_known = 0, list_bytes = 0, "
         "walk_unreadable = 0, embedded = 0, walk_start = ? WHERE id = ?")
@@ -303,12 +324,8 @@ void Ledger::keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable)
 void Ledger::settle(TaskId id, const Settled& settled) {
     write(id);
     statement("UPDATE task SET settled_files = ?, settled_bytes = ?, settled_clean = ?, settled_known = ? WHERE id = ?")
-        .run(settled.files, settled.bytes, settled.clean_files, settled.known_files, id);
+        .run(settled.files, sum_of_bytes(settled.bytes, 0), settled.clean_files, settled.known_files, id);
 }
-
-#define UNSCANNED_BEYOND " FROM find INDEXED BY finds_by_place WHERE task = ? AND verdict = 2 AND place >= ?"
-#define UNSCANNED_BEFORE " FROM find WHERE task = ? AND verdict = 2 AND start < ?"
-#define COUNTED(rows) "SELECT reason, count(*)" rows " GROUP BY reason"
 
 void Ledger::forget_unsettled(TaskId id) {
     const auto settled = static_cast<std::int64_t>(task(id).settled.files);
@@ -338,7 +355,7 @@ void Ledger::set_signatures(TaskId id, bool embedded_only, const std::string& pr
         .run(embedded_only, problem, id);
 }
 
-void Ledger::count_unscanned(TaskId id, UnscannedReason reason, int change) {
+void Ledger::count_unscanned(TaskId id, UnscannedReason reason, std::int64_t change) {
     statement(
         "INSERT INTO unscanned_count(task, reason, files) VALUES(?, ?, ?) "
         "ON CONFLICT(task, reason) DO UPDATE SET files = files + excluded.files")
@@ -400,7 +417,6 @@ void Ledger::add_unscanned(TaskId id, std::uint32_t start, const std::string& pa
 
 void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
                            std::uint64_t known_files) {
-    // The first start has no earlier one that could have left records.
     if (walk_start > 1) forget_unscanned(id, {COUNTED(UNSCANNED_BEFORE), "DELETE" UNSCANNED_BEFORE}, walk_start);
     write(id);
     statement(
@@ -411,26 +427,58 @@ void Ledger::complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t to
     end(id, Outcome::Completed, "");
 }
 
-void Ledger::cancel_scan(TaskId id) {
-    forget_unsettled(id);
-    const Task known = task(id);
-    if (known.list_bytes > 0) {
-        // The listed files are those settled, those found infected beyond them, and the unreached ones.
-        const auto listed = known.total_files - std::min(known.total_files, known.walk_unreadable);
-        const auto found_beyond = static_cast<std::uint64_t>(
-            statement(
-                "SELECT count(*) FROM find INDEXED BY finds_by_place WHERE task = ? AND verdict = 1 AND place >= ?")
-                .number(id, known.settled.files)
-                .value_or(0));
-        const auto reached = known.settled.files + found_beyond;
-        if (listed > reached) count_unscanned(id, UnscannedReason::Cancelled, static_cast<int>(listed - reached));
+std::map<std::string, Ledger::EarlierFind> Ledger::earlier_finds(const Task& scan) {
+    std::map<std::string, EarlierFind> finds;
+    const auto take = [&](bool of_this_scan) {
+        return [&finds, of_this_scan](Row row) {
+            finds.try_emplace(row.bytes(1), EarlierFind{row.number(0), of_this_scan, row.bytes(2)});
+            return true;
+        };
+    };
+    statement("SELECT id, path, virus FROM find WHERE task = ? AND verdict = 1 AND place IS NULL")
+        .each(take(true), scan.id);
+    // Of a later walk, which was interrupted.
+    statement("SELECT id, path, virus FROM find WHERE task = ? AND verdict = 2 AND place IS NULL AND start > ?")
+        .each(take(true), scan.id, scan.walk_start);
+    if (const auto before = task_before(scan))
+        statement(
+            "SELECT id, path, virus FROM find INDEXED BY listed_finds WHERE task = ? AND verdict = 1 AND gone = 0")
+            .each(take(false), *before);
+    return finds;
+}
+
+void Ledger::keep_find(TaskId id, const EarlierFind& find, std::optional<std::uint64_t> place) {
+    write(id);
+    const auto at = place ? static_cast<std::int64_t>(*place) : -1;
+    if (find.of_this_scan) {
+        statement("UPDATE find SET place = nullif(?, -1) WHERE id = ?").run(at, find.id);
+        return;
     }
+    statement(
+        "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, place) "
+        "SELECT ?, path, 1, virus, 0, sha256, 0, found_ms, nullif(?, -1) FROM find WHERE id = ?")
+        .run(id, at, find.id);
+    if (database_.changed_rows() == 0) return;
+    statement("UPDATE task SET infected_files = infected_files + 1, risk = max(risk, ?) WHERE id = ?")
+        .run(risk_of(find.virus), id);
+}
+
+void Ledger::end_unfinished(TaskId id, Outcome outcome, const std::string& why, std::uint64_t listed) {
+    write(id);
+    const auto settled = task(id).settled.files;
+    const auto beyond = statement("SELECT count(*) FROM find INDEXED BY finds_by_place WHERE task = ? AND place >= ?")
+                            .number(id, settled)
+                            .value_or(0);
+    const auto unreached = static_cast<std::int64_t>(listed) - static_cast<std::int64_t>(settled) - beyond;
+    if (unreached > 0)
+        count_unscanned(id, outcome == Outcome::Cancelled ? UnscannedReason::Cancelled : UnscannedReason::EndedEarly,
+                        unreached);
     statement(
         "UPDATE task SET clean_files = settled_clean, known_files = settled_known, "
         "total_files = settled_clean + infected_files + unscanned_files, "
         "scanned_files = settled_clean + infected_files + unscanned_files WHERE id = ?")
         .run(id);
-    end(id, Outcome::Cancelled, "it was cancelled");
+    end(id, outcome, why);
 }
 
 Ledger::UnscannedCounts Ledger::unscanned_counts(TaskId id) {
@@ -494,10 +542,10 @@ Ledger::Unscanned Ledger::unscanned_files(TaskId id, std::int64_t after, std::si
     return found;
 }
 
-std::set<std::string> Ledger::found_beyond_settled(TaskId id) {
+std::set<std::string> Ledger::placed_beyond_settled(TaskId id) {
     std::set<std::string> paths;
     statement(
-        "SELECT path FROM find INDEXED BY finds_by_place WHERE task = ?1 AND verdict = 1 AND "
+        "SELECT path FROM find INDEXED BY finds_by_place WHERE task = ?1 AND "
         "place >= (SELECT settled_files FROM task WHERE id = ?1)")
         .each(
             [&](Row row) {

@@ -113,8 +113,8 @@ class Ledger {
     void set_why(TaskId id, const std::string& why);
     void mark_log_whole(TaskId id);
     void end(TaskId id, Outcome outcome, const std::string& why);
-    // Scans that were cancelled and are their account's last.
-    [[nodiscard]] std::vector<TaskId> cancelled_scans();
+    // Scans that were cancelled or ended early and are their account's last.
+    [[nodiscard]] std::vector<TaskId> unfinished_scans();
     // The previous task of the same account and kind.
     [[nodiscard]] std::optional<TaskId> task_before(const Task& task);
 
@@ -122,7 +122,7 @@ class Ledger {
     // Totals never fall; `walked`: they are final.
     void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked);
     void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
-    // This start makes a new list of files; nothing in it is settled.
+    // This start has made a new list of files, which replaces an earlier one; nothing in it is settled.
     void begin_list(TaskId id, std::uint32_t start);
     // The list is complete: from now on an interrupted scan resumes from it.
     void keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable);
@@ -138,8 +138,18 @@ class Ledger {
     // Every file has its verdict. Forgets files recorded as unscanned by starts before the one that made the list.
     void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
                        std::uint64_t known_files);
-    // Files that were not reached are counted as unscanned; the list of the walk says which they are.
-    void cancel_scan(TaskId id);
+    // Finds in files that the scan may not have reached: its own of earlier starts, and those of the account's scan
+    // before.
+    struct EarlierFind {
+        std::int64_t id = 0;
+        bool of_this_scan = true;
+        std::string virus;
+    };
+    [[nodiscard]] std::map<std::string, EarlierFind> earlier_finds(const Task& scan);  // by path
+    // The file was not reached: what was found earlier still counts. `place`: in the list; none if there is no list.
+    void keep_find(TaskId id, const EarlierFind& find, std::optional<std::uint64_t> place);
+    // It was cancelled or ended early. Of the `listed` files those that were not reached are counted as unscanned.
+    void end_unfinished(TaskId id, Outcome outcome, const std::string& why, std::uint64_t listed);
     using UnscannedCounts = std::map<UnscannedReason, std::uint64_t>;
     [[nodiscard]] UnscannedCounts unscanned_counts(TaskId id);
 
@@ -159,8 +169,9 @@ class Ledger {
         std::int64_t next = 0;  // as in Listed
     };
     [[nodiscard]] Unscanned unscanned_files(TaskId id, std::int64_t after, std::size_t budget);
-    // Infected files beyond the settled ones: few, because workers do not get far ahead of each other.
-    [[nodiscard]] std::set<std::string> found_beyond_settled(TaskId id);
+    // Files beyond the settled ones that have a find all the same: of workers, which do not get far ahead of each
+    // other, and what was found earlier.
+    [[nodiscard]] std::set<std::string> placed_beyond_settled(TaskId id);
     struct Find {
         std::int64_t id = 0;
         std::string path;
@@ -215,7 +226,8 @@ class Ledger {
         const char* remove;
     };
     void forget_unscanned(TaskId id, const ForgetStatements& statements, std::int64_t bound);
-    void count_unscanned(TaskId id, UnscannedReason reason, int change);
+    void count_unscanned(TaskId id, UnscannedReason reason, std::int64_t change);
+    void prune_scans_before(TaskId id);
 
     LedgerDatabase database_;
     QuarantineList quarantine_;

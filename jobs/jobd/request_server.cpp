@@ -1,6 +1,5 @@
 #include "jobs/jobd/request_server.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,8 +10,7 @@
 #include "jobs/jobd/brake.h"
 #include "jobs/jobd/disinfection_job.h"
 #include "jobs/jobd/list_piece.h"
-#include "jobs/jobd/scan_job.h"
-#include "jobs/shared/path_list.h"
+#include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/signature_directory.h"
 
@@ -277,11 +275,10 @@ std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>&
         warnings.push_back("The newest signature database could not be loaded, so the previous one was used (" +
                            printable(problem) + ").");
     if (task->state == TaskState::Ended && task->outcome == Outcome::EndedEarly) {
-        const auto verdicts = task->clean_files + task->infected_files + task->unscanned_files;
-        const auto missing = task->total_files > verdicts ? task->total_files - verdicts : 0;
-        warnings.push_back("The scan ended early (" + task->why + "): " + files(missing) + " not reached.");
+        warnings.push_back("The scan ended early (" + printable(task->why) +
+                           "): what it had not reached was not scanned.");
     } else if (task->outcome == Outcome::Cancelled) {
-        warnings.emplace_back("The scan was cancelled before it was complete.");
+        warnings.emplace_back("The scan was cancelled: what it had not reached was not scanned.");
     } else if (task->state != TaskState::Ended && !task->why.empty()) {
         warnings.push_back("The scan waits: " + task->why + ".");
     }
@@ -305,11 +302,9 @@ ScanStatus RequestServer::answer_scan_status(const AskScanStatus&, const Account
     status.time_started = task->created_ms / 1000;
     status.total_files = task->total_files;
     status.total_bytes = task->total_bytes;
-    // After an early end there is nothing left to wait for; the warnings report what was not reached.
+    // After an early end there is nothing left to wait for: what was not reached counts as not scanned.
     status.scanned_files = status.complete ? task->total_files : std::min(task->scanned_files, task->total_files);
     status.scanned_bytes = task->scanned_bytes;
-    if (task->outcome == Outcome::Cancelled)
-        status.messages.emplace_back("The scan was cancelled; what it had not reached was not scanned.");
     if (task->outcome == Outcome::Completed) {
         const auto known = task->known_files + task->known_infected;
         status.messages.push_back(
@@ -412,13 +407,13 @@ Accepted RequestServer::answer_cancel_scan(const CancelScan&, const AccountFacts
     const auto task = ledger.active_task(ledger.account_of(facts));
     if (!task || task->kind != TaskKind::Scan)
         throw Declined{"No scan is queued or running, so there is none to cancel."};
-    dispatcher_.cancel_scan(task->id);
+    dispatcher_.cancel_scan(task->id, facts);
     return {};
 }
 
 namespace {
 
-// `after` values from here on mean files that a cancelled scan did not reach, by their place in the list of the walk.
+// `after` values from here on mean files that an unfinished scan did not reach, by their place in the list of the walk.
 constexpr std::uint64_t unreached = 1ULL << 62;
 
 }  // namespace
@@ -429,37 +424,19 @@ UnscannedFiles RequestServer::answer_unscanned_files(const AskUnscannedFiles& as
     const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
     if (!task) return unscanned;
     unscanned.scan = static_cast<std::uint64_t>(task->id);
-    const bool was_cancelled = task->outcome == Outcome::Cancelled && task->list_bytes > 0;
+    const bool has_unreached =
+        task->state == TaskState::Ended && task->outcome != Outcome::Completed && task->list_bytes > 0;
     if (asked.after < unreached) {
         auto found = ledger.unscanned_files(task->id, static_cast<std::int64_t>(asked.after), list_budget);
         unscanned.files = std::move(found.files);
         unscanned.next = static_cast<std::uint64_t>(found.next);
-        if (unscanned.next == 0 && was_cancelled) unscanned.next = unreached + task->settled.files;
-    } else if (was_cancelled) {
-        add_unreached(*task, facts.home, asked.after - unreached, unscanned);
+        if (unscanned.next == 0 && has_unreached) unscanned.next = unreached + task->settled.files;
+    } else if (has_unreached) {
+        std::uint64_t next = 0;
+        if (add_unreached(context_.config, ledger, *task, facts.home, asked.after - unreached, unscanned, next))
+            unscanned.next = unreached + next;
     }
     return unscanned;
-}
-
-void RequestServer::add_unreached(const Task& scan, const std::string& home, std::uint64_t from,
-                                  UnscannedFiles& unscanned) {
-    UniqueFd file(::open(list_name(context_.config, scan.id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) return;
-    PathList list(std::move(file));
-    const auto found = context_.ledger.found_beyond_settled(scan.id);
-    std::string relative;
-    std::size_t cost = 0;
-    for (std::uint64_t place = 0; list.next(relative); ++place) {
-        if (place < from) continue;
-        auto path = path_in(home, relative);
-        cost += cost_in_json(path) + 64;
-        if (cost > answer_budget / 4) {  // one piece at a time, so that others are answered meanwhile
-            unscanned.next = unreached + place;
-            return;
-        }
-        if (path.size() <= longest_path && !found.contains(path))
-            unscanned.files.push_back({std::move(path), UnscannedReason::Cancelled});
-    }
 }
 
 // ---- The quarantine ------------------------------------------------------------------------------------------------

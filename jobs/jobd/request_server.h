@@ -83,7 +83,6 @@ class RequestServer {
     HeldSignatures answer_held_signatures(const AskHeldSignatures&);
     Accepted answer_allow_signature(const AllowSignature& asked);
 
-    void add_unreached(const Task& scan, const std::string& home, std::uint64_t from, UnscannedFiles& unscanned);
     [[nodiscard]] std::vector<PlannedAction> plan(const AccountFacts& facts, std::vector<FileAction> asked);
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
 

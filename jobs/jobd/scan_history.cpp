@@ -249,11 +249,11 @@ std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const st
     database_.write();
     statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
     const SystemScanId scan = database_.last_row();
-    // Prunes the jobs of earlier system scans, unless they are still their account's last scan.
+    // Prunes the jobs of earlier system scans, unless they are still the last scan of their account that has ended.
     statement(
         "UPDATE task INDEXED BY unpruned_jobs SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT "
         "max(newer.id) FROM task "
-        "AS newer WHERE newer.account = task.account AND newer.kind = 0)")
+        "AS newer WHERE newer.account = task.account AND newer.kind = 0 AND newer.state = 2)")
         .run(scan);
     auto& insert = statement("INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)");
     for (const uid_t uid : accounts) insert.run(scan, uid);

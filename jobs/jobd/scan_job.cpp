@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <set>
 
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 #include "auth/base/sha256.h"
 #include "jobs/jobd/restoration_job.h"
+#include "jobs/jobd/unreached_files.h"
+#include "jobs/shared/byte_sum.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/quarantine_record.h"
@@ -19,37 +20,26 @@ namespace clamscanner {
 
 namespace {
 
-std::string list_directory(const Settings& config) {
-    return config.paths.state_directory + "/lists";
-}
-
 // How many expired files are deleted from the quarantine at the end of one scan.
 constexpr std::size_t expired_at_once = 10'000;
 
 }  // namespace
 
-std::string list_name(const Settings& config, TaskId task) {
-    return list_directory(config) + "/" + std::to_string(task);
-}
-
-void remove_old_lists(const Settings& config, Ledger& ledger) {
-    std::set<std::string> needed;
-    for (const auto& task : ledger.queued_tasks()) needed.insert(std::to_string(task.task.id));
-    for (const TaskId task : ledger.cancelled_scans()) needed.insert(std::to_string(task));
-    std::error_code none;
-    for (const auto& list : std::filesystem::directory_iterator(list_directory(config), none))
-        if (!needed.contains(list.path().filename())) std::filesystem::remove(list.path());
-}
-
 ScanJob::ScanJob(const JobContext& context, AccountTask task)
     : Job(context, std::move(task)),
       log_(LogFile::Scan, [this](std::uint64_t after, std::size_t limit) { return log_lines(after, limit); }) {}
+
+// What an interrupted walk leaves is no list.
+ScanJob::~ScanJob() {
+    if (start_ > 0 && !walked_) ::unlink(list_name(context_.config, task().id, start_).c_str());
+}
 
 void ScanJob::begin() {
     auto& ledger = context_.ledger;
     ledger.begin(task().id);
     start_ = task().starts + 1;
-    if (const auto before = ledger.task_before(task())) ::unlink(list_name(context_.config, *before).c_str());
+    if (const auto before = ledger.task_before(task()))
+        ::unlink(list_name(context_.config, ledger.task(*before)).c_str());
     std::vector<UniqueFd> coordinator;
     coordinator.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(coordinator));
@@ -69,30 +59,30 @@ NewJob ScanJob::new_job() const {
             task().full};
 }
 
-// The list of an earlier start if it is complete, else an empty file.
+// The list of an earlier start if it is complete, else an empty file. An earlier list is kept until the walk has ended:
+// it says which files were not reached, should the scan end before.
 UniqueFd ScanJob::open_list() {
     auto& ledger = context_.ledger;
-    const auto directory = list_directory(context_.config);
-    std::filesystem::create_directory(directory);
-    const auto name = list_name(context_.config, task().id);
-    UniqueFd list(
-        checked(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "open a list of files"));
-    struct stat status {};
-    checked(::fstat(list.get(), &status), "measure a list of files");
-    // After a start that made no progress the list is not trusted again.
+    std::filesystem::create_directory(list_directory(context_.config));
     const Task known = ledger.task(task().id);
-    if (known.list_bytes > 0 && known.attempts == 0 && static_cast<std::uint64_t>(status.st_size) == known.list_bytes) {
-        before_ = known.settled;
-        walk_unreadable_ = known.walk_unreadable;
-        walk_start_ = known.walk_start;
-        walked_ = true;
-        ledger.forget_unsettled(task().id);
-        return list;
+    // After a start that made no progress the list is not trusted again.
+    if (known.list_bytes > 0 && known.attempts == 0) {
+        UniqueFd list(::open(list_name(context_.config, known).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+        struct stat status {};
+        if (list && ::fstat(list.get(), &status) == 0 &&
+            static_cast<std::uint64_t>(status.st_size) == known.list_bytes) {
+            before_ = known.settled;
+            walk_unreadable_ = known.walk_unreadable;
+            walk_start_ = known.walk_start;
+            walked_ = true;
+            ledger.forget_unsettled(task().id);
+            return list;
+        }
     }
-    // Unlinked, not truncated: an earlier runner that is still alive may write into the old file.
-    checked(::unlink(name.c_str()), "remove a list of files");
     walk_start_ = start_;
-    ledger.begin_list(task().id, start_);
+    const auto name = list_name(context_.config, task().id, start_);
+    // Each start has a file of its own: an earlier runner that is still alive may write into the earlier one.
+    ::unlink(name.c_str());
     return UniqueFd(checked(::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "make a list of files"));
 }
 
@@ -105,9 +95,11 @@ bool ScanJob::waits_for_runner() const {
 void ScanJob::save_progress() {
     auto& ledger = context_.ledger;
     ledger.save_progress(task().id, walk_unreadable_ + before_.files + progress_.scanned_files,
-                         before_.bytes + progress_.scanned_bytes, before_.clean_files + progress_.clean_files);
+                         sum_of_bytes(before_.bytes, progress_.scanned_bytes),
+                         before_.clean_files + progress_.clean_files);
+    if (!walked_) return;  // what is settled is of an earlier start's list
     const auto& now = progress_.settled;
-    ledger.settle(task().id, {before_.files + now.files, before_.bytes + now.bytes,
+    ledger.settle(task().id, {before_.files + now.files, sum_of_bytes(before_.bytes, now.bytes),
                               before_.clean_files + now.clean_files, before_.known_files + now.known_files});
 }
 
@@ -127,7 +119,11 @@ void ScanJob::take_walk_progress(const WalkProgress& walk) {
     auto& ledger = context_.ledger;
     walked_ = walk.walked;
     ledger.save_totals(task().id, walk.files, walk.bytes, walked_);
-    if (walked_) ledger.keep_list(task().id, walk.list_bytes, walk_unreadable_);
+    if (!walked_) return;
+    const auto earlier = ledger.task(task().id);
+    if (earlier.list_bytes > 0) ::unlink(list_name(context_.config, earlier).c_str());
+    ledger.begin_list(task().id, start_);
+    ledger.keep_list(task().id, walk.list_bytes, walk_unreadable_);
 }
 
 void ScanJob::take_unreadable(const Unreadable& file) {
@@ -143,8 +139,7 @@ void ScanJob::take_handed_over(const HandedOver& handed_over) {
 }
 
 void ScanJob::take_walk_failed(const WalkFailed& failed) {
-    context_.ledger.end(task().id, Outcome::EndedEarly, failed.why);
-    finish(End::Over, "");
+    end_unfinished(Outcome::EndedEarly, failed.why);
 }
 
 // The file is no longer in the quarantine as recorded, so it is not known to be clean.
@@ -254,14 +249,18 @@ void ScanJob::discard_expired() {
 }
 
 void ScanJob::cancel() {
-    context_.ledger.cancel_scan(task().id);
+    end_unfinished(Outcome::Cancelled, "it was cancelled");
+}
+
+void ScanJob::end_unfinished(Outcome outcome, const std::string& why) {
+    end_unfinished_scan(context_.config, context_.ledger, task().id, account().home, outcome, why);
     finish(End::Over, "");
 }
 
 void ScanJob::remove_leftovers() {
-    // A cancelled scan's list is kept: it says which files were not reached.
-    if (context_.ledger.task(task().id).outcome == Outcome::Cancelled) return;
-    ::unlink(list_name(context_.config, task().id).c_str());
+    const Task ended = context_.ledger.task(task().id);
+    // Otherwise the list is kept: it says which files were not reached.
+    if (ended.outcome == Outcome::Completed) ::unlink(list_name(context_.config, ended).c_str());
 }
 
 void ScanJob::end_turn() {

@@ -2,7 +2,8 @@
 // report that they have finished and their counts agree.
 //
 // The walk writes its list of files into a file of jobd's, which is kept until the scan ends: after an interruption or
-// the end of a turn, the next start resumes in that list after the last settled file.
+// the end of a turn, the next start resumes in that list after the last settled file. If the scan ends before it is
+// complete, the list says which files it did not reach (unreached_files.h).
 #pragma once
 
 #include <optional>
@@ -15,6 +16,9 @@ namespace clamscanner {
 class ScanJob : public Job {
  public:
     ScanJob(const JobContext& context, AccountTask task);
+    ~ScanJob() override;
+    ScanJob(const ScanJob&) = delete;
+    ScanJob& operator=(const ScanJob&) = delete;
     [[nodiscard]] std::string current_file() const override { return current_file_; }
     [[nodiscard]] Clock::duration worked() const override { return std::chrono::milliseconds(progress_.worker_ms); }
     void end_turn() override;
@@ -57,6 +61,7 @@ class ScanJob : public Job {
     void discard_expired();
     void complete_if_agreed();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);
+    void end_unfinished(Outcome outcome, const std::string& why);
     void save_progress();
 
     LogCopy log_;
@@ -76,11 +81,5 @@ class ScanJob : public Job {
     std::vector<std::string> quarantined_;  // opaque names, by the token of their ScanFile, from 1
     std::vector<std::string> expired_;      // opaque names, by the token of their Act, from 1
 };
-
-// Removes lists of files that no task needs any more. Called when jobd starts.
-void remove_old_lists(const Settings& config, Ledger& ledger);
-
-// The path of that scan's list, if it is kept.
-[[nodiscard]] std::string list_name(const Settings& config, TaskId task);
 
 }  // namespace clamscanner

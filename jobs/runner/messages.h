@@ -35,6 +35,7 @@ enum class RunnerMessage : std::uint16_t {
     StillWaiting,
     Saved,
     CopyDone,
+    RunnerFailed,
 };
 
 // ---- jobd orders ---------------------------------------------------------------------------------------------------
@@ -308,6 +309,13 @@ struct Saved {
         wire.number(size);
         wire.number(may_hold_mail);
     }
+};
+
+// The runner cannot go on with the job, whatever that is. `why` is for the owner to read.
+struct RunnerFailed {
+    static constexpr auto type = RunnerMessage::RunnerFailed;
+    std::string why;
+    void fields(auto& wire) { wire.text(why, longest_message); }
 };
 
 struct CopyDone {

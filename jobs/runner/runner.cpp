@@ -56,8 +56,8 @@ struct JobIsOver : std::runtime_error {
 
 class Runner {
  public:
-    Runner(UniqueFd jobd, std::string home_path)
-        : jobd_(std::move(jobd)),
+    Runner(int jobd, std::string home_path)
+        : jobd_(jobd),
           home_path_(std::move(home_path)),
           home_(checked(::open(home_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the home")),
           disposal_(home_.get(), home_path_),
@@ -69,7 +69,7 @@ class Runner {
     void run() {
         Packet packet;
         while (!finished_) {
-            if (receive_packet(jobd_.get(), packet) != Got::Packet) throw JobIsOver();
+            if (receive_packet(jobd_, packet) != Got::Packet) throw JobIsOver();
             answer(packet);
         }
     }
@@ -89,7 +89,7 @@ class Runner {
 
     template <class Message>
     void send_to_jobd(Message&& message) {
-        if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes) throw JobIsOver();
+        if (send_message(jobd_, std::forward<Message>(message)) != Sent::Yes) throw JobIsOver();
     }
 
     [[nodiscard]] std::string absolute(const std::string& relative) const {
@@ -304,7 +304,7 @@ class Runner {
 
     void answer_finish(const Finish&) { finished_ = true; }
 
-    UniqueFd jobd_;
+    int jobd_;
     std::string home_path_;
     UniqueFd home_;
     Disposal disposal_;
@@ -331,7 +331,13 @@ void run_runner(const std::string&) try {
     if (home == nullptr || *home != '/') throw std::runtime_error("the account has no home");
     checked(::fcntl(jobd_socket, F_SETFD, FD_CLOEXEC), "keep jobd's socket to ourselves");
     set_blocking(jobd_socket, true);
-    Runner(UniqueFd(jobd_socket), home).run();
+    try {
+        Runner(jobd_socket, home).run();
+    } catch (const std::system_error& fault) {
+        const std::string why = std::string(home) + ": " + fault.what();
+        static_cast<void>(send_message(jobd_socket, RunnerFailed{why.substr(0, longest_message)}));
+        throw;
+    }
 } catch (const JobIsOver&) {
 }
 

@@ -13,8 +13,9 @@
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
 #include "jobs/runner/beneath.h"
-#include "jobs/runner/mounts.h"
 #include "jobs/runner/quarantine_entry.h"
+#include "jobs/shared/byte_sum.h"
+#include "jobs/shared/mounts.h"
 #include "jobs/shared/quarantine_record.h"
 
 namespace clamscanner {
@@ -48,11 +49,14 @@ Walk::Walk(int home, const std::vector<ScanQuarantined>& quarantined, Callbacks 
 
 void Walk::list(const std::string& directory, PathList& list) {
     // Before anything is reported: if the directory to scan is missing, the whole scan fails.
-    const UniqueFd start = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed);
+    const UniqueFd start = open_beneath(home_, directory, O_PATH | O_DIRECTORY, Crossing::Allowed);
     if (!start) throw_errno("open the directory to scan");
-    // Its owner's program answers every read, and may give the scanner other bytes than everybody else.
+    // Its owner's program answers every read, if it answers at all, and may give the scanner other bytes than everybody
+    // else.
     if (is_mounted_by_user(start.get(), ::geteuid()))
         throw_errno("a file system that the account has mounted by itself (FUSE) is not scanned", EPERM);
+    if (!open_beneath(start.get(), "", O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed))
+        throw_errno("read the directory to scan");
     pending_.push_back({directory, 0, 0});
     while (!pending_.empty()) {
         const Directory next = std::move(pending_.back());
@@ -120,7 +124,7 @@ void Walk::visit(int parent, const char* name, const std::string& path, PathList
         }
     } else if (S_ISREG(status.st_mode) && !is_quarantined(parent, name, path)) {
         ++progress_.files;
-        progress_.bytes += static_cast<std::uint64_t>(status.st_size);
+        progress_.bytes = sum_of_bytes(progress_.bytes, static_cast<std::uint64_t>(status.st_size));
         list.append(path);
         report_progress(false);
     }

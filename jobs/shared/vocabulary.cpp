@@ -32,6 +32,7 @@ const char* text_of(UnscannedReason reason) noexcept {
         "on another file system",
         "holds something too large to be scanned",
         "an archive of a kind that the scanner cannot open, or holds one",
+        "the scan ended before it was reached",
     };
     return texts[static_cast<int>(reason)];
 }
@@ -40,7 +41,8 @@ const char* name_of(UnscannedReason reason) noexcept {
     static constexpr const char* words[] = {"unreadable",        "too large",        "limit exceeded",
                                             "time limit",        "encrypted",        "vanished",
                                             "damaged archive",   "scanner failed",   "cancelled",
-                                            "other file system", "too large inside", "unsupported archive"};
+                                            "other file system", "too large inside", "unsupported archive",
+                                            "ended early"};
     return words[static_cast<int>(reason)];
 }
 

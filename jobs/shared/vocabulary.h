@@ -50,9 +50,10 @@ enum class UnscannedReason : std::uint8_t {
     OtherFileSystem = 9,
     TooLargeInside = 10,
     UnsupportedArchive = 11,
+    EndedEarly = 12,
 };
 
-inline constexpr auto last_unscanned_reason = UnscannedReason::UnsupportedArchive;
+inline constexpr auto last_unscanned_reason = UnscannedReason::EndedEarly;
 [[nodiscard]] const char* name_of(Action action) noexcept;
 [[nodiscard]] const char* name_of(RecordType type) noexcept;
 [[nodiscard]] const char* name_of(RecordState state) noexcept;

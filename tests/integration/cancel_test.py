@@ -1,10 +1,12 @@
-"""A scan that its owner cancels ends at once, whatever its progress, and reports what it did not reach; and files that
-a scan could not examine are listed, each with its reason.
+"""A scan that its owner cancels ends at once, whatever its progress, and reports what it did not reach, and so does a
+scan that ends early; and files that a scan could not examine are listed, each with its reason.
 
 Two reasons are not tested: a damaged archive and a scanner that fails, because no file causes them in every version of
 the scanner."""
 
 import concurrent.futures
+import contextlib
+import ctypes
 import http.client
 import io
 import os
@@ -12,6 +14,7 @@ import random
 import re
 import secrets
 import signal
+import stat
 import subprocess
 import time
 import zipfile
@@ -29,6 +32,7 @@ MANY = 100_000
 ROUNDS_DURING_THE_WALK = 40 if SOAK else 6
 WALK_SECONDS = 0.6  # about the time that it takes to find them
 MEBIBYTE = 1024 * 1024
+GREATEST_SIZE = (1 << 63) - 1
 NOT_RUNNING = "no scan"
 SCAN_LOG = ".clamavconnector.scan.log"
 PAGE = 1000
@@ -314,6 +318,194 @@ class Cancel(CancelCase):
         self.assertIn("cancelled", self.unscanned(client).values())
 
 
+class EndedEarly(CancelCase):
+    """Scans that end before they are complete, without their owner having cancelled them."""
+    config = {"jobs": {"max_running": 1, "retry_seconds": 1}, "engine": {"scan_workers": 1, "rescan_days": 0}}
+    RUNNER, COORDINATOR = ("clamscanner-runner", 1), ("clamscanner-engine", 2)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slow_files = SlowFiles()
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+        self.files = {self.account.write(f"public_html/{number}.gz", self.slow_files.archive(number))
+                      for number in range(SLOW_FILES)}
+
+    def end_by_killing(self, role, first_at):
+        """Starts a scan and kills that process of it whenever there is one, the first time once first_at(status)."""
+        self.start(self.client)
+        wait_until(lambda: first_at(self.client.call("get_scan_status")), 60, "the moment")
+
+        # Without a pause, so that no start makes progress.
+        begun_at = looked_at = time.monotonic()
+        while time.monotonic() < looked_at + 1 or not self.client.call("get_scan_status")["scan_complete"]:
+            self.assertLess(time.monotonic(), begun_at + 180, "the scan does not end")
+            if time.monotonic() > looked_at + 1:
+                looked_at = time.monotonic()
+            for process in self.service.processes(role[0]):
+                if process.depth == role[1]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process.pid, signal.SIGKILL)
+        result = self.client.result("get_scan_status")
+        self.assertTrue(any("ended early" in warning for warning in result["warnings"]), result["warnings"])
+        self.assertEqual(result["messages"][:len(result["warnings"])], result["warnings"])
+        self.assertFalse(self.was_cancelled(result))
+        return result
+
+    def walked(self, status):
+        return status["total_file_count"] == len(self.files)
+
+    def no_verdict(self, result, reasons):
+        self.assertEqual(result["data"]["infected_files"], [])
+        self.assertEqual(result["data"]["total_file_count"], len(reasons))
+
+    def test_its_runner_is_killed_before_the_walk(self):
+        result = self.end_by_killing(self.RUNNER, lambda status: True)
+        directory = self.account.path("public_html") + "/"
+        reasons = self.check_sums(self.client, result, self.files | {directory})
+        self.no_verdict(result, reasons)
+        self.assertIn(set(reasons), (self.files, {directory}))
+        self.assertEqual(set(reasons.values()), {"ended early"})
+
+    def test_its_runner_is_killed_again_and_again(self):
+        result = self.end_by_killing(self.RUNNER, self.walked)
+        reasons = self.check_sums(self.client, result, self.files)
+        self.no_verdict(result, reasons)
+        self.assertEqual(reasons, dict.fromkeys(self.files, "ended early"))
+
+    def test_its_scanner_is_killed_again_and_again(self):
+        result = self.end_by_killing(self.COORDINATOR, self.walked)
+        reasons = self.check_sums(self.client, result, self.files)
+        self.no_verdict(result, reasons)
+        self.assertEqual(reasons, dict.fromkeys(self.files, "ended early"))
+
+    def test_what_it_found_before_stays(self):
+        found = self.account.write("public_html/found", EICAR)
+        self.files.add(found)
+        result = self.end_by_killing(self.RUNNER, lambda status: status["infected_files"] == [found])
+        reasons = self.check_sums(self.client, result, self.files)
+        self.assertEqual(result["data"]["infected_files"], [found])
+        self.assertEqual(result["data"]["total_file_count"], len(self.files))
+        self.assertEqual(set(reasons.values()), {"ended early"})
+
+    def test_what_the_scan_before_found_stays(self):
+        kept, quarantined = (self.account.write(f"public_html/sub/{name}", EICAR) for name in ("kept", "quarantined"))
+        for path in self.files:
+            os.rename(path, self.account.path(os.path.basename(path)))
+        self.client.scan("public_html")
+        self.client.disinfect({quarantined: "quarantine"})
+        for path in self.files:
+            os.rename(self.account.path(os.path.basename(path)), path)
+        self.files.add(kept)
+        result = self.end_by_killing(self.RUNNER, self.walked)
+        self.assertEqual(result["data"]["infected_files"], [kept])
+        reasons = self.check_sums(self.client, result, self.files)
+        self.assertEqual(set(reasons) | {kept}, self.files)
+        self.assertEqual([row["file"] for row in self.client.call("list_infected_files")], [kept])
+        self.assertEqual(check_records(self.client.disinfect({kept: "delete"}))[kept]["state"], "deleted")
+
+    def test_the_next_scan_is_whole(self):
+        self.end_by_killing(self.RUNNER, self.walked)
+        for path in list(self.files)[2:]:
+            os.unlink(path)
+        self.client.scan("public_html")
+        result = self.client.result("get_scan_status")
+        self.assertEqual(result["data"]["total_file_count"], 2)
+        self.assertEqual(self.check_sums(self.client, result, self.files), {})
+
+
+class Closed(CancelCase):
+    """A directory that the account's own user cannot read, or that no one can, is refused with the true reason; if it
+    becomes so later, the scan ends early with that reason."""
+    config = {"jobs": {"max_running": 1, "retry_seconds": 1}, "engine": {"scan_workers": 1, "rescan_days": 0}}
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+        self.found = self.account.write("public_html/found", EICAR)
+        self.directory = self.account.path("public_html")
+
+    def refused(self, scan_type):
+        result = self.client.result("start_scan", {"scan_type": scan_type})
+        self.assertEqual(result["status"], 0, "it was accepted")
+        self.assertNotIn(scan_type, [row["id"] for row in self.client.call("get_scan_paths")])
+        return result["errors"][0]
+
+    def test_without_the_rights_to_it(self):
+        for mode in (0, 0o100, 0o200, 0o300, 0o400, 0o077):
+            with self.subTest(mode=oct(mode)):
+                os.chmod(self.directory, mode)
+                error = self.refused("public_html")
+                self.assertIn(self.directory, error)
+                self.assertIn("may not be entered and read", error)
+        self.assertEqual(self.client.call("get_scan_status")["time_started"], "")
+        os.chmod(self.directory, 0o500)
+        self.assertEqual(self.client.scan("public_html")["infected_files"], [self.found])
+
+    def test_below_what_may_not_be_entered(self):
+        os.chmod(self.account.home, 0)
+        self.addCleanup(os.chmod, self.account.home, 0o755)
+        self.assertIn("may not be entered and read", self.refused("home"))
+        self.assertIn("home that may not be entered and read", self.refused("public_html"))
+
+    def test_another_kind_of_file(self):
+        os.rename(self.directory, self.account.path("aside"))
+        for make in (lambda path: os.mknod(path), os.mkfifo, lambda path: os.mknod(path, stat.S_IFSOCK | 0o600)):
+            make(self.directory)
+            self.assertIn("is not a directory", self.refused("public_html"))
+            os.unlink(self.directory)
+
+    def test_a_program_of_the_account_that_never_answers(self):
+        device = os.open("/dev/fuse", os.O_RDWR)
+        self.addCleanup(os.close, device)
+        options = f"fd={device},rootmode=40000,user_id={self.account.uid},group_id={self.account.gid}"
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"nobody", self.directory.encode(), b"fuse", 0, options.encode()) < 0:
+            self.skipTest(f"SKIPPED: no FUSE here: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(libc.umount2, self.directory.encode(), 2)
+        self.assertIn("FUSE", self.refused("public_html"))
+
+    def queue(self):
+        """A scan that waits for another account's."""
+        account, other = self.new_account("other")
+        slow_files = SlowFiles()
+        for number in range(SLOW_FILES):
+            account.write(f"public_html/{number}.gz", slow_files.archive(number))
+        self.start(other)
+        self.addCleanup(other.ask, "cancel_scan")
+        wait_until(lambda: other.call("get_scan_status")["scanned_file_count"], 60, "a scan under way")
+        self.start(self.client)
+        return other
+
+    def ends_early(self, other, why):
+        self.cancel(other)
+        self.client.finish_scan()
+        result = self.client.result("get_scan_status")
+        told = [warning for warning in result["warnings"] if "ended early" in warning]
+        self.assertEqual(len(told), 1, result["warnings"])
+        for part in why:
+            self.assertIn(part, told[0])
+        reasons = self.check_sums(self.client, result, {self.directory + "/"})
+        self.assertEqual(reasons, {self.directory + "/": "ended early"})
+
+    def test_it_is_closed_later(self):
+        other = self.queue()
+        os.chmod(self.directory, 0)
+        self.ends_early(other, [self.directory, "Permission denied"])
+
+    def test_it_is_gone_later(self):
+        other = self.queue()
+        os.rename(self.directory, self.account.path("aside"))
+        self.ends_early(other, [self.directory, "No such file or directory"])
+
+    def test_its_home_is_closed_later(self):
+        other = self.queue()
+        os.chmod(self.account.home, 0)
+        self.addCleanup(os.chmod, self.account.home, 0o755)
+        self.ends_early(other, [self.account.home, "Permission denied"])
+
+
 class ManyFiles(CancelCase):
     # One worker, which the slow files at the top keep busy, so that none of the others is reached.
     config = {"jobs": {"retry_seconds": 1}, "engine": {"scan_workers": 1, "rescan_days": 0}}
@@ -480,6 +672,22 @@ class Reasons(CancelCase):
         vanished = {path for path, reason in reasons.items() if reason == "vanished"}
         self.assertTrue(vanished, "all files were taken before they went")
         self.assertEqual({reason for path, reason in reasons.items() if path in many}, {"vanished"})
+
+    def test_sparse_files_of_the_greatest_size(self):
+        directory = self.account.path("public_html")
+        os.mkdir(directory)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=1m,uid={self.account.uid}", "tmpfs", directory],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"SKIPPED: no tmpfs may be mounted here: {done.stderr}")
+        self.addCleanup(subprocess.run, ["umount", "-l", directory], check=True)
+        sparse = [self.account.write(f"public_html/{number}", b"") for number in range(5)]
+        for path in sparse:
+            os.truncate(path, GREATEST_SIZE)
+        status = self.client.scan("public_html")
+        self.assertEqual(self.unscanned(self.client), dict.fromkeys(sparse, "too large"))
+        self.assertEqual(status["scanned_file_size"], GREATEST_SIZE)
+        self.assertEqual(status["total_file_size_MiB"], GREATEST_SIZE // MEBIBYTE + 1)
 
     def test_names_that_are_no_utf_8(self):
         path = self.close(self.account.write("odd\udcff\udc80name", "x"))

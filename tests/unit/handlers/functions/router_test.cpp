@@ -132,6 +132,18 @@ BOOST_AUTO_TEST_CASE(warnings_of_jobd_reach_the_client) {
     BOOST_TEST(holds(ask("GET", "/ClamScanner/get_scan_status").body, R"("warnings":["2 files could not be read"])"));
 }
 
+BOOST_AUTO_TEST_CASE(each_warning_is_a_message_too) {
+    jobs.status.ever_started = true;
+    jobs.status.warnings = {"The scan ended early", "2 files could not be read"};
+    jobs.status.messages = {"36 scanned"};
+    for (const char* path : {"/ClamScanner/get_scan_status", "/execute/ClamScanner/get_scan_status"}) {
+        const auto body = ask("GET", path).body;
+        BOOST_TEST(
+            holds(body, R"("messages":["The scan ended early","2 files could not be read","36 scanned"],"metadata")"));
+        BOOST_TEST(holds(body, R"("warnings":["The scan ended early","2 files could not be read"])"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(sizes_are_rounded_up_to_mebibytes) {
     const auto size_of = [&](std::uint64_t bytes) {
         jobs.status.total_bytes = bytes;

@@ -41,7 +41,7 @@ class LongLists {
     void do_the_rest() {
         static_cast<void>(ledger.queued_tasks());
         static_cast<void>(ledger.tasks_with_pending_log(8));
-        static_cast<void>(ledger.cancelled_scans());
+        static_cast<void>(ledger.unfinished_scans());
         const auto scan = *ledger.queue_scan(alice, ScanType::Home, true, true);
         ledger.begin(scan);
         ledger.add_unscanned(scan, 1, path(1), UnscannedReason::TimeLimit, 7);
@@ -154,7 +154,7 @@ class LongLists {
         static_cast<void>(ledger.found_paths(scan_, little));
         static_cast<void>(ledger.infected_files(scan_, 0, little));
         static_cast<void>(ledger.unscanned_files(scan_, 0, little));
-        static_cast<void>(ledger.found_beyond_settled(scan_));
+        static_cast<void>(ledger.placed_beyond_settled(scan_));
         static_cast<void>(ledger.records_after(disinfection_, 2, little, 64));
         static_cast<void>(ledger.step_counts(disinfection_));
         static_cast<void>(ledger.quarantine().count_clean(alice));
@@ -196,12 +196,16 @@ class LongLists {
         ledger.complete_scan(scan, 1, 0, 0, 0);
         const auto next = ledger.queue_scan(alice, ScanType::Home, false).value();
         ledger.keep_list(next, 4096, 0);
-        ledger.cancel_scan(next);
+        end_unfinished(next);
         static_cast<void>(ledger.queue_disinfection(alice, {}));
         ledger.end(ledger.active_task(alice)->id, Outcome::Completed, "");
         // The rows of the long scan and the long disinfection, a piece at a time.
         while (ledger.prune(0)) {
         }
+    }
+    void end_unfinished(TaskId scan) {
+        for (const auto& [path, find] : ledger.earlier_finds(ledger.task(scan))) ledger.keep_find(scan, find, 0);
+        ledger.end_unfinished(scan, Outcome::Cancelled, "it was cancelled", 1);
     }
     void infect_many_accounts() {
         for (uid_t uid = 3000; uid < 3010; ++uid) {
@@ -257,7 +261,7 @@ constexpr Allowed allowed[] = {
      "that index has at most one entry"},
     {"SELECT id, created_ms, coalesce(ended_ms", "SCAN system_scan", "of the host users, and the scans of all are few"},
     {"UPDATE task SET state = 0 WHERE state = 1", "SCAN task", "once, when the program starts"},
-    {"SELECT id FROM task WHERE kind = 0 AND outcome = 3", "SCAN task USING INDEX unpruned_tasks",
+    {"SELECT id FROM task WHERE kind = 0 AND outcome IN", "SCAN task USING INDEX unpruned_tasks",
      "once, when the program starts"},
     {"SELECT id, account, kind, state", "SCAN task", "queued_tasks(): when the program starts"},
     {"SELECT id, account, kind, state", "SCAN task USING INDEX pending_logs",

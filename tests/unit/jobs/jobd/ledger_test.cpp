@@ -100,6 +100,17 @@ BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
     BOOST_TEST(task.scanned_files == 40U);
 }
 
+BOOST_AUTO_TEST_CASE(sums_of_bytes_do_not_become_negative) {
+    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    ledger.save_totals(scan, 2, UINT64_MAX, true);
+    ledger.save_progress(scan, 2, 1ULL << 63, 0);
+    ledger.settle(scan, {2, UINT64_MAX - 1, 0, 0});
+    const auto task = ledger.task(scan);
+    BOOST_TEST(task.total_bytes == std::uint64_t{INT64_MAX});
+    BOOST_TEST(task.scanned_bytes == std::uint64_t{INT64_MAX});
+    BOOST_TEST(task.settled.bytes == std::uint64_t{INT64_MAX});
+}
+
 BOOST_AUTO_TEST_CASE(verdicts_add_up_after_an_interrupted_start) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
@@ -369,11 +380,16 @@ BOOST_AUTO_TEST_CASE(superseded_tasks_are_forgotten_after_a_while) {
 
     while (ledger.prune(in_a_minute)) {
     }
+    // The running scan may not reach what the last one found.
+    const auto last = scans.back();
+    scans.pop_back();
     for (const auto scan : scans) BOOST_CHECK_THROW((void)ledger.task(scan), DatabaseError);
+    BOOST_TEST(ledger.found_paths(last, answer_budget).paths.size() == 1U);
     BOOST_TEST(ledger.task(running).id == running);
     ledger.complete_scan(running, 1, 0, 0, 0);
     while (ledger.prune(in_a_minute)) {
     }
+    BOOST_CHECK_THROW((void)ledger.task(last), DatabaseError);
     BOOST_TEST(ledger.last_task(account, TaskKind::Scan)->id == running);
 }
 

@@ -1,4 +1,4 @@
-#include "jobs/runner/mounts.h"
+#include "jobs/shared/mounts.h"
 
 #include <boost/test/unit_test.hpp>
 

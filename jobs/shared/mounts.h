@@ -1,4 +1,4 @@
-// Finds out who mounted the file system that a file is on. Used by the runner, as the account's own user.
+// Finds out who mounted the file system that a file is on. Used by the runner and the agent, as the account's own user.
 #pragma once
 
 #include <sys/types.h>
@@ -8,6 +8,7 @@
 namespace clamscanner {
 
 // Whether this user mounted it with FUSE: then a program of theirs answers every read. False if it cannot be found out.
+// Asks the kernel alone, never that program, which may not answer.
 [[nodiscard]] bool is_mounted_by_user(int file, uid_t user);
 
 // Whether this line of /proc/self/mountinfo (proc(5)) is such a mount: "36 35 0:40 / /home/a/x rw - fuse.sshfs a@b:

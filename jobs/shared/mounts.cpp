@@ -1,9 +1,7 @@
-#include "jobs/runner/mounts.h"
+#include "jobs/shared/mounts.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include <fstream>
 
@@ -20,10 +18,8 @@ bool is_fuse_mount_of(const std::string& line, uid_t user) {
 }
 
 bool is_mounted_by_user(int file, uid_t user) {
-    struct statfs system {};
-    if (::fstatfs(file, &system) < 0 || system.f_type != FUSE_SUPER_MAGIC) return false;
     struct statx status {};
-    if (::statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0) return false;
+    if (::statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &status) < 0) return false;
     const std::string number = std::to_string(status.stx_mnt_id) + " ";
     std::ifstream mounts("/proc/self/mountinfo");
     for (std::string line; std::getline(mounts, line);)
