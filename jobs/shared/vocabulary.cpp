@@ -38,11 +38,10 @@ const char* text_of(UnscannedReason reason) noexcept {
 }
 
 const char* name_of(UnscannedReason reason) noexcept {
-    static constexpr const char* words[] = {"unreadable",        "too large",        "limit exceeded",
-                                            "time limit",        "encrypted",        "vanished",
-                                            "damaged archive",   "scanner failed",   "cancelled",
-                                            "other file system", "too large inside", "unsupported archive",
-                                            "ended early"};
+    static constexpr const char* words[] = {
+        "unreadable",       "too large",           "limit exceeded", "time limit", "encrypted",
+        "vanished",         "damaged archive",     "scanner failed", "cancelled",  "other file system",
+        "too large inside", "unsupported archive", "ended early"};
     return words[static_cast<int>(reason)];
 }
 
