@@ -30,6 +30,7 @@ constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Forbidden, 403, 0, "This account may not use the virus scanner."},
     {LoginVerdict::Penalised, 429, 1, "There were too many failed logins. Try again later."},
     {LoginVerdict::Saturated, 503, 1, "Too many logins are under way. Try again in a moment."},
+    {LoginVerdict::Held, 503, 1, "The administrator is changing this account. Try again later."},
     {LoginVerdict::Busy, 503, 1, "This account has too many requests under way. Try again in a moment."},
 };
 

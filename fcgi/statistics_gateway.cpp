@@ -21,6 +21,7 @@ constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Penalised, RpcError::Throttling},
     {LoginVerdict::Saturated, RpcError::Throttling},
     {LoginVerdict::Busy, RpcError::Throttling},
+    {LoginVerdict::Held, RpcError::Throttling},
     {LoginVerdict::NoKey, RpcError::KeyNotFound},
     {LoginVerdict::KeyDisabled, RpcError::KeyInactive},
     {LoginVerdict::TimeMalformed, RpcError::TimeStampFormat},

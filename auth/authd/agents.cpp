@@ -21,6 +21,9 @@ LoginAnswer refusal(LoginVerdict verdict) {
     return {verdict, verdict == LoginVerdict::Busy ? 1U : 0U};
 }
 
+// A change of an account takes about that long.
+constexpr std::uint32_t held_seconds = 30;
+
 }  // namespace
 
 Agents::Launch agent_launcher(const Config& config, const std::string& config_file) {
@@ -36,6 +39,7 @@ Agents::Launch agent_launcher(const Config& config, const std::string& config_fi
 LoginAnswer Agents::admit(const Account& account, const Serve& serve, const RequestPipes& pipes) try {
     // A host user has no files to be scanned.
     if (serve.purpose == Purpose::Api && account.uid < config_.login.uid_floor) return refusal(LoginVerdict::Forbidden);
+    if (held_.include(account.name, account.uid)) return {LoginVerdict::Held, held_seconds};
     // Tries twice: the agent found first may just have ended.
     for (int tries = 0; tries < 2; ++tries) {
         const auto found = agent_of(account);
@@ -101,7 +105,7 @@ bool Agents::make_room() {
             longest_idle = agent;
     }
     if (longest_idle == agents_.end()) return false;
-    children_.kill_and_reap(take_out(longest_idle));
+    end(longest_idle, std::chrono::milliseconds(0));
     return true;
 }
 
@@ -130,15 +134,23 @@ bool Agents::listen_to(const Key& key) {
     }
 }
 
-ChildProcess Agents::take_out(Found found) {
+// With a grace the agent ends by itself, as its control socket is closed.
+void Agents::end(Found found, std::chrono::milliseconds grace) {
+    const uid_t uid = std::get<1>(found->first);
     auto process = std::move(found->second.process);
     agents_.erase(found);
-    return process;
+    if (grace.count() == 0) process.kill();
+    children_.reap(std::move(process), grace, uid);
+}
+
+void Agents::end_all_of(uid_t uid) {
+    for (auto next = agents_.begin(); next != agents_.end();)
+        if (const auto found = next++; std::get<1>(found->first) == uid) end(found, std::chrono::milliseconds(0));
 }
 
 void Agents::kill(Found found, const char* why) {
     log_line(Severity::Warning, "ending the agent of " + printable(std::get<0>(found->first)) + ": " + why);
-    children_.kill_and_reap(take_out(found));
+    end(found, std::chrono::milliseconds(0));
 }
 
 void Agents::check_agents() {
@@ -149,7 +161,7 @@ void Agents::check_agents() {
         const auto found = next++;
         const auto& agent = found->second;
         if (agent.in_flight.empty()) {
-            if (now - agent.idle_since >= idle) children_.reap(take_out(found), exit_grace);
+            if (now - agent.idle_since >= idle) end(found, exit_grace);
         } else if (now - agent.in_flight.front() >= overdue) {
             conduct_[std::get<1>(found->first)].slowed_until = now + slowed;
             kill(found, "it does not answer");

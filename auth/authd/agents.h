@@ -5,6 +5,7 @@
 //   overdue        a request older than agents.request_seconds: the agent is killed, and its account has two requests
 //                  at a time for the next minute
 //   misbehaviour   anything but Served, or more of them than requests in flight: the agent is killed
+//   held           the administrator holds the account (held_accounts.h): its agent is killed, and a login gets Held
 //   restarts       more than eight in ten seconds: Busy, because every start costs all accounts some time
 #pragma once
 
@@ -21,6 +22,7 @@
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/request_pipes.h"
+#include "auth/identity/held_accounts.h"
 
 namespace clamscanner {
 
@@ -30,10 +32,17 @@ class Agents {
     using Launch = std::function<ChildProcess(const Account& account, int control)>;
 
     Agents(EventLoop& loop, Children& children, const Config& config, Launch launch)
-        : loop_(loop), children_(children), config_(config), launch_(std::move(launch)) {}
+        : loop_(loop),
+          children_(children),
+          config_(config),
+          launch_(std::move(launch)),
+          held_(config.held_accounts()) {}
 
     // After a successful login. If the answer is Welcome, the agent has got the pipes.
     [[nodiscard]] LoginAnswer admit(const Account& account, const Serve& serve, const RequestPipes& pipes);
+
+    // Kills the agents of that uid. Children::when_gone() tells when they are reaped.
+    void end_all_of(uid_t uid);
 
     [[nodiscard]] std::size_t count() const noexcept { return agents_.size(); }
 
@@ -61,7 +70,7 @@ class Agents {
     [[nodiscard]] std::size_t most_in_flight(uid_t uid, Deadline now) const;
     // Reads the agent's messages; false once it is gone.
     bool listen_to(const Key& key);
-    [[nodiscard]] ChildProcess take_out(Found agent);
+    void end(Found agent, std::chrono::milliseconds grace);
     void kill(Found agent, const char* why);
     void check_agents();
 
@@ -69,6 +78,7 @@ class Agents {
     Children& children_;
     const Config& config_;
     Launch launch_;
+    HeldAccounts held_;
     std::map<Key, Agent> agents_;
     std::unordered_map<uid_t, Conduct> conduct_;
     EventLoop::Timer next_look_;  // set while there are agents

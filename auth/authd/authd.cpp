@@ -62,6 +62,10 @@ Endpoint jobd_endpoint(const Config& config) {
     return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, PeerRole::Jobd};
 }
 
+Endpoint administrator_endpoint(const Config& config) {
+    return {config.accounts_socket(), 0600, 0, 0, {0}, PeerRole::Administrator};
+}
+
 // Whoever could replace a directory on the path to the login socket would receive passwords.
 void make_directory(const std::string& path) {
     std::filesystem::create_directories(path);  // with 0755, by our umask
@@ -146,6 +150,7 @@ void run(const std::string& config_file) {
     Sessions sessions(loop, logins, signatures, agents, runners);
     const auto open_to_responders = open_endpoint(loop, sessions, responders);
     const auto open_to_jobd = open_endpoint(loop, sessions, jobs);
+    const auto open_to_administrator = open_endpoint(loop, sessions, administrator_endpoint(config));
     notify_supervisor("READY=1");
     log_line(Severity::Info, "ready");
     loop.run();

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 #include "auth/base/socket.h"
@@ -73,13 +75,32 @@ void Children::take_report(std::uint64_t id) {
     child.reported(packet.bytes, std::move(child.process));
 }
 
-void Children::reap(ChildProcess child, std::chrono::milliseconds grace) {
+void Children::reap(ChildProcess child, std::chrono::milliseconds grace, uid_t uid) {
     if (!child || child.ended()) return;
     const int pidfd = child.pidfd();
     auto& dying = dying_[pidfd];
     dying.process = std::move(child);
-    dying.watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { dying_.erase(pidfd); });
+    dying.uid = uid;
+    dying.watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { take_end(pidfd); });
     if (grace.count() > 0) dying.grace = loop_.after(grace, [&dying] { dying.process.kill(); });
+}
+
+void Children::take_end(int pidfd) {
+    const uid_t uid = dying_.at(pidfd).uid;
+    dying_.erase(pidfd);
+    if (!is_gone(uid)) return;
+    for (auto awaited = awaited_.extract(uid); awaited; awaited = awaited_.extract(uid)) awaited.mapped()();
+}
+
+bool Children::is_gone(uid_t uid) const {
+    return std::ranges::none_of(dying_, [uid](const auto& one) { return one.second.uid == uid; });
+}
+
+void Children::when_gone(uid_t uid, std::function<void()> gone) {
+    for (auto& [pidfd, dying] : dying_)
+        if (dying.uid == uid) dying.process.kill();
+    if (is_gone(uid)) return gone();
+    awaited_.emplace(uid, std::move(gone));
 }
 
 }  // namespace clamscanner

@@ -3,7 +3,10 @@
 // not in ChildProcess's destructor.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -32,18 +35,20 @@ class Children {
     // Forks a child that must send one message on `report`, the descriptor after those it keeps, within `limit`. Then
     // calls `reported` once; the report is empty when none arrived. Throws std::system_error.
     std::uint64_t begin(std::vector<int> kept, std::chrono::seconds limit, const Body& body, Reported reported);
-    // Kills a child that has not reported; `reported` is not called.
-    void abandon(std::uint64_t child) {
-        if (auto found = reporting_.extract(child)) kill_and_reap(std::move(found.mapped().process));
+    // Kills a child that has not reported; `reported` is not called. `uid`: as in reap().
+    void abandon(std::uint64_t child, uid_t uid = 0) {
+        if (auto found = reporting_.extract(child)) kill_and_reap(std::move(found.mapped().process), uid);
     }
 
     // Kills the child and reaps it.
-    void kill_and_reap(ChildProcess child) {
+    void kill_and_reap(ChildProcess child, uid_t uid = 0) {
         child.kill();
-        reap(std::move(child), std::chrono::milliseconds(0));
+        reap(std::move(child), std::chrono::milliseconds(0), uid);
     }
-    // Reaps the child, and kills it if it has not ended by itself after `grace`.
-    void reap(ChildProcess child, std::chrono::milliseconds grace);
+    // Reaps the child, and kills it if it has not ended by itself after `grace`. `uid`: whom it has become, or becomes.
+    void reap(ChildProcess child, std::chrono::milliseconds grace, uid_t uid = 0);
+    // Kills the children of that uid which are being reaped, and calls `gone`, now or later, once all of them are.
+    void when_gone(uid_t uid, std::function<void()> gone);
 
  private:
     struct Reporting {
@@ -57,13 +62,17 @@ class Children {
         ChildProcess process;
         EventLoop::Watch watch;
         EventLoop::Timer grace;
+        uid_t uid = 0;
     };
     void take_report(std::uint64_t child);
+    void take_end(int pidfd);
+    [[nodiscard]] bool is_gone(uid_t uid) const;
 
     EventLoop& loop_;
     std::uint64_t next_child_ = 1;
     std::unordered_map<std::uint64_t, Reporting> reporting_;
     std::unordered_map<int, Dying> dying_;  // by pidfd
+    std::multimap<uid_t, std::function<void()>> awaited_;
 };
 
 // A missing or malformed report (the child was killed, or a PAM module interfered) is an internal fault, which is what

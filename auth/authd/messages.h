@@ -4,6 +4,7 @@
 //   authd ── LoginAnswer, if it is a refusal ──► responder
 //   authd ── Serve (+ those ends, if the login is right) ──► agent ── Served ──► authd
 //   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer ──► jobd
+//   administrator ── EndProcesses ──► authd ── ProcessesEnded ──► administrator
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,8 @@ enum class MessageType : std::uint16_t {
     RunnerAnswer = 6,
     LoginChecked = 7,  // auth/authd/pam_login.h: from a child of authd's to authd
     SignedLogin = 8,
+    EndProcesses = 9,
+    ProcessesEnded = 10,
 };
 
 inline constexpr std::size_t longest_password = 1024;
@@ -87,8 +90,9 @@ enum class LoginVerdict : std::uint8_t {
     NonceUsed = 12,
     Throttled = 13,  // the key's nonce table is full
     NoAction = 14,   // the signed text names no action, or an impossible one
+    Held = 15,       // for any login: the administrator holds the account
 };
-inline constexpr auto last_login_verdict = LoginVerdict::NoAction;
+inline constexpr auto last_login_verdict = LoginVerdict::Held;
 
 // Never sent for Welcome: the agent's reply on its pipe is answer enough. A refusal is sent before authd closes the
 // pipes, so that a responder that sees them close finds the reason waiting.
@@ -144,12 +148,27 @@ enum class RunnerVerdict : std::uint8_t {
     Suspended = 1,    // pam_acct_mgmt says no
     NoAccount = 2,    // no such uid, another name, or below the floor
     Unavailable = 3,  // a fault, or too many runners
+    Held = 4,         // the administrator holds the account; also sent when that ends a runner
 };
 
+// A second one follows Started only if the runner is ended because its account is held.
 struct RunnerAnswer {
     static constexpr auto type = MessageType::RunnerAnswer;
     RunnerVerdict verdict = RunnerVerdict::Unavailable;
-    void fields(auto& wire) { wire.choice(verdict, RunnerVerdict::Unavailable); }
+    void fields(auto& wire) { wire.choice(verdict, RunnerVerdict::Held); }
+};
+
+// From root's clamscanner-account, which has written down that the account is held.
+struct EndProcesses {
+    static constexpr auto type = MessageType::EndProcesses;
+    std::uint32_t uid = 0;
+    void fields(auto& wire) { wire.number(uid); }
+};
+
+// Every agent and runner of that uid has ended, and is reaped.
+struct ProcessesEnded {
+    static constexpr auto type = MessageType::ProcessesEnded;
+    void fields(auto&) {}
 };
 
 }  // namespace clamscanner

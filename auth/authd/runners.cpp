@@ -38,14 +38,15 @@ void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd 
         return answer(RunnerVerdict::Unavailable);
     }
     try {
+        if (held_.include(request.name, request.uid)) return answer(RunnerVerdict::Held);
         const auto child = children_.begin(
             {conversation.get()}, std::chrono::seconds(config_.login.pam_seconds),
             [&](int report) { become_runner(config_, config_file_, request, report); },
             [this, session](const std::string& report, ChildProcess process) {
                 take_report(session, report_or_fault<RunnerAnswer>(report).verdict, std::move(process));
             });
-        runners_[session] = {child, {}, {}, std::move(answer)};
-    } catch (const std::system_error& fault) {
+        runners_[session] = {child, {}, {}, std::move(answer), request.uid};
+    } catch (const std::exception& fault) {
         log_line(Severity::Error, std::string("cannot start a runner: ") + fault.what());
         answer(RunnerVerdict::Unavailable);
     }
@@ -53,15 +54,16 @@ void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd 
 
 void Runners::take_report(std::uint64_t session, RunnerVerdict verdict, ChildProcess process) {
     auto& runner = runners_.at(session);
-    const auto answer = std::move(runner.answer);
+    const auto answer = runner.answer;
     if (verdict == RunnerVerdict::Started) {
         runner.child = 0;
         runner.process = std::move(process);
         runner.watch =
             loop_.watch(runner.process.pidfd(), EPOLLIN, [this, session](std::uint32_t) { take_end(session); });
     } else {
+        const uid_t uid = runner.uid;
         runners_.erase(session);
-        children_.kill_and_reap(std::move(process));
+        children_.kill_and_reap(std::move(process), uid);
     }
     answer(verdict);
 }
@@ -73,9 +75,21 @@ void Runners::take_end(std::uint64_t session) {
 void Runners::stop(std::uint64_t session) {
     if (!runners_.contains(session)) return;
     auto runner = std::move(runners_.extract(session).mapped());
-    if (!runner.process) return children_.abandon(runner.child);
+    if (!runner.process) return children_.abandon(runner.child, runner.uid);
     runner.watch = {};  // children_ watches for its end now
-    children_.kill_and_reap(std::move(runner.process));
+    children_.kill_and_reap(std::move(runner.process), runner.uid);
+}
+
+void Runners::end_all_of(uid_t uid, std::function<void()> gone) {
+    std::vector<std::uint64_t> sessions;
+    for (const auto& [session, runner] : runners_)
+        if (runner.uid == uid) sessions.push_back(session);
+    for (const auto session : sessions) {
+        // Before the runner is gone: so jobd knows why it went.
+        runners_.at(session).answer(RunnerVerdict::Held);
+        stop(session);
+    }
+    children_.when_gone(uid, std::move(gone));
 }
 
 }  // namespace clamscanner

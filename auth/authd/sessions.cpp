@@ -14,6 +14,7 @@ const Sessions::Permitted Sessions::permitted[] = {
     {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_login>},
     {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_signed_login>},
     {PeerRole::Jobd, Stage::MayAsk, handles<&Sessions::answer_start_runner>},
+    {PeerRole::Administrator, Stage::MayAsk, handles<&Sessions::answer_end_processes>},
 };
 
 void Sessions::begin(PeerRole role, UniqueFd socket) {
@@ -35,8 +36,9 @@ void Sessions::listen_to(std::uint64_t id) {
         if (got == Got::PeerGone) end(id);
     } catch (const std::exception& fault) {
         // Whether the peer or the machine is at fault, only this session ends.
-        log_line(Severity::Warning, std::string(session.role == PeerRole::Jobd ? "jobd" : "a responder") +
-                                        " loses its connection: " + fault.what());
+        static constexpr const char* names[] = {"a responder", "jobd", "clamscanner-account"};
+        log_line(Severity::Warning,
+                 std::string(names[static_cast<int>(session.role)]) + " loses its connection: " + fault.what());
         end(id);
     }
 }
@@ -86,6 +88,12 @@ void Sessions::answer_start_runner(const StartRunner& request, Session& session,
     runners_.start(session.id, request, std::move(conversation), [this, id = session.id](RunnerVerdict verdict) {
         tell(id, RunnerAnswer{verdict}, Stage::HasRunner);
     });
+}
+
+void Sessions::answer_end_processes(const EndProcesses& order, Session& session, Packet&) {
+    session.stage = Stage::AwaitsAnswer;
+    agents_.end_all_of(order.uid);
+    runners_.end_all_of(order.uid, [this, id = session.id] { tell(id, ProcessesEnded{}, Stage::MayAsk); });
 }
 
 template <class Message>

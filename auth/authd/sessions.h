@@ -1,5 +1,5 @@
-// The connections of authd's clients: responders and jobd. Who may send which message at which stage is one table
-// (sessions.cpp); any other message, or a malformed one, ends the session.
+// The connections of authd's clients: responders, jobd and root's clamscanner-account. Who may send which message at
+// which stage is one table (sessions.cpp); any other message, or a malformed one, ends the session.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace clamscanner {
 
-enum class PeerRole { Responder, Jobd };
+enum class PeerRole { Responder, Jobd, Administrator };
 
 class Sessions {
  public:
@@ -53,6 +53,7 @@ class Sessions {
     void answer_signed_login(const SignedLogin& login, Session& session, Packet& packet);
     void end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account);
     void answer_start_runner(const StartRunner& request, Session& session, Packet& packet);
+    void answer_end_processes(const EndProcesses& order, Session& session, Packet& packet);
     // Replies to a session, unless it has ended.
     template <class Message>
     void tell(std::uint64_t id, const Message& message, Stage next);

@@ -82,9 +82,15 @@ struct Config {
         std::uint64_t max_nonces_per_key = 4096;
     } statistics;
 
+    // Beside the nonces, where only root may write (auth/identity/held_accounts.h).
+    [[nodiscard]] std::string held_accounts() const {
+        return statistics.nonces.substr(0, statistics.nonces.rfind('/')) + "/held_accounts";
+    }
+
     // Where the programs and their sockets are.
     [[nodiscard]] std::string login_socket() const { return paths.run_directory + "/authd/login.sock"; }
     [[nodiscard]] std::string runner_socket() const { return paths.run_directory + "/authd/runner.sock"; }
+    [[nodiscard]] std::string accounts_socket() const { return paths.run_directory + "/authd/accounts.sock"; }
     [[nodiscard]] std::string jobs_socket() const { return paths.run_directory + "/jobd/jobs.sock"; }
     [[nodiscard]] std::string engine_socket() const { return paths.run_directory + "/engine/engine.sock"; }
     [[nodiscard]] std::string program(const char* name) const { return paths.program_directory + "/" + name; }

@@ -13,6 +13,7 @@
 #include "auth/base/config.h"
 #include "auth/base/log.h"
 #include "auth/identity/become_user.h"
+#include "auth/identity/held_accounts.h"
 
 namespace clamscanner {
 namespace {
@@ -37,6 +38,8 @@ int run_as_named_user(const Config& config, const std::optional<std::string>& us
     Account account;
     if (!find_account(*user, account)) return fail(EX_NOUSER, "there is no user " + printable(*user));
     if (!is_served(account, config)) return fail(EX_NOPERM, printable(*user) + " is a system user: not served");
+    if (HeldAccounts(config.held_accounts()).include(account.name, account.uid))
+        return fail(EX_TEMPFAIL, printable(*user) + " is held by the administrator: try again when it is released");
     become_for_good(account);
     exec_clean(account, config.program("clamscanner-uapi"), line.words_without("user"), 3, false);
 }

@@ -109,35 +109,41 @@ void Job::receive(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job:
     }
 }
 
-void Job::receive_from_authd() {
+// Whether there was an answer.
+bool Job::receive_from_authd() {
     Packet packet;
     try {
         const Got got = receive_packet(authd_.get(), packet);
-        if (got == Got::WouldBlock) return;
+        if (got == Got::WouldBlock) return false;
         if (got == Got::PeerGone) {
             // authd may be restarted while a runner works; the runner's own socket shows when it ends.
             authd_watch_ = {};
             authd_.reset();
-            return;
+            return false;
         }
         switch (decode<RunnerAnswer>(packet.bytes).verdict) {
             case RunnerVerdict::Started:
                 runner_started_ = true;
-                return;
+                break;
             case RunnerVerdict::Suspended:
                 suspended_ = true;
                 finish(End::Postponed, "the account is suspended; the task resumes when it is active again");
-                return;
+                break;
+            case RunnerVerdict::Held:
+                suspended_ = true;
+                finish(End::Postponed, "the administrator holds the account; the task resumes when it is released");
+                break;
             case RunnerVerdict::NoAccount:
                 finish(End::Failed, "there is no such account any more");
-                return;
+                break;
             case RunnerVerdict::Unavailable:
                 finish(End::Postponed, "the scanner cannot start now; it will be tried again");
-                return;
+                break;
         }
     } catch (const Malformed& wrong) {
         finish(End::Postponed, std::string("authd: ") + wrong.what());
     }
+    return true;
 }
 
 void Job::coordinator_gone() {
@@ -151,7 +157,8 @@ void Job::coordinator_gone() {
 
 void Job::runner_ended() {
     // authd's answer may still be unread, and explains more than the closed socket does.
-    if (authd_) receive_from_authd();
+    while (authd_ && end_ == End::None && receive_from_authd()) {
+    }
     if (!runner_started_) finish(End::Postponed, "the scanner is starting or gone; it will be tried again");
     finish(End::Failed, "the process that works in the home was ended from outside");
 }

@@ -110,7 +110,7 @@ class Job {
  private:
     void connect_engine();
     void connect_authd();
-    void receive_from_authd();
+    bool receive_from_authd();
     void receive(const UniqueFd& socket, void (Job::*take)(Packet&), void (Job::*gone)());
     void coordinator_gone();
     void runner_gone() { runner_ended(); }

@@ -9,6 +9,7 @@ add_unit_test(auth/authd/nonces clamscanner_auth)
 add_unit_test(auth/authd/penalties clamscanner_auth)
 add_unit_test(auth/authd/sessions clamscanner_auth)
 add_unit_test(auth/authd/uninherited_secret clamscanner_auth)
+add_unit_test(auth/identity/held_accounts clamscanner_identity)
 add_unit_test(auth/base/signature clamscanner_signature clamscanner_base)
 
 # Real PAM, but with stacks, passwords and accounts of the test's own instead of the system's.

@@ -7,6 +7,7 @@
 
 #include "auth/base/socket.h"
 #include "tests/unit/run_until.h"
+#include "tests/unit/temporary_directory.h"
 #include "tests/unit/test_pipes.h"
 
 using namespace clamscanner;
@@ -121,6 +122,29 @@ BOOST_AUTO_TEST_CASE(of_a_host_user_answers_only_for_statistics) {
     config.login.uid_floor = 2;
     BOOST_TEST((admit(account(1)).verdict == LoginVerdict::Forbidden));
     BOOST_TEST((admit(account(1), Purpose::Statistics).verdict == LoginVerdict::Welcome));
+}
+
+BOOST_AUTO_TEST_CASE(of_a_held_account_is_ended_and_not_started_again) {
+    const TemporaryDirectory directory;
+    config.statistics.nonces = directory.path + "/nonces";
+    auto& all = agents(takes_and_never_answers);
+    for (const uid_t uid : {1, 2}) BOOST_REQUIRE(is_welcome(uid));
+    write_held_accounts(config.held_accounts(), {{"user1", 1}});
+    const auto refused = admit(account(1));
+    BOOST_TEST((refused.verdict == LoginVerdict::Held));
+    BOOST_TEST(refused.retry_seconds > 0U);
+    bool gone = false;
+    all.end_all_of(1);
+    children.when_gone(1, [&] { gone = true; });
+    run_until(loop, [&] { return gone; });
+    BOOST_TEST(has_ended(streams.front()));
+    BOOST_TEST(all.count() == 1U);
+    auto renamed = account(1);
+    renamed.name = "another";
+    BOOST_TEST((admit(renamed).verdict == LoginVerdict::Held));
+    BOOST_TEST(is_welcome(2));
+    write_held_accounts(config.held_accounts(), {});
+    BOOST_TEST(is_welcome(1));
 }
 
 BOOST_AUTO_TEST_CASE(is_not_shared_by_accounts_nor_kept_for_a_changed_one) {

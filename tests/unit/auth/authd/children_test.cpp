@@ -120,6 +120,24 @@ BOOST_AUTO_TEST_CASE(is_given_time_to_end_by_itself_and_then_killed) {
     run_until(loop, [&] { return is_reaped(pids[0]) && is_reaped(pids[1]); });
 }
 
+BOOST_AUTO_TEST_CASE(of_a_uid_is_awaited_until_it_is_reaped) {
+    auto graceful = fork_child({}, [] { ::pause(); });
+    auto other = fork_child({}, [] { ::pause(); });
+    const pid_t pids[] = {graceful.pid(), other.pid()};
+    children.reap(std::move(graceful), 1h, 1001);
+    children.reap(std::move(other), 1h, 1002);
+    bool gone = false;
+    children.when_gone(1001, [&] { gone = is_reaped(pids[0]); });
+    run_until(loop, [&] { return gone; });
+    BOOST_TEST(!is_reaped(pids[1]));
+    unsigned calls = 0;
+    children.when_gone(1001, [&] { ++calls; });
+    BOOST_TEST(calls == 1U);
+    children.when_gone(1002, [&] { ++calls; });
+    children.when_gone(1002, [&] { ++calls; });
+    run_until(loop, [&] { return calls == 3; });
+}
+
 BOOST_AUTO_TEST_CASE(dies_with_authd) {
     auto [here, there] = socket_pair(SOCK_SEQPACKET);
     set_blocking(here.get(), false);

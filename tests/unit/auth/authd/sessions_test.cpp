@@ -166,7 +166,15 @@ BOOST_AUTO_TEST_CASE(ends_at_any_message_that_its_peer_may_not_send) {
     const auto jobd = connect(PeerRole::Jobd);
     say(jobd, login("bob"), {descriptor.get()});
     BOOST_TEST(is_ended(jobd));
+    const auto administrator = connect(PeerRole::Administrator);
+    say(administrator, StartRunner{2002, "bob"}, {descriptor.get()});
+    BOOST_TEST(is_ended(administrator));
     for (const auto role : {PeerRole::Responder, PeerRole::Jobd}) {
+        const auto peer = connect(role);
+        say(peer, EndProcesses{2002});
+        BOOST_TEST(is_ended(peer));
+    }
+    for (const auto role : {PeerRole::Responder, PeerRole::Jobd, PeerRole::Administrator}) {
         const auto peer = connect(role);
         say(peer, LoginAnswer{LoginVerdict::Welcome, 0});
         BOOST_TEST(is_ended(peer));
@@ -250,6 +258,35 @@ BOOST_AUTO_TEST_CASE(starts_no_runner_if_the_home_is_not_the_tasks_home) {
     const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
     say(jobd, StartRunner{nobody.uid, nobody.name, home}, {runners_end.get()});
     BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::NoAccount));
+}
+
+BOOST_AUTO_TEST_CASE(of_the_administrator_has_the_processes_of_an_account_ended) {
+    const auto responder = connect(PeerRole::Responder);
+    const auto bobs = ask_login(responder, "bob");
+    run_until(loop, [&] { return checks.size() == 1; });
+    checks[0](bob);
+    BOOST_REQUIRE(agents.count() == 1U);
+    const auto administrator = connect(PeerRole::Administrator);
+    for (const std::uint32_t uid : {2001U, 2002U, 2002U}) {
+        say(administrator, EndProcesses{uid});
+        static_cast<void>(decode<ProcessesEnded>(hear(administrator).bytes));
+        BOOST_TEST(agents.count() == (uid == 2001 ? 1U : 0U));
+    }
+    BOOST_TEST(has_ended(bobs));
+}
+
+BOOST_AUTO_TEST_CASE(starts_no_agent_and_no_runner_for_a_held_account) {
+    write_held_accounts(config.held_accounts(), {{"bob", 2002}});
+    const auto responder = connect(PeerRole::Responder);
+    const auto bobs = ask_login(responder, "bob");
+    run_until(loop, [&] { return checks.size() == 1; });
+    checks[0](bob);
+    BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Held));
+    BOOST_TEST(has_ended(bobs));
+    const auto jobd = connect(PeerRole::Jobd);
+    const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
+    say(jobd, StartRunner{2002, "bob"}, {runners_end.get()});
+    BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::Held));
 }
 
 // ---- Signed requests
