@@ -233,9 +233,10 @@ std::vector<AccountTask> Ledger::tasks_with_pending_log(std::size_t limit) {
 
 void Ledger::begin(TaskId id) {
     write(id);
-    // `mark` is the progress at the start: a start that gets no further made no progress.
+    // A start that gets no further than its progress_at_start has made no progress.
     statement(
-        "UPDATE task SET state = 1, why = x'', starts = starts + 1, mark = max(scanned_files, last_record), "
+        "UPDATE task SET state = 1, why = x'', starts = starts + 1, "
+        "progress_at_start = max(scanned_files, last_record), "
         "begun_ms = CASE begun_ms WHEN 0 THEN ? ELSE begun_ms END WHERE id = ?")
         .run(now_ms(), id);
 }
@@ -243,7 +244,8 @@ void Ledger::begin(TaskId id) {
 void Ledger::requeue(TaskId id, bool made_no_progress, const std::string& why) {
     write(id);
     statement(
-        "UPDATE task SET state = 0, why = ?, attempts = CASE WHEN max(scanned_files, last_record) > mark THEN 0 "
+        "UPDATE task SET state = 0, why = ?, attempts = CASE "
+        "WHEN max(scanned_files, last_record) > progress_at_start THEN 0 "
         "ELSE attempts + ? END WHERE id = ? AND state = 1")
         .run(why, made_no_progress, id);
 }

@@ -5,8 +5,8 @@
 namespace clamscanner {
 namespace {
 
-// Raised when a table changes; what another version wrote is refused.
-constexpr int schema_version = 2;
+// Raise it when a table changes; a database that another version wrote is refused.
+constexpr int schema_version = 1;
 
 // The database itself allows only one job per account, by a unique index.
 constexpr const char* schema = R"(
@@ -17,13 +17,13 @@ CREATE TABLE task(
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
     outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
     begun_ms INTEGER NOT NULL DEFAULT 0, ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
-    starts INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0, total_files INTEGER NOT NULL DEFAULT 0,
-    total_bytes INTEGER NOT NULL DEFAULT 0, scanned_files INTEGER NOT NULL DEFAULT 0,
-    scanned_bytes INTEGER NOT NULL DEFAULT 0, clean_files INTEGER NOT NULL DEFAULT 0,
-    infected_files INTEGER NOT NULL DEFAULT 0, unscanned_files INTEGER NOT NULL DEFAULT 0,
-    last_record INTEGER NOT NULL DEFAULT 0, embedded INTEGER NOT NULL DEFAULT 0,
-    log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
-    pruned INTEGER NOT NULL DEFAULT 0, -- 1: a newer task has taken its place; 2: its rows are gone
+    starts INTEGER NOT NULL DEFAULT 0, progress_at_start INTEGER NOT NULL DEFAULT 0,
+    total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,
+    scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0,
+    clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0,
+    unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0,
+    embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
+    pruned INTEGER NOT NULL DEFAULT 0, -- 1: a newer task has superseded it; 2: its rows are deleted
     risk INTEGER NOT NULL DEFAULT 0,
     origin INTEGER NOT NULL DEFAULT 0, -- 1: "system" in the statistics
     walked INTEGER NOT NULL DEFAULT 0, -- the totals are final
@@ -43,7 +43,7 @@ CREATE TABLE find(
     id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
     reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
     found_ms INTEGER NOT NULL DEFAULT 0,
-    known INTEGER NOT NULL DEFAULT 0, -- of what is infected: it was not read
+    known INTEGER NOT NULL DEFAULT 0, -- infected by an earlier scan: it was not read
     place INTEGER, -- in the list of files
     sha256 BLOB NOT NULL DEFAULT x'', -- of what was found
     UNIQUE(task, path));
@@ -72,7 +72,7 @@ CREATE TABLE quarantine(
     sha256 BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, metadata BLOB NOT NULL,
     time_ms INTEGER NOT NULL,
     clean INTEGER NOT NULL DEFAULT 0, -- by newer signatures
-    may_hold_mail INTEGER NOT NULL DEFAULT 0, -- so time alone does not end it
+    may_hold_mail INTEGER NOT NULL DEFAULT 0, -- so it never expires
     UNIQUE(account, opaque));
 CREATE TABLE system_scan(
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
@@ -86,8 +86,8 @@ CREATE TABLE held_signature(
     signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
 )";
 
-// So that what is done once a step, once a find or once a poll costs the same in a long list as in a short one. Apart
-// from the version: an index may come and go without it.
+// These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They
+// are apart from the schema, because indexes can be added and dropped without raising its version.
 constexpr const char* index_schema = R"(
 CREATE INDEX IF NOT EXISTS unpruned_tasks ON task(account, kind, id) WHERE pruned = 0;
 CREATE INDEX IF NOT EXISTS unpruned_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND pruned = 0;

@@ -13,8 +13,8 @@ namespace clamscanner {
 
 class LedgerDatabase {
  public:
-    // Opens or makes the database and recovers: what was running is queued again. Throws also for one that another
-    // version of this program wrote.
+    // Opens or creates the database and recovers: tasks that were running are queued again. Also throws if another
+    // version of this program wrote it.
     explicit LedgerDatabase(const std::string& file);
 
     // Must be called before each change.

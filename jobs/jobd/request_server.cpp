@@ -17,7 +17,7 @@
 namespace clamscanner {
 namespace {
 
-// Of a list in an answer; the rest is for what stands beside it.
+// The most bytes that a list may take in an answer; the rest is for the other members.
 constexpr std::size_t list_budget = answer_budget - 64 * 1024;
 
 using namespace std::chrono_literals;

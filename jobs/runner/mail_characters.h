@@ -1,4 +1,4 @@
-// Kinds of characters that mailboxes are made of, whatever the locale says.
+// The kinds of characters that matter in mailboxes, independent of the locale.
 #pragma once
 
 namespace clamscanner {

@@ -58,9 +58,9 @@ class MailboxLock {
     // writing, because programs that ignore the locks may have replaced the mailbox.
     [[nodiscard]] bool still_named() const noexcept;
 
-    // Makes the dotlock as good as new, which is done before anything is written: dovecot takes one for abandoned after
-    // 2 minutes, and nobody is more impatient. False if it is not ours any more: then somebody took it for abandoned,
-    // and may be in the mailbox already.
+    // Refreshes the dotlock's time. Call it before writing: dovecot treats a dotlock as stale after 2 minutes, sooner
+    // than any other program. False if the dotlock is no longer ours: then another program took it for stale, and may
+    // be using the mailbox already.
     [[nodiscard]] bool touch() noexcept;
 
  private:

@@ -5,8 +5,8 @@
 //
 // The order of a restore, and what a crash after each step leaves (jobd recorded the intent before it sent the Act):
 //   1  directories made again, synced            → again
-//   2  metadata set on the quarantined file      → again: the file is still in the quarantine, where only its owner can
-//   open it 3  the move to its old place, never over another file; both directories synced
+//   2  metadata set on the quarantined file      → again: the file is still in the quarantine, closed to others
+//   3  the move to its old place, never over another file; both directories synced
 //                                                → the old place holds that inode, or that content: it is restored
 //   4  the record removed                        → again
 // Then jobd records the step and forgets the file. Between file systems, step 3 makes a copy under an opaque name in

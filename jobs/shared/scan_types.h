@@ -1,6 +1,6 @@
-// What can be scanned: a new type is a line of the enumeration and a row of the table, and whatever is forgotten of
-// either does not compile. Beside these it stands in what administrators and clients read: the sample configuration
-// (auth/base/clamscanner.toml), README.md, handlers/shared/openapi.yaml.
+// The types of scans. A new type needs an enumerator and a row of the table; if either is missing or incomplete, this
+// does not compile. It must also be added to what administrators and clients read: the sample configuration
+// (auth/base/clamscanner.toml), README.md and handlers/shared/openapi.yaml.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace clamscanner {
 
-// The order is the wire's and the database's: never changed, only added to.
+// These values are part of the wire format and the database: never change them, only append.
 enum class ScanType : std::uint8_t { Home, Mail, PublicHtml, PublicFtp, Count };
 
 struct ScanTypeRow {
@@ -37,7 +37,7 @@ inline constexpr auto last_scan_type = static_cast<ScanType>(scan_type_count - 1
 
 namespace scan_types_check {
 
-// No directory is the home itself: only one type may mean that.
+// An empty directory means the home itself, for one type only.
 consteval bool is_whole(const ScanTypeRow& row) {
     return !row.name.empty() && row.setting != nullptr && std::string_view(row.setting).starts_with("scan.") &&
            std::string_view(row.setting).substr(5) == row.name && !row.description.empty() &&

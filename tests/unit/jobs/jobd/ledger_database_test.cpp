@@ -326,7 +326,7 @@ BOOST_AUTO_TEST_CASE(a_missing_index_is_created_at_the_next_start) {
     BOOST_TEST(again.queue_scan(alice, ScanType::Home, false).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(what_another_version_wrote_is_refused_and_left_as_it_is) {
+BOOST_AUTO_TEST_CASE(a_database_of_another_version_is_refused_and_unchanged) {
     const TemporaryDirectory directory;
     const auto file = directory.path + "/jobs.sqlite";
     Database(file).execute("CREATE TABLE task(of_another_version INTEGER); PRAGMA user_version = 1000");
