@@ -67,6 +67,8 @@ class Engine {
         EventLoop::Watch watch;
         std::size_t jobs = 0;
         EventLoop::Timer idle_timer;
+        SignatureListing listing;  // of the signature directory when it began to load
+        bool embedded_only = false;
     };
     struct PendingConnection {
         UniqueFd connection;
@@ -102,7 +104,8 @@ class Engine {
     }
 
     void pass_on(NewJob job, const UniqueFd& connection, const UniqueFd& runner) {
-        if (!host_) host_ = start_host();
+        if (host_ && lacks_new_database()) retire();
+        if (!host_) host_ = next_ ? std::move(next_) : start_host();
         ++host_->jobs;
         count_jobs();
         host_->idle_timer = {};
@@ -110,7 +113,15 @@ class Engine {
             log_line(Severity::Error, "a job could not be passed on; jobd will try again");
     }
 
+    // A scan with the test signatures alone is worth less than a later one: a job waits for the first database. For
+    // newer signatures no job waits.
+    [[nodiscard]] bool lacks_new_database() const {
+        const auto& directory = config_.paths.signature_directory;
+        return host_->embedded_only && holds_signatures(directory) && listing_of(directory) != host_->listing;
+    }
+
     [[nodiscard]] std::unique_ptr<Host> start_host() {
+        auto listing = listing_of(config_.paths.signature_directory);
         auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
         const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
         if (pid == 0) {
@@ -122,6 +133,7 @@ class Engine {
         }
         auto host = std::make_unique<Host>();
         host->process = ChildProcess(pid);
+        host->listing = std::move(listing);
         host->socket = std::move(ours);
         set_blocking(host->socket.get(), false);
         host->watch = loop_.watch(host->socket.get(), EPOLLIN,
@@ -157,6 +169,7 @@ class Engine {
     }
 
     void take_signatures_loaded(const SignaturesLoaded& loaded, Host& host) {
+        host.embedded_only = loaded.embedded_only;
         if (next_.get() != &host) return;  // the first host reports the problem to its jobs itself
         if (!loaded.problem.empty()) {
             report_load_failure(loaded.problem);

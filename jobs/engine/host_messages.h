@@ -25,7 +25,11 @@ struct JobEnded {
 struct SignaturesLoaded {
     static constexpr auto type = HostMessage::SignaturesLoaded;
     std::string problem;  // empty: what the signature directory holds is loaded
-    void fields(auto& wire) { wire.text(problem, longest_message); }
+    bool embedded_only = false;
+    void fields(auto& wire) {
+        wire.text(problem, longest_message);
+        wire.number(embedded_only);
+    }
 };
 
 // Signature host → engine: the signature directory has changed since it was loaded.

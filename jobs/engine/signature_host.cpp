@@ -49,7 +49,8 @@ class SignatureHost {
             load_error_ = error.what();
         }
         const std::string problem = signatures_ ? signatures_->problem() : load_error_;
-        if (send_message(socket_.get(), SignaturesLoaded{problem.substr(0, longest_message)}) != Sent::Yes) return;
+        SignaturesLoaded loaded{problem.substr(0, longest_message), signatures_ && signatures_->embedded_only()};
+        if (send_message(socket_.get(), std::move(loaded)) != Sent::Yes) return;
         watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
         loop_.run();
     }

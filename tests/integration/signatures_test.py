@@ -180,6 +180,26 @@ class Signatures(SignaturesCase):
         self.assertFalse(any("can be restored" in message for message in messages), messages)
 
 
+class TheFirstDatabase(ServiceCase):
+    def test_the_first_scan_after_it_arrives_has_it(self):
+        account, client = self.new_account()
+        account.write("eicar", EICAR)
+        path = account.write("new", "found by the first database")
+        client.scan()
+        self.assertIn("No virus signature database", " ".join(client.result("get_scan_status")["warnings"]))
+        self.put("many.hdb", (f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(MANY)))
+        self.put("first.ndb", [SignaturesCase.ndb("first", "found by the first database")])
+
+        status = client.scan()
+        self.assertIn(path, status["infected_files"])
+        self.assertFalse(client.result("get_scan_status")["warnings"])
+
+    def put(self, name, lines):
+        with open(self.service.path("fresh-signatures"), "w", encoding="ascii") as database:
+            database.writelines(lines)
+        os.rename(database.name, self.service.path(SIGNATURES, name))
+
+
 class AfterARestart(SignaturesCase):
     def test_a_database_that_cannot_be_read_makes_nothing_safe(self):
         caught = self.file_for("caught before the restart")
