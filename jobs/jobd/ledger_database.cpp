@@ -8,10 +8,11 @@ namespace {
 // Raised when a table changes; what another version wrote is refused.
 constexpr int schema_version = 1;
 
-// The database itself allows only one job per account, by a unique index.
+// The database itself allows only one job per account, by a unique index. No number that clients may keep (of a task, a
+// find, a quarantined file) is used again once its row was deleted: AUTOINCREMENT.
 constexpr const char* schema = R"(
 CREATE TABLE account(
-    id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER, born_ns INTEGER,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER, born_ns INTEGER,
     UNIQUE(uid, name, home, file_system, inode, born_ns));
 CREATE TABLE task(
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
@@ -40,7 +41,7 @@ CREATE INDEX to_prune ON task(id) WHERE pruned = 1;
 CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
 CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
 CREATE TABLE find(
-    id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
     reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
     found_ms INTEGER NOT NULL DEFAULT 0,
     known INTEGER NOT NULL DEFAULT 0, -- of what is infected: it was not read
@@ -68,7 +69,7 @@ CREATE TABLE record(
 CREATE TABLE step_count(
     task INTEGER, state INTEGER, steps INTEGER NOT NULL, PRIMARY KEY(task, state)) WITHOUT ROWID;
 CREATE TABLE quarantine(
-    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, opaque BLOB NOT NULL, path BLOB NOT NULL, virus BLOB NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, opaque BLOB NOT NULL, path BLOB NOT NULL, virus BLOB NOT NULL,
     sha256 BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, metadata BLOB NOT NULL,
     time_ms INTEGER NOT NULL,
     clean INTEGER NOT NULL DEFAULT 0, -- by newer signatures
