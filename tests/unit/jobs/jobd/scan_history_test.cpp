@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     // A later scan of an account is not the host's latest, and prunes nothing of it.
     complete(begin(alice));
     complete(begin(alice));
-    while (ledger.prune(0)) {
+    while (ledger.prune(0, 0)) {
     }
     BOOST_TEST(latest(host).id == id);
     BOOST_TEST(history.tasks(host, {}, 0, 10).total == 1U);
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.size() == 1U);
     // The next system scan does.
     static_cast<void>(history.begin_system_scan({2001}));
-    while (ledger.prune(0)) {
+    while (ledger.prune(0, 0)) {
     }
     BOOST_TEST(ledger.finds_after(of_alice, 0, 10).empty());
 }
@@ -284,7 +284,7 @@ BOOST_AUTO_TEST_CASE(the_id_of_an_event_is_never_used_again) {
         // The next scan takes this one's place before it finds anything.
         const auto empty = ledger.queue_scan(alice, ScanType::Home, false).value();
         ledger.complete_scan(empty, 1, 0, 0, 0);
-        while (ledger.prune(0)) {
+        while (ledger.prune(0, 0)) {
         }
     }
     BOOST_TEST(ids.size() == 3U);
