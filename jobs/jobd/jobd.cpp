@@ -27,13 +27,14 @@ using namespace std::chrono_literals;
 
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
+constexpr auto save_interval = 10min;  // as much of the running time may be lost in a reboot
 // All accounts share one event loop: a turn that takes longer than this is logged.
 constexpr auto longest_quiet_turn = 20ms;
 constexpr auto turn_report_interval = 1s;
 
-// Tasks that ended before then are deleted, except each account's last ones.
-std::int64_t forget_before_ms(const Settings& config) {
-    return config.history_days == 0 ? 0 : now_ms() - static_cast<std::int64_t>(config.history_days) * day_ms;
+// Tasks that ended before then are deleted, except each account's last ones. `now`: of any clock.
+std::int64_t forget_before(const Settings& config, std::int64_t now) {
+    return config.history_days == 0 ? 0 : now - static_cast<std::int64_t>(config.history_days) * day_ms;
 }
 
 class Jobd {
@@ -51,6 +52,7 @@ class Jobd {
         loop_.report_long_turns(longest_quiet_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
         remove_old_lists(config, ledger_);
         prune();
+        save_running_time();
     }
 
     void run() {
@@ -76,9 +78,15 @@ class Jobd {
     }
 
     void prune() {
-        const bool more = ledger_.prune(forget_before_ms(config_));
+        const bool more =
+            ledger_.prune(forget_before(config_, now_ms()), forget_before(config_, ledger_.running_time().now()));
         next_prune_ = loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
                                   [this] { prune(); });
+    }
+
+    void save_running_time() {
+        ledger_.running_time().save();
+        next_save_ = loop_.after(save_interval, [this] { save_running_time(); });
     }
 
     // Blocks the signals before the AccountLookup starts its thread, so that the thread inherits the blocked signals.
@@ -95,6 +103,7 @@ class Jobd {
     RequestServer request_server_;
     Deadline next_turn_report_{};
     EventLoop::Timer next_prune_;
+    EventLoop::Timer next_save_;
 };
 
 void run_jobd(const std::string& config_file) {

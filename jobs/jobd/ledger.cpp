@@ -74,7 +74,10 @@ std::string cut_message(const std::string& message) {
 
 }  // namespace
 
-Ledger::Ledger(const std::string& file) : database_(file), quarantine_(database_) {}
+Ledger::Ledger(const std::string& file)
+    : database_(file), running_time_(database_), quarantine_(database_, running_time_) {
+    commit();
+}
 
 void Ledger::write(TaskId id) {
     database_.write();
@@ -262,8 +265,8 @@ void Ledger::mark_log_whole(TaskId id) {
 
 void Ledger::end(TaskId id, Outcome outcome, const std::string& why) {
     write(id);
-    statement("UPDATE task SET state = 2, outcome = ?, why = ?, ended_ms = ? WHERE id = ?")
-        .run(outcome, why, now_ms(), id);
+    statement("UPDATE task SET state = 2, outcome = ?, why = ?, ended_ms = ?, ended_running_ms = ? WHERE id = ?")
+        .run(outcome, why, now_ms(), running_time_.now(), id);
     prune_scans_before(id);
 }
 
@@ -745,9 +748,9 @@ void Ledger::mark_gone(AccountId account, const std::string& path, bool gone) {
         .run(gone, path, account);
 }
 
-bool Ledger::prune(std::int64_t forget_before_ms) {
+bool Ledger::prune(std::int64_t forget_before_ms, std::int64_t forget_before_running_ms) {
     const TaskId old = statement("SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1").number().value_or(0);
-    if (old == 0) return forget_tasks_before(forget_before_ms);
+    if (old == 0) return forget_tasks_before(forget_before_ms, forget_before_running_ms);
     write(old);
     // In small pieces: deleting a million finds must not delay everybody's polls.
     for (const char* sql :
@@ -765,14 +768,17 @@ bool Ledger::prune(std::int64_t forget_before_ms) {
     return true;
 }
 
-bool Ledger::forget_tasks_before(std::int64_t ended_ms) {
-#define OLD_TASKS "(SELECT id FROM task WHERE pruned = 2 AND ended_ms < ? ORDER BY ended_ms LIMIT 100)"
-    if (!statement("SELECT 1 FROM task WHERE pruned = 2 AND ended_ms < ? LIMIT 1").number(ended_ms)) return false;
+bool Ledger::forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_running_ms) {
+#define OLD_TASKS \
+    "(SELECT id FROM task WHERE pruned = 2 AND ended_ms < ? AND ended_running_ms < ? ORDER BY ended_ms LIMIT 100)"
+    if (!statement("SELECT 1 FROM task WHERE pruned = 2 AND ended_ms < ? AND ended_running_ms < ? LIMIT 1")
+             .number(ended_ms, ended_running_ms))
+        return false;
     database_.write();
     for (const char* sql :
          {"DELETE FROM unscanned_count WHERE task IN " OLD_TASKS, "DELETE FROM step_count WHERE task IN " OLD_TASKS,
           "DELETE FROM task WHERE id IN " OLD_TASKS})  // last: the other statements need it to find their rows
-        statement(sql).run(ended_ms);
+        statement(sql).run(ended_ms, ended_running_ms);
     return true;
 }
 

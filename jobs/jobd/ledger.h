@@ -17,6 +17,7 @@
 #include "jobs/jobd/messages.h"
 #include "jobs/jobd/planned_action.h"
 #include "jobs/jobd/quarantine_list.h"
+#include "jobs/jobd/running_time.h"
 
 namespace clamscanner {
 
@@ -83,9 +84,10 @@ class Ledger {
     // there is none.
     void commit() { database_.commit(); }
 
-    // Both use the same database and live as long as this.
+    // All of these use the same database and live as long as this.
     [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
+    [[nodiscard]] RunningTime& running_time() noexcept { return running_time_; }
 
     // ---- Accounts
     [[nodiscard]] AccountId account_of(const AccountFacts& facts);
@@ -208,9 +210,9 @@ class Ledger {
     // The file is back where a scan found it.
     void return_to_list(AccountId account, const std::string& path);
 
-    // Deletes some rows of superseded tasks: their finds and records, and, for tasks that ended before
-    // `forget_before_ms`, the tasks themselves. True while there may be more to delete.
-    bool prune(std::int64_t forget_before_ms);
+    // Deletes some rows of superseded tasks: their finds and records, and, for tasks that ended before that time of day
+    // and that running time of the host, the tasks themselves. True while there may be more to delete.
+    bool prune(std::int64_t forget_before_ms, std::int64_t forget_before_running_ms);
 
  private:
     [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
@@ -220,7 +222,7 @@ class Ledger {
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
     void add_record(TaskId id, Record record);
     void mark_gone(AccountId account, const std::string& path, bool gone);
-    [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms);
+    [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_running_ms);
     struct ForgetStatements {
         const char* count;
         const char* remove;
@@ -230,6 +232,7 @@ class Ledger {
     void prune_scans_before(TaskId id);
 
     LedgerDatabase database_;
+    RunningTime running_time_;
     QuarantineList quarantine_;
     std::map<uid_t, std::pair<AccountFacts, AccountId>> known_accounts_;  // a bounded cache: every poll needs it
     // Bounded caches of what every poll needs.

@@ -8,15 +8,19 @@ namespace {
 // Raise it when a table changes; a database that another version wrote is refused.
 constexpr int schema_version = 1;
 
-// The database itself allows only one job per account, by a unique index.
+// The database itself allows only one job per account, by a unique index. No number that clients may keep (of a task, a
+// find, a quarantined file) is used again once its row was deleted: AUTOINCREMENT.
 constexpr const char* schema = R"(
 CREATE TABLE account(
-    id INTEGER PRIMARY KEY, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER, born_ns INTEGER,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER,
+    born_ns INTEGER,
     UNIQUE(uid, name, home, file_system, inode, born_ns));
 CREATE TABLE task(
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
     outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
-    begun_ms INTEGER NOT NULL DEFAULT 0, ended_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+    begun_ms INTEGER NOT NULL DEFAULT 0, ended_ms INTEGER,
+    ended_running_ms INTEGER, -- the host's running time then
+    attempts INTEGER NOT NULL DEFAULT 0,
     starts INTEGER NOT NULL DEFAULT 0, progress_at_start INTEGER NOT NULL DEFAULT 0,
     total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,
     scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0,
@@ -40,8 +44,8 @@ CREATE INDEX to_prune ON task(id) WHERE pruned = 1;
 CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
 CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
 CREATE TABLE find(
-    id INTEGER PRIMARY KEY, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL, virus BLOB NOT NULL,
-    reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL,
+    virus BLOB NOT NULL, reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
     found_ms INTEGER NOT NULL DEFAULT 0,
     known INTEGER NOT NULL DEFAULT 0, -- infected by an earlier scan: it was not read
     place INTEGER, -- in the list of files
@@ -68,9 +72,11 @@ CREATE TABLE record(
 CREATE TABLE step_count(
     task INTEGER, state INTEGER, steps INTEGER NOT NULL, PRIMARY KEY(task, state)) WITHOUT ROWID;
 CREATE TABLE quarantine(
-    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, opaque BLOB NOT NULL, path BLOB NOT NULL, virus BLOB NOT NULL,
-    sha256 BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, metadata BLOB NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, opaque BLOB NOT NULL, path BLOB NOT NULL,
+    virus BLOB NOT NULL, sha256 BLOB NOT NULL, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,
+    metadata BLOB NOT NULL,
     time_ms INTEGER NOT NULL,
+    running_ms INTEGER NOT NULL, -- the host's running time when it was put there
     clean INTEGER NOT NULL DEFAULT 0, -- by newer signatures
     may_hold_mail INTEGER NOT NULL DEFAULT 0, -- so it never expires
     UNIQUE(account, opaque));
@@ -82,6 +88,8 @@ CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended
 CREATE TABLE system_scan_account(
     scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;
 CREATE TABLE host(uuid BLOB NOT NULL);
+CREATE TABLE running_time(total_ms INTEGER NOT NULL, since_boot_ms INTEGER NOT NULL); -- one row
+INSERT INTO running_time VALUES(0, 0);
 CREATE TABLE held_signature(
     signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
 )";

@@ -30,9 +30,9 @@ void QuarantineList::add(AccountId account, const PlannedAction& action, std::ui
     database_.write();
     statement(
         "INSERT OR IGNORE INTO quarantine(account, opaque, path, virus, sha256, device, inode, size, mtime_ns, "
-        "metadata, time_ms, may_hold_mail) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        "metadata, time_ms, running_ms, may_hold_mail) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .run(account, action.opaque, action.path, action.virus, action.sha256, device, inode, action.identity.size,
-             action.identity.mtime_ns, packed(action.metadata), now_ms(), may_hold_mail);
+             action.identity.mtime_ns, packed(action.metadata), now_ms(), running_time_.now(), may_hold_mail);
 }
 
 std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
@@ -97,10 +97,12 @@ std::optional<PlannedAction> QuarantineList::find(AccountId account, const std::
         .first(read_quarantined, account, opaque);
 }
 
-std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms, std::size_t limit) {
+std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms,
+                                                   std::int64_t before_running_ms, std::size_t limit) {
     std::vector<PlannedAction> files;
     statement("SELECT " QUARANTINE_COLUMNS
-              " FROM quarantine WHERE account = ? AND time_ms < ? AND may_hold_mail = 0 AND clean = 0 ORDER BY time_ms "
+              " FROM quarantine WHERE account = ? AND time_ms < ? AND running_ms < ? AND may_hold_mail = 0 AND clean = "
+              "0 ORDER BY time_ms "
               "LIMIT ?")
         .each(
             [&](Row row) {
@@ -109,7 +111,7 @@ std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64
                 files.back().action = Action::Discard;
                 return true;
             },
-            account, before_ms, limit);
+            account, before_ms, before_running_ms, limit);
     return files;
 }
 

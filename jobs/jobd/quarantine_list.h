@@ -12,13 +12,15 @@
 #include "jobs/jobd/ledger_database.h"
 #include "jobs/jobd/messages.h"
 #include "jobs/jobd/planned_action.h"
+#include "jobs/jobd/running_time.h"
 
 namespace clamscanner {
 
 class QuarantineList {
  public:
-    // `database` must outlive this.
-    explicit QuarantineList(LedgerDatabase& database) : database_(database) {}
+    // Both must outlive this.
+    QuarantineList(LedgerDatabase& database, const RunningTime& running_time)
+        : database_(database), running_time_(running_time) {}
 
     // `device`, `inode`: of the file in the quarantine.
     void add(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode,
@@ -37,8 +39,10 @@ class QuarantineList {
     };
     // `budget`: the most bytes that the answer may take.
     [[nodiscard]] Listed listed(AccountId account, std::int64_t after, std::size_t budget);
-    // At most `limit` files quarantined before that time, except those that may hold mail or are clean by now.
-    [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms, std::size_t limit);
+    // At most `limit` files quarantined before that time of day and that running time of the host, except those that
+    // may hold mail or are clean by now.
+    [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms,
+                                                     std::int64_t before_running_ms, std::size_t limit);
     // By the latest signatures.
     void set_clean(AccountId account, const std::string& opaque, bool clean);
     [[nodiscard]] std::uint64_t count_clean(AccountId account);
@@ -51,6 +55,7 @@ class QuarantineList {
     void adjust_clean_count(AccountId account, int change);
 
     LedgerDatabase& database_;
+    const RunningTime& running_time_;
     std::map<AccountId, std::int64_t> clean_;  // the number of clean files; a bounded cache, as every poll needs it
 };
 

@@ -237,12 +237,14 @@ const std::string& ScanJob::quarantined(std::uint64_t token) const {
     return quarantined_[token - 1];
 }
 
-// Deletes files that have been in the quarantine longer than the administrator keeps them.
+// Deletes files that have been in the quarantine longer than the administrator keeps them: by the time of day, and by
+// the time that the host has been running, because for good is too long for a clock that was wrong for a moment.
 void ScanJob::discard_expired() {
-    const auto days = static_cast<std::int64_t>(context_.config.quarantine_days);
-    if (days == 0) return;
-    for (const auto& file :
-         context_.ledger.quarantine().expired(task().account, now_ms() - days * day_ms, expired_at_once)) {
+    const auto longest_ms = static_cast<std::int64_t>(context_.config.quarantine_days) * day_ms;
+    if (longest_ms == 0) return;
+    auto& ledger = context_.ledger;
+    for (const auto& file : ledger.quarantine().expired(task().account, now_ms() - longest_ms,
+                                                        ledger.running_time().now() - longest_ms, expired_at_once)) {
         expired_.push_back(file.opaque);
         to_runner_.add(act_of(file, true));
     }

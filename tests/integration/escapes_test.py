@@ -324,7 +324,8 @@ class KeptMail(MailCase):
         check_records(self.client.disinfect({path: "delete", plain: "quarantine"}))
         self.service.stop("jobd")
         with sqlite3.connect(self.service.path("state/jobs.sqlite")) as database:
-            database.execute("UPDATE quarantine SET time_ms = time_ms - 2 * 86400000")
+            database.execute("UPDATE quarantine SET time_ms = time_ms - 2 * 86400000, "
+                             "running_ms = running_ms - 2 * 86400000")
         database.close()
         self.service.start("jobd")
         self.service.wait_until_it_serves(self.account)

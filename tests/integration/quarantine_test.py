@@ -356,16 +356,17 @@ class Ageing(QuarantineCase):
         self.grow_old({self.old: self.LONGEST + 1, self.young: self.LONGEST - 1})
         self.rows.update({path: self.listed()[path] for path in (self.old, self.young)})
 
-    def grow_old(self, days):
-        """Changes jobd's own database, while jobd is not running."""
+    def grow_old(self, days, columns=("time_ms", "running_ms")):
+        """Changes jobd's own database, while jobd is not running: the time of day, and the host's running time."""
         self.service.stop("jobd")
         database = sqlite3.connect(self.service.path("state/jobs.sqlite"))
         try:
             with database:
                 for path, count in days.items():
-                    changed = database.execute("UPDATE quarantine SET time_ms = time_ms - ? WHERE path = ?",
-                                               (count * 86_400_000, os.fsencode(path)))
-                    self.assertEqual(changed.rowcount, 1)
+                    for column in columns:
+                        changed = database.execute(f"UPDATE quarantine SET {column} = {column} - ? WHERE path = ?",
+                                                   (count * 86_400_000, os.fsencode(path)))
+                        self.assertEqual(changed.rowcount, 1)
         finally:
             database.close()
         self.service.start("jobd")
@@ -402,6 +403,17 @@ class KeptForAWhile(Ageing):
         self.client.scan()
         self.assertEqual(read(captured), b"the owner's own")
         self.assertEqual(read(aside), self.contents[self.old])
+
+
+    def test_a_clock_that_is_wrong_deletes_nothing(self):
+        """Neither the time of day alone nor the running time alone makes a file too old."""
+        for path, column in ((self.young, "time_ms"), (self.new, "running_ms")):
+            self.grow_old({path: 40}, [column])
+        self.rows.update({path: self.listed()[path] for path in (self.young, self.new)})
+        for _ in range(2):
+            self.client.scan()
+            wait_until(lambda: self.old not in self.listed(), 60, "the end of what is too old")
+            self.stay(self.young, self.new)
 
 
 class KeptForEver(Ageing):

@@ -66,7 +66,7 @@ class LongLists {
         history.leave_out(system_scan_, 5000);
         history.end_system_scan(system_scan_);
         static_cast<void>(history.begin_system_scan({5000}));
-        while (ledger.prune(INT64_MAX)) {
+        while (ledger.prune(INT64_MAX, INT64_MAX)) {
         }
     }
 
@@ -180,7 +180,7 @@ class LongLists {
         quarantine.add(alice, file, 1, 1);
         quarantine.set_clean(alice, "fresh", true);
         static_cast<void>(quarantine.find(alice, "fresh"));
-        static_cast<void>(quarantine.expired(alice, 1000, 64));
+        static_cast<void>(quarantine.expired(alice, 1000, 1000, 64));
         quarantine.forget(alice, "fresh");
     }
     void system_scan_one() {
@@ -200,7 +200,7 @@ class LongLists {
         static_cast<void>(ledger.queue_disinfection(alice, {}));
         ledger.end(ledger.active_task(alice)->id, Outcome::Completed, "");
         // The rows of the long scan and the long disinfection, a piece at a time.
-        while (ledger.prune(0)) {
+        while (ledger.prune(0, 0)) {
         }
     }
     void end_unfinished(TaskId scan) {

@@ -362,7 +362,7 @@ BOOST_AUTO_TEST_CASE(the_cached_task_follows_every_change) {
 BOOST_AUTO_TEST_CASE(only_superseded_tasks_are_pruned) {
     const auto old_scan = completed_scan({"/home/alice/a"});
     const auto new_scan = completed_scan({"/home/alice/b"});
-    while (ledger.prune(0)) {
+    while (ledger.prune(0, 0)) {
     }
     BOOST_TEST(ledger.found_paths(old_scan, answer_budget).paths.empty());
     BOOST_TEST(ledger.found_paths(new_scan, answer_budget).paths.size() == 1U);
@@ -374,11 +374,11 @@ BOOST_AUTO_TEST_CASE(superseded_tasks_are_forgotten_after_a_while) {
     for (int i = 0; i < 250; ++i) scans.push_back(completed_scan({"/home/alice/a"}));
     const auto in_a_minute = now_ms() + 60'000;
     const auto running = ledger.queue_scan(account, ScanType::Home, false).value();
-    while (ledger.prune(now_ms() - 60'000)) {
+    while (ledger.prune(now_ms() - 60'000, INT64_MAX)) {
     }
     BOOST_TEST(ledger.task(scans.front()).id == scans.front());
 
-    while (ledger.prune(in_a_minute)) {
+    while (ledger.prune(in_a_minute, INT64_MAX)) {
     }
     // The running scan may not reach what the last one found.
     const auto last = scans.back();
@@ -387,7 +387,7 @@ BOOST_AUTO_TEST_CASE(superseded_tasks_are_forgotten_after_a_while) {
     BOOST_TEST(ledger.found_paths(last, answer_budget).paths.size() == 1U);
     BOOST_TEST(ledger.task(running).id == running);
     ledger.complete_scan(running, 1, 0, 0, 0);
-    while (ledger.prune(in_a_minute)) {
+    while (ledger.prune(in_a_minute, INT64_MAX)) {
     }
     BOOST_CHECK_THROW((void)ledger.task(last), DatabaseError);
     BOOST_TEST(ledger.last_task(account, TaskKind::Scan)->id == running);
@@ -443,6 +443,33 @@ BOOST_AUTO_TEST_CASE(an_intent_that_differs_from_the_request_survives_a_crash) {
     BOOST_TEST(next->sha256.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_file_expires_only_when_both_clocks_say_so) {
+    PlannedAction file;
+    file.path = "/home/alice/virus";
+    file.opaque = "aa";
+    ledger.quarantine().add(account, file, 1, 2);
+    const auto by_day = now_ms() + 40 * day_ms;
+    const auto by_running_time = ledger.running_time().now() + 40 * day_ms;
+    auto& quarantine = ledger.quarantine();
+    BOOST_TEST(quarantine.expired(account, by_day, ledger.running_time().now() - day_ms, 10).empty());
+    BOOST_TEST(quarantine.expired(account, now_ms() - day_ms, by_running_time, 10).empty());
+    BOOST_TEST(quarantine.expired(account, by_day, by_running_time, 10).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_task_is_forgotten_only_when_both_clocks_say_so) {
+    const auto scan = completed_scan({});
+    completed_scan({});
+    const auto by_running_time = ledger.running_time().now() + 400 * day_ms;
+    while (ledger.prune(now_ms() + 400 * day_ms, 0)) {
+    }
+    while (ledger.prune(0, by_running_time)) {
+    }
+    BOOST_TEST(ledger.task(scan).id == scan);
+    while (ledger.prune(now_ms() + 400 * day_ms, by_running_time)) {
+    }
+    BOOST_CHECK_THROW((void)ledger.task(scan), DatabaseError);
+}
+
 BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_never_expire) {
     PlannedAction file;
     file.path = "/home/alice/virus";
@@ -450,7 +477,7 @@ BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_never_expire) {
     ledger.quarantine().add(account, file, 1, 2);
     file.opaque = "bb";
     ledger.quarantine().add(account, file, 1, 3, true);
-    const auto expired = ledger.quarantine().expired(account, INT64_MAX, 10);
+    const auto expired = ledger.quarantine().expired(account, INT64_MAX, INT64_MAX, 10);
     BOOST_REQUIRE(expired.size() == 1U);
     BOOST_TEST(expired.front().opaque == "aa");
 }

@@ -1,6 +1,7 @@
 #include "jobs/jobd/scan_history.h"
 
 #include <boost/test/unit_test.hpp>
+#include <set>
 
 #include "tests/unit/temporary_directory.h"
 
@@ -255,7 +256,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     // A later scan of an account is not the host's latest, and prunes nothing of it.
     complete(begin(alice));
     complete(begin(alice));
-    while (ledger.prune(0)) {
+    while (ledger.prune(0, 0)) {
     }
     BOOST_TEST(latest(host).id == id);
     BOOST_TEST(history.tasks(host, {}, 0, 10).total == 1U);
@@ -263,7 +264,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(history.events(host, 0, 10, 1'000'000).events.size() == 1U);
     // The next system scan does.
     static_cast<void>(history.begin_system_scan({2001}));
-    while (ledger.prune(0)) {
+    while (ledger.prune(0, 0)) {
     }
     BOOST_TEST(ledger.finds_after(of_alice, 0, 10).empty());
 }
@@ -298,6 +299,25 @@ BOOST_AUTO_TEST_CASE(a_system_scan_resumes_after_a_restart) {
     BOOST_TEST((after.open_system_scan() == scan));
     BOOST_TEST(after.waiting_accounts(scan, 0, 10).at(0) == 2002U);
     BOOST_TEST(after.unfinished_jobs(scan) == 1U);
+}
+
+// Rows are deleted when their scan is superseded, so the highest number may be free again.
+BOOST_AUTO_TEST_CASE(the_id_of_an_event_is_never_used_again) {
+    std::set<std::uint64_t> ids;
+    for (int i = 0; i < 3; ++i) {
+        const auto scan = ledger.queue_scan(alice, ScanType::Home, false).value();
+        ledger.begin(scan);
+        ledger.add_infected(scan, 1, "/home/alice/" + std::to_string(i), "Eicar", {});
+        ledger.complete_scan(scan, 1, 1, 0, 0);
+        for (const auto& event : history.events(of(alice), 0, 10, 1'000'000).events)
+            BOOST_TEST(ids.insert(event.id).second, event.id);
+        // The next scan takes this one's place before it finds anything.
+        const auto empty = ledger.queue_scan(alice, ScanType::Home, false).value();
+        ledger.complete_scan(empty, 1, 0, 0, 0);
+        while (ledger.prune(0, 0)) {
+        }
+    }
+    BOOST_TEST(ids.size() == 3U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(an_unreached_file_that_the_scan_before_found_infected_still
     BOOST_TEST(ledger.found_sha256(account, "/home/alice/a") == "e1c4");
     BOOST_TEST(ledger.infected_files(scan, 0, answer_budget).files.size() == 2U);
     // And once more, although the scan that found it is no longer there.
-    while (ledger.prune(0)) {
+    while (ledger.prune(0, 0)) {
     }
     const auto next = begin();
     end(next);
