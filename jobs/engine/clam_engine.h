@@ -72,6 +72,7 @@ class ClamEngine {
     SignatureListing listing_;
     std::string fingerprint_;
     std::uint64_t most_member_bytes_ = 0;
+    std::uint64_t most_scan_bytes_ = 0;
     unsigned signatures_ = 0;
     bool embedded_only_ = false;
 };
