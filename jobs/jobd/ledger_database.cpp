@@ -6,7 +6,7 @@ namespace clamscanner {
 namespace {
 
 // Raised when a table changes; what another version wrote is refused.
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 // The database itself allows only one job per account, by a unique index.
 constexpr const char* schema = R"(
@@ -73,6 +73,7 @@ CREATE TABLE quarantine(
     time_ms INTEGER NOT NULL,
     clean INTEGER NOT NULL DEFAULT 0, -- by newer signatures
     may_hold_mail INTEGER NOT NULL DEFAULT 0, -- so time alone does not end it
+    adopted INTEGER NOT NULL DEFAULT 0, -- known by its owner's record alone
     UNIQUE(account, opaque));
 CREATE TABLE system_scan(
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
