@@ -17,6 +17,7 @@ namespace {
 constexpr int most_attempts = 5;
 constexpr const char* quarantined_instead =
     "its content has changed since the scan and is still infected, so it was quarantined instead of deleted";
+constexpr const char* already_there = "it was in the quarantine already, from before the home moved, and stays there";
 constexpr const char* changed_since = "its content has changed since the scan, and is still infected";
 constexpr const char* not_known_since =
     "its content when it was found is unknown, so it was quarantined instead of deleted";
@@ -143,6 +144,8 @@ void DisinfectionJob::settle_result() {
     } else if (result.verdict == Verdict::Unscanned) {
         step(RecordState::Error,
              std::string("it could not be scanned again, so it was left alone: ") + text_of(result.reason));
+    } else if (confirm_adopted(result)) {
+        step(RecordState::Quarantined, already_there);
     } else if (is_mailbox_) {
         attempts_ = 1;
         scan_messages();
@@ -181,6 +184,37 @@ void DisinfectionJob::adopt_result(const ScanResult& result) {
     current_->identity = result.identity;
     current_->sha256 = result.sha256;
     current_->virus = result.virus;
+}
+
+// ---- What was adopted -----------------------------------------------------------------------------------------------
+
+// The name in the quarantine of what is acted on; "" if it lies elsewhere.
+std::string DisinfectionJob::name_in_quarantine() const {
+    const auto directory = path_in(account().home, quarantine_directory);
+    return is_below(current_->path, directory) ? current_->path.substr(directory.size() + 1) : std::string();
+}
+
+// It needs not be moved to be quarantined: now it is known that its content is infected, and what its record said.
+bool DisinfectionJob::confirm_adopted(const ScanResult& result) {
+    const auto name = name_in_quarantine();
+    const bool stays = current_->action == Action::Quarantine || is_mailbox_;
+    if (name.empty() || !stays || current_->metadata.mode != quarantined_mode) return false;
+    adopt_result(result);
+    if (!context_.ledger.quarantine().confirm(task().account, name, *current_)) return false;
+    context_.ledger.leave_list(task().account, current_->path);
+    return true;
+}
+
+// Put into the list under its new name. If it was adopted, it goes back where its record says, not into the quarantine.
+void DisinfectionJob::list_quarantined(const Acted& acted) {
+    auto& quarantine = context_.ledger.quarantine();
+    auto listed = *current_;
+    if (const auto adopted = quarantine.find_adopted(task().account, name_in_quarantine())) {
+        listed.path = adopted->path;
+        listed.metadata = adopted->metadata;
+        listed.identity.mtime_ns = adopted->identity.mtime_ns;
+    }
+    quarantine.add(task().account, listed, acted.device, acted.inode, acted.may_hold_mail);
 }
 
 // ---- The moved file differs from the scanned one --------------------------------------------------------------------
@@ -358,9 +392,11 @@ void DisinfectionJob::settle_acted(const Acted& acted) {
     if (current_->moved > Moved::Changed) return settle_put_back(acted);
     if (acted.state == RecordState::MailboxCleansed) return settle_cleansed();
     auto& ledger = context_.ledger;
-    if (acted.state == RecordState::Quarantined)
-        ledger.quarantine().add(task().account, *current_, acted.device, acted.inode, acted.may_hold_mail);
-    if (acted.state != RecordState::Error) ledger.leave_list(task().account, current_->path);
+    if (acted.state == RecordState::Quarantined) list_quarantined(acted);
+    if (acted.state != RecordState::Error) {
+        ledger.leave_list(task().account, current_->path);
+        ledger.quarantine().forget_adopted(task().account, name_in_quarantine());
+    }
     std::string text = acted.state == RecordState::Quarantined ? current_->remark : std::string();
     if (!acted.message.empty()) text += (text.empty() ? "" : "; ") + acted.message;
     step(acted.state, text);

@@ -66,6 +66,9 @@ class DisinfectionJob : public Job {
     void rescan_moved(const Acted& acted);
     void settle_moved();
     void adopt_result(const ScanResult& result);
+    [[nodiscard]] std::string name_in_quarantine() const;
+    [[nodiscard]] bool confirm_adopted(const ScanResult& result);
+    void list_quarantined(const Acted& acted);
     [[nodiscard]] bool is_expected(RecordState state) const;
     void put_back();
     void settle_put_back(const Acted& acted);

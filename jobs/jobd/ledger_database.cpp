@@ -79,6 +79,7 @@ CREATE TABLE quarantine(
     running_ms INTEGER NOT NULL, -- the host's running time when it was put there
     clean INTEGER NOT NULL DEFAULT 0, -- by newer signatures
     may_hold_mail INTEGER NOT NULL DEFAULT 0, -- so it never expires
+    adopted INTEGER NOT NULL DEFAULT 0, -- known by its owner's record alone
     UNIQUE(account, opaque));
 CREATE TABLE system_scan(
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,

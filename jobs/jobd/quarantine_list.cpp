@@ -35,15 +35,41 @@ void QuarantineList::add(AccountId account, const PlannedAction& action, std::ui
              action.identity.mtime_ns, packed(action.metadata), now_ms(), running_time_.now(), may_hold_mail);
 }
 
+void QuarantineList::adopt(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode,
+                           bool may_hold_mail) {
+    add(account, action, device, inode, may_hold_mail);
+    if (database_.changed_rows() == 0) return;
+    statement("UPDATE quarantine SET adopted = 1 WHERE account = ? AND opaque = ?").run(account, action.opaque);
+}
+
+bool QuarantineList::confirm(AccountId account, const std::string& opaque, const PlannedAction& found) {
+    database_.write();
+    statement(
+        "UPDATE quarantine SET adopted = 0, virus = ?, device = ?, inode = ? "
+        "WHERE account = ? AND opaque = ? AND sha256 = ? AND size = ? AND adopted = 1")
+        .run(found.virus, found.identity.device, found.identity.inode, account, opaque, found.sha256,
+             found.identity.size);
+    return database_.changed_rows() > 0;
+}
+
+void QuarantineList::forget_adopted(AccountId account, const std::string& opaque) {
+    if (find_adopted(account, opaque)) forget(account, opaque);
+}
+
+std::optional<PlannedAction> QuarantineList::find_adopted(AccountId account, const std::string& opaque) {
+    return statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ? AND adopted = 1")
+        .first(read_quarantined, account, opaque);
+}
+
 std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
     std::vector<Stored> files;
     statement(
-        "SELECT opaque, inode, size, sha256 FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? ORDER BY "
-        "id")
+        "SELECT opaque, inode, size, sha256, adopted FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? "
+        "ORDER BY id")
         .each(
             [&](Row row) {
-                files.push_back(
-                    {row.bytes(0), row.number<std::uint64_t>(1), row.number<std::uint64_t>(2), row.bytes(3)});
+                files.push_back({row.bytes(0), row.number<std::uint64_t>(1), row.number<std::uint64_t>(2), row.bytes(3),
+                                 row.number(4) != 0});
                 return true;
             },
             account);

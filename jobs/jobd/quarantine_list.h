@@ -25,12 +25,23 @@ class QuarantineList {
     // `device`, `inode`: of the file in the quarantine.
     void add(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode,
              bool may_hold_mail = false);
+    // By its owner's record (jobs/runner/adoption.h): nothing of what it says is known to be true. Kept from now on.
+    void adopt(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode,
+               bool may_hold_mail);
+    // A scan found this adopted file infected, and it lies there as a quarantined file does: from now on it is one.
+    // False if there is no adopted file of that name and content.
+    [[nodiscard]] bool confirm(AccountId account, const std::string& opaque, const PlannedAction& found);
+    // Nothing if it is not an adopted one.
+    [[nodiscard]] std::optional<PlannedAction> find_adopted(AccountId account, const std::string& opaque);
+    // The adopted file is not there any more.
+    void forget_adopted(AccountId account, const std::string& opaque);
     [[nodiscard]] std::optional<PlannedAction> find(AccountId account, const std::string& opaque);
     struct Stored {
         std::string opaque;
         std::uint64_t inode = 0;
         std::uint64_t size = 0;
         std::string sha256;
+        bool adopted = false;
     };
     [[nodiscard]] std::vector<Stored> all(AccountId account);
     struct Listed {

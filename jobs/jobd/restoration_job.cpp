@@ -1,5 +1,8 @@
 #include "jobs/jobd/restoration_job.h"
 
+#include "jobs/shared/paths.h"
+#include "jobs/shared/quarantine_record.h"
+
 namespace clamscanner {
 
 Act act_of(const PlannedAction& action, bool again) {
@@ -40,6 +43,11 @@ void RestorationJob::receive_from_runner(Packet& packet) {
         throw Malformed("the runner did something that it was not asked to do");
     auto& ledger = context_.ledger;
     if (acted.state != RecordState::Error) ledger.quarantine().forget(task().account, current_->opaque);
+    if (acted.state == RecordState::Restored || acted.state == RecordState::Deleted) {
+        // If it was adopted, a scan found it where it lay.
+        const auto quarantine = path_in(account().home, quarantine_directory);
+        ledger.leave_list(task().account, path_in(quarantine, current_->opaque));
+    }
     if (acted.state == RecordState::Restored) ledger.return_to_list(task().account, current_->path);
     // A file whose content has changed is left alone, and is no longer listed in the quarantine.
     const bool left_alone = acted.state == RecordState::NoAction;

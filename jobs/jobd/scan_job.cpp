@@ -13,6 +13,7 @@
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/byte_sum.h"
 #include "jobs/shared/content_hash.h"
+#include "jobs/shared/mail_name.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/quarantine_record.h"
 
@@ -22,6 +23,7 @@ namespace {
 
 // How many expired files are deleted from the quarantine at the end of one scan.
 constexpr std::size_t expired_at_once = 10'000;
+constexpr std::size_t sha256_length = 64;
 
 }  // namespace
 
@@ -109,7 +111,7 @@ void ScanJob::receive_from_runner(Packet& packet) {
     static constexpr Handler<ScanJob, void> table[] = {
         handles<&ScanJob::take_walk_progress>, handles<&ScanJob::take_unreadable>, handles<&ScanJob::take_handed_over>,
         handles<&ScanJob::take_walk_failed>,   handles<&ScanJob::take_opened>,     handles<&ScanJob::take_not_opened>,
-        handles<&ScanJob::take_acted>,         handles<&ScanJob::take_copy_done>,
+        handles<&ScanJob::take_acted>,         handles<&ScanJob::take_copy_done>,  handles<&ScanJob::take_adopted>,
     };
     dispatch(table, *this, packet.bytes);
 }
@@ -144,7 +146,26 @@ void ScanJob::take_walk_failed(const WalkFailed& failed) {
 
 // The file is no longer in the quarantine as recorded, so it is not known to be clean.
 void ScanJob::take_not_opened(const NotOpened& refused) {
-    context_.ledger.quarantine().set_clean(task().account, quarantined(refused.token), false);
+    const auto& opaque = quarantined(refused.token);
+    context_.ledger.quarantine().set_clean(task().account, opaque, false);
+    context_.ledger.quarantine().forget_adopted(task().account, opaque);
+}
+
+// All of it is the word of the account's owner: it decides what can be restored and where to, below the home, and hides
+// nothing from a scan.
+void ScanJob::take_adopted(Adopted adopted) {
+    if (++adopted_ > most_adopted || !is_opaque_name(adopted.opaque) || adopted.sha256.size() != sha256_length ||
+        !is_below(adopted.path, account().home) || adopted.path.ends_with('/'))
+        throw Malformed("the runner adopts what cannot be in the quarantine");
+    PlannedAction file;
+    file.opaque = std::move(adopted.opaque);
+    file.path = std::move(adopted.path);
+    file.virus = std::move(adopted.virus);
+    file.sha256 = std::move(adopted.sha256);
+    file.identity = adopted.identity;
+    file.metadata = std::move(adopted.metadata);
+    context_.ledger.quarantine().adopt(task().account, file, file.identity.device, file.identity.inode,
+                                       adopted.may_hold_mail);
 }
 
 void ScanJob::take_acted(const Acted& acted) {
@@ -223,13 +244,15 @@ void ScanJob::complete_if_agreed() {
 }
 
 // Files that are in the quarantine as recorded are left out of the walk and scanned individually: newer signatures may
-// call them clean. Anything else in that directory is scanned like any other file.
+// call them clean. Anything else in that directory, and what was adopted, is scanned like any other file.
 void ScanJob::scan_quarantined() {
     for (auto& file : context_.ledger.quarantine().all(task().account)) {
         quarantined_.push_back(file.opaque);
         to_runner_.add(ScanQuarantined{quarantined_.size(), std::move(file.opaque), file.inode, file.size,
-                                       std::move(file.sha256)});
+                                       std::move(file.sha256), file.adopted});
     }
+    to_runner_.add(
+        AdoptQuarantined{context_.config.engine.max_file_bytes, context_.config.scan_of(ScanType::Mail).directory});
 }
 
 const std::string& ScanJob::quarantined(std::uint64_t token) const {

@@ -46,6 +46,7 @@ class ScanJob : public Job {
     void take_opened(const Opened&) {}  // of what is in the quarantine
     void take_not_opened(const NotOpened& refused);
     void take_acted(const Acted& acted);
+    void take_adopted(Adopted adopted);
     void take_copy_done(const CopyDone&);
 
     // From the coordinator.
@@ -78,6 +79,7 @@ class ScanJob : public Job {
     std::optional<HandedOver> handed_over_;
     std::optional<ScanCompleted> scan_completed_;
     bool completed_ = false;
+    std::size_t adopted_ = 0;
     std::vector<std::string> quarantined_;  // opaque names, by the token of their ScanFile, from 1
     std::vector<std::string> expired_;      // opaque names, by the token of their Act, from 1
 };

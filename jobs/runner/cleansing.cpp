@@ -70,8 +70,10 @@ void write_file(const UniqueFd& directory, const std::string& name, std::string_
 // One attempt, with the mailbox locked.
 class Cleansing::Attempt {
  public:
-    Attempt(const Act& order, const std::vector<CutMail>& cuts, UniqueFd quarantine, MailboxLock& lock)
+    Attempt(const Act& order, const std::vector<CutMail>& cuts, const std::string& home_path, UniqueFd quarantine,
+            MailboxLock& lock)
         : order_(order),
+          home_path_(home_path),
           cuts_(cuts),
           quarantine_(std::move(quarantine)),
           lock_(lock),
@@ -152,7 +154,8 @@ class Cleansing::Attempt {
 
     void save(const CutMail& cut, std::string_view bytes) const {
         write_file(quarantine_, cut.opaque, bytes, 0400);
-        QuarantineRecord record{order_.path, cut.virus, cut.sha256, order_.identity, order_.metadata, ::time(nullptr)};
+        QuarantineRecord record{order_.path,     cut.virus,       cut.sha256, order_.identity,
+                                order_.metadata, ::time(nullptr), home_path_};
         record.identity.size = bytes.size();
         write_file(quarantine_, record_name(cut.opaque), quarantine_json(record), 0600);
     }
@@ -246,6 +249,7 @@ class Cleansing::Attempt {
     static constexpr const char* in_use = "another program changed the mailbox meanwhile; it was left alone";
 
     const Act& order_;
+    const std::string& home_path_;
     const std::vector<CutMail>& cuts_;
     UniqueFd quarantine_;
     MailboxLock& lock_;
@@ -267,7 +271,7 @@ Cleansed Cleansing::cleanse(const Act& order, const std::vector<CutMail>& cuts) 
         struct stat status {};
         const bool is_half_done = is_there(quarantine.get(), copy_name(order), status);
         MailboxLock lock = lock_for(order, directory.get(), std::string(name), is_half_done, still_waiting_);
-        Attempt attempt(order, cuts, std::move(quarantine), lock);
+        Attempt attempt(order, cuts, home_path_, std::move(quarantine), lock);
         attempt.carry_out();
         cleansed.saved = attempt.saved();
         cleansed.acted.state = RecordState::MailboxCleansed;

@@ -133,8 +133,8 @@ Disposal::Entry Disposal::moved_before(const std::string& path, const std::strin
 }
 
 void Disposal::write_record(const Act& order, const UniqueFd& quarantine) const {
-    const QuarantineRecord record{order.path,     order.virus,    order.sha256,
-                                  order.identity, order.metadata, ::time(nullptr)};
+    const QuarantineRecord record{order.path,     order.virus,     order.sha256, order.identity,
+                                  order.metadata, ::time(nullptr), home_path_};
     remove_record(order);  // left by an attempt that crashed
     const UniqueFd out(::openat(quarantine.get(), record_name(order.opaque).c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));

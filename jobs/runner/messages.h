@@ -1,6 +1,6 @@
 // jobd's orders to a runner, and the runner's answers: packets on the socket that it is started with.
 //
-//   jobd ── RunScan, Scan…, Act, Copy…, Finish ──► runner ── WalkProgress … CopyDone ──► jobd
+//   jobd ── RunScan, Scan…, Adopt…, Act, Copy…, Finish ──► runner ── WalkProgress … CopyDone ──► jobd
 #pragma once
 
 #include <cstdint>
@@ -36,12 +36,14 @@ enum class RunnerMessage : std::uint16_t {
     Saved,
     CopyDone,
     RunnerFailed,
+    AdoptQuarantined,
+    Adopted,
 };
 
 // ---- jobd orders ---------------------------------------------------------------------------------------------------
 
 // If this recorded file is still in the quarantine unchanged (see quarantine_entry.h), hand it to the coordinator under
-// the token, and leave it out of the walk. Answered like ScanFile.
+// the token, and leave it out of the walk. Answered like ScanFile. What was adopted stays in the walk.
 struct ScanQuarantined {
     static constexpr auto type = RunnerMessage::ScanQuarantined;
     std::uint64_t token = 0;
@@ -49,14 +51,31 @@ struct ScanQuarantined {
     std::uint64_t inode = 0;
     std::uint64_t size = 0;
     std::string sha256;
+    bool adopted = false;  // known by its owner's record alone
     void fields(auto& wire) {
         wire.number(token);
         wire.text(opaque, 32);
         wire.number(inode);
         wire.number(size);
         wire.text(sha256, 64);
+        wire.number(adopted);
     }
 };
+
+// Look for records in the quarantine of files that were not named by a ScanQuarantined, and answer Adopted for each
+// whose file is there with the recorded size and content (adoption.h).
+struct AdoptQuarantined {
+    static constexpr auto type = RunnerMessage::AdoptQuarantined;
+    std::uint64_t most_bytes = 0;  // a longer file was never scanned, so it was not quarantined
+    std::string mail_directory;    // that is scanned as mail, below the home; "": there is none
+    void fields(auto& wire) {
+        wire.number(most_bytes);
+        wire.text(mail_directory, longest_path);
+    }
+};
+
+// By one scan; the next one adopts more.
+inline constexpr std::size_t most_adopted = 10'000;
 
 // With one descriptor: the file for the list of files that the walk finds. It is jobd's, so that neither the account's
 // quota nor the runner's memory limits how many files a home may have. UseCoordinator comes first.
@@ -316,6 +335,27 @@ struct RunnerFailed {
     static constexpr auto type = RunnerMessage::RunnerFailed;
     std::string why;
     void fields(auto& wire) { wire.text(why, longest_message); }
+};
+
+// A file in the quarantine, as its owner's record describes it.
+struct Adopted {
+    static constexpr auto type = RunnerMessage::Adopted;
+    std::string opaque;
+    std::string path;  // below the home as it is now
+    std::string virus;
+    std::string sha256;
+    FileIdentity identity;  // of the file in the quarantine, but for the time, which is the recorded one
+    FileMetadata metadata;
+    bool may_hold_mail = false;
+    void fields(auto& wire) {
+        wire.text(opaque, 32);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.text(sha256, 64);
+        identity.fields(wire);
+        metadata.fields(wire);
+        wire.number(may_hold_mail);
+    }
 };
 
 struct CopyDone {

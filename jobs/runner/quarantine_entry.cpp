@@ -15,10 +15,11 @@ UniqueFd open_recorded(int quarantine, const ScanQuarantined& recorded) {
     struct stat directory {};
     struct stat status {};
     if (!file || ::fstat(quarantine, &directory) < 0 || ::fstat(file.get(), &status) < 0) return {};
-    const bool is_recorded =
-        S_ISREG(status.st_mode) && status.st_dev == directory.st_dev && status.st_ino == recorded.inode &&
-        static_cast<std::uint64_t>(status.st_size) == recorded.size && status.st_uid == ::geteuid() &&
-        (status.st_mode & 07777) == quarantined_mode && content_hash(file.get(), recorded.size) == recorded.sha256;
+    const bool is_as_moved = status.st_ino == recorded.inode && (status.st_mode & 07777) == quarantined_mode;
+    const bool is_recorded = S_ISREG(status.st_mode) && status.st_dev == directory.st_dev &&
+                             (is_as_moved || recorded.adopted) &&
+                             static_cast<std::uint64_t>(status.st_size) == recorded.size &&
+                             status.st_uid == ::geteuid() && content_hash(file.get(), recorded.size) == recorded.sha256;
     return is_recorded ? std::move(file) : UniqueFd();
 }
 

@@ -9,7 +9,8 @@
 namespace clamscanner {
 
 // The file, opened for reading, if its name, inode, size and content are the recorded ones and its mode is that of a
-// quarantined file; else nothing. The device number is not compared, because it may change at a reboot.
+// quarantined file; else nothing. Of an adopted file, inode and mode do not matter, as it is left out of no scan. The
+// device number is not compared, because it may change at a reboot.
 [[nodiscard]] UniqueFd open_recorded(int quarantine, const ScanQuarantined& recorded);
 
 }  // namespace clamscanner

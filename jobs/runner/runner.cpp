@@ -14,6 +14,7 @@
 
 #include <cstring>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -26,6 +27,7 @@
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/messages.h"
+#include "jobs/runner/adoption.h"
 #include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/cleansing.h"
@@ -77,12 +79,13 @@ class Runner {
  private:
     void answer(Packet& packet) {
         static constexpr Handler<Runner, void, Packet&> table[] = {
-            handles<&Runner::answer_scan_quarantined>, handles<&Runner::answer_run_scan>,
-            handles<&Runner::answer_use_coordinator>,  handles<&Runner::answer_scan_file>,
-            handles<&Runner::answer_scan_moved>,       handles<&Runner::answer_scan_mailbox>,
-            handles<&Runner::answer_cut_mail>,         handles<&Runner::answer_act>,
-            handles<&Runner::answer_copy_begin>,       handles<&Runner::answer_copy_line>,
-            handles<&Runner::answer_copy_end>,         handles<&Runner::answer_finish>,
+            handles<&Runner::answer_scan_quarantined>,  handles<&Runner::answer_run_scan>,
+            handles<&Runner::answer_use_coordinator>,   handles<&Runner::answer_scan_file>,
+            handles<&Runner::answer_scan_moved>,        handles<&Runner::answer_scan_mailbox>,
+            handles<&Runner::answer_cut_mail>,          handles<&Runner::answer_act>,
+            handles<&Runner::answer_copy_begin>,        handles<&Runner::answer_copy_line>,
+            handles<&Runner::answer_copy_end>,          handles<&Runner::answer_finish>,
+            handles<&Runner::answer_adopt_quarantined>,
         };
         dispatch(table, *this, packet.bytes, packet);
     }
@@ -100,12 +103,19 @@ class Runner {
 
     // The walk checks it again when it gets there, because the file may change until then.
     void answer_scan_quarantined(ScanQuarantined recorded) {
+        known_names_.insert(recorded.opaque);
         const UniqueFd quarantine = open_quarantine(home_.get(), false);
         const UniqueFd file = quarantine ? open_recorded(quarantine.get(), recorded) : UniqueFd();
         if (!file)
             return send_to_jobd(NotOpened{recorded.token, "it is no longer in the quarantine as it was put there"});
         hand_over_for_result(recorded.token, path_in_quarantine(recorded.opaque), file, false);
-        quarantined_.push_back(std::move(recorded));
+        if (!recorded.adopted) quarantined_.push_back(std::move(recorded));
+    }
+
+    void answer_adopt_quarantined(const AdoptQuarantined& order) {
+        Adoption(home_.get(), home_path_,
+                 {[this](const Adopted& adopted) { send_to_jobd(adopted); }, [this] { send_to_jobd(StillWaiting{}); }})
+            .adopt(order, known_names_);
     }
 
     void answer_run_scan(const RunScan& order, Packet& packet) {
@@ -316,6 +326,7 @@ class Runner {
     UniqueFd coordinator_;
     std::vector<CutMail> cuts_;  // for the next Act
     std::vector<ScanQuarantined> quarantined_;
+    std::set<std::string> known_names_;  // that jobd has in its list of the quarantine
     bool finished_ = false;
 };
 

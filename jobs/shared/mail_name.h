@@ -10,6 +10,7 @@
 namespace clamscanner {
 
 inline constexpr std::string_view mail_ending = ".eml";
+inline constexpr std::size_t opaque_name_length = 32;
 
 // 32 characters, like every opaque name.
 [[nodiscard]] inline std::string mail_name() {
@@ -18,6 +19,13 @@ inline constexpr std::string_view mail_ending = ".eml";
 
 [[nodiscard]] inline bool is_mail(std::string_view opaque) noexcept {
     return opaque.ends_with(mail_ending);
+}
+
+// Whether the quarantine may hold a file of that name: hex digits, or a mail_name().
+[[nodiscard]] inline bool is_opaque_name(std::string_view name) noexcept {
+    if (name.size() != opaque_name_length) return false;
+    if (is_mail(name)) name.remove_suffix(mail_ending.size());
+    return name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace clamscanner

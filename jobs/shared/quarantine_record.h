@@ -1,4 +1,5 @@
-// The record beside a quarantined file, for its owner to read. Only jobd's copy of it counts.
+// The record beside a quarantined file, for its owner to read. Only jobd's copy of it counts; where jobd has none, the
+// file is adopted by its record (jobs/runner/adoption.h).
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct QuarantineRecord {
     FileIdentity identity;
     FileMetadata metadata;
     std::int64_t quarantined_at = 0;  // epoch seconds
+    std::string home = {};            // the home that the path is below
 };
 
 }  // namespace clamscanner

@@ -79,11 +79,13 @@ struct FileIdentity {
     bool operator==(const FileIdentity&) const = default;
 };
 
+inline constexpr std::size_t longest_attribute_name = 255;
+
 struct ExtendedAttribute {
     std::string name;
     std::string value;
     void fields(auto& wire) {
-        wire.text(name, 255);
+        wire.text(name, longest_attribute_name);
         wire.text(value, 64 * 1024);
     }
 };

@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, ScanResult, ScanCompleted,
                 HandOver, HandOverEnd, ScanRequest, ScanAnswer, ScanQuarantined, RunScan, UseCoordinator, ScanFile,
                 ScanMoved, Act, CopyBegin, CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver,
-                Opened, NotOpened, Acted, CopyDone, RunnerFailed>(bytes);
+                Opened, NotOpened, Acted, CopyDone, RunnerFailed, AdoptQuarantined, Adopted>(bytes);
     read_frames(bytes);
     return 0;
 }

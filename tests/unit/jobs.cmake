@@ -13,6 +13,9 @@ set_tests_properties(unit.engine_sscanf PROPERTIES LABELS unit TIMEOUT ${unit_ti
 # And whether the library still needs that.
 add_unit_test(jobs/engine/worker/library_sscanf clamscanner_base PkgConfig::CLAMAV PkgConfig::CRYPTO)
 add_unit_test(jobs/shared/frames clamscanner_job_messages)
+add_unit_test(jobs/shared/quarantine_json clamscanner_json)
+add_fuzz_target(quarantine_json clamscanner_json)
+add_unit_test(jobs/runner/adoption clamscanner_home)
 add_unit_test(jobs/runner/home_log clamscanner_home)
 add_unit_test(jobs/jobd/job clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(jobs/jobd/ledger clamscanner_jobs PkgConfig::SQLITE)

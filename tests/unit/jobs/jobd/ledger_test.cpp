@@ -410,6 +410,40 @@ BOOST_AUTO_TEST_CASE(clean_files_in_the_quarantine_are_reported) {
     BOOST_TEST(ledger.quarantine().count_clean(account) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(an_adopted_file_is_known_as_such_until_a_scan_has_found_it) {
+    auto& quarantine = ledger.quarantine();
+    PlannedAction file;
+    file.path = "/home/alice/virus";
+    file.sha256 = "e1c4";
+    file.identity.size = 3;
+    file.opaque = "own";
+    quarantine.add(account, file, 1, 2);
+    for (const char* opaque : {"own", "aa", "bb"}) {
+        file.opaque = opaque;
+        quarantine.adopt(account, file, 1, 7, false);
+    }
+    const auto adopted = [&] {
+        std::string names;
+        for (const auto& stored : quarantine.all(account)) names += stored.opaque + (stored.adopted ? "? " : " ");
+        return names;
+    };
+    BOOST_TEST(adopted() == "own aa? bb? ");
+    BOOST_TEST(!quarantine.find_adopted(account, "own").has_value());
+    BOOST_TEST(quarantine.find_adopted(account, "aa")->path == file.path);
+    auto found = file;
+    found.sha256 = "other";
+    BOOST_TEST(!quarantine.confirm(account, "aa", found));
+    found = file;
+    found.virus = "Found";
+    found.identity.inode = 9;
+    BOOST_TEST(!quarantine.confirm(account, "own", found));
+    BOOST_TEST(quarantine.confirm(account, "aa", found));
+    BOOST_TEST(quarantine.find(account, "aa")->virus == "Found");
+    BOOST_TEST(quarantine.all(account)[1].inode == 9U);
+    for (const char* opaque : {"own", "aa", "bb", "none"}) quarantine.forget_adopted(account, opaque);
+    BOOST_TEST(adopted() == "own aa ");
+}
+
 BOOST_AUTO_TEST_CASE(a_task_has_a_name_in_the_form_that_clients_know) {
     Task task;
     task.id = 255;
