@@ -6,6 +6,7 @@
 
 #include "auth/base/log.h"
 #include "auth/base/sha256.h"
+#include "jobs/engine/library_messages.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/signature_directory.h"
@@ -14,15 +15,19 @@ namespace clamscanner {
 namespace {
 
 // Set from the library's error messages, because its results do not show failures: if it cannot create or fill a
-// temporary file, it reports "clean".
+// temporary file, or finds an archive damaged, it reports "clean".
 bool library_failed = false;
+bool input_is_damaged = false;
 
 void log_from_library(enum cl_msg severity, const char* full, const char* message, void* /*context*/) noexcept {
     if (severity == CL_MSG_INFO_VERBOSE) return;
-    if (severity == CL_MSG_ERROR) library_failed = true;
+    const char* const text = message != nullptr ? message : full;
+    const bool about_input = severity == CL_MSG_ERROR && is_about_the_input(text);
+    if (about_input) input_is_damaged = true;
+    if (severity == CL_MSG_ERROR && !about_input) library_failed = true;
     // The library reads hostile bytes, so its messages are escaped before they are logged.
-    log_line(severity == CL_MSG_ERROR ? Severity::Error : Severity::Warning,
-             "libclamav: " + printable(message != nullptr ? message : full));
+    log_line(severity == CL_MSG_ERROR && !about_input ? Severity::Error : Severity::Warning,
+             "libclamav: " + printable(text));
 }
 
 void initialise_library() {
@@ -173,10 +178,13 @@ ScanAnswer ClamEngine::scan(int fd) const {
     const char* name = nullptr;
     unsigned long scanned = 0;
     library_failed = false;
+    input_is_damaged = false;
     const cl_error_t result = ::cl_scandesc(fd, nullptr, &name, &scanned, engine_.get(), &options);
     ScanAnswer answer;
     if (result == CL_CLEAN && library_failed) {
         answer.reason = UnscannedReason::ScannerFailed;
+    } else if (result == CL_CLEAN && input_is_damaged) {
+        answer.reason = UnscannedReason::Damaged;
     } else if (result == CL_CLEAN) {
         answer.verdict = Verdict::Clean;
     } else if (result != CL_VIRUS) {

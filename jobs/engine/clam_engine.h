@@ -44,8 +44,8 @@ class ClamEngine {
 
     // `fd` must be a regular file opened for reading. The caller sets the token of the answer.
     [[nodiscard]] ScanAnswer scan(int fd) const;
-    // Whether the library reported an internal failure in the last scan. Its state is then unknown: this process must
-    // not scan again.
+    // Whether the library reported a failure in the last scan that was not the file's. Its state is then unknown: this
+    // process must not scan again.
     [[nodiscard]] bool is_tainted() const noexcept;
 
  private:

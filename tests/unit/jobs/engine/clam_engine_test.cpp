@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "auth/base/checked.h"
+#include "jobs/engine/library_messages.h"
 #include "jobs/engine/test_virus.h"
 #include "tests/unit/md5_twins.h"
 
@@ -35,6 +36,13 @@ struct Place {
     std::string directory;
     Settings config;
 };
+
+std::string bytes_of(const std::string& hex) {
+    std::string bytes;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    return bytes;
+}
 
 struct LoadedEngine : Place {
     LoadedEngine() : engine(config) { engine.use_temporary_directory(directory + "/tmp"); }
@@ -102,6 +110,34 @@ BOOST_AUTO_TEST_CASE(a_failure_of_the_library_taints_the_engine) {
     BOOST_TEST(engine.is_tainted());
 }
 
+// Forty lines of plain text, as xz packs them.
+std::string harmless_xz() {
+    return bytes_of(
+        "fd377a585a000004e6d6b4460200210116000000742fe5a3e004d7002c5d0034184aab8f92e97c7084f9f3b6b15b25b742a17a62deff19"
+        "cf"
+        "b34a643f2a7ae1a80ab7aa53090b89f691ae000013ee0f91f0589706000148d809000000ce27d3e4b1c467fb020000000004595a");
+}
+
+// With some bytes in the middle changed.
+std::string damaged_xz() {
+    std::string damaged = harmless_xz();
+    for (std::size_t i = 40; i < 60; ++i) damaged[i] = static_cast<char>(damaged[i] ^ 0x55);
+    return damaged;
+}
+
+BOOST_AUTO_TEST_CASE(a_whole_xz_file_is_clean) {
+    BOOST_TEST((scan(harmless_xz()).verdict == Verdict::Clean));
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_file_is_damaged_and_does_not_taint_the_engine) {
+    for (const auto& damaged : {damaged_xz(), harmless_xz().substr(0, 60), stored_zip("inner.xz", damaged_xz())}) {
+        const auto answer = scan(damaged);
+        BOOST_TEST((answer.verdict == Verdict::Unscanned));
+        BOOST_TEST((answer.reason == UnscannedReason::Damaged));
+        BOOST_TEST(!engine.is_tainted());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(without_its_temporary_directory_no_archive_is_clean) {
     std::filesystem::remove(directory + "/tmp");
     BOOST_TEST((scan(stored_zip("text", "harmless text")).verdict == Verdict::Unscanned));
@@ -167,6 +203,17 @@ BOOST_AUTO_TEST_CASE(are_told_apart_inside_an_archive_and_beside_it) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(messages_about_damaged_input_are_told_from_failures_of_the_machine) {
+    BOOST_TEST(is_about_the_input("cli_scanxz: premature end of compressed stream\n"));
+    BOOST_TEST(is_about_the_input("JPEG: Failed to read marker, file corrupted?\n"));
+    BOOST_TEST(is_about_the_input("cli_egg_deflate_decompress: failed to decompress data\n"));
+    BOOST_TEST(!is_about_the_input("cli_scanxz: Can't write to file.\n"));
+    BOOST_TEST(!is_about_the_input("cli_writen: write error: No space left on device\n"));
+    BOOST_TEST(!is_about_the_input("HWP5.x: Can't stat file descriptor\n"));
+    BOOST_TEST(!is_about_the_input("HWP3.x: Failed to get fmap for uncompressed stream\n"));
+    BOOST_TEST(!is_about_the_input("anything else\n"));
+}
 
 BOOST_AUTO_TEST_CASE(names_for_limits_and_encryption_become_reasons) {
     BOOST_TEST((reason_in(nullptr) == UnscannedReason::TooLarge));
