@@ -5,13 +5,14 @@ set -euo pipefail
 
 declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config python3-yaml libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
-             libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev"
+             libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev libarchive-dev"
     # For building the tests and running the unit tests.
     [test]="libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper python3-jsonschema"
     # For a demo, beside its web server.
     [run]="python3 util-linux passwd login"
     # For the tests with these labels (tests/package_groups.py).
-    [integration]="python3 util-linux passwd login openssl acl clamav clamav-testfiles e2fsprogs xfsprogs btrfs-progs"
+    [integration]="python3 util-linux passwd login openssl acl clamav clamav-testfiles e2fsprogs xfsprogs btrfs-progs
+                 p7zip-full"
     [nginx]="nginx"
     # Not apache2, which is Debian's service: only the program and its modules are needed.
     [apache]="apache2-bin libapache2-mod-fcgid"

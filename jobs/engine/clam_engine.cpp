@@ -7,6 +7,7 @@
 #include "auth/base/log.h"
 #include "auth/base/sha256.h"
 #include "jobs/engine/library_messages.h"
+#include "jobs/engine/worker/unpacking.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/signature_directory.h"
@@ -38,6 +39,33 @@ void initialise_library() {
         return true;
     }();
     static_cast<void>(once);
+}
+
+// ---- The library's callbacks, each with the Unpacking of its scan ---------------------------------------------------
+
+cl_error_t begin_layer(int /*fd*/, const char* type, const char** /*ancestors*/, std::size_t /*parent_size*/,
+                       const char* /*name*/, std::size_t size, const char* content, std::uint32_t level,
+                       std::uint32_t attributes, void* unpacking) noexcept {
+    if (unpacking == nullptr || content == nullptr) return CL_CLEAN;
+    try {
+        static_cast<Unpacking*>(unpacking)->begin_layer(
+            level, type, {content, size},
+            {(attributes & LAYER_ATTRIBUTES_NORMALIZED) != 0, (attributes & LAYER_ATTRIBUTES_DECRYPTED) != 0});
+    } catch (const std::exception&) {  // no memory
+        library_failed = true;
+    }
+    return CL_CLEAN;
+}
+
+cl_error_t announce_member(const char* container_type, unsigned long /*packed*/, const char* /*name*/,
+                           unsigned long size, int encrypted, unsigned /*place*/, void* unpacking) noexcept {
+    if (unpacking == nullptr) return CL_CLEAN;
+    try {
+        static_cast<Unpacking*>(unpacking)->announce(container_type, size, encrypted != 0);
+    } catch (const std::exception&) {
+        library_failed = true;
+    }
+    return CL_CLEAN;
 }
 
 UnscannedReason reason_of(cl_error_t error) noexcept {
@@ -80,6 +108,7 @@ std::string options_text(const Settings& config) {
     const auto& limits = config.engine;
     const auto options = scan_options();
     std::string text = std::string("libclamav without its cache ") + ::cl_retver();
+    text += " unpacking " + std::to_string(unpacking_rules);
     for (const std::uint64_t number :
          {limits.max_scan_bytes, limits.max_file_bytes, limits.max_recursion, limits.max_files, limits.max_scan_seconds,
           limits.pcre_match_limit, limits.pcre_recursion_limit, std::uint64_t{options.general},
@@ -94,7 +123,8 @@ std::optional<UnscannedReason> reason_in(const char* name) noexcept {
     if (name == nullptr) return UnscannedReason::TooLarge;
     const std::string_view detection(name);
     if (detection.starts_with("Heuristics.Limits.Exceeded")) {
-        if (detection.ends_with("MaxFileSize")) return UnscannedReason::TooLarge;
+        // A file that is too large itself gets no name.
+        if (detection.ends_with("MaxFileSize")) return UnscannedReason::TooLargeInside;
         return detection.ends_with("MaxScanTime") ? UnscannedReason::TimeLimit : UnscannedReason::LimitExceeded;
     }
     if (detection.starts_with("Heuristics.Encrypted")) return UnscannedReason::Encrypted;
@@ -115,6 +145,7 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     engine_.reset(::cl_engine_new());
     if (!engine_) throw SignatureError("libclamav has no memory for an engine");
     const auto& limits = config.engine;
+    most_member_bytes_ = limits.max_file_bytes;
     set_number(CL_ENGINE_MAX_SCANSIZE, limits.max_scan_bytes, "max_scan_bytes");
     set_number(CL_ENGINE_MAX_FILESIZE, limits.max_file_bytes, "max_file_bytes");
     set_number(CL_ENGINE_MAX_RECURSION, limits.max_recursion, "max_recursion");
@@ -126,6 +157,9 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     // archives too, by MD5: of two files with the same MD5, the infected one would be called clean after the clean one.
     if (::cl_engine_set_num(engine_.get(), CL_ENGINE_DISABLE_CACHE, 1) != CL_SUCCESS)
         throw SignatureError("libclamav's cache of clean contents cannot be switched off");
+
+    ::cl_engine_set_clcb_file_inspection(engine_.get(), &begin_layer);
+    ::cl_engine_set_clcb_meta(engine_.get(), &announce_member);
 
     listing_ = listing_of(signature_directory_);
     const auto load = [&](const std::string& directory) {
@@ -179,12 +213,15 @@ ScanAnswer ClamEngine::scan(int fd) const {
     unsigned long scanned = 0;
     library_failed = false;
     input_is_damaged = false;
-    const cl_error_t result = ::cl_scandesc(fd, nullptr, &name, &scanned, engine_.get(), &options);
+    Unpacking unpacking(most_member_bytes_);
+    const cl_error_t result = ::cl_scandesc_callback(fd, nullptr, &name, &scanned, engine_.get(), &options, &unpacking);
     ScanAnswer answer;
     if (result == CL_CLEAN && library_failed) {
         answer.reason = UnscannedReason::ScannerFailed;
     } else if (result == CL_CLEAN && input_is_damaged) {
         answer.reason = UnscannedReason::Damaged;
+    } else if (const auto unseen = result == CL_CLEAN ? unpacking.reason() : std::nullopt) {
+        answer.reason = *unseen;
     } else if (result == CL_CLEAN) {
         answer.verdict = Verdict::Clean;
     } else if (result != CL_VIRUS) {

@@ -62,6 +62,7 @@ class ClamEngine {
     std::string signature_directory_;
     std::string listing_;
     std::string fingerprint_;
+    std::uint64_t most_member_bytes_ = 0;
     unsigned signatures_ = 0;
     bool embedded_only_ = false;
 };

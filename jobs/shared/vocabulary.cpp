@@ -30,14 +30,17 @@ const char* text_of(UnscannedReason reason) noexcept {
         "the scanner failed on it",
         "the scan was cancelled before it was reached",
         "on another file system",
+        "holds something too large to be scanned",
+        "an archive of a kind that the scanner cannot open, or holds one",
     };
     return texts[static_cast<int>(reason)];
 }
 
 const char* name_of(UnscannedReason reason) noexcept {
-    static constexpr const char* words[] = {"unreadable", "too large",        "limit exceeded",  "time limit",
-                                            "encrypted",  "vanished",         "damaged archive", "scanner failed",
-                                            "cancelled",  "other file system"};
+    static constexpr const char* words[] = {"unreadable",        "too large",        "limit exceeded",
+                                            "time limit",        "encrypted",        "vanished",
+                                            "damaged archive",   "scanner failed",   "cancelled",
+                                            "other file system", "too large inside", "unsupported archive"};
     return words[static_cast<int>(reason)];
 }
 

@@ -48,9 +48,11 @@ enum class UnscannedReason : std::uint8_t {
     ScannerFailed = 7,
     Cancelled = 8,
     OtherFileSystem = 9,
+    TooLargeInside = 10,
+    UnsupportedArchive = 11,
 };
 
-inline constexpr auto last_unscanned_reason = UnscannedReason::OtherFileSystem;
+inline constexpr auto last_unscanned_reason = UnscannedReason::UnsupportedArchive;
 [[nodiscard]] const char* name_of(Action action) noexcept;
 [[nodiscard]] const char* name_of(RecordType type) noexcept;
 [[nodiscard]] const char* name_of(RecordState state) noexcept;
