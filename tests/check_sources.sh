@@ -26,6 +26,7 @@ only_in 'include *<security/pam|\bpam_[a-z]+ *\(' auth/authd
 only_in '\bset(res|re|e)?[ug]id *\(|\b(set|init)groups *\(' auth/identity
 only_in 'include *[<"]sqlite3' jobs/shared
 only_in 'include *[<"]clamav\.h' jobs/engine
+only_in 'include *<archive' jobs/engine/worker
 only_in 'include *[<"](fcgiapp|fcgi_)' fcgi
 # If a callback before the scan refuses a file, libclamav remembers that file as clean.
 only_in 'cl_engine_set_clcb_pre' nowhere

@@ -146,6 +146,7 @@ ClamEngine::ClamEngine(const Settings& config) : signature_directory_(config.pat
     if (!engine_) throw SignatureError("libclamav has no memory for an engine");
     const auto& limits = config.engine;
     most_member_bytes_ = limits.max_file_bytes;
+    most_scan_bytes_ = limits.max_scan_bytes;
     set_number(CL_ENGINE_MAX_SCANSIZE, limits.max_scan_bytes, "max_scan_bytes");
     set_number(CL_ENGINE_MAX_FILESIZE, limits.max_file_bytes, "max_file_bytes");
     set_number(CL_ENGINE_MAX_RECURSION, limits.max_recursion, "max_recursion");
@@ -213,7 +214,7 @@ ScanAnswer ClamEngine::scan(int fd) const {
     unsigned long scanned = 0;
     library_failed = false;
     input_is_damaged = false;
-    Unpacking unpacking(most_member_bytes_);
+    Unpacking unpacking(most_member_bytes_, most_scan_bytes_);
     const cl_error_t result = ::cl_scandesc_callback(fd, nullptr, &name, &scanned, engine_.get(), &options, &unpacking);
     ScanAnswer answer;
     if (result == CL_CLEAN && library_failed) {

@@ -63,6 +63,7 @@ class ClamEngine {
     std::string listing_;
     std::string fingerprint_;
     std::uint64_t most_member_bytes_ = 0;
+    std::uint64_t most_scan_bytes_ = 0;
     unsigned signatures_ = 0;
     bool embedded_only_ = false;
 };

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 16> types = {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     constexpr std::size_t header = 4;
     std::string_view input(reinterpret_cast<const char*>(bytes), size);
-    clamscanner::Unpacking unpacking(64 * 1024);
+    clamscanner::Unpacking unpacking(64 * 1024, 256 * 1024);
     while (input.size() >= header) {
         const auto call = static_cast<unsigned char>(input[0]);
         const auto what = static_cast<unsigned char>(input[1]);

@@ -94,6 +94,15 @@ def apk():
     return archive[:directory] + block + archive[directory:end] + bytes(record)
 
 
+def with_hole():
+    """As Android's tools remove a member: an empty local header takes its place."""
+    archive = bytearray(without_some_members())
+    taken = archive.index(b"PK\3\4", 4)
+    hole = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 0, 0, 0, 0, 0, taken - 30)
+    archive[:taken] = hole + bytes(taken - 30)
+    return bytes(archive)
+
+
 def without_some_members():
     """A ZIP archive of which the directory lists the last member alone."""
     archive = zipped([("hidden.txt", TEXT), ("listed.bin", NOISE)])
@@ -178,6 +187,7 @@ def whole():
         "unpacks-itself-2": b"#!/bin/sh\nexec unzip $0\n" + zipped(MEMBERS),
         "program.jar": zipped([("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\n"), ("A.class", NOISE)]),
         "package.apk": apk(),
+        "hole.apk": with_hole(),
         "letter.docx": zipped(document),
         "plain.tar": tarred(MEMBERS),
         "gnu.tar": tarred([("n" * 150, TEXT)], format=tarfile.GNU_FORMAT),

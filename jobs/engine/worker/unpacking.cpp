@@ -182,7 +182,7 @@ void Unpacking::look_into(Layer& layer, std::string_view content) {
     } else if (layer.type == "CL_TYPE_BZ" ||
                (layer.type == "CL_TYPE_XZ" && content.find(xz_stream, 1) != std::string_view::npos)) {
         // libclamav stops at the end of the first stream.
-        layer.streams = unpacked_size_of_streams(content, most_bytes_);
+        layer.streams = unpack(&unpacked_size_of_streams, content);
     } else if (layer.type == "CL_TYPE_MSOLE2") {
         layer.encrypted = is_encrypted_document(content);
     } else if (layer.type.ends_with("_TAR")) {
@@ -238,7 +238,7 @@ void Unpacking::end_layer(const Layer& layer) {
 void Unpacking::end_gz(const Layer& layer) {
     const std::string_view gz = layer.copy;
     const bool is_whole = gz.size() >= 18 && number_at(gz, gz.size() - 4, 4) == (layer.unpacked_bytes & 0xffffffff);
-    if (!is_whole) end_streams(layer, unpacked_size_of_streams(gz, most_bytes_));
+    if (!is_whole) end_streams(layer, unpack(&unpacked_size_of_streams, gz));
 }
 
 void Unpacking::end_streams(const Layer& layer, const UnpackedSize& streams) {
@@ -252,13 +252,20 @@ void Unpacking::end_streams(const Layer& layer, const UnpackedSize& streams) {
 
 void Unpacking::end_7z(const Layer& layer) {
     if (!layer.incomplete && layer.announced) return;
-    const auto found = unpacked_size_of_7z(layer.copy, most_bytes_);
+    const auto found = unpack(&unpacked_size_of_7z, layer.copy);
     if (found.outcome == Unpacked::Encrypted)
         not_scanned(UnscannedReason::Encrypted);
     else if (found.outcome == Unpacked::Damaged)
         not_scanned(UnscannedReason::Damaged);
     else if (layer.incomplete || found.outcome != Unpacked::Whole || found.bytes > 0)
         not_scanned(UnscannedReason::UnsupportedArchive);
+}
+
+// A file may hold thousands of small ones that are large when unpacked.
+UnpackedSize Unpacking::unpack(UnpackedSize (*archive)(std::string_view, std::uint64_t), std::string_view packed) {
+    const auto size = archive(packed, std::min(most_bytes_, most_left_));
+    most_left_ -= std::min(most_left_, size.bytes);
+    return size;
 }
 
 void Unpacking::not_scanned(UnscannedReason reason) {

@@ -28,8 +28,9 @@ struct LayerAttributes {
 
 class Unpacking {
  public:
-    // `most_bytes`: of one member; libclamav scans no more of it than that.
-    explicit Unpacking(std::uint64_t most_bytes) : most_bytes_(most_bytes) {}
+    // `most_bytes`: of one member; libclamav scans no more of it than that. `most_in_all`: how much we unpack
+    // ourselves.
+    Unpacking(std::uint64_t most_bytes, std::uint64_t most_in_all) : most_bytes_(most_bytes), most_left_(most_in_all) {}
 
     // libclamav begins to scan a layer: the file itself (level 0) or something unpacked. `content` is valid only during
     // the call.
@@ -67,9 +68,12 @@ class Unpacking {
     void end_7z(const Layer& layer);
     void end_gz(const Layer& layer);
     void end_streams(const Layer& layer, const UnpackedSize& streams);
+    [[nodiscard]] UnpackedSize unpack(UnpackedSize (*archive)(std::string_view, std::uint64_t),
+                                      std::string_view packed);
     void not_scanned(UnscannedReason reason);
 
     std::uint64_t most_bytes_;
+    std::uint64_t most_left_;
     std::vector<Layer> layers_;
     std::optional<Announced> announced_;
     std::optional<UnscannedReason> reason_;

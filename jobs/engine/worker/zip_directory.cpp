@@ -125,6 +125,16 @@ bool has_usual_sizes(std::string_view archive, std::uint64_t at) noexcept {
     return number_at(archive, at + 18, 4) != in_extra_field && number_at(archive, at + 22, 4) != in_extra_field;
 }
 
+// A local header that has no content, as Android's tools write one over what they removed, hides nothing.
+bool holds_member(std::string_view archive, std::uint64_t begin, std::uint64_t end) noexcept {
+    constexpr std::uint64_t is_streamed = 8;  // a flag: the sizes follow the content
+    for (auto at = archive.find(local_signature, begin); at < end; at = archive.find(local_signature, at + 1)) {
+        if (!has(archive, at, local_bytes)) return true;
+        if (number_at(archive, at + 18, 4) != 0 || (number_at(archive, at + 6, 2) & is_streamed) != 0) return true;
+    }
+    return false;
+}
+
 // Members that the directory does not list: two archives were joined, or it was exchanged.
 bool hides_members(std::string_view archive, std::vector<Extent>& extents, const Directory& directory) {
     std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
@@ -132,9 +142,7 @@ bool hides_members(std::string_view archive, std::vector<Extent>& extents, const
     // What precedes an archive is a program's affair, unless it is an archive, too.
     std::uint64_t seen = begins_as_zip(archive) ? 0 : extents.front().begin;
     for (const auto& extent : extents) {
-        if (extent.begin > seen &&
-            archive.substr(seen, extent.begin - seen).find(local_signature) != std::string_view::npos)
-            return true;
+        if (extent.begin > seen && holds_member(archive, seen, extent.begin)) return true;
         seen = std::max(seen, extent.end);
     }
     return false;

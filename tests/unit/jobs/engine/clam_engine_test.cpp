@@ -219,6 +219,7 @@ BOOST_AUTO_TEST_CASE(names_for_limits_and_encryption_become_reasons) {
     BOOST_TEST((reason_in(nullptr) == UnscannedReason::TooLarge));
     BOOST_TEST((reason_in("Heuristics.Limits.Exceeded.MaxScanTime") == UnscannedReason::TimeLimit));
     BOOST_TEST((reason_in("Heuristics.Limits.Exceeded.MaxRecursion") == UnscannedReason::LimitExceeded));
+    BOOST_TEST((reason_in("Heuristics.Limits.Exceeded.MaxFileSize") == UnscannedReason::TooLargeInside));
     BOOST_TEST((reason_in("Heuristics.Encrypted.Zip") == UnscannedReason::Encrypted));
     BOOST_TEST(!reason_in("Heuristics.Phishing.Email.SpoofedDomain").has_value());
     BOOST_TEST(!reason_in("Win.Test.EICAR_HDB-1").has_value());

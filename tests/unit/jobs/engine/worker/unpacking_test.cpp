@@ -13,7 +13,7 @@ constexpr std::uint64_t most_bytes = 1000;
 const std::string text = "a harmless text";
 
 struct Scan {
-    Unpacking unpacking{most_bytes};
+    Unpacking unpacking{most_bytes, 4 * most_bytes};
     void layer(unsigned level, std::string_view type, std::string_view content, LayerAttributes attributes = {}) {
         unpacking.begin_layer(level, type, content, attributes);
     }
