@@ -1,8 +1,8 @@
 """A scan that its owner cancels ends at once, whatever its progress, and reports what it did not reach; and files that
 a scan could not examine are listed, each with its reason.
 
-Two reasons are not tested: a damaged archive and a scanner that fails, because no file causes them in every version of
-the scanner."""
+What archives may hold that a scanner cannot see is tested in containers_test.py. A scanner that fails is not: no file
+causes that in every version of the scanner."""
 
 import concurrent.futures
 import http.client
