@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// How the messages of libclamav 1.0 to 1.5 about damaged input begin.
+// How the messages of libclamav 1.4 about damaged input begin.
 constexpr std::array about_input = {
     "cli_scanxz: premature end"sv,
     "cli_scanxz: decompress error"sv,
