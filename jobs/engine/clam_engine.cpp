@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "auth/base/log.h"
 #include "auth/base/random.h"
@@ -145,12 +147,26 @@ void ClamEngine::FreeStat::operator()(cl_stat* stat) const noexcept {
     delete stat;
 }
 
-ClamEngine::ClamEngine(const Settings& config)
-    : test_virus_(random_test_virus()), signature_directory_(config.paths.signature_directory) {
+ClamEngine::ClamEngine(const Settings& config, Trial trial)
+    : config_(config),
+      test_virus_(random_test_virus()),
+      signature_directory_(config.paths.signature_directory),
+      temporary_directory_(config.paths.run_directory + "/engine/tmp") {
     initialise_library();
+    listing_ = listing_of(signature_directory_);
+    stat_.reset(new cl_stat{});
+    if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
+    load_directory(trial);
+    if (listing_of(signature_directory_) == listing_)
+        fingerprint_ = sha256_hex(listing_.files + listing_of(config.paths.embedded_signature_directory).files +
+                                  options_text(config) + problem());
+}
+
+void ClamEngine::begin() {
     engine_.reset(::cl_engine_new());
+    signatures_ = 0;
     if (!engine_) throw SignatureError("libclamav has no memory for an engine");
-    const auto& limits = config.engine;
+    const auto& limits = config_.engine;
     most_member_bytes_ = limits.max_file_bytes;
     most_scan_bytes_ = limits.max_scan_bytes;
     set_number(CL_ENGINE_MAX_SCANSIZE, limits.max_scan_bytes, "max_scan_bytes");
@@ -164,22 +180,67 @@ ClamEngine::ClamEngine(const Settings& config)
     // archives too, by MD5: of two files with the same MD5, the infected one would be called clean after the clean one.
     if (::cl_engine_set_num(engine_.get(), CL_ENGINE_DISABLE_CACHE, 1) != CL_SUCCESS)
         throw SignatureError("libclamav's cache of clean contents cannot be switched off");
-
     ::cl_engine_set_clcb_file_inspection(engine_.get(), &begin_layer);
     ::cl_engine_set_clcb_meta(engine_.get(), &announce_member);
+}
 
-    listing_ = listing_of(signature_directory_);
-    stat_.reset(new cl_stat{});
-    if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
-    embedded_only_ = !listing_.problem.empty() || !holds_signatures(signature_directory_);
-    if (!embedded_only_) load(signature_directory_);
-    load(config.paths.embedded_signature_directory);
-    load_test_virus(config.paths.run_directory + "/engine/tmp");
+// Signed databases are written by ClamAV's own programs and take long to try out, so they are suspected last.
+void ClamEngine::load_directory(Trial trial) {
+    left_out_ = entries_that_are_no_files(signature_directory_);
+    std::vector<TriedFiles> untried = {TriedFiles::SignedDatabases, TriedFiles::AllButSignedDatabases};
+    if (trial == Trial::First) {
+        static_cast<void>(leave_out(untried.back()));
+        untried.pop_back();
+    }
+    for (;;) {
+        try {
+            return load_all();
+        } catch (const SignatureError&) {
+            engine_.reset();  // its memory is needed for the trial
+            bool found = false;
+            for (; !found && !untried.empty(); untried.pop_back()) found = leave_out(untried.back());
+            if (!found) throw;
+        }
+    }
+}
+
+// False when none of them is bad.
+bool ClamEngine::leave_out(TriedFiles which) {
+    const auto bad = files_that_do_not_load(signature_directory_, which);
+    left_out_.insert(left_out_.end(), bad.begin(), bad.end());
+    return !bad.empty();
+}
+
+void ClamEngine::load_all() {
+    begin();
+    const auto files = signature_files(signature_directory_);
+    const auto is_loaded = [&](const std::string& name) {
+        return holds_signatures_by_name(name) &&
+               std::none_of(left_out_.begin(), left_out_.end(), [&](const auto& file) { return file.name == name; });
+    };
+    embedded_only_ = !listing_.problem.empty() || std::none_of(files.begin(), files.end(), is_loaded);
+    if (!embedded_only_ && left_out_.empty()) load(signature_directory_);
+    if (!embedded_only_ && !left_out_.empty())
+        load(DirectoryOfTheRest(temporary_directory_ + "/" + random_hex(8), signature_directory_, left_out_).path());
+    load(config_.paths.embedded_signature_directory);
+    load_test_virus();
     if (const cl_error_t result = ::cl_engine_compile(engine_.get()); result != CL_SUCCESS)
         throw SignatureError(std::string("the signatures do not compile: ") + ::cl_strerror(result));
-    if (listing_of(signature_directory_) == listing_)
-        fingerprint_ = sha256_hex(listing_.files + listing_of(config.paths.embedded_signature_directory).files +
-                                  options_text(config));
+}
+
+std::string ClamEngine::problem() const {
+    if (left_out_.empty()) return listing_.problem;
+    constexpr std::size_t most_named = 5;
+    std::string text = "left out of those in " + signature_directory_ + ":";
+    for (std::size_t i = 0; i < std::min(left_out_.size(), most_named); ++i)
+        text += (i == 0 ? " " : ", ") + left_out_[i].name.substr(0, 80) + " (" + left_out_[i].why + ")";
+    if (left_out_.size() > most_named) text += " and " + std::to_string(left_out_.size() - most_named) + " more";
+    return text;
+}
+
+bool ClamEngine::may_lack_allow_list() const {
+    const auto is_one = [](const LeftOutFile& file) { return is_allow_list(file.name); };
+    return !listing_.problem.empty() || std::any_of(left_out_.begin(), left_out_.end(), is_one);
 }
 
 ClamEngine::~ClamEngine() = default;
@@ -197,8 +258,8 @@ void ClamEngine::load(const std::string& path) {
 }
 
 // The library reads signatures only from files, whose names say what they hold.
-void ClamEngine::load_test_virus(const std::string& temporary_directory) {
-    const std::string path = temporary_directory + "/" + random_hex(8) + ".ndb";
+void ClamEngine::load_test_virus() {
+    const std::string path = temporary_directory_ + "/" + random_hex(8) + ".ndb";
     const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     const bool written = file && write_all(file.get(), signature_of(test_virus_));
     const cl_error_t result = written ? ::cl_load(path.c_str(), engine_.get(), &signatures_, CL_DB_STDOPT) : CL_EWRITE;

@@ -6,7 +6,9 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "jobs/engine/signature_trial.h"
 #include "jobs/engine/test_virus.h"
 #include "jobs/engine/worker/messages.h"
 #include "jobs/shared/settings.h"
@@ -21,12 +23,16 @@ struct SignatureError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// When each signature file is tried out in a process of its own: when not all of them load together, or before.
+enum class Trial { IfNeeded, First };
+
 class ClamEngine {
  public:
     // Loads the administrator's signature directory, if it holds a database, the few test signatures that we ship, and
     // that of a test virus of this engine's own (so that every worker can be tested). Takes seconds and about a
-    // gigabyte with a full database. Throws SignatureError.
-    explicit ClamEngine(const Settings& config);
+    // gigabyte with a full database. Files that the library does not accept are left out. Throws SignatureError.
+    // `config` must outlive this.
+    explicit ClamEngine(const Settings& config, Trial trial = Trial::IfNeeded);
     ~ClamEngine();
     ClamEngine(const ClamEngine&) = delete;
     ClamEngine& operator=(const ClamEngine&) = delete;
@@ -34,7 +40,10 @@ class ClamEngine {
     [[nodiscard]] unsigned signatures() const noexcept { return signatures_; }
     [[nodiscard]] bool embedded_only() const noexcept { return embedded_only_; }
     // Why what the signature directory holds is not loaded; empty: it is, or there is nothing.
-    [[nodiscard]] const std::string& problem() const noexcept { return listing_.problem; }
+    [[nodiscard]] std::string problem() const;
+    [[nodiscard]] const std::vector<LeftOutFile>& left_out() const noexcept { return left_out_; }
+    // Whether it may call files infected that the administrator allows: an allow-list is not loaded.
+    [[nodiscard]] bool may_lack_allow_list() const;
     // What only this engine calls infected.
     [[nodiscard]] const TestVirus& test_virus() const noexcept { return test_virus_; }
 
@@ -62,13 +71,20 @@ class ClamEngine {
         void operator()(cl_stat* stat) const noexcept;
     };
     void set_number(int field, std::uint64_t value, const char* what);
+    void begin();
+    void load_directory(Trial trial);
+    [[nodiscard]] bool leave_out(TriedFiles which);
+    void load_all();
     void load(const std::string& path);
-    void load_test_virus(const std::string& temporary_directory);
+    void load_test_virus();
 
     std::unique_ptr<cl_engine, FreeEngine> engine_;
     std::unique_ptr<cl_stat, FreeStat> stat_;
+    const Settings& config_;
     TestVirus test_virus_;
     std::string signature_directory_;
+    std::string temporary_directory_;
+    std::vector<LeftOutFile> left_out_;
     SignatureListing listing_;
     std::string fingerprint_;
     std::uint64_t most_member_bytes_ = 0;

@@ -416,7 +416,10 @@ void Coordinator::settle_test(std::size_t slot, bool found) {
 
 void Coordinator::send_ready_once() {
     if (std::exchange(ready_sent_, true)) return;
-    send(ScannerReady{engine_.signatures(), engine_.embedded_only(), problem_});
+    const bool has_earlier_ones = !problem_.empty();
+    const std::string problem = has_earlier_ones ? "earlier ones are in use, because " + problem_ : engine_.problem();
+    send(ScannerReady{engine_.signatures(), engine_.embedded_only(), problem.substr(0, longest_message),
+                      has_earlier_ones || engine_.may_lack_allow_list()});
 }
 
 // ---- Verdicts ------------------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ namespace clamscanner {
 
 class Coordinator {
  public:
-    // `jobs`: the engine's, must outlive this. `problem`: why `engine` does not have the newest signatures; empty if it
-    // has.
+    // `jobs`: the engine's, must outlive this. `problem`: why the newest signatures could not be loaded, so that
+    // `engine` has earlier ones; empty if it has them.
     Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job, std::string problem,
                 UniqueFd jobd, UniqueFd runner);
     ~Coordinator();

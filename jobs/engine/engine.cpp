@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -68,7 +69,9 @@ class Engine {
         std::size_t jobs = 0;
         EventLoop::Timer idle_timer;
         SignatureListing listing;  // of the signature directory when it began to load
+        bool is_loaded = false;
         bool embedded_only = false;
+        std::vector<std::string> left_out;
     };
     struct PendingConnection {
         UniqueFd connection;
@@ -129,7 +132,7 @@ class Engine {
             const int kept = 3;
             if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
                 die("close all descriptors but the signature host's socket");
-            run_signature_host(config_, jobs_, UniqueFd(kept));
+            run_signature_host(config_, jobs_, trial_, UniqueFd(kept));
         }
         auto host = std::make_unique<Host>();
         host->process = ChildProcess(pid);
@@ -147,6 +150,8 @@ class Engine {
         if (got == Got::WouldBlock) return;
         if (got == Got::PeerGone) {
             log_line(Severity::Info, "the signature host ended");
+            // A signature file may be the cause.
+            if (!host.is_loaded) trial_ = Trial::First;
             if (next_.get() == &host) report_load_failure("the signature host that was loading the new ones ended");
             return remove(host);
         }
@@ -169,21 +174,36 @@ class Engine {
     }
 
     void take_signatures_loaded(const SignaturesLoaded& loaded, Host& host) {
+        host.is_loaded = true;
         host.embedded_only = loaded.embedded_only;
+        host.left_out = loaded.left_out;
+        trial_ = loaded.left_out.empty() ? Trial::IfNeeded : trial_;
         if (next_.get() != &host) return;  // the first host reports the problem to its jobs itself
-        if (!loaded.problem.empty()) {
+        if (host_ && (loaded.failed || lacks_signatures_of(*host_, loaded))) {
             report_load_failure(loaded.problem);
             remove(host);
             return;
         }
         if (host_) retire();
         host_ = std::move(next_);
+        reload_failed_ = false;
         end_when_idle();
+    }
+
+    // A file that is bad only now must not take away what was loaded from it before.
+    [[nodiscard]] static bool lacks_signatures_of(const Host& before, const SignaturesLoaded& now) {
+        if (now.embedded_only && !now.problem.empty()) return true;
+        return std::any_of(now.left_out.begin(), now.left_out.end(), [&](const std::string& name) {
+            const bool lay_there = before.listing.files.find("\n" + name + " ") != std::string::npos;
+            return lay_there &&
+                   std::find(before.left_out.begin(), before.left_out.end(), name) == before.left_out.end();
+        });
     }
 
     void report_load_failure(const std::string& problem) {
         log_line(Severity::Error, "keeping the old signatures: " + problem);
         load_not_before_ = Clock::now() + delay_after_failed_load;
+        reload_failed_ = true;
         // Cut short: other messages include it in a longer text.
         if (host_) static_cast<void>(send_message(host_->socket.get(), SignaturesBroken{problem.substr(0, 500)}));
     }
@@ -201,7 +221,10 @@ class Engine {
 
     // Not signatures that could not be loaded again.
     void unload() {
-        if (!listing_of(config_.paths.signature_directory).problem.empty()) return end_when_idle();
+        const auto listing = listing_of(config_.paths.signature_directory);
+        const bool is_broken =
+            !listing.problem.empty() || !host_->left_out.empty() || (reload_failed_ && listing != host_->listing);
+        if (is_broken) return end_when_idle();
         log_line(Severity::Info, "no recent scans: unloading the signatures");
         retire();
     }
@@ -240,6 +263,8 @@ class Engine {
     std::unique_ptr<Host> host_;
     std::unique_ptr<Host> next_;  // loads the signatures that will replace host_'s
     Deadline load_not_before_;
+    bool reload_failed_ = false;  // the last time
+    Trial trial_ = Trial::IfNeeded;
     std::vector<std::unique_ptr<Host>> retired_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "jobs/shared/vocabulary.h"
 
@@ -15,6 +16,10 @@ enum class HostMessage : std::uint16_t {
     SignaturesBroken,
 };
 
+// That fit into a packet. What is bad beyond them counts as new.
+inline constexpr std::size_t most_left_out = 200;
+inline constexpr std::size_t longest_file_name = 255;
+
 // Signature host → engine: one of its jobs ended.
 struct JobEnded {
     static constexpr auto type = HostMessage::JobEnded;
@@ -25,10 +30,14 @@ struct JobEnded {
 struct SignaturesLoaded {
     static constexpr auto type = HostMessage::SignaturesLoaded;
     std::string problem;  // empty: what the signature directory holds is loaded
+    bool failed = false;  // none are loaded
     bool embedded_only = false;
+    std::vector<std::string> left_out;  // the names of files that do not load
     void fields(auto& wire) {
         wire.text(problem, longest_message);
+        wire.number(failed);
         wire.number(embedded_only);
+        wire.texts(left_out, most_left_out, longest_file_name);
     }
 };
 

@@ -47,11 +47,13 @@ struct NewJob {
 struct ScannerReady {
     static constexpr auto type = EngineMessage::ScannerReady;
     std::uint32_t signatures = 0;
-    bool embedded_only = false;  // no signature database was loaded, only the few test signatures that we ship
-    std::string problem;         // why what the signature directory holds is not what is loaded; empty when it is
+    bool embedded_only = false;      // no signature database was loaded, only the few test signatures that we ship
+    std::string problem;             // why what the signature directory holds is not what is loaded; empty when it is
+    bool may_find_too_much = false;  // signatures that were withdrawn may be loaded, or an allow-list is not
     void fields(auto& wire) {
         wire.number(signatures);
         wire.number(embedded_only);
+        wire.number(may_find_too_much);
         wire.text(problem, longest_message);
     }
 };

@@ -28,12 +28,12 @@ namespace {
 
 class SignatureHost {
  public:
-    SignatureHost(const Settings& config, JobCount& jobs, UniqueFd engine)
-        : config_(config), jobs_(jobs), socket_(std::move(engine)) {}
+    SignatureHost(const Settings& config, JobCount& jobs, Trial trial, UniqueFd engine)
+        : config_(config), jobs_(jobs), trial_(trial), socket_(std::move(engine)) {}
 
     void run() {
         try {
-            signatures_.emplace(config_);
+            signatures_.emplace(config_, trial_);
             if (landlock_version() == 0)
                 log_line(Severity::Warning,
                          "this kernel has no Landlock: workers are confined by seccomp and limits alone");
@@ -42,20 +42,31 @@ class SignatureHost {
                          "no user namespaces here: the total size of a worker's temporary files is not limited");
             log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
                                          (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
-            if (!signatures_->problem().empty()) log_line(Severity::Error, signatures_->problem());
+            if (signatures_->left_out().empty() && !signatures_->problem().empty())
+                log_line(Severity::Error, signatures_->problem());
+            for (const auto& [name, why] : signatures_->left_out())
+                log_line(Severity::Error,
+                         "the signature file " + name + " could not be loaded and is left out: " + why);
             remove_expired_caches(config_);
         } catch (const SignatureError& error) {
             log_line(Severity::Error, error.what());
             load_error_ = error.what();
         }
-        const std::string problem = signatures_ ? signatures_->problem() : load_error_;
-        SignaturesLoaded loaded{problem.substr(0, longest_message), signatures_ && signatures_->embedded_only()};
-        if (send_message(socket_.get(), std::move(loaded)) != Sent::Yes) return;
+        if (send_message(socket_.get(), loaded()) != Sent::Yes) return;
         watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
         loop_.run();
     }
 
  private:
+    [[nodiscard]] SignaturesLoaded loaded() const {
+        if (!signatures_) return {load_error_.substr(0, longest_message), true, false, {}};
+        SignaturesLoaded loaded{
+            signatures_->problem().substr(0, longest_message), false, signatures_->embedded_only(), {}};
+        for (const auto& file : signatures_->left_out())
+            if (loaded.left_out.size() < most_left_out) loaded.left_out.push_back(file.name);
+        return loaded;
+    }
+
     struct Running {
         ChildProcess process;
         EventLoop::Watch watch;
@@ -111,7 +122,7 @@ class SignatureHost {
     // The job does not wait for the new signatures: it uses the ones loaded here. False when the engine is gone.
     bool check_for_new_signatures() {
         if (!signatures_->outdated()) {
-            reload_error_ = signatures_->problem();
+            reload_error_.clear();
             return true;
         }
         const auto unreadable = listing_of(config_.paths.signature_directory).problem;
@@ -163,6 +174,7 @@ class SignatureHost {
 
     const Settings& config_;
     JobCount& jobs_;
+    const Trial trial_;
     UniqueFd socket_;
     EventLoop loop_;
     EventLoop::Watch watch_;  // of socket_
@@ -175,13 +187,13 @@ class SignatureHost {
 
 }  // namespace
 
-void run_signature_host(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept {
+void run_signature_host(const Settings& config, JobCount& jobs, Trial trial, UniqueFd engine) noexcept {
     try {
         reset_signals();
         ignore_stray_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");
         jobs.make_read_only();
-        SignatureHost(config, jobs, std::move(engine)).run();
+        SignatureHost(config, jobs, trial, std::move(engine)).run();
         ::_exit(0);
     } catch (const std::exception& fault) {
         die(std::string("signature host: ") + fault.what());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "auth/base/unique_fd.h"
+#include "jobs/engine/clam_engine.h"
 #include "jobs/engine/job_count.h"
 #include "jobs/shared/settings.h"
 
@@ -11,6 +12,6 @@ namespace clamscanner {
 // Called in a fresh child of the engine. On the socket `engine` it receives NewJob with two descriptors (jobd's
 // connection, the runner's socket) and SignaturesBroken; it sends SignaturesLoaded first, then JobEnded and
 // SignaturesChanged.
-[[noreturn]] void run_signature_host(const Settings& config, JobCount& jobs, UniqueFd engine) noexcept;
+[[noreturn]] void run_signature_host(const Settings& config, JobCount& jobs, Trial trial, UniqueFd engine) noexcept;
 
 }  // namespace clamscanner

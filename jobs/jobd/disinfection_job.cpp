@@ -382,6 +382,7 @@ void DisinfectionJob::settle_untouched() {
 
 // Asked once per signature: finding the answer takes as long as the list of finds is.
 const std::string& DisinfectionJob::why_held(const std::string& signature) {
+    if (!deletions_held_.empty()) return deletions_held_;
     const auto [known, fresh] = held_.try_emplace(signature);
     if (fresh) known->second = Brake(context_.ledger, context_.config).why_held(task().account, signature);
     return known->second;
@@ -491,6 +492,12 @@ void DisinfectionJob::receive_from_coordinator(Packet& packet) {
 
 void DisinfectionJob::take_scanner_ready(const ScannerReady& ready) {
     lacks_signatures_ = ready.embedded_only && !ready.problem.empty();
+    if (ready.may_find_too_much)
+        deletions_held_ =
+            "deleting is held, because the signatures and allow-lists of this host could not all be loaded (" +
+            printable(ready.problem).substr(0, 500) +
+            "). The file was left alone. Put it into quarantine, which can be undone, or ask your "
+            "administrator to mend that.";
     if (stage_ == Stage::Starting) proceed();
 }
 

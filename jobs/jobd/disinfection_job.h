@@ -114,6 +114,7 @@ class DisinfectionJob : public Job {
     std::vector<Saved> saved_;
     std::map<std::string, std::string> held_;  // by signature: why files are not deleted for it; empty: they are
     bool lacks_signatures_ = false;            // there is a database, but the scanner could not load it
+    std::string deletions_held_;               // why nothing is deleted, whatever its signature; empty: it is
     bool log_tried_anew_ = false;
     bool turn_ends_ = false;
 };

@@ -272,8 +272,7 @@ std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>&
             "not found. Ask your administrator to install ClamAV's database.");
     if (!task) return warnings;
     if (!task->embedded_signatures && !problem.empty())
-        warnings.push_back("The newest signature database could not be loaded, so the previous one was used (" +
-                           printable(problem) + ").");
+        warnings.push_back("Signatures could not be loaded: " + printable(problem) + ".");
     if (task->state == TaskState::Ended && task->outcome == Outcome::EndedEarly) {
         warnings.push_back("The scan ended early (" + printable(task->why) +
                            "): what it had not reached was not scanned.");

@@ -194,7 +194,7 @@ void ScanJob::receive_from_coordinator(Packet& packet) {
 
 void ScanJob::take_scanner_ready(const ScannerReady& ready) {
     scanner_ready_ = true;
-    embedded_only_ = ready.embedded_only;
+    lacks_signatures_ = ready.embedded_only || !ready.problem.empty();
     context_.ledger.set_signatures(task().id, ready.embedded_only, ready.problem);
 }
 
@@ -216,8 +216,9 @@ void ScanJob::take_unscanned(const FoundUnscanned& found) {
 
 void ScanJob::take_scan_result(const ScanResult& result) {
     const auto& opaque = quarantined(result.token);
-    // That the test signatures do not know it makes no file good.
-    const bool is_known = result.verdict == Verdict::Infected || (result.verdict == Verdict::Clean && !embedded_only_);
+    // That the scanner does not know it makes no file good unless it has all signatures.
+    const bool is_known =
+        result.verdict == Verdict::Infected || (result.verdict == Verdict::Clean && !lacks_signatures_);
     if (is_known) context_.ledger.quarantine().set_clean(task().account, opaque, result.verdict == Verdict::Clean);
 }
 

@@ -18,8 +18,8 @@ constexpr std::string_view signature_endings[] = {".cvd", ".cld", ".cud", ".db",
                                                   ".mdb", ".mdu", ".msb", ".msu", ".ndb", ".ndu", ".ldb", ".ldu",
                                                   ".sdb", ".zmd", ".rmd", ".cdb", ".cbc", ".ioc", ".yar", ".yara"};
 // Allow-lists, and what else changes a verdict only beside signatures.
-constexpr std::string_view other_endings[] = {".fp",  ".sfp", ".ign", ".ign2", ".wdb", ".pdb",  ".gdb", ".ftm",
-                                              ".cfg", ".cat", ".crb", ".idb",  ".imp", ".pwdb", ".info"};
+constexpr std::string_view other_endings[] = {".fp",  ".sfp", ".ign", ".ign2", ".wdb", ".pdb", ".gdb",
+                                              ".ftm", ".cfg", ".cat", ".crb",  ".idb", ".imp", ".pwdb"};
 
 // The library does not tell upper case from lower case in them.
 template <class Endings>
@@ -63,13 +63,31 @@ SignatureListing listing_of(const std::string& directory) {
     return listing;
 }
 
-bool holds_signatures(const std::string& directory) {
+std::vector<std::string> signature_files(const std::string& directory) {
+    std::set<std::string> names;
     std::error_code unreadable;
-    const std::filesystem::directory_iterator entries(directory, unreadable);
-    if (unreadable) return false;
-    return std::any_of(begin(entries), end(entries), [](const auto& entry) {
-        return ends_with_one_of(signature_endings, entry.path().filename().string());
-    });
+    for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable))
+        if (is_loaded(entry.path().filename().string())) names.insert(entry.path().filename().string());
+    return {names.begin(), names.end()};
+}
+
+bool is_signed_database(const std::string& name) {
+    static constexpr std::string_view endings[] = {".cvd", ".cld", ".cud"};
+    return ends_with_one_of(endings, name);
+}
+
+bool is_allow_list(const std::string& name) {
+    static constexpr std::string_view endings[] = {".fp", ".sfp", ".ign", ".ign2", ".wdb", ".cat", ".crb"};
+    return ends_with_one_of(endings, name);
+}
+
+bool holds_signatures_by_name(const std::string& name) {
+    return ends_with_one_of(signature_endings, name);
+}
+
+bool holds_signatures(const std::string& directory) {
+    const auto names = signature_files(directory);
+    return std::any_of(names.begin(), names.end(), holds_signatures_by_name);
 }
 
 }  // namespace clamscanner

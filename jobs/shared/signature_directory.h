@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace clamscanner {
 
@@ -14,6 +15,16 @@ struct SignatureListing {
 };
 
 [[nodiscard]] SignatureListing listing_of(const std::string& directory);
+
+// The names of the files in it that the library would load, sorted; none of one that cannot be read.
+[[nodiscard]] std::vector<std::string> signature_files(const std::string& directory);
+
+// By its name: ClamAV's own form of a database, compressed and mostly signed. Only ClamAV's programs write these.
+[[nodiscard]] bool is_signed_database(const std::string& name);
+// By its name: it keeps files from being called infected.
+[[nodiscard]] bool is_allow_list(const std::string& name);
+// By its name: it makes the library find something.
+[[nodiscard]] bool holds_signatures_by_name(const std::string& name);
 
 // Whether it holds a database, judging by the file names. False for one that cannot be read.
 [[nodiscard]] bool holds_signatures(const std::string& directory);

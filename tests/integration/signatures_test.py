@@ -200,6 +200,73 @@ class TheFirstDatabase(ServiceCase):
         os.rename(database.name, self.service.path(SIGNATURES, name))
 
 
+class BadFiles(SignaturesCase):
+    """Files of the signature directory that the library does not accept."""
+
+    def put_bad_files(self):
+        self.put("lmd.user.hdb", [])
+        self.put("broken.ldb", [GARBAGE])
+        self.put("broken.cdb", [GARBAGE])
+        self.put("daily.cvd", ["ClamAV-VDB:half of it"])
+        self.put("secret.ndb", [self.ndb("secret", "not to be read")])
+        os.chmod(self.service.path(SIGNATURES, "secret.ndb"), 0o600)
+        return "lmd.user.hdb", "broken.ldb", "broken.cdb", "daily.cvd", "secret.ndb"
+
+    def restart_engine(self):
+        self.service.stop("engine")
+        self.service.start("engine")
+        # jobd notices when it next asks for something.
+        self.client.scan()
+
+    def step_of(self, path, action):
+        return check_records(self.client.disinfect({path: action}))[path]
+
+    def test_they_stop_nothing_and_are_named(self):
+        known = self.file_for("known by a good file")
+        self.put("good.ndb", [self.ndb("known", "known by a good file")])
+        names = self.put_bad_files()
+        logged = os.path.getsize(self.service.path("programs.log"))
+        self.restart_engine()
+        found, warnings, _ = self.scan()
+        self.assertEqual(found, {self.eicar, known})
+        warning = next(warning for warning in warnings if NOT_LOADED in warning)
+        log = self.log_since(logged)
+        for name in names:
+            self.assertIn(name, warning)
+            self.assertIn(f"the signature file {name} {NOT_LOADED}", log)
+        self.assertEqual(self.step_of(known, "delete")["state"], "deleted", "no allow-list is missing")
+        for name in names:
+            os.unlink(self.service.path(SIGNATURES, name))
+        self.scan_until(lambda _, warnings: not self.is_warned(warnings), "a scan without the warning")
+
+    def test_without_an_allow_list_nothing_is_deleted(self):
+        known, other = self.file_for("known by a good file"), self.file_for("known by a good file, too")
+        self.put("good.ndb", [self.ndb("known", "known by a good file")])
+        self.put("broken.fp", [GARBAGE])
+        self.restart_engine()
+        self.assertEqual(self.scan()[0], {self.eicar, known, other})
+        step = self.step_of(known, "delete")
+        self.assertEqual(step["state"], "error")
+        self.assertIn("broken.fp", step["message"])
+        self.assertTrue(os.path.exists(known))
+        self.assertEqual(self.step_of(other, "quarantine")["state"], "quarantined")
+        os.unlink(self.service.path(SIGNATURES, "broken.fp"))
+        self.scan_until(lambda _, warnings: not self.is_warned(warnings), "a scan without the warning")
+        self.assertEqual(self.step_of(known, "delete")["state"], "deleted")
+
+    def test_what_was_loaded_before_a_file_became_bad_stays_in_use(self):
+        known = self.file_for("known before the file became bad")
+        self.put("once-good.ndb", [self.ndb("known", "known before the file became bad")])
+        self.scan_until(lambda found, _: known in found, "the signatures")
+        self.put("once-good.ndb", [GARBAGE])
+        scans = self.scan_until(lambda _, warnings: self.is_warned(warnings), "a warning of the bad file")
+        self.assertEqual({frozenset(found) for found, _, _ in scans}, {frozenset({self.eicar, known})})
+        self.assertEqual(self.scan()[0], {self.eicar, known})
+        step = self.step_of(known, "delete")
+        self.assertEqual(step["state"], "error", "its signature may have been withdrawn")
+        self.assertEqual(self.step_of(known, "quarantine")["state"], "quarantined")
+
+
 class AfterARestart(SignaturesCase):
     def test_a_database_that_cannot_be_read_makes_nothing_safe(self):
         caught = self.file_for("caught before the restart")

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <fstream>
 
 #include "auth/base/checked.h"
+#include "auth/base/random.h"
 #include "jobs/engine/library_messages.h"
 #include "jobs/engine/test_virus.h"
 #include "tests/unit/eicar.h"
@@ -181,10 +183,99 @@ BOOST_AUTO_TEST_CASE(a_file_that_hits_a_limit_is_neither_infected_nor_clean) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_FIXTURE_TEST_CASE(a_broken_database_is_an_error, Place) {
-    std::ofstream(directory + "/signatures/broken.ndb") << "this is no signature\n";
-    BOOST_CHECK_THROW(ClamEngine{config}, SignatureError);
+struct DirectoryWithABadFile : Place {
+    DirectoryWithABadFile() {
+        write("good.ndb", "Test-Good:0:0:" + hex("found in spite of it", 20) + "\n");
+        write("allowed.fp", "44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test-Signature\n");
+    }
+    void write(const std::string& name, const std::string& content) const {
+        std::ofstream(directory + "/signatures/" + name) << content;
+    }
+    void check_left_out(const std::string& name, Trial trial = Trial::IfNeeded) const {
+        BOOST_TEST_CONTEXT(name) {
+            ClamEngine engine(config, trial);
+            engine.use_temporary_directory(directory + "/tmp");
+            BOOST_TEST(!engine.embedded_only());
+            BOOST_REQUIRE(engine.left_out().size() == 1U);
+            BOOST_TEST(engine.left_out()[0].name == name);
+            BOOST_TEST(engine.problem().find(name + " (") != std::string::npos, engine.problem());
+            const auto scan = [&](const std::string& content) { return engine.scan(sealed_file(content).get()); };
+            BOOST_TEST(scan("found in spite of it").virus == "Test-Good.UNOFFICIAL");
+            const bool is_allowed = scan(test_virus()).verdict == Verdict::Clean;
+            BOOST_TEST(is_allowed == !engine.may_lack_allow_list());
+            BOOST_TEST((scan("harmless text").verdict == Verdict::Clean));
+            BOOST_TEST(!engine.outdated());
+            BOOST_TEST(!engine.fingerprint().empty());
+            BOOST_TEST(std::filesystem::is_empty(directory + "/engine/tmp"));
+        }
+        std::filesystem::remove_all(directory + "/signatures/" + name);
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(of_the_signature_files, DirectoryWithABadFile)
+
+BOOST_AUTO_TEST_CASE(all_are_loaded_if_none_is_bad) {
+    const ClamEngine engine(config);
+    BOOST_TEST(engine.left_out().empty());
+    BOOST_TEST(engine.problem() == "");
+    BOOST_TEST(!engine.may_lack_allow_list());
 }
+
+BOOST_AUTO_TEST_CASE(a_bad_one_is_left_out_and_the_others_are_loaded) {
+    for (const char* name : {"bad.ndb", "bad.hdb", "bad.hsb", "bad.ldb", "bad.cdb", "bad.mdb", "bad.db"}) {
+        write(name, "this is no signature\n");
+        check_left_out(name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_one_is_left_out) {
+    write("lmd.user.hdb", "");
+    check_left_out("lmd.user.hdb");
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_not_a_file_is_left_out) {
+    std::filesystem::create_directory(directory + "/signatures/bad.ldb");
+    check_left_out("bad.ldb");
+    BOOST_REQUIRE(::mkfifo((directory + "/signatures/bad.ndb").c_str(), 0600) == 0);
+    check_left_out("bad.ndb");
+}
+
+BOOST_AUTO_TEST_CASE(half_a_signed_database_is_left_out) {
+    write("daily.cvd", "ClamAV-VDB:01 Jan 2026 00-00 +0000:27000:1:90:0123456789abcdef0123456789abcdef:x:x:1\n");
+    check_left_out("daily.cvd");
+    write("daily.cld", std::string(600, ' '));
+    check_left_out("daily.cld");
+}
+
+BOOST_AUTO_TEST_CASE(they_are_tried_out_before_the_others_are_loaded_if_asked_to) {
+    write("bad.ndb", "this is no signature\n");
+    check_left_out("bad.ndb", Trial::First);
+}
+
+BOOST_AUTO_TEST_CASE(several_of_both_kinds_are_left_out) {
+    write("bad.ndb", "this is no signature\n");
+    write("daily.cvd", "half");
+    const ClamEngine engine(config);
+    BOOST_TEST(engine.left_out().size() == 2U);
+    BOOST_TEST(!engine.embedded_only());
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_allow_list_may_have_too_much_found) {
+    write("more.fp", "this is no allow-list\n");
+    ClamEngine engine(config);
+    BOOST_REQUIRE(engine.left_out().size() == 1U);
+    BOOST_TEST(engine.may_lack_allow_list());
+}
+
+BOOST_AUTO_TEST_CASE(none_is_left_if_all_are_bad) {
+    std::filesystem::remove(directory + "/signatures/good.ndb");
+    write("bad.ndb", "this is no signature\n");
+    const ClamEngine engine(config);
+    BOOST_TEST(engine.embedded_only());
+    BOOST_TEST(engine.problem().find("bad.ndb") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_CASE(a_directory_that_cannot_be_read_is_named, Place) {
     config.paths.signature_directory = directory + "/missing";
