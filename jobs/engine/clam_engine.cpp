@@ -13,6 +13,7 @@
 #include "auth/base/sha256.h"
 #include "auth/base/unique_fd.h"
 #include "auth/base/write_all.h"
+#include "jobs/engine/library_build.h"
 #include "jobs/engine/library_messages.h"
 #include "jobs/engine/worker/unpacking.h"
 #include "jobs/shared/content_hash.h"
@@ -114,7 +115,7 @@ cl_scan_options scan_options() noexcept {
 std::string options_text(const Settings& config) {
     const auto& limits = config.engine;
     const auto options = scan_options();
-    std::string text = std::string("libclamav without its cache ") + ::cl_retver();
+    std::string text = std::string("libclamav without its cache ") + ::cl_retver() + "\n" + mapped_library_builds();
     text += " unpacking " + std::to_string(unpacking_rules);
     for (const std::uint64_t number :
          {limits.max_scan_bytes, limits.max_file_bytes, limits.max_recursion, limits.max_files, limits.max_scan_seconds,

@@ -27,6 +27,7 @@
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/host_messages.h"
+#include "jobs/engine/library_build.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/signature_host.h"
 #include "jobs/shared/settings.h"
@@ -55,10 +56,14 @@ class Engine {
             loop_.accept_connections(listener_.get(), [this](UniqueFd connection) { accept(std::move(connection)); });
     }
 
-    void run() {
+    // Until it is to end, or to start anew.
+    enum class Next { End, StartAnew };
+    [[nodiscard]] Next run() {
         notify_supervisor("READY=1");
         loop_.run();
+        if (starts_anew_) return Next::StartAnew;
         notify_supervisor("STOPPING=1");
+        return Next::End;
     }
 
  private:
@@ -106,7 +111,22 @@ class Engine {
         }
     }
 
+    // An update of the system may mend what hostile files do to the library, but this process keeps what it has mapped.
+    // So no job begins with the old library: jobd hears that its connection is closed, and tries again. Not while
+    // signatures are loaded that could not be loaded again.
+    [[nodiscard]] bool must_start_anew() {
+        if (installed_library_files() == library_files_ || (host_ && cannot_be_loaded_again())) return false;
+        if (!starts_anew_) log_line(Severity::Info, "libclamav was updated: starting anew once no job runs");
+        starts_anew_ = true;
+        return true;
+    }
+
+    void start_anew_when_idle() {
+        if (starts_anew_ && running_jobs() == 0) loop_.stop();
+    }
+
     void pass_on(NewJob job, const UniqueFd& connection, const UniqueFd& runner) {
+        if (must_start_anew()) return start_anew_when_idle();
         if (host_ && lacks_new_database()) retire();
         if (!host_) host_ = next_ ? std::move(next_) : start_host();
         ++host_->jobs;
@@ -219,12 +239,14 @@ class Engine {
         host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] { unload(); });
     }
 
-    // Not signatures that could not be loaded again.
-    void unload() {
+    // What host_ has loaded.
+    [[nodiscard]] bool cannot_be_loaded_again() const {
         const auto listing = listing_of(config_.paths.signature_directory);
-        const bool is_broken =
-            !listing.problem.empty() || !host_->left_out.empty() || (reload_failed_ && listing != host_->listing);
-        if (is_broken) return end_when_idle();
+        return !listing.problem.empty() || (reload_failed_ && listing != host_->listing);
+    }
+
+    void unload() {
+        if (cannot_be_loaded_again() || !host_->left_out.empty()) return end_when_idle();
         log_line(Severity::Info, "no recent scans: unloading the signatures");
         retire();
     }
@@ -236,10 +258,15 @@ class Engine {
         retired_.push_back(std::move(host_));
     }
 
-    void count_jobs() {
+    [[nodiscard]] std::size_t running_jobs() const {
         auto jobs = host_ ? host_->jobs : 0;
         for (const auto& retired : retired_) jobs += retired->jobs;
-        jobs_.set(jobs);
+        return jobs;
+    }
+
+    void count_jobs() {
+        jobs_.set(running_jobs());
+        start_anew_when_idle();
     }
 
     void remove(Host& host) {
@@ -265,6 +292,8 @@ class Engine {
     Deadline load_not_before_;
     bool reload_failed_ = false;  // the last time
     Trial trial_ = Trial::IfNeeded;
+    const std::string library_files_ = installed_library_files();
+    bool starts_anew_ = false;
     std::vector<std::unique_ptr<Host>> retired_;
 };
 
@@ -276,7 +305,11 @@ void run_engine(const std::string& config_file) {
     raise_descriptor_limit();
     ignore_stray_signals();
     use_idle_priority();
-    Engine(config, configured_user("jobs.user", config.jobs.user).uid).run();
+    const auto next = Engine(config, configured_user("jobs.user", config.jobs.user).uid).run();
+    if (next == Engine::Next::End) return;
+    const std::string program = config.program("clamscanner-engine");
+    ::execl(program.c_str(), program.c_str(), "--config", config_file.c_str(), nullptr);
+    throw_errno("start the engine anew");
 }
 
 }  // namespace

@@ -141,15 +141,15 @@ class Service:
 
     # ---- The programs ----------------------------------------------------------------------------------------------
 
-    def start(self, name):
-        """Starts a daemon and waits until it says that it is ready."""
+    def start(self, name, environment=None):
+        """Starts a daemon, with more in its environment if wanted, and waits until it says that it is ready."""
         daemon = DAEMONS[name]
         if name not in self._ready:
             self._ready[name] = Readiness(f"clamscanner-{self.suffix}-{name}")
         ready = self._ready[name]
         ready.forget()
         process = self.launch([self.program(daemon.program), "--config", self.config_file], user=self.users.get(name),
-                               environment={"NOTIFY_SOCKET": ready.address})
+                               environment={"NOTIFY_SOCKET": ready.address, **(environment or {})})
         self.running[name] = process
         if not ready.wait(process, 120):
             raise RuntimeError(f"{daemon.program} does not start (status {process.poll()})")

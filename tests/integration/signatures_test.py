@@ -4,6 +4,7 @@ a database that cannot be loaded causes only a warning."""
 import os
 import random
 import re
+import shutil
 import time
 
 from client import check_records, wait_until
@@ -198,6 +199,43 @@ class TheFirstDatabase(ServiceCase):
         with open(self.service.path("fresh-signatures"), "w", encoding="ascii") as database:
             database.writelines(lines)
         os.rename(database.name, self.service.path(SIGNATURES, name))
+
+
+class AnUpdatedLibrary(ServiceCase):
+    """libclamav is replaced on disk, as a security update does, while the engine runs."""
+
+    def setUp(self):
+        self.directory = self.service.path("libraries")
+        os.mkdir(self.directory)
+        installed = os.path.dirname(self.mapped_library())
+        name = next(name for name in os.listdir(installed) if re.fullmatch(r"libclamav\.so\.\d+", name))
+        self.original = os.path.join(installed, name)
+        self.library = os.path.join(self.directory, name)
+        self.install()
+        self.service.stop("engine")
+        self.service.start("engine", {"LD_LIBRARY_PATH": self.directory})
+        self.assertEqual(self.mapped_library(), self.library)
+
+    def install(self):
+        shutil.copy2(self.original, self.library + ".new")
+        os.rename(self.library + ".new", self.library)
+
+    def mapped_library(self):
+        """As the kernel names it: one that was replaced ends in " (deleted)"."""
+        with open(f"/proc/{self.service.pid('engine')}/maps", encoding="ascii") as maps:
+            return next(line.split(maxsplit=5)[5].strip() for line in maps if "/libclamav.so" in line)
+
+    def test_no_scan_begins_with_the_old_one(self):
+        account, client = self.new_account()
+        path = account.write("eicar", EICAR)
+        self.assertEqual(client.scan()["infected_files"], [path])
+        engine = self.service.pid("engine")
+        self.install()
+        self.assertEqual(self.mapped_library(), self.library + " (deleted)")
+
+        self.assertEqual(client.scan()["infected_files"], [path])
+        self.assertEqual(self.mapped_library(), self.library)
+        self.assertEqual(self.service.pid("engine"), engine)
 
 
 class BadFiles(SignaturesCase):

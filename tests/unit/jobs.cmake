@@ -1,6 +1,7 @@
 # Unit tests and fuzz targets of jobs/.
 add_unit_test(jobs/engine/clam_engine clamscanner_scanning)
 target_compile_definitions(clam_engine_test PRIVATE EMBEDDED_SIGNATURES="${PROJECT_SOURCE_DIR}/jobs/engine/signatures")
+add_unit_test(jobs/engine/library_build clamscanner_scanning)
 add_unit_test(jobs/runner/cleansing clamscanner_home)
 add_unit_test(jobs/runner/crash_points clamscanner_home)
 add_unit_test(jobs/runner/disposal clamscanner_home)
