@@ -307,7 +307,7 @@ void Ledger::save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t
 #define UNSCANNED_BEFORE " FROM find WHERE task = ? AND verdict = 2 AND start < ?"
 #define COUNTED(rows) "SELECT reason, count(*)" rows " GROUP BY reason"
 
-void Ledger::begin_list(TaskId id, std::uint32_t start) {
+void Ledger::begin_list(TaskId id, std::uint32_t start, bool embedded_only) {
     write(id);
     // The first start has no earlier one that could have left records.
     if (start > 1) {
@@ -317,8 +317,8 @@ void Ledger::begin_list(TaskId id, std::uint32_t start) {
     }
     statement(
         "UPDATE task SET settled_files = 0, settled_bytes = 0, settled_clean = 0, settled_known = 0, list_bytes = 0, "
-        "walk_unreadable = 0, embedded = 0, walk_start = ? WHERE id = ?")
-        .run(start, id);
+        "walk_unreadable = 0, embedded = ?, walk_start = ? WHERE id = ?")
+        .run(embedded_only, start, id);
 }
 
 void Ledger::keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable) {

@@ -125,7 +125,8 @@ class Ledger {
     void save_totals(TaskId id, std::uint64_t files, std::uint64_t bytes, bool walked);
     void save_progress(TaskId id, std::uint64_t scanned_files, std::uint64_t scanned_bytes, std::uint64_t clean_files);
     // This start has made a new list of files, which replaces an earlier one; nothing in it is settled.
-    void begin_list(TaskId id, std::uint32_t start);
+    // `embedded_only`: as far as this start has scanned, the test signatures were all that it had.
+    void begin_list(TaskId id, std::uint32_t start, bool embedded_only);
     // The list is complete: from now on an interrupted scan resumes from it.
     void keep_list(TaskId id, std::uint64_t bytes, std::uint64_t unreadable);
     void settle(TaskId id, const Settled& settled);

@@ -89,8 +89,9 @@ CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended
 CREATE TABLE system_scan_account(
     scan INTEGER, uid INTEGER, dealt_with INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(scan, uid)) WITHOUT ROWID;
 CREATE TABLE host(uuid BLOB NOT NULL);
-CREATE TABLE running_time(total_ms INTEGER NOT NULL, since_boot_ms INTEGER NOT NULL); -- one row
-INSERT INTO running_time VALUES(0, 0);
+CREATE TABLE running_time(
+    id INTEGER PRIMARY KEY CHECK(id = 1), total_ms INTEGER NOT NULL, since_boot_ms INTEGER NOT NULL); -- one row
+INSERT INTO running_time VALUES(1, 0, 0);
 CREATE TABLE held_signature(
     signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
 )";

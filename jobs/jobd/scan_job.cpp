@@ -124,7 +124,7 @@ void ScanJob::take_walk_progress(const WalkProgress& walk) {
     if (!walked_) return;
     const auto earlier = ledger.task(task().id);
     if (earlier.list_bytes > 0) ::unlink(list_name(context_.config, earlier).c_str());
-    ledger.begin_list(task().id, start_);
+    ledger.begin_list(task().id, start_, embedded_only_);
     ledger.keep_list(task().id, walk.list_bytes, walk_unreadable_);
 }
 
@@ -194,6 +194,7 @@ void ScanJob::receive_from_coordinator(Packet& packet) {
 
 void ScanJob::take_scanner_ready(const ScannerReady& ready) {
     scanner_ready_ = true;
+    embedded_only_ = ready.embedded_only;
     lacks_signatures_ = ready.embedded_only || !ready.problem.empty();
     context_.ledger.set_signatures(task().id, ready.embedded_only, ready.problem);
 }

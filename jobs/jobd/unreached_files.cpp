@@ -60,7 +60,7 @@ std::optional<std::uint64_t> keep_finds_in_list(const Settings& config, Ledger& 
 void keep_finds_without_list(const Settings& config, Ledger& ledger, const Task& scan, const std::string& home,
                              Outcome outcome, const EarlierFinds& finds) {
     const auto directory = path_in(home, config.scan_of(scan.scan_type).directory);
-    ledger.begin_list(scan.id, scan.starts);
+    ledger.begin_list(scan.id, scan.starts, scan.embedded_signatures);
     for (const auto& [path, find] : finds)
         if (is_below(path, directory)) ledger.keep_find(scan.id, find, std::nullopt);
     // Whoever cancels a scan at once is told so, and nothing was listed.

@@ -82,7 +82,7 @@ class LongLists {
     void fill_scan() {
         scan_ = ledger.queue_scan(alice, ScanType::Home, false).value();
         ledger.begin(scan_);
-        ledger.begin_list(scan_, 1);
+        ledger.begin_list(scan_, 1, false);
         ledger.save_totals(scan_, 1, 1, true);
         ledger.keep_list(scan_, 4096, 0);
         for (int i = 0; i < length_; ++i) {

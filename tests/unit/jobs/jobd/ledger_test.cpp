@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(the_count_of_clean_files_in_quarantine_follows_each_change)
 BOOST_AUTO_TEST_CASE(a_scan_resumes_after_the_settled_files) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
     ledger.begin(scan);
-    ledger.begin_list(scan, 1);
+    ledger.begin_list(scan, 1, false);
     ledger.add_unscanned(scan, 1, "/home/alice/closed/", UnscannedReason::Unreadable, std::nullopt);
     ledger.keep_list(scan, 4000, 1);
     ledger.add_unscanned(scan, 1, "/home/alice/third", UnscannedReason::TimeLimit, 2);
@@ -206,10 +206,10 @@ BOOST_AUTO_TEST_CASE(a_scan_resumes_after_the_settled_files) {
 
 BOOST_AUTO_TEST_CASE(in_a_new_list_nothing_is_settled) {
     const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
-    ledger.begin_list(scan, 1);
+    ledger.begin_list(scan, 1, false);
     ledger.keep_list(scan, 4000, 1);
     ledger.settle(scan, {5, 50, 4, 3});
-    ledger.begin_list(scan, 2);
+    ledger.begin_list(scan, 2, false);
     const auto task = ledger.task(scan);
     BOOST_TEST((task.settled == Settled{}));
     BOOST_TEST(task.list_bytes == 0U);
@@ -336,6 +336,11 @@ BOOST_AUTO_TEST_CASE(the_cached_task_follows_every_change) {
     // A later turn with all signatures does not make good what an earlier one did without them.
     ledger.set_signatures(id, false, "");
     BOOST_TEST(last().embedded_signatures);
+    // What was found with them is not in a new list; what this start has is what counts.
+    ledger.begin_list(id, 2, true);
+    BOOST_TEST(last().embedded_signatures);
+    ledger.begin_list(id, 3, false);
+    BOOST_TEST(!last().embedded_signatures);
     ledger.save_totals(id, 7, 700, true);
     BOOST_TEST(last().total_files == 7U);
     ledger.save_progress(id, 3, 300, 2);

@@ -34,7 +34,7 @@ struct Scans {
         PathList list(UniqueFd(checked(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "make a list")));
         for (const auto& path : paths) list.append(path);
         ledger.save_totals(scan, paths.size(), 0, true);
-        ledger.begin_list(scan, start);
+        ledger.begin_list(scan, start, false);
         ledger.keep_list(scan, list.finish(), 0);
     }
     void find(TaskId scan, const std::string& name, std::uint64_t place) {
