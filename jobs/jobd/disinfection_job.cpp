@@ -6,7 +6,6 @@
 #include "auth/base/random.h"
 #include "jobs/jobd/brake.h"
 #include "jobs/jobd/restoration_job.h"
-#include "jobs/shared/mail_name.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/quarantine_record.h"
 
@@ -105,7 +104,7 @@ void DisinfectionJob::step(RecordState state, const std::string& message) {
 
 void DisinfectionJob::act(bool again) {
     stage_ = Stage::Acting;
-    saved_.clear();
+    mailbox_.begin_cutting();
     for (const auto& cut : current_->cuts) to_runner_.add(CutMail(cut));
     to_runner_.add(order_for(again));
 }
@@ -294,23 +293,14 @@ void DisinfectionJob::quarantine_as_last_scanned() {
 void DisinfectionJob::scan_messages() {
     adopt_result(*result_);
     current_->cuts.clear();
-    messages_.reset();
-    scanned_messages_ = 0;
+    mailbox_.begin_scan();
     stage_ = Stage::ScanningMessages;
     to_runner_.add(ScanMailbox{current_->number, current_->path});
 }
 
-// Results may arrive before the runner has sent the count.
-void DisinfectionJob::take_message_result(ScanResult result) {
-    ++scanned_messages_;
-    if (result.verdict == Verdict::Infected && current_->cuts.size() < most_mail_cut)
-        current_->cuts.push_back({mail_name(), std::move(result.sha256), std::move(result.virus)});
-    settle_messages();
-}
-
 void DisinfectionJob::settle_messages() {
-    if (!messages_ || scanned_messages_ < *messages_) return;
-    if (scanned_messages_ > *messages_) throw Malformed("the coordinator sent more results than there are messages");
+    if (!mailbox_.is_scanned()) return;
+    current_->cuts = mailbox_.take_cuts();
     if (current_->cuts.empty()) {
         step(RecordState::Error, "the mailbox as a whole is reported as infected (" + current_->virus +
                                      "), but none of its messages is; it was left alone");
@@ -322,39 +312,12 @@ void DisinfectionJob::settle_messages() {
     act(false);
 }
 
-// Scans what is left of the mailbox.
-void DisinfectionJob::settle_cleansed() {
-    request_scan(Stage::RescanningRest);
-}
-
 void DisinfectionJob::settle_rest() {
-    if (saved_.empty()) {
-        settle_untouched();
-        return;
-    }
+    if (!mailbox_.has_saved()) return settle_untouched();
     auto& ledger = context_.ledger;
-    auto message = *current_;
-    std::map<std::string, const CutMail*> cuts;
-    for (const auto& cut : current_->cuts) cuts[cut.opaque] = &cut;
-    for (const auto& saved : saved_) {
-        const CutMail& cut = *cuts.at(saved.opaque);
-        message.opaque = cut.opaque;
-        message.sha256 = cut.sha256;
-        message.virus = cut.virus;
-        message.identity.size = saved.size;
-        ledger.quarantine().add(task().account, message, saved.device, saved.inode, saved.may_hold_mail);
-    }
-    std::string text = std::to_string(saved_.size()) +
-                       (saved_.size() == 1 ? " infected message was" : " infected messages were") +
-                       " taken out of the mailbox and kept in the quarantine; the others are as they were";
-    if (result_->verdict == Verdict::Clean)
-        ledger.leave_list(task().account, current_->path);
-    else if (result_->verdict == Verdict::Infected)
-        text += ". What is left of it is still reported as infected (" + result_->virus + "), so it stays in the list";
-    else
-        text += std::string(". What is left of it could not be scanned again (") + text_of(result_->reason) +
-                "), so it stays in the list";
-    step(RecordState::MailboxCleansed, text);
+    mailbox_.list_saved(ledger.quarantine(), task().account, *current_);
+    if (result_->verdict == Verdict::Clean) ledger.leave_list(task().account, current_->path);
+    step(RecordState::MailboxCleansed, mailbox_.summary(*result_));
     proceed();
 }
 
@@ -391,7 +354,8 @@ const std::string& DisinfectionJob::why_held(const std::string& signature) {
 void DisinfectionJob::settle_acted(const Acted& acted) {
     if (acted.content_differs) return rescan_moved(acted);
     if (current_->moved > Moved::Changed) return settle_put_back(acted);
-    if (acted.state == RecordState::MailboxCleansed) return settle_cleansed();
+    // What is left of the mailbox is scanned, too.
+    if (acted.state == RecordState::MailboxCleansed) return request_scan(Stage::RescanningRest);
     auto& ledger = context_.ledger;
     if (acted.state == RecordState::Quarantined) list_quarantined(acted);
     if (acted.state != RecordState::Error) {
@@ -460,17 +424,13 @@ void DisinfectionJob::take_not_opened(const NotOpened& refused) {
 
 void DisinfectionJob::take_mail_handed_over(const MailHandedOver& all) {
     expect(all.token, {Stage::ScanningMessages});
-    messages_ = all.messages;
+    mailbox_.take_count(all.messages);
     settle_messages();
 }
 
 void DisinfectionJob::take_saved(Saved saved) {
-    const auto is_it = [&](const CutMail& cut) { return cut.opaque == saved.opaque; };
-    const auto is_same = [&](const Saved& other) { return other.opaque == saved.opaque; };
-    if (stage_ != Stage::Acting || std::none_of(current_->cuts.begin(), current_->cuts.end(), is_it) ||
-        std::any_of(saved_.begin(), saved_.end(), is_same))
-        throw Malformed("the runner saved a message that it was not asked to save");
-    saved_.push_back(std::move(saved));
+    if (stage_ != Stage::Acting) throw Malformed("the runner saved a message that it was not asked to save");
+    mailbox_.take_saved(std::move(saved), current_->cuts);
 }
 
 void DisinfectionJob::take_acted(const Acted& acted) {
@@ -503,7 +463,10 @@ void DisinfectionJob::take_scanner_ready(const ScannerReady& ready) {
 
 void DisinfectionJob::take_scan_result(ScanResult result) {
     if (lacks_signatures_ && result.verdict == Verdict::Clean) result.verdict = Verdict::Unscanned;
-    if (stage_ == Stage::ScanningMessages) return take_message_result(std::move(result));
+    if (stage_ == Stage::ScanningMessages) {
+        mailbox_.take_result(std::move(result));
+        return settle_messages();
+    }
     if (!is_rescanning() || !current_ || result.token != current_->number)
         throw Malformed("the coordinator sent a result that was not asked for");
     result_ = std::move(result);

@@ -8,6 +8,7 @@
 
 #include "jobs/jobd/job.h"
 #include "jobs/jobd/log_copy.h"
+#include "jobs/jobd/mailbox_cleansing.h"
 
 namespace clamscanner {
 
@@ -25,7 +26,7 @@ class DisinfectionJob : public Job {
     void receive_from_coordinator(Packet& packet) override;
     void feed_runner() override { log_.feed(to_runner_); }
     [[nodiscard]] bool waits_for_runner() const override {
-        if (stage_ == Stage::ScanningMessages) return !messages_;
+        if (stage_ == Stage::ScanningMessages) return !mailbox_.knows_count();
         return stage_ != Stage::Starting && !(is_rescanning() && opened_);
     }
     void runner_ended() override;
@@ -75,9 +76,7 @@ class DisinfectionJob : public Job {
     void keep_unscanned(std::uint64_t device, std::uint64_t inode);
     void quarantine_as_last_scanned();
     void scan_messages();
-    void take_message_result(ScanResult result);
     void settle_messages();
-    void settle_cleansed();
     void settle_rest();
     void settle_untouched();
     // Throws Malformed unless `token` is the current action's and the stage is one of these.
@@ -108,10 +107,7 @@ class DisinfectionJob : public Job {
     bool is_mailbox_ = false;
     std::optional<ScanResult> result_;
     int attempts_ = 0;  // to scan something that keeps being changed
-    // For a mailbox: how many messages it has.
-    std::optional<std::uint64_t> messages_;
-    std::uint64_t scanned_messages_ = 0;
-    std::vector<Saved> saved_;
+    MailboxCleansing mailbox_;
     std::map<std::string, std::string> held_;  // by signature: why files are not deleted for it; empty: they are
     bool lacks_signatures_ = false;            // there is a database, but the scanner could not load it
     std::string deletions_held_;               // why nothing is deleted, whatever its signature; empty: it is
