@@ -12,21 +12,12 @@
 #include <string_view>
 
 #include "auth/base/nanoseconds.h"
+#include "auth/base/random.h"
 
 namespace clamscanner {
 namespace {
 
 constexpr std::string_view family = "libclam";  // libclamav, libclammspack, libclamunrar, libclamunrar_iface
-
-std::string hex_of(const unsigned char* bytes, std::size_t size) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (std::size_t i = 0; i < size; ++i) {
-        text += digits[bytes[i] >> 4];
-        text += digits[bytes[i] & 15];
-    }
-    return text;
-}
 
 constexpr std::size_t aligned(std::size_t size) noexcept {
     return (size + 3) & ~std::size_t{3};
@@ -41,7 +32,7 @@ std::string build_id_in(const unsigned char* notes, std::size_t size) {
         const std::size_t next = description + aligned(note.n_descsz);
         if (next > size) break;
         if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(notes + sizeof note, "GNU", 4) == 0)
-            return hex_of(notes + description, note.n_descsz);
+            return hex(notes + description, note.n_descsz);
         notes += next;
         size -= next;
     }

@@ -1,7 +1,6 @@
 #include "jobs/jobd/scan_job.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -68,18 +67,14 @@ UniqueFd ScanJob::open_list() {
     std::filesystem::create_directory(list_directory(context_.config));
     const Task known = ledger.task(task().id);
     // After a start that made no progress the list is not trusted again.
-    if (known.list_bytes > 0 && known.attempts == 0) {
-        UniqueFd list(::open(list_name(context_.config, known).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-        struct stat status {};
-        if (list && ::fstat(list.get(), &status) == 0 &&
-            static_cast<std::uint64_t>(status.st_size) == known.list_bytes) {
-            before_ = known.settled;
-            walk_unreadable_ = known.walk_unreadable;
-            walk_start_ = known.walk_start;
-            walked_ = true;
-            ledger.forget_unsettled(task().id);
-            return list;
-        }
+    UniqueFd kept = known.attempts == 0 ? open_kept_list(context_.config, known, O_RDWR) : UniqueFd();
+    if (kept) {
+        before_ = known.settled;
+        walk_unreadable_ = known.walk_unreadable;
+        walk_start_ = known.walk_start;
+        walked_ = true;
+        ledger.forget_unsettled(task().id);
+        return kept;
     }
     walk_start_ = start_;
     const auto name = list_name(context_.config, task().id, start_);

@@ -17,14 +17,9 @@
 namespace clamscanner {
 namespace {
 
-// The list that the scan resumes from, if it is whole.
 std::optional<PathList> open_list(const Settings& config, const Task& scan) {
-    if (scan.list_bytes == 0) return std::nullopt;
-    UniqueFd file(::open(list_name(config, scan).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    struct stat status {};
-    if (!file || ::fstat(file.get(), &status) < 0 || static_cast<std::uint64_t>(status.st_size) != scan.list_bytes)
-        return std::nullopt;
-    return PathList(std::move(file));
+    UniqueFd file = open_kept_list(config, scan, O_RDONLY);
+    return file ? std::optional<PathList>(std::move(file)) : std::nullopt;
 }
 
 // Calls `take` for each file of the list behind the settled ones, with its place. Returns how many files the list has.
@@ -81,6 +76,15 @@ std::string list_name(const Settings& config, TaskId scan, std::uint32_t start) 
 
 std::string list_name(const Settings& config, const Task& scan) {
     return list_name(config, scan.id, scan.walk_start);
+}
+
+UniqueFd open_kept_list(const Settings& config, const Task& scan, int access) {
+    if (scan.list_bytes == 0) return {};
+    UniqueFd file(::open(list_name(config, scan).c_str(), access | O_CLOEXEC | O_NOFOLLOW));
+    struct stat status {};
+    const bool whole =
+        file && ::fstat(file.get(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) == scan.list_bytes;
+    return whole ? std::move(file) : UniqueFd();
 }
 
 void remove_old_lists(const Settings& config, Ledger& ledger) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "auth/base/unique_fd.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/shared/settings.h"
 
@@ -18,6 +19,9 @@ namespace clamscanner {
 [[nodiscard]] std::string list_name(const Settings& config, TaskId scan, std::uint32_t start);
 // The path of the list that the scan resumes from. It exists only if the list is kept.
 [[nodiscard]] std::string list_name(const Settings& config, const Task& scan);
+
+// The list that the scan resumes from, if it is whole; else empty. `access`: O_RDONLY or O_RDWR.
+[[nodiscard]] UniqueFd open_kept_list(const Settings& config, const Task& scan, int access);
 
 // Removes lists that no scan needs any more. Called when jobd starts.
 void remove_old_lists(const Settings& config, Ledger& ledger);
