@@ -71,7 +71,8 @@ bool is_settled(const FileStamp& stamp, std::int64_t now_ns) noexcept {
 
 ScanCache::ScanCache(const Settings& config, const std::string& account, const std::string& fingerprint) {
     constexpr std::int64_t day_s = 86'400;
-    oldest_s_ = now_s() - static_cast<std::int64_t>(config.engine.rescan_days) * day_s;
+    latest_s_ = now_s();
+    oldest_s_ = latest_s_ - static_cast<std::int64_t>(config.engine.rescan_days) * day_s;
     const auto file = config.engine.memory_directory + "/" + account + ".sqlite";
     try {
         open(file, fingerprint);
@@ -105,7 +106,8 @@ void ScanCache::open(const std::string& file, const std::string& fingerprint) {
         Statement(database_->handle(), "INSERT INTO scanned_with VALUES(?)").run(fingerprint);
         database_->execute("COMMIT");
     }
-    Statement(database_->handle(), "DELETE FROM clean WHERE scanned_s < ?").run(oldest_s_);
+    // What seems to be of the future was scanned while the clock was wrong, nobody knows when.
+    Statement(database_->handle(), "DELETE FROM clean WHERE scanned_s NOT BETWEEN ? AND ?").run(oldest_s_, latest_s_);
     find_.emplace(database_->handle(),
                   "SELECT size, mtime_ns, ctime_ns, scanned_s, virus FROM clean WHERE file_system = ? AND inode = ?");
     insert_.emplace(database_->handle(), "INSERT OR REPLACE INTO clean VALUES(?, ?, ?, ?, ?, ?, ?)");

@@ -28,11 +28,11 @@ Brake::Hits Brake::files_hit(AccountId account, const std::string& signature) {
     return {static_cast<std::uint64_t>(hit.value_or(0)), scan->total_files};
 }
 
-Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since_ms) {
+Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since_running_ms) {
     const auto hit = statement(
                          "SELECT count(DISTINCT account) FROM find JOIN task ON task.id = find.task "
-                         "WHERE find.virus = ? AND find.verdict = 1 AND find.found_ms >= ?")
-                         .number(signature, since_ms);
+                         "WHERE find.virus = ? AND find.verdict = 1 AND find.found_running_ms >= ?")
+                         .number(signature, since_running_ms);
     const auto accounts = static_cast<std::uint64_t>(hit.value_or(0));
     // Counting all accounts takes long on a large host.
     if (accounts < fewest_accounts) return {accounts, 0};
@@ -66,7 +66,7 @@ std::string Brake::reason(AccountId account, const std::string& signature) {
     const auto [files, of_files] = files_hit(account, signature);
     if (files >= fewest_files && is_more_than(files, of_files, settings_.brake.files_percent))
         return "it was found in " + std::to_string(files) + " of " + std::to_string(of_files) + " files of one account";
-    const auto [accounts, of_accounts] = accounts_hit(signature, now_ms() - hour_ms);
+    const auto [accounts, of_accounts] = accounts_hit(signature, ledger_.running_time().now() - hour_ms);
     if (accounts >= fewest_accounts && is_more_than(accounts, of_accounts, settings_.brake.accounts_percent))
         return "it was found in " + std::to_string(accounts) + " of " + std::to_string(of_accounts) +
                " accounts within an hour";

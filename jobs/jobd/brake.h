@@ -35,7 +35,7 @@ class Brake {
     };
     [[nodiscard]] std::string reason(AccountId account, const std::string& signature);
     [[nodiscard]] Hits files_hit(AccountId account, const std::string& signature);  // in its last scan
-    [[nodiscard]] Hits accounts_hit(const std::string& signature, std::int64_t since_ms);
+    [[nodiscard]] Hits accounts_hit(const std::string& signature, std::int64_t since_running_ms);
     [[nodiscard]] std::optional<HeldSignature> find(const std::string& signature);
 
     Ledger& ledger_;

@@ -66,7 +66,7 @@ void Dispatcher::dispatch() {
             Job& job = *entry->second;
             if (job.end() == Job::End::None && job.runner_silent_for() > limit)
                 job.fail("the process that works in the home stopped responding");
-            if (job.end() == Job::End::None && is_overdue(context_.config, job.begun_ms()))
+            if (job.end() == Job::End::None && is_overdue(context_, job.begun_running_ms()))
                 job.fail("it took longer than the administrator allows");
             if (job.end() == Job::End::None) {
                 ++entry;
@@ -194,7 +194,7 @@ void Dispatcher::settle(Job& job) {
     ledger.set_why(task.id, job.why());
     task = ledger.task(task.id);
     // A suspended account delays only its own tasks, not the system scan.
-    const bool gives_up = is_overdue(context_.config, job.begun_ms()) || (job.suspended() && task.of_system_scan);
+    const bool gives_up = is_overdue(context_, job.begun_running_ms()) || (job.suspended() && task.of_system_scan);
     if (task.attempts >= most_attempts || gives_up) {
         end_early(job.task(), job.account(), job.why());
         return;

@@ -20,7 +20,7 @@ constexpr std::size_t most_known_tasks = 4096;
 #define TASK_COLUMNS                                                                                                   \
     "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, total_files, total_bytes, "           \
     "scanned_files, scanned_bytes, clean_files, infected_files, unscanned_files, last_record, embedded, log_pending, " \
-    "why, begun_ms, system_scan IS NOT NULL, settled_files, settled_bytes, settled_clean, list_bytes, "                \
+    "why, begun_running_ms, system_scan IS NOT NULL, settled_files, settled_bytes, settled_clean, list_bytes, "        \
     "walk_unreadable, walk_start, settled_known, known_files, full_scan, signature_problem, known_infected"
 constexpr int task_column_count = 33;
 
@@ -42,7 +42,7 @@ Task read_task(const Row& row) {
     task.embedded_signatures = row.number(column++) != 0;
     task.log_pending = row.number(column++) != 0;
     task.why = row.bytes(column++);
-    task.begun_ms = row.number(column++);
+    task.begun_running_ms = row.number(column++);
     task.of_system_scan = row.number(column++) != 0;
     for (auto* count :
          {&task.settled.files, &task.settled.bytes, &task.settled.clean_files, &task.list_bytes, &task.walk_unreadable})
@@ -223,14 +223,15 @@ std::vector<AccountTask> Ledger::queued_tasks() {
 std::vector<AccountTask> Ledger::tasks_with_pending_log(std::size_t limit) {
     std::vector<AccountTask> tasks;
     statement(ACCOUNT_TASK_QUERY
-              "WHERE log_pending = 1 AND state = 2 AND ended_ms > ? AND id = (SELECT max(newer.id) FROM task AS newer "
+              "WHERE log_pending = 1 AND state = 2 AND ended_running_ms > ? AND id = (SELECT max(newer.id) FROM task "
+              "AS newer "
               "WHERE newer.account = task.account AND newer.kind = 1) ORDER BY id DESC LIMIT ?")
         .each(
             [&](Row row) {
                 tasks.push_back(read_account_task(row));
                 return true;
             },
-            now_ms() - log_copy_patience_ms, limit);
+            running_time_.now() - log_copy_patience_ms, limit);
     return tasks;
 }
 
@@ -240,8 +241,8 @@ void Ledger::begin(TaskId id) {
     statement(
         "UPDATE task SET state = 1, why = x'', starts = starts + 1, "
         "progress_at_start = max(scanned_files, last_record), "
-        "begun_ms = CASE begun_ms WHEN 0 THEN ? ELSE begun_ms END WHERE id = ?")
-        .run(now_ms(), id);
+        "begun_running_ms = CASE begun_running_ms WHEN 0 THEN ? ELSE begun_running_ms END WHERE id = ?")
+        .run(running_time_.now(), id);
 }
 
 void Ledger::requeue(TaskId id, bool made_no_progress, const std::string& why) {
@@ -383,11 +384,12 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             },
             id, path);
     statement(
-        "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, known, place) "
-        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, "
+        "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, found_running_ms, known, place) "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, "
         "virus = excluded.virus, sha256 = excluded.sha256, start = excluded.start, found_ms = excluded.found_ms, "
-        "known = excluded.known, place = excluded.place")
-        .run(id, path, virus, sha256, start, now_ms(), known, place ? static_cast<std::int64_t>(*place) : -1);
+        "found_running_ms = excluded.found_running_ms, known = excluded.known, place = excluded.place")
+        .run(id, path, virus, sha256, start, now_ms(), running_time_.now(), known,
+             place ? static_cast<std::int64_t>(*place) : -1);
     statement(
         "UPDATE task SET infected_files = infected_files + ?, known_infected = known_infected + ?, "
         "risk = max(risk, ?) WHERE id = ?")
@@ -460,8 +462,9 @@ void Ledger::keep_find(TaskId id, const EarlierFind& find, std::optional<std::ui
         return;
     }
     statement(
-        "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, place) "
-        "SELECT ?, path, 1, virus, 0, sha256, 0, found_ms, nullif(?, -1) FROM find WHERE id = ?")
+        "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, found_running_ms, "
+        "place) "
+        "SELECT ?, path, 1, virus, 0, sha256, 0, found_ms, found_running_ms, nullif(?, -1) FROM find WHERE id = ?")
         .run(id, at, find.id);
     if (database_.changed_rows() == 0) return;
     statement("UPDATE task SET infected_files = infected_files + 1, risk = max(risk, ?) WHERE id = ?")

@@ -47,8 +47,8 @@ struct Task {
     std::int64_t created_ms = 0;  // since the epoch
     std::uint32_t attempts = 0;   // starts that made no progress, since the last that did
     std::uint32_t starts = 0;
-    std::int64_t begun_ms = 0;    // the first start; 0: not started yet
-    bool of_system_scan = false;  // a job of the administrator's scan of all accounts
+    std::int64_t begun_running_ms = 0;  // the host's running time at the first start; 0: not started yet
+    bool of_system_scan = false;        // a job of the administrator's scan of all accounts
     std::uint64_t total_files = 0;
     std::uint64_t total_bytes = 0;
     std::uint64_t scanned_files = 0;

@@ -247,7 +247,8 @@ ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t 
 std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const std::vector<uid_t>& accounts) {
     if (open_system_scan()) return std::nullopt;
     database_.write();
-    statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
+    statement("INSERT INTO system_scan(created_ms, created_running_ms) VALUES(?, ?)")
+        .run(now_ms(), ledger_.running_time().now());
     const SystemScanId scan = database_.last_row();
     // Prunes the jobs of earlier system scans, unless they are still the last scan of their account that has ended.
     statement(
@@ -284,8 +285,8 @@ bool ScanHistory::is_waiting(SystemScanId scan, uid_t uid) {
         .has_value();
 }
 
-std::int64_t ScanHistory::begun_ms(SystemScanId scan) {
-    return statement("SELECT created_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
+std::int64_t ScanHistory::begun_running_ms(SystemScanId scan) {
+    return statement("SELECT created_running_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
 }
 
 void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
@@ -305,11 +306,12 @@ void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
     settle_account(scan, uid, Settled::LeftOut);
 }
 
-std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms) {
+std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_running_ms) {
     auto& count = statement(
-        "SELECT count(*) FROM task INDEXED BY open_jobs WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR "
-        "begun_ms >= ?)");
-    return static_cast<std::size_t>(count.number(scan, begun_since_ms).value_or(0));
+        "SELECT count(*) FROM task INDEXED BY open_jobs WHERE system_scan = ? AND state < 2 AND (begun_running_ms = 0 "
+        "OR "
+        "begun_running_ms >= ?)");
+    return static_cast<std::size_t>(count.number(scan, begun_since_running_ms).value_or(0));
 }
 
 void ScanHistory::end_system_scan(SystemScanId scan) {

@@ -41,8 +41,9 @@ void SystemScans::tick() {
 }
 
 void SystemScans::proceed(ScanHistory::SystemScanId scan) {
-    const bool is_too_late = is_overdue(context_.config, history_.begun_ms(scan));
-    const auto under_way = history_.unfinished_jobs(scan, now_ms() - slow_ms) + asked_.size();
+    const bool is_too_late = is_overdue(context_, history_.begun_running_ms(scan));
+    const auto under_way =
+        history_.unfinished_jobs(scan, context_.ledger.running_time().now() - slow_ms) + asked_.size();
     const auto limit = static_cast<std::size_t>(2 * context_.config.jobs.max_running);
     const auto room = limit > under_way ? limit - under_way : 0;
     const auto uids = history_.waiting_accounts(scan, last_, std::max<std::size_t>(room, 1));

@@ -188,7 +188,7 @@ class LongLists {
         static_cast<void>(history.waiting_accounts(system_scan_, 0, 1));
         static_cast<void>(history.is_waiting(system_scan_, 5000));
         static_cast<void>(history.unfinished_jobs(system_scan_));
-        static_cast<void>(history.begun_ms(system_scan_));
+        static_cast<void>(history.begun_running_ms(system_scan_));
     }
     void end_all() {
         ledger.record_done(disinfection_, RecordState::Success, "", Outcome::Completed);

@@ -495,6 +495,18 @@ BOOST_AUTO_TEST_CASE(a_file_expires_only_when_both_clocks_say_so) {
     BOOST_TEST(quarantine.expired(account, by_day, by_running_time, 10).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(the_copy_of_a_log_is_tried_for_a_day_of_the_hosts_running_time) {
+    const auto task = *ledger.queue_disinfection(account, {});
+    ledger.record_done(task, RecordState::Success, "", Outcome::Completed);
+    const auto after = [&](const std::string& change) {
+        ledger.commit();
+        Database(place.path + "/jobs.sqlite").execute(("UPDATE task SET " + change).c_str());
+        return ledger.tasks_with_pending_log(8).size();
+    };
+    BOOST_TEST(after("ended_ms = ended_ms - 864000000") == 1U);
+    BOOST_TEST(after("ended_running_ms = ended_running_ms - 90000000") == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_task_is_forgotten_only_when_both_clocks_say_so) {
     const auto scan = completed_scan({});
     completed_scan({});
