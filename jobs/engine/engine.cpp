@@ -184,7 +184,12 @@ class Engine {
     }
 
     void take_signatures_changed(const SignaturesChanged&, Host& host) {
-        if (host_.get() != &host || next_ || Clock::now() < load_not_before_) return;
+        if (host_.get() == &host) load_newer();
+    }
+
+    void load_newer() {
+        if (next_ || Clock::now() < load_not_before_) return;
+        tried_ = listing_of(config_.paths.signature_directory);
         log_line(Severity::Info, "the signatures changed: loading the new ones");
         try {
             next_ = start_host();
@@ -239,14 +244,20 @@ class Engine {
         host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] { unload(); });
     }
 
+    [[nodiscard]] bool is_untried(const SignatureListing& listing) const {
+        return listing.problem.empty() && listing != host_->listing && !(reload_failed_ && listing == tried_);
+    }
+
     // What host_ has loaded.
     [[nodiscard]] bool cannot_be_loaded_again() const {
         const auto listing = listing_of(config_.paths.signature_directory);
         return !listing.problem.empty() || (reload_failed_ && listing != host_->listing);
     }
 
+    // What changed since the last job is loaded first: only if that succeeds can it be loaded again for the next job.
     void unload() {
-        if (cannot_be_loaded_again() || !host_->left_out.empty()) return end_when_idle();
+        if (is_untried(listing_of(config_.paths.signature_directory))) load_newer();
+        if (next_ || cannot_be_loaded_again() || !host_->left_out.empty()) return end_when_idle();
         log_line(Severity::Info, "no recent scans: unloading the signatures");
         retire();
     }
@@ -291,6 +302,7 @@ class Engine {
     std::unique_ptr<Host> next_;  // loads the signatures that will replace host_'s
     Deadline load_not_before_;
     bool reload_failed_ = false;  // the last time
+    SignatureListing tried_;      // what was loaded, or failed to load, the last time
     Trial trial_ = Trial::IfNeeded;
     const std::string library_files_ = installed_library_files();
     bool starts_anew_ = false;

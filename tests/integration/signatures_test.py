@@ -305,6 +305,22 @@ class BadFiles(SignaturesCase):
         self.assertEqual(self.step_of(known, "quarantine")["state"], "quarantined")
 
 
+class IdleWithABadFile(SignaturesCase):
+    config = {"engine": {"idle_minutes": 1}}
+
+    def test_what_was_loaded_is_not_unloaded(self):
+        known = self.file_for("known before the file became bad")
+        self.put("once-good.ndb", [self.ndb("known", "known before the file became bad")])
+        self.scan_until(lambda found, _: known in found, "the signatures")
+        logged = os.path.getsize(self.service.path("programs.log"))
+        # No scan meets the bad file before the signatures would be unloaded.
+        self.put("once-good.ndb", [GARBAGE])
+        wait_until(lambda: "once-good.ndb" in self.log_since(logged), 90, "a line about the bad file")
+        time.sleep(2)
+        self.assertNotIn("unloading", self.log_since(logged))
+        self.assertEqual(self.scan()[0], {self.eicar, known})
+
+
 class AfterARestart(SignaturesCase):
     def test_a_database_that_cannot_be_read_makes_nothing_safe(self):
         caught = self.file_for("caught before the restart")
