@@ -26,6 +26,7 @@
 #include "auth/base/priority.h"
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
+#include "jobs/engine/child_directory.h"
 #include "jobs/engine/host_messages.h"
 #include "jobs/engine/library_build.h"
 #include "jobs/engine/messages.h"
@@ -45,11 +46,11 @@ constexpr auto delay_after_failed_load = 10s;
 
 class Engine {
  public:
-    Engine(const Settings& config, uid_t jobd) : config_(config), jobd_(jobd) {
-        const std::string tmp = config.paths.run_directory + "/engine/tmp";
+    Engine(const Settings& config, uid_t jobd)
+        : config_(config), jobd_(jobd), tmp_(config.paths.run_directory + "/engine/tmp") {
         // Left over if our predecessor was killed.
-        std::filesystem::remove_all(tmp);
-        checked(::mkdir(tmp.c_str(), 0700), "make the directory for temporary files");
+        std::filesystem::remove_all(tmp_);
+        checked(::mkdir(tmp_.c_str(), 0700), "make the directory for temporary files");
         loop_.stop_on_signals();
         listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
         listener_watch_ =
@@ -68,6 +69,7 @@ class Engine {
 
  private:
     struct Host {
+        std::unique_ptr<ChildDirectory> directory;  // removed once the process has ended
         ChildProcess process;
         UniqueFd socket;
         EventLoop::Watch watch;
@@ -146,15 +148,17 @@ class Engine {
     [[nodiscard]] std::unique_ptr<Host> start_host() {
         auto listing = listing_of(config_.paths.signature_directory);
         auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+        auto directory = std::make_unique<ChildDirectory>(tmp_);
         const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
         if (pid == 0) {
             // Keep only the one socket: a stray copy of the listener would keep its address in use.
             const int kept = 3;
             if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
                 die("close all descriptors but the signature host's socket");
-            run_signature_host(config_, jobs_, trial_, UniqueFd(kept));
+            run_signature_host(config_, jobs_, trial_, directory->path(), UniqueFd(kept));
         }
         auto host = std::make_unique<Host>();
+        host->directory = std::move(directory);
         host->process = ChildProcess(pid);
         host->listing = std::move(listing);
         host->socket = std::move(ours);
@@ -293,6 +297,7 @@ class Engine {
 
     const Settings& config_;
     const uid_t jobd_;
+    const std::string tmp_;
     JobCount jobs_;
     EventLoop loop_;
     UniqueFd listener_;
