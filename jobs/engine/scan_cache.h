@@ -55,6 +55,7 @@ class ScanCache {
 
  private:
     void open(const std::string& file, const std::string& fingerprint);
+    [[nodiscard]] std::optional<std::string> scanned_with();  // the fingerprint; nothing if the cache is new
     void commit();
 
     std::optional<Database> database_;

@@ -150,7 +150,8 @@ class SignatureHost {
             ::close(socket_.get());
             const int jobd_copy = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
             try {
-                Coordinator(config_, *signatures_, jobs_, job, directory, reload_error_, std::move(jobd), std::move(runner))
+                Coordinator(config_, *signatures_, jobs_, job, directory, reload_error_, std::move(jobd),
+                            std::move(runner))
                     .run();
             } catch (const SignatureError& error) {
                 log_line(Severity::Error, error.what());

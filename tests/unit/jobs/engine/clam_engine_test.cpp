@@ -289,7 +289,9 @@ BOOST_FIXTURE_TEST_CASE(a_directory_that_cannot_be_read_is_named, Place) {
 }
 
 struct EngineThatKnowsATwin : Place {
-    EngineThatKnowsATwin() : engine(signed_config(), directory + "/engine") { engine.use_temporary_directory(directory + "/tmp"); }
+    EngineThatKnowsATwin() : engine(signed_config(), directory + "/engine") {
+        engine.use_temporary_directory(directory + "/tmp");
+    }
     const Settings& signed_config() const {
         write_twin_signature(directory + "/signatures");
         return config;

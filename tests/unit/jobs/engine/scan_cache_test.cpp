@@ -1,6 +1,7 @@
 #include "jobs/engine/scan_cache.h"
 
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 
 #include "tests/unit/temporary_directory.h"
 
@@ -51,6 +52,17 @@ BOOST_AUTO_TEST_CASE(forgets_a_verdict_of_the_future) {
     BOOST_TEST(!found());
     change_time("- 3600");
     BOOST_TEST(!found());
+}
+
+BOOST_AUTO_TEST_CASE(takes_no_more_room_than_it_needs_after_new_signatures) {
+    {
+        ScanCache cache(settings, "aa", "signatures");
+        for (std::uint64_t inode = 0; inode < 5000; ++inode) cache.store({7, inode, 9, 10, 11}, "");
+    }
+    const auto bytes = [&] { return std::filesystem::file_size(place.path + "/aa.sqlite"); };
+    BOOST_TEST(bytes() > 100'000U);
+    BOOST_TEST(!found("newer signatures"));
+    BOOST_TEST(bytes() < 100'000U);
 }
 
 BOOST_AUTO_TEST_CASE(begins_anew_when_it_is_damaged) {
