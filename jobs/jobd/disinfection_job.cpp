@@ -167,8 +167,10 @@ void DisinfectionJob::act_on_infected(const ScanResult& result) {
         current_->remark = current_->action == Action::Delete ? quarantined_instead : changed_since;
         current_->action = Action::Quarantine;
     }
-    if (current_->action == Action::Delete && !why_held(result.virus).empty()) {
-        step(RecordState::Error, why_held(result.virus));
+    // Asked for a quarantine, too: what is held does not expire there.
+    const auto& held = why_held(result.virus);
+    if (current_->action == Action::Delete && !held.empty()) {
+        step(RecordState::Error, held);
         proceed();
         return;
     }
@@ -347,8 +349,12 @@ void DisinfectionJob::settle_untouched() {
 const std::string& DisinfectionJob::why_held(const std::string& signature) {
     if (!deletions_held_.empty()) return deletions_held_;
     const auto [known, fresh] = held_.try_emplace(signature);
-    if (fresh) known->second = Brake(context_.ledger, context_.config).why_held(task().account, signature);
-    return known->second;
+    if (!fresh) return known->second;
+    auto& why = known->second = Brake(context_.ledger, context_.config).why_held(task().account, signature);
+    if (!why.empty())
+        why += ". The file was left alone. Put it into quarantine, which can be undone, or " +
+               Brake::how_to_allow(signature);
+    return why;
 }
 
 void DisinfectionJob::settle_acted(const Acted& acted) {

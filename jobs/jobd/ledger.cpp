@@ -384,12 +384,11 @@ void Ledger::add_infected(TaskId id, std::uint32_t start, const std::string& pat
             },
             id, path);
     statement(
-        "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, found_running_ms, known, place) "
-        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, "
+        "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, known, place) "
+        "VALUES(?, ?, 1, ?, 0, ?, ?, ?, ?, nullif(?, -1)) ON CONFLICT(task, path) DO UPDATE SET verdict = 1, "
         "virus = excluded.virus, sha256 = excluded.sha256, start = excluded.start, found_ms = excluded.found_ms, "
-        "found_running_ms = excluded.found_running_ms, known = excluded.known, place = excluded.place")
-        .run(id, path, virus, sha256, start, now_ms(), running_time_.now(), known,
-             place ? static_cast<std::int64_t>(*place) : -1);
+        "known = excluded.known, place = excluded.place")
+        .run(id, path, virus, sha256, start, now_ms(), known, place ? static_cast<std::int64_t>(*place) : -1);
     statement(
         "UPDATE task SET infected_files = infected_files + ?, known_infected = known_infected + ?, "
         "risk = max(risk, ?) WHERE id = ?")
@@ -462,9 +461,8 @@ void Ledger::keep_find(TaskId id, const EarlierFind& find, std::optional<std::ui
         return;
     }
     statement(
-        "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, found_running_ms, "
-        "place) "
-        "SELECT ?, path, 1, virus, 0, sha256, 0, found_ms, found_running_ms, nullif(?, -1) FROM find WHERE id = ?")
+        "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, place) "
+        "SELECT ?, path, 1, virus, 0, sha256, 0, found_ms, nullif(?, -1) FROM find WHERE id = ?")
         .run(id, at, find.id);
     if (database_.changed_rows() == 0) return;
     statement("UPDATE task SET infected_files = infected_files + 1, risk = max(risk, ?) WHERE id = ?")

@@ -46,13 +46,12 @@ CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT N
 CREATE TABLE find(
     id INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL,
     virus BLOB NOT NULL, reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
-    found_ms INTEGER NOT NULL DEFAULT 0, found_running_ms INTEGER NOT NULL DEFAULT 0,
+    found_ms INTEGER NOT NULL DEFAULT 0,
     known INTEGER NOT NULL DEFAULT 0, -- infected by an earlier scan: it was not read
     place INTEGER, -- in the list of files
     sha256 BLOB NOT NULL DEFAULT x'', -- of what was found
     UNIQUE(task, path));
 CREATE INDEX finds_in_order ON find(task, verdict, id);
-CREATE INDEX finds_by_signature ON find(virus, found_running_ms) WHERE verdict = 1;
 CREATE TABLE unscanned_count(
     task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;
 CREATE TABLE action(
@@ -94,6 +93,10 @@ CREATE TABLE running_time(
 INSERT INTO running_time VALUES(1, 0, 0);
 CREATE TABLE held_signature(
     signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE signature_hit( -- of the last hour, one of each account
+    signature BLOB, account INTEGER, running_ms INTEGER NOT NULL, PRIMARY KEY(signature, account)) WITHOUT ROWID;
+CREATE INDEX hits_by_age ON signature_hit(running_ms);
+CREATE INDEX hits_of_signature ON signature_hit(signature, running_ms);
 )";
 
 // These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They

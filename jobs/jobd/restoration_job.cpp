@@ -1,5 +1,6 @@
 #include "jobs/jobd/restoration_job.h"
 
+#include "jobs/jobd/brake.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/quarantine_record.h"
 
@@ -32,8 +33,20 @@ bool RestorationJob::begin_next_action() {
         ledger.record_step(task().id, *current_, RecordState::Error, "there is no file of this id in the quarantine");
         return true;
     }
+    if (const auto why = why_kept(); !why.empty()) {
+        ledger.record_step(task().id, *current_, RecordState::Error, why);
+        return true;
+    }
     to_runner_.add(act_of(*current_, true));
     return false;
+}
+
+// Its owner may not know that the signature is wrong.
+std::string RestorationJob::why_kept() {
+    if (current_->action != Action::Discard) return {};
+    const auto why = Brake(context_.ledger, context_.config).why_held(task().account, current_->virus);
+    if (why.empty()) return {};
+    return why + ". The file stays in the quarantine. To delete it, " + Brake::how_to_allow(current_->virus);
 }
 
 void RestorationJob::receive_from_runner(Packet& packet) {

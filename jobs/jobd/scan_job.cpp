@@ -8,6 +8,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 #include "auth/base/sha256.h"
+#include "jobs/jobd/brake.h"
 #include "jobs/jobd/restoration_job.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/byte_sum.h"
@@ -191,6 +192,7 @@ void ScanJob::take_scanner_ready(const ScannerReady& ready) {
     scanner_ready_ = true;
     embedded_only_ = ready.embedded_only;
     lacks_signatures_ = ready.embedded_only || !ready.problem.empty();
+    may_find_too_much_ = ready.may_find_too_much;
     context_.ledger.set_signatures(task().id, ready.embedded_only, ready.problem);
 }
 
@@ -204,6 +206,7 @@ void ScanJob::take_progress(ScanProgress progress) {
 void ScanJob::take_infected(const FoundInfected& found) {
     context_.ledger.add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
                                  before_.files + found.place);
+    Brake(context_.ledger, context_.config).add_hit(task().account, found.virus);
 }
 
 void ScanJob::take_unscanned(const FoundUnscanned& found) {
@@ -258,10 +261,11 @@ const std::string& ScanJob::quarantined(std::uint64_t token) const {
 }
 
 // Deletes files that have been in the quarantine longer than the administrator keeps them: by the time of day, and by
-// the time that the host has been running, because for good is too long for a clock that was wrong for a moment.
+// the time that the host has been running, because for good is too long for a clock that was wrong for a moment. Not
+// while a signature may be loaded that finds too much.
 void ScanJob::discard_expired() {
     const auto longest_ms = static_cast<std::int64_t>(context_.config.quarantine_days) * day_ms;
-    if (longest_ms == 0) return;
+    if (longest_ms == 0 || may_find_too_much_) return;
     auto& ledger = context_.ledger;
     for (const auto& file : ledger.quarantine().expired(task().account, now_ms() - longest_ms,
                                                         ledger.running_time().now() - longest_ms, expired_at_once)) {

@@ -521,13 +521,16 @@ BOOST_AUTO_TEST_CASE(a_task_is_forgotten_only_when_both_clocks_say_so) {
     BOOST_CHECK_THROW((void)ledger.task(scan), DatabaseError);
 }
 
-BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_never_expire) {
+BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_or_are_clean_by_now_never_expire) {
     PlannedAction file;
     file.path = "/home/alice/virus";
     file.opaque = "aa";
     ledger.quarantine().add(account, file, 1, 2);
     file.opaque = "bb";
     ledger.quarantine().add(account, file, 1, 3, true);
+    file.opaque = "cc";
+    ledger.quarantine().add(account, file, 1, 4);
+    ledger.quarantine().set_clean(account, "cc", true);
     const auto expired = ledger.quarantine().expired(account, INT64_MAX, INT64_MAX, 10);
     BOOST_REQUIRE(expired.size() == 1U);
     BOOST_TEST(expired.front().opaque == "aa");
