@@ -220,6 +220,19 @@ BOOST_AUTO_TEST_CASE(a_list_too_long_for_an_answer_is_cut_and_says_so) {
     BOOST_TEST(holds(reply.body, "of 1200 entries are in it."));
 }
 
+// Else an agent could be made to hold gigabytes.
+BOOST_AUTO_TEST_CASE(a_list_without_end_is_cut_and_says_so) {
+    jobs.infected = {{{"/home/u/a", "X"}}, 1, 7};
+    jobs.unscanned = {{{"/home/u/a", UnscannedReason::Vanished}}, 1, 7};
+    jobs.quarantined.files.resize(1);
+    jobs.quarantined.next = 7;
+    for (const std::string function : {"list_infected_files", "list_unscanned_files", "list_quarantined_files"}) {
+        const auto reply = ask("GET", "/ClamScanner/" + function + "?api.paginate_size=100");
+        BOOST_TEST(holds(reply.body, "than can be listed at a time."), reply.body);
+        BOOST_TEST(holds(reply.body, "\"total_results\":8"), reply.body);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(actions_are_handed_on_as_asked) {
     const auto data = outcome("POST", "disinfect_files",
                               R"({"actions":{"home/virus1":"delete","/home/\udcff":"quarantine","/x":"ignore"}})");
