@@ -20,7 +20,7 @@ HeldSignature read_held(const Row& row) {
 }  // namespace
 
 Brake::Hits Brake::files_hit(AccountId account, const std::string& signature) {
-    const auto scan = ledger_.last_task(account, TaskKind::Scan);
+    const auto scan = ledger_.tasks().last(account, TaskKind::Scan);
     if (!scan) return {};
     const auto hit =
         statement("SELECT count(*) FROM find INDEXED BY hits_of_task WHERE task = ? AND verdict = 1 AND virus = ?")

@@ -23,7 +23,7 @@ constexpr const char* not_known_since =
 
 LogCopy::Source records_of(Ledger& ledger, TaskId task) {
     return [&ledger, task](std::uint64_t after, std::size_t limit) {
-        return ledger.records_after(task, after, answer_budget, limit).records;
+        return ledger.records().records_after(task, after, answer_budget, limit).records;
     };
 }
 
@@ -55,7 +55,7 @@ DisinfectionJob::DisinfectionJob(const JobContext& context, AccountTask task)
     : Job(context, std::move(task)), log_(LogFile::Disinfection, records_of(context_.ledger, this->task().id)) {}
 
 void DisinfectionJob::begin() {
-    context_.ledger.begin(task().id);
+    context_.ledger.tasks().begin(task().id);
     std::vector<UniqueFd> descriptors;
     descriptors.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(descriptors));
@@ -69,7 +69,7 @@ bool DisinfectionJob::begin_next_action() {
         finish(End::TurnOver, "others have their turn");
         return false;
     }
-    current_ = context_.ledger.next_action(task().id);
+    current_ = context_.ledger.records().next_action(task().id);
     attempts_ = 0;
     if (!current_) {
         end_actions();
@@ -99,7 +99,7 @@ bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {
 }
 
 void DisinfectionJob::step(RecordState state, const std::string& message) {
-    context_.ledger.record_step(task().id, *current_, state, message);
+    context_.ledger.records().record_step(task().id, *current_, state, message);
 }
 
 void DisinfectionJob::act(bool again) {
@@ -138,7 +138,7 @@ void DisinfectionJob::settle_result() {
     const ScanResult& result = *result_;
     auto& ledger = context_.ledger;
     if (result.verdict == Verdict::Clean) {
-        ledger.leave_list(task().account, current_->path);
+        ledger.finds().leave_list(task().account, current_->path);
         step(RecordState::NoAction, "no longer infected, so it was left alone");
     } else if (result.verdict == Verdict::Unscanned) {
         step(RecordState::Error,
@@ -159,7 +159,7 @@ void DisinfectionJob::settle_result() {
 // The owner asked to delete the content that the scan found. Other infected content might be anything, so it is
 // quarantined.
 void DisinfectionJob::act_on_infected(const ScanResult& result) {
-    const auto found = context_.ledger.found_sha256(task().account, current_->path);
+    const auto found = context_.ledger.finds().found_sha256(task().account, current_->path);
     if (found.empty() && current_->action == Action::Delete) {
         current_->remark = not_known_since;
         current_->action = Action::Quarantine;
@@ -177,7 +177,7 @@ void DisinfectionJob::act_on_infected(const ScanResult& result) {
     adopt_result(result);
     current_->opaque = random_hex(16);
     // Committed before the runner gets the order: packets are sent only after the commit.
-    context_.ledger.intend(task().id, *current_);
+    context_.ledger.records().intend(task().id, *current_);
     act(false);
 }
 
@@ -202,7 +202,7 @@ bool DisinfectionJob::confirm_adopted(const ScanResult& result) {
     if (name.empty() || !stays || current_->metadata.mode != quarantined_mode) return false;
     adopt_result(result);
     if (!context_.ledger.quarantine().confirm(task().account, name, *current_)) return false;
-    context_.ledger.leave_list(task().account, current_->path);
+    context_.ledger.finds().leave_list(task().account, current_->path);
     return true;
 }
 
@@ -231,7 +231,7 @@ void DisinfectionJob::rescan_moved(const Acted& acted) {
     // Only the first time: later the file has the mode that we gave it.
     if (current_->moved == Moved::AsScanned) current_->metadata = acted.metadata;
     current_->moved = Moved::Changed;
-    context_.ledger.intend(task().id, *current_);
+    context_.ledger.records().intend(task().id, *current_);
     request_scan(Stage::RescanningMoved);
 }
 
@@ -239,7 +239,7 @@ void DisinfectionJob::settle_moved() {
     const bool clean = result_->verdict == Verdict::Clean && !result_->sha256.empty();
     if (result_->verdict == Verdict::Infected) {
         adopt_result(*result_);
-        context_.ledger.intend(task().id, *current_);
+        context_.ledger.records().intend(task().id, *current_);
         act(true);
         return;
     }
@@ -248,7 +248,7 @@ void DisinfectionJob::settle_moved() {
     current_->sha256 = result_->sha256;
     current_->remark = clean ? "it was changed meanwhile, and what it is now is not infected"
                              : "it was changed meanwhile, and what it is now could not be scanned";
-    context_.ledger.intend(task().id, *current_);
+    context_.ledger.records().intend(task().id, *current_);
     put_back();
 }
 
@@ -267,7 +267,7 @@ void DisinfectionJob::settle_put_back(const Acted& acted) {
         if (clean) ledger.quarantine().set_clean(task().account, current_->opaque, true);
         step(RecordState::Quarantined, current_->remark + "; " + acted.message);
     } else if (acted.state == RecordState::NoAction) {
-        if (clean) ledger.leave_list(task().account, current_->path);
+        if (clean) ledger.finds().leave_list(task().account, current_->path);
         step(clean ? RecordState::NoAction : RecordState::Error, current_->remark + "; it was put back");
     } else {
         step(RecordState::Error, current_->remark + "; " + acted.message);
@@ -284,7 +284,7 @@ void DisinfectionJob::keep_unscanned(std::uint64_t device, std::uint64_t inode) 
 // the quarantine.
 void DisinfectionJob::quarantine_as_last_scanned() {
     keep_unscanned(current_->identity.device, current_->identity.inode);
-    context_.ledger.leave_list(task().account, current_->path);
+    context_.ledger.finds().leave_list(task().account, current_->path);
     step(RecordState::Quarantined, "a program keeps rewriting it, even where it is now, so its content is unknown");
     proceed();
 }
@@ -310,7 +310,7 @@ void DisinfectionJob::settle_messages() {
         return;
     }
     current_->opaque = random_hex(16);
-    context_.ledger.intend(task().id, *current_);
+    context_.ledger.records().intend(task().id, *current_);
     act(false);
 }
 
@@ -318,7 +318,7 @@ void DisinfectionJob::settle_rest() {
     if (!mailbox_.has_saved()) return settle_untouched();
     auto& ledger = context_.ledger;
     mailbox_.list_saved(ledger.quarantine(), task().account, *current_);
-    if (result_->verdict == Verdict::Clean) ledger.leave_list(task().account, current_->path);
+    if (result_->verdict == Verdict::Clean) ledger.finds().leave_list(task().account, current_->path);
     step(RecordState::MailboxCleansed, mailbox_.summary(*result_));
     proceed();
 }
@@ -331,7 +331,7 @@ void DisinfectionJob::settle_untouched() {
         return;
     }
     if (result_->verdict == Verdict::Clean) {
-        context_.ledger.leave_list(task().account, current_->path);
+        context_.ledger.finds().leave_list(task().account, current_->path);
         step(RecordState::NoAction, "the infected messages are not in the mailbox any more, so it was left alone");
     } else if (result_->verdict == Verdict::Unscanned) {
         step(RecordState::Error,
@@ -365,7 +365,7 @@ void DisinfectionJob::settle_acted(const Acted& acted) {
     auto& ledger = context_.ledger;
     if (acted.state == RecordState::Quarantined) list_quarantined(acted);
     if (acted.state != RecordState::Error) {
-        ledger.leave_list(task().account, current_->path);
+        ledger.finds().leave_list(task().account, current_->path);
         ledger.quarantine().forget_adopted(task().account, name_in_quarantine());
     }
     std::string text = acted.state == RecordState::Quarantined ? current_->remark : std::string();
@@ -419,7 +419,7 @@ void DisinfectionJob::take_not_opened(const NotOpened& refused) {
     if (stage_ == Stage::RescanningMoved && refused.is_moved) {
         current_->sha256.clear();  // so that it can be restored
         keep_unscanned(current_->identity.device, current_->identity.inode);
-        context_.ledger.leave_list(task().account, current_->path);
+        context_.ledger.finds().leave_list(task().account, current_->path);
         step(RecordState::Quarantined,
              "it was changed meanwhile, and what it is now could not be opened to be scanned; it is kept");
     } else {
@@ -500,22 +500,22 @@ void DisinfectionJob::take_copy_done(const CopyDone& done) {
     }
     auto& ledger = context_.ledger;
     if (stage_ == Stage::ClosingLog) {
-        if (done.whole) ledger.mark_log_whole(task().id);
+        if (done.whole) ledger.tasks().mark_log_whole(task().id);
         to_runner_.add(Finish{});
         finish(End::Over, "");
         return;
     }
     if (!done.whole)
-        ledger.record_issue(task().id, RecordState::Warning,
-                            "the log in the home is incomplete (" + done.problem +
-                                "); it will be written when that is possible, and no record is lost");
+        ledger.records().record_issue(task().id, RecordState::Warning,
+                                      "the log in the home is incomplete (" + done.problem +
+                                          "); it will be written when that is possible, and no record is lost");
     close();
 }
 
 void DisinfectionJob::close() {
     auto& ledger = context_.ledger;
-    const auto counts = ledger.step_counts(task().id);
-    ledger.record_done(task().id, end_state(counts), summary_of(counts), Outcome::Completed);
+    const auto counts = ledger.records().step_counts(task().id);
+    ledger.records().record_done(task().id, end_state(counts), summary_of(counts), Outcome::Completed);
     stage_ = Stage::ClosingLog;
     log_tried_anew_ = false;
     log_.ask_if_whole();
@@ -539,7 +539,7 @@ void LogCopyJob::begin() {
 
 void LogCopyJob::receive_from_runner(Packet& packet) {
     const auto done = decode<CopyDone>(packet.bytes);
-    if (done.whole) context_.ledger.mark_log_whole(task().id);
+    if (done.whole) context_.ledger.tasks().mark_log_whole(task().id);
     finish(done.whole ? End::Over : End::Postponed, done.problem);
 }
 

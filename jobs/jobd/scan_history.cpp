@@ -295,7 +295,7 @@ void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
 }
 
 std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, AccountId account) {
-    const auto id = ledger_.queue_scan(account, ScanType::Home, true);
+    const auto id = ledger_.tasks().queue_scan(account, ScanType::Home, true);
     if (!id) return id;
     statement("UPDATE task SET system_scan = ? WHERE id = ?").run(scan, *id);
     settle_account(scan, uid, Settled::HasJob);

@@ -74,8 +74,8 @@ void SystemScans::queue(ScanHistory::SystemScanId scan, uid_t uid, const Account
     if (entry.failed || !history_.is_waiting(scan, uid)) return;  // it is tried again, or has its job already
     if (!entry.facts) return history_.leave_out(scan, uid);
     auto& ledger = context_.ledger;
-    if (const auto id = history_.queue_job(scan, uid, ledger.account_of(*entry.facts)))
-        dispatcher_.add({ledger.task(*id), *entry.facts});
+    if (const auto id = history_.queue_job(scan, uid, ledger.tasks().account_of(*entry.facts)))
+        dispatcher_.add({ledger.tasks().get(*id), *entry.facts});
 }
 
 }  // namespace clamscanner

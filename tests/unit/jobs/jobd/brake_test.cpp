@@ -13,19 +13,20 @@ struct Host {
     Host() { settings.brake.accounts_percent = 10; }
 
     AccountId account(uid_t uid) {
-        return ledger.account_of({uid, "user" + std::to_string(uid), "/home/" + std::to_string(uid), 1, uid, 1});
+        return ledger.tasks().account_of(
+            {uid, "user" + std::to_string(uid), "/home/" + std::to_string(uid), 1, uid, 1});
     }
     // Each has one infected file among a thousand.
     void scan_accounts(uid_t first, uid_t count, bool infected) {
         for (uid_t uid = first; uid < first + count; ++uid) {
-            const auto scan = ledger.queue_scan(account(uid), ScanType::Home, false).value();
-            ledger.begin(scan);
-            ledger.save_totals(scan, 1000, 1000, true);
+            const auto scan = ledger.tasks().queue_scan(account(uid), ScanType::Home, false).value();
+            ledger.tasks().begin(scan);
+            ledger.tasks().save_totals(scan, 1000, 1000, true);
             if (infected) {
-                ledger.add_infected(scan, 1, "/home/file", virus, "");
+                ledger.finds().add_infected(scan, 1, "/home/file", virus, "");
                 brake.add_hit(account(uid), virus);
             }
-            ledger.complete_scan(scan, 1, 1000, 999, 0);
+            ledger.finds().complete_scan(scan, 1, 1000, 999, 0);
         }
     }
     void let_pass(std::int64_t ms) {
