@@ -579,32 +579,35 @@ std::vector<Ledger::Find> Ledger::finds_after(TaskId id, std::int64_t after, std
 
 // ---- A disinfection ------------------------------------------------------------------------------------------------
 
+namespace {
+
+// Open ones. With the primary key the query would step over all actions already finished.
+#define ACTION_QUERY                                                                                               \
+    "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata, " \
+    "remark, moved FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 "
+
+PlannedAction read_action(const Row& row) {
+    PlannedAction action;
+    action.number = row.number<std::uint64_t>(0);
+    action.path = row.bytes(1);
+    action.action = row.number<Action>(2);
+    action.listed = row.number(3) != 0;
+    action.intended = row.number(4) == 1;
+    action.opaque = row.bytes(5);
+    action.identity = {row.number<std::uint64_t>(6), row.number<std::uint64_t>(7), row.number<std::uint64_t>(8),
+                       row.number(9)};
+    action.sha256 = row.bytes(10);
+    action.virus = row.bytes(11);
+    action.metadata = unpacked(row.bytes(12));
+    action.remark = row.bytes(13);
+    action.moved = row.number<Moved>(14);
+    return action;
+}
+
+}  // namespace
+
 std::optional<PlannedAction> Ledger::next_action(TaskId id) {
-    std::optional<PlannedAction> next;
-    statement(
-        "SELECT number, path, action, listed, state, opaque, device, inode, size, mtime_ns, sha256, virus, metadata, "
-        // With the primary key it would step over all actions already finished.
-        "remark, moved FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
-        .each(
-            [&](Row row) {
-                PlannedAction action;
-                action.number = row.number<std::uint64_t>(0);
-                action.path = row.bytes(1);
-                action.action = row.number<Action>(2);
-                action.listed = row.number(3) != 0;
-                action.intended = row.number(4) == 1;
-                action.opaque = row.bytes(5);
-                action.identity = {row.number<std::uint64_t>(6), row.number<std::uint64_t>(7),
-                                   row.number<std::uint64_t>(8), row.number(9)};
-                action.sha256 = row.bytes(10);
-                action.virus = row.bytes(11);
-                action.metadata = unpacked(row.bytes(12));
-                action.remark = row.bytes(13);
-                action.moved = row.number<Moved>(14);
-                next = std::move(action);
-                return false;
-            },
-            id);
+    auto next = statement(ACTION_QUERY "ORDER BY number LIMIT 1").first(read_action, id);
     if (next && next->intended)
         statement("SELECT opaque, sha256, virus FROM cut_message WHERE task = ? AND number = ? ORDER BY opaque")
             .each(
@@ -614,6 +617,18 @@ std::optional<PlannedAction> Ledger::next_action(TaskId id) {
                 },
                 id, next->number);
     return next;
+}
+
+std::vector<PlannedAction> Ledger::actions_after(TaskId id, std::uint64_t number, std::size_t limit) {
+    std::vector<PlannedAction> actions;
+    statement(ACTION_QUERY "AND number > ? ORDER BY number LIMIT ?")
+        .each(
+            [&](Row row) {
+                actions.push_back(read_action(row));
+                return true;
+            },
+            id, number, limit);
+    return actions;
 }
 
 void Ledger::intend(TaskId id, const PlannedAction& action) {

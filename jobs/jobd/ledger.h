@@ -185,6 +185,8 @@ class Ledger {
 
     // ---- A disinfection
     [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
+    // Unfinished ones with higher numbers, without the messages to be cut out of a mailbox.
+    [[nodiscard]] std::vector<PlannedAction> actions_after(TaskId id, std::uint64_t number, std::size_t limit);
     // May be called again for an unfinished action: the new intent replaces the old one.
     void intend(TaskId id, const PlannedAction& action);
     // The hash of what the account's last scan found under this path; empty if unknown.
