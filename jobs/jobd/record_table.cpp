@@ -19,26 +19,27 @@ std::optional<TaskId> RecordTable::queue_disinfection(AccountId account, const s
     return id;
 }
 
+namespace {
+
+// Open ones. With the primary key it would step over all actions already finished.
+#define ACTION_QUERY                                                                                                   \
+    "SELECT number, path, action, listed, state = 1, opaque, device, inode, size, mtime_ns, sha256, virus, metadata, " \
+    "remark, moved FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 "
+
+PlannedAction read_action(const Row& row) {
+    PlannedAction action;
+    std::string metadata;
+    Cursor(row).into(action.number, action.path, action.action, action.listed, action.intended, action.opaque,
+                     action.identity.device, action.identity.inode, action.identity.size, action.identity.mtime_ns,
+                     action.sha256, action.virus, metadata, action.remark, action.moved);
+    action.metadata = unpacked(metadata);
+    return action;
+}
+
+}  // namespace
+
 std::optional<PlannedAction> RecordTable::next_action(TaskId id) {
-    std::optional<PlannedAction> next;
-    statement(
-        "SELECT number, path, action, listed, state = 1, opaque, device, inode, size, mtime_ns, sha256, virus, "
-        "metadata, "
-        // With the primary key it would step over all actions already finished.
-        "remark, moved FROM action INDEXED BY open_actions WHERE task = ? AND state < 2 ORDER BY number LIMIT 1")
-        .each(
-            [&](Row row) {
-                PlannedAction action;
-                std::string metadata;
-                Cursor(row).into(action.number, action.path, action.action, action.listed, action.intended,
-                                 action.opaque, action.identity.device, action.identity.inode, action.identity.size,
-                                 action.identity.mtime_ns, action.sha256, action.virus, metadata, action.remark,
-                                 action.moved);
-                action.metadata = unpacked(metadata);
-                next = std::move(action);
-                return false;
-            },
-            id);
+    auto next = statement(ACTION_QUERY "ORDER BY number LIMIT 1").first(read_action, id);
     if (next && next->intended)
         statement("SELECT opaque, sha256, virus FROM cut_message WHERE task = ? AND number = ? ORDER BY opaque")
             .each(
@@ -48,6 +49,18 @@ std::optional<PlannedAction> RecordTable::next_action(TaskId id) {
                 },
                 id, next->number);
     return next;
+}
+
+std::vector<PlannedAction> RecordTable::actions_after(TaskId id, std::uint64_t number, std::size_t limit) {
+    std::vector<PlannedAction> actions;
+    statement(ACTION_QUERY "AND number > ? ORDER BY number LIMIT ?")
+        .each(
+            [&](Row row) {
+                actions.push_back(read_action(row));
+                return true;
+            },
+            id, number, limit);
+    return actions;
 }
 
 void RecordTable::intend(TaskId id, const PlannedAction& action) {

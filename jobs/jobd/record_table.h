@@ -26,6 +26,8 @@ class RecordTable {
     [[nodiscard]] std::optional<TaskId> queue_disinfection(AccountId account,
                                                            const std::vector<PlannedAction>& planned);
     [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
+    // Unfinished ones with higher numbers, without the messages to be cut out of a mailbox.
+    [[nodiscard]] std::vector<PlannedAction> actions_after(TaskId id, std::uint64_t number, std::size_t limit);
     // May be called again for an unfinished action: the new intent replaces the old one.
     void intend(TaskId id, const PlannedAction& action);
     // Records the step and ends its action.
