@@ -167,6 +167,7 @@ class LongLists {
         static_cast<void>(ledger.finds().resolve(alice, "/home/alice", {{path(0), Action::Delete}}, planned));
         brake_.add_hit(alice, "Rare");
         static_cast<void>(brake_.why_held(alice, "Rare"));
+        static_cast<void>(ledger.records().actions_after(disinfection_, 1, 16));
         auto action = ledger.records().next_action(disinfection_).value();
         intend(action);
         static_cast<void>(ledger.records().next_action(disinfection_));

@@ -177,6 +177,51 @@ BOOST_AUTO_TEST_CASE(a_quarantine_of_one_of_two_names) {
         });
 }
 
+// Three that take their steps together, one of them in another directory.
+struct Group {
+    Group() {
+        for (const std::string name : {"dir/a", "dir/b", "other/c"}) {
+            home.write(name, "evil bytes of " + name);
+            const UniqueFd file(
+                checked(::open((home.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open the test's file"));
+            struct stat status {};
+            checked(::fstat(file.get(), &status), "examine the test's file");
+            Act order;
+            order.token = orders.size() + 1;
+            order.path = home.path + "/" + name;
+            order.opaque = std::string(32, static_cast<char>('a' + orders.size()));
+            order.identity = identity_of(status);
+            order.sha256 = *content_hash(file.get());
+            order.metadata = metadata_of(file.get());
+            order.action = name == "dir/b" ? Action::Quarantine : Action::Delete;
+            orders.push_back(order);
+        }
+    }
+    [[nodiscard]] std::vector<Acted> act() const { return Disposal(home.fd.get(), home.path).act(orders); }
+
+    TemporaryDirectory home;
+    std::vector<Act> orders;
+};
+
+BOOST_AUTO_TEST_CASE(a_group) {
+    kill_everywhere<Group>(
+        "group", [](const Group& group) { static_cast<void>(group.act()); },
+        [](const Group& group, unsigned) {
+            for (auto order : group.orders) {
+                order.again = true;
+                const auto acted = Disposal(group.home.fd.get(), group.home.path).act(order);
+                const bool kept_one = order.action == Action::Quarantine;
+                BOOST_TEST((acted.state == (kept_one ? RecordState::Quarantined : RecordState::Deleted)),
+                           acted.message);
+                BOOST_TEST(!group.home.has(order.path.substr(group.home.path.size() + 1)));
+                const auto name = std::string(quarantine_directory) + "/" + order.opaque;
+                BOOST_TEST(group.home.has(name) == kept_one);
+                BOOST_TEST(group.home.has(name + ".json") == kept_one);
+                if (kept_one) BOOST_TEST(group.home.read(name) == "evil bytes of dir/b");
+            }
+        });
+}
+
 // As jobd does: has the moved file scanned, and orders it back.
 struct MovedAnother : OneFile {
     MovedAnother() {
