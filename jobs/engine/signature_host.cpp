@@ -17,6 +17,7 @@
 #include "jobs/engine/clam_engine.h"
 #include "jobs/engine/coordinator.h"
 #include "jobs/engine/host_messages.h"
+#include "jobs/engine/huge_pages.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/scan_cache.h"
 #include "jobs/engine/worker/own_tmpfs.h"
@@ -55,6 +56,7 @@ class SignatureHost {
         }
         if (send_message(socket_.get(), loaded()) != Sent::Yes) return;
         watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
+        if (signatures_) move_into_huge_pages();
         loop_.run();
     }
 
@@ -66,6 +68,13 @@ class SignatureHost {
         for (const auto& file : signatures_->left_out())
             if (loaded.left_out.size() < most_left_out) loaded.left_out.push_back(file.name);
         return loaded;
+    }
+
+    // Between the messages: a job that waits has its turn after some milliseconds.
+    void move_into_huge_pages() {
+        if (!huge_pages_) huge_pages_.emplace();
+        if (huge_pages_->move_some())
+            next_pages_ = loop_.after(std::chrono::milliseconds(1), [this] { move_into_huge_pages(); });
     }
 
     struct Running {
@@ -186,6 +195,8 @@ class SignatureHost {
     EventLoop loop_;
     EventLoop::Watch watch_;  // of socket_
     std::optional<ClamEngine> signatures_;
+    std::optional<HugePages> huge_pages_;
+    EventLoop::Timer next_pages_;
     std::string load_error_;    // why loading failed: there are no signatures here
     std::string reload_error_;  // why those in the signature directory are not the ones loaded
     std::map<int, Running> coordinators_;
