@@ -136,7 +136,11 @@ Got receive_packet(int socket, Packet& packet, int flags) {
     header.msg_iovlen = 1;
     header.msg_control = control;
     header.msg_controllen = sizeof control;
-    const auto got = uninterrupted([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags); });
+    const auto receive = [&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags); };
+    auto got = uninterrupted(receive);
+    // If the peer has closed without reading all that we sent, the kernel says that first, and only then gives what the
+    // peer said last, such as why it ended.
+    if (got < 0 && errno == ECONNRESET) got = uninterrupted(receive);
     if (got < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;
         if (is_gone(errno)) return Got::PeerGone;

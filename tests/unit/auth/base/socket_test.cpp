@@ -89,6 +89,17 @@ BOOST_AUTO_TEST_CASE(a_gone_peer_is_noticed_in_sending_and_in_receiving) {
     BOOST_TEST((send_packet(here.get(), "x") == Sent::PeerGone));
 }
 
+BOOST_AUTO_TEST_CASE(the_last_words_of_a_peer_that_did_not_read_all_are_received) {
+    auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    BOOST_TEST((send_packet(here.get(), "unread") == Sent::Yes));
+    BOOST_TEST((send_packet(there.get(), "why it ends") == Sent::Yes));
+    there.reset();
+    Packet packet;
+    BOOST_TEST((receive_packet(here.get(), packet) == Got::Packet));
+    BOOST_TEST(packet.bytes == "why it ends");
+    BOOST_TEST((receive_packet(here.get(), packet) == Got::PeerGone));
+}
+
 BOOST_AUTO_TEST_CASE(a_listener_has_its_mode_and_replaces_a_dead_socket_only) {
     const TemporaryDirectory directory;
     const auto path = directory.path + "/socket";
