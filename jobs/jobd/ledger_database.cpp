@@ -82,6 +82,7 @@ CREATE TABLE quarantine(
     UNIQUE(account, opaque));
 CREATE TABLE system_scan(
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, created_running_ms INTEGER NOT NULL,
+    accounts INTEGER NOT NULL, left_out INTEGER NOT NULL DEFAULT 0,
     ended_ms INTEGER, completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0,
     proves_nothing INTEGER NOT NULL DEFAULT 0); -- see ScanTask
 CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;

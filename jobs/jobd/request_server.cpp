@@ -192,6 +192,7 @@ void RequestServer::answer(Connection& connection, const AccountFacts& facts, co
     };
     static constexpr Row of_administrator[] = {
         handles<&RequestServer::answer_scan_all>,
+        handles<&RequestServer::answer_system_scan>,
         handles<&RequestServer::answer_held_signatures>,
         handles<&RequestServer::answer_allow_signature>,
     };
@@ -499,6 +500,10 @@ Accepted RequestServer::answer_scan_all(const StartSystemScan& asked) {
         if (account.uid >= context_.config.login.uid_floor) uids.push_back(account.uid);
     if (auto why = system_scans_.begin(uids); !why.empty()) throw Declined{std::move(why)};
     return {};
+}
+
+SystemScanProgress RequestServer::answer_system_scan(const AskSystemScan&) {
+    return history_.system_scan_progress();
 }
 
 HeldSignatures RequestServer::answer_held_signatures(const AskHeldSignatures&) {

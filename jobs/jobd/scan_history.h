@@ -44,6 +44,8 @@ class ScanHistory {
     [[nodiscard]] bool is_waiting(SystemScanId scan, uid_t uid);
     [[nodiscard]] std::int64_t begun_running_ms(SystemScanId scan);
     void end_system_scan(SystemScanId scan);
+    // Of the latest. Adds up its jobs: for the administrator alone.
+    [[nodiscard]] SystemScanProgress system_scan_progress();
 
  private:
     [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }

@@ -59,13 +59,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     decode_each<Request, Reply>(bytes);
     decode_each<CancelScan, AskUnscannedFiles, UnscannedFiles, AskQuarantinedFiles, QuarantinedFiles, ChangeQuarantine,
                 QuarantineQueued, AskQuarantineChange, QuarantineChange, AskDryRun, DryRun, AskHeldSignatures,
-                HeldSignatures, AllowSignature, EndTurn, TurnEnded, NotHandedOver, SignaturesLoaded, SignaturesChanged,
-                SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted,
-                Declined, ScanStatus, InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded,
-                ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, ScanResult, ScanCompleted,
-                HandOver, HandOverEnd, ScanRequest, ScanAnswer, ScanQuarantined, RunScan, UseCoordinator, ScanFile,
-                ScanMoved, Act, CopyBegin, CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver,
-                Opened, NotOpened, Acted, CopyDone, RunnerFailed, AdoptQuarantined, Adopted>(bytes);
+                HeldSignatures, AllowSignature, AskSystemScan, SystemScanProgress, EndTurn, TurnEnded, NotHandedOver,
+                SignaturesLoaded, SignaturesChanged, SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles,
+                Disinfect, AskDisinfection, Accepted, Declined, ScanStatus, InfectedFiles, DisinfectionQueued,
+                DisinfectionStatus, NewJob, JobEnded, ScannerReady, ScannerFailed, ScanProgress, FoundInfected,
+                FoundUnscanned, ScanResult, ScanCompleted, HandOver, HandOverEnd, ScanRequest, ScanAnswer,
+                ScanQuarantined, RunScan, UseCoordinator, ScanFile, ScanMoved, Act, CopyBegin, CopyLine, CopyEnd,
+                Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted, CopyDone,
+                RunnerFailed, AdoptQuarantined, Adopted>(bytes);
     read_frames(bytes);
     return 0;
 }

@@ -74,9 +74,15 @@ class StatisticsCase(ServiceCase):
         self.assertEqual(data["MachineName"], socket.gethostname())
         return data
 
-    def scan_all(self):
+    def scan_all(self, order="--all"):
         return subprocess.run([self.service.installed_program("clamscanner-scan"), "--config",
-                               self.service.config_file, "--all"], capture_output=True, text=True, check=False)
+                               self.service.config_file, order], capture_output=True, text=True, check=False)
+
+    def progress(self):
+        said = self.scan_all("--status")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        lines = dict(line.split("\t") for line in said.stdout.splitlines())
+        return {name: int(value) if value.isdigit() else value for name, value in lines.items()}
 
     def await_end(self, signer):
         last = {}
@@ -204,12 +210,22 @@ class TheHost(StatisticsCase):
         self.await_end(signer)
         self.assertEqual(self.data(host)["TaskId"], self.data(signer)["TaskId"])
 
+        self.assertEqual(self.scan_all("--status").stdout, "There was no scan of all accounts yet.\n")
         said = self.scan_all()
         self.assertIn("has begun", said.stdout)
+        begun = self.progress()
+        self.assertEqual(begun["ended"], "no")
+        self.assertGreaterEqual(begun["accounts"], 2)
         self.assertNotEqual(self.scan_all().returncode, 0)
         last = self.await_end(host)
         self.assertEqual(last["ScanType"], "system")
         self.assertGreaterEqual(last["SuspiciousCount"], 2)
+        ended = self.progress()
+        self.assertRegex(ended["ended"], r"^\d{4}-\d\d-\d\d ")
+        self.assertEqual((ended["done"] + ended["left out"], ended["waiting"], ended["running"]),
+                         (ended["accounts"], 0, 0))
+        self.assertEqual(ended["infected"], last["SuspiciousCount"])
+        self.assertGreaterEqual(ended["files scanned"], 3)
         # Each account sees its own part of it.
         own = self.check_numbers(self.data(signer))
         self.assertEqual((own["ScanType"], own["SuspiciousCount"]), ("system", 2))
