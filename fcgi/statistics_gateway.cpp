@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "fcgi/client_headers.h"
-#include "jobs/shared/refusal.h"
 
 namespace clamscanner {
 namespace {
@@ -30,11 +29,6 @@ constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Throttled, RpcError::Throttling},
     {LoginVerdict::NoAction, RpcError::ActionNotFound},
 };
-
-RpcRefusal server_error(std::string_view inside) {
-    static_cast<void>(with_reference("", inside));
-    return RpcRefusal(RpcError::ServerError);
-}
 
 // What a step of a request's way is refused with; nothing when it goes well.
 template <class Step>

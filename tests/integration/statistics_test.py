@@ -370,6 +370,10 @@ class Errors(StatisticsCase):
     def test_an_account_that_is_closed(self):
         account, _, signer = self.new_signer()
         self.assertEqual(signer.call_v3(GET).status, 200)
+        # That locks the password alone.
+        subprocess.run(["usermod", "--lock", account.name], check=True)
+        self.assertEqual(signer.call_v3(GET).status, 200)
+        self.assertEqual(self.service.client(account).ask("get_scan_status").status, 401)
         subprocess.run(["usermod", "--expiredate", "1", account.name], check=True)
         self.check_error(signer.call_v3(GET), 403, "NoPermission")
         # Whether the account may is asked last.

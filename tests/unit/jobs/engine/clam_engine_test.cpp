@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "auth/base/checked.h"
 #include "auth/base/random.h"
@@ -75,6 +76,18 @@ BOOST_AUTO_TEST_CASE(each_load_has_another_test_virus_but_the_same_fingerprint) 
     BOOST_TEST(next.test_virus().name != engine.test_virus().name);
     BOOST_TEST((scan(next.test_virus().content).verdict == Verdict::Clean));
     BOOST_TEST(next.fingerprint() == engine.fingerprint());
+}
+
+BOOST_AUTO_TEST_CASE(other_options_have_another_fingerprint) {
+    using Options = decltype(Settings::engine);
+    std::set<std::string> fingerprints{engine.fingerprint()};
+    for (const auto option :
+         {&Options::max_scan_bytes, &Options::max_file_bytes, &Options::max_recursion, &Options::max_files,
+          &Options::max_scan_seconds, &Options::pcre_match_limit, &Options::pcre_recursion_limit}) {
+        auto changed = config;
+        ++(changed.engine.*option);
+        BOOST_TEST(fingerprints.insert(ClamEngine(changed, directory + "/engine").fingerprint()).second);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_harmless_text_is_clean) {
