@@ -18,13 +18,15 @@ const Sessions::Permitted Sessions::permitted[] = {
 };
 
 void Sessions::begin(PeerRole role, UniqueFd socket) {
-    if (sessions_.size() >= most_sessions) {
+    const auto number = static_cast<std::size_t>(role);
+    if (by_role_[number] >= most_sessions[number]) {
         log_line(Severity::Warning, "closing a new connection: there are too many");
         return;
     }
     const auto id = next_id_++;
     auto watch = loop_.watch(socket.get(), EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
     sessions_.emplace(id, Session{id, role, std::move(socket), std::move(watch), Stage::MayAsk, {}});
+    ++by_role_[number];
 }
 
 void Sessions::listen_to(std::uint64_t id) {
@@ -113,6 +115,7 @@ void Sessions::tell(std::uint64_t id, const Message& message, Stage next) try {
 
 void Sessions::end(std::uint64_t id) {
     const auto session = sessions_.extract(id);
+    --by_role_[static_cast<std::size_t>(session.mapped().role)];
     if (session.mapped().role == PeerRole::Jobd) runners_.stop(id);
 }
 

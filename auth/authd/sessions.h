@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <unordered_map>
 
@@ -20,7 +21,9 @@ enum class PeerRole { Responder, Jobd, Administrator };
 
 class Sessions {
  public:
-    static constexpr std::size_t most_sessions = 8192;
+    // Of each role by itself, in the order of PeerRole: however many connections responders hold, jobd and the
+    // administrator are let in.
+    static constexpr std::size_t most_sessions[] = {8192, 1024, 64};
 
     Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners)
         : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners) {}
@@ -66,6 +69,7 @@ class Sessions {
     Runners& runners_;
     std::uint64_t next_id_ = 1;
     std::unordered_map<std::uint64_t, Session> sessions_;
+    std::size_t by_role_[std::size(most_sessions)]{};
 };
 
 }  // namespace clamscanner

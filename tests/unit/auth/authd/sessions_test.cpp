@@ -12,6 +12,7 @@
 #include "auth/authd/access_keys.h"
 #include "auth/base/account.h"
 #include "auth/base/random.h"
+#include "auth/base/service.h"
 #include "auth/base/signature.h"
 #include "tests/unit/local_account_files.h"
 #include "tests/unit/run_until.h"
@@ -127,6 +128,25 @@ SignedLogin signed_login(const std::string& key_id, const std::string& text, con
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(a_session, Fixture)
+
+BOOST_AUTO_TEST_CASE(of_jobd_begins_however_many_responders_hold) {
+    raise_descriptor_limit();
+    const auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    const auto begin_another = [&, &there = there](PeerRole role) {
+        const auto before = sessions.count();
+        sessions.begin(role, UniqueFd(checked(::dup(there.get()), "copy a socket")));
+        return sessions.count() > before;
+    };
+    try {
+        while (begin_another(PeerRole::Responder)) {
+        }
+    } catch (const std::system_error&) {
+        BOOST_TEST_MESSAGE("skipped: this machine allows too few descriptors");
+        return;
+    }
+    BOOST_TEST(begin_another(PeerRole::Jobd));
+    BOOST_TEST(begin_another(PeerRole::Administrator));
+}
 
 BOOST_AUTO_TEST_CASE(answers_one_login_after_the_other) {
     const auto responder = connect(PeerRole::Responder);
