@@ -26,7 +26,6 @@ StartServers 2
 TypesConfig /dev/null
 # What a site may do with its own pages.
 DirectoryIndex index.html
-FallbackResource /index.html
 AddOutputFilterByType DEFLATE text/html application/json
 Listen 127.0.0.1:{port}
 <Directory />
