@@ -11,6 +11,9 @@ namespace clamscanner {
 
 [[nodiscard]] Reply answer_request(const Caller& caller, const Request& request);
 
+// For the arguments of a call of the function at this address.
+[[nodiscard]] Arguments arguments_for(const Address& address);
+
 // The function alone, for a call that did not come over HTTP. Throws Refusal.
 [[nodiscard]] Answer answer_call(const Caller& caller, const Address& address, const Arguments& arguments);
 

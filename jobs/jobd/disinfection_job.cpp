@@ -17,6 +17,7 @@ constexpr int most_attempts = 5;
 constexpr const char* quarantined_instead =
     "its content has changed since the scan and is still infected, so it was quarantined instead of deleted";
 constexpr const char* already_there = "it was in the quarantine already, from before the home moved, and stays there";
+constexpr const char* not_a_mailbox = "it is not a mailbox of many messages in one file, so it was left alone";
 constexpr const char* changed_since = "its content has changed since the scan, and is still infected";
 constexpr const char* not_known_since =
     "its content when it was found is unknown, so it was quarantined instead of deleted";
@@ -111,6 +112,8 @@ void DisinfectionJob::act(bool again) {
 
 Act DisinfectionJob::order_for(bool again) const {
     Act order = act_of(*current_, again);
+    // Of a mailbox, the messages to take out are all that the runner goes by.
+    if (order.action == Action::CleanseMailbox) order.action = Action::Quarantine;
     const auto& mail = context_.config.scan_of(ScanType::Mail).directory;
     order.in_mail = !mail.empty() && is_below(current_->path, path_in(account().home, mail));
     return order;
@@ -149,6 +152,8 @@ void DisinfectionJob::settle_result() {
         attempts_ = 1;
         scan_messages();
         return;
+    } else if (current_->action == Action::CleanseMailbox) {
+        step(RecordState::Error, not_a_mailbox);
     } else {
         act_on_infected(result);
         return;
