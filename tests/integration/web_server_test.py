@@ -142,6 +142,7 @@ class OtherWebServersHabits(ServiceCase):
         front = self.service.front
         if front.name == "apache2":
             front = another_front(self, more=front.more + "FallbackResource /index.html\n")
+            os.mkdir(front.path("documents", "ClamScanner"))
         for target in ("/ClamScanner", "/ClamScanner/", "/execute/ClamScanner/", "/ClamScanner/nothing"):
             status, answer, _ = self.raw(front.port, "GET", target)
             self.assertIn(status, (401, 404), answer)
