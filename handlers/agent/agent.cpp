@@ -136,7 +136,7 @@ void serve_until_closed(const Settings& config, const std::string& home, const s
             rest = rest.subspan(read.size());
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, jobs, user}, shared, read);
+                const auto answered = answer_requests({config, home, jobs, user, control}, shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }
