@@ -23,6 +23,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
+#include "auth/base/home_lookup.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
@@ -92,17 +93,29 @@ void prepare_process() {
     raise_descriptor_limit();  // one per responder thread, two per agent
 }
 
-// Runs each check in a child: of a password, or of whether the account is open.
-LoginDesk::CheckPassword checker(Children& children, const Config& config, bool of_password) {
+void look_at_home(HomeLookup& homes, const Config& config, const LoginChecked& checked,
+                  const LoginDesk::Checked& done) try {
+    homes.ask(checked.account.home, [&config, checked, done](const std::optional<HomeIdentity>& home) {
+        done(with_home(checked, home, config));
+    });
+} catch (const std::system_error& fault) {
+    log_line(Severity::Error, std::string("cannot look at a home: ") + fault.what());
+    done({});
+}
+
+// Runs each check in a child: of a password, or of whether the account is open; and then has the home looked at.
+LoginDesk::CheckPassword checker(Children& children, HomeLookup& homes, const Config& config, bool of_password) {
     return [&, of_password](const std::string& user, const Secret& password, const std::string& origin,
                             LoginDesk::Checked done) {
         const auto check = [&](int report) {
             const auto checked = of_password ? pam_login(config, user, password, origin) : pam_account(config, user);
             if (send_message(report, checked) != Sent::Yes) die("cannot report to authd");
         };
-        const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
+        const auto reported = [&, done = std::move(done)](const std::string& report, ChildProcess child) {
             children.kill_and_reap(std::move(child));
-            done(report_or_fault<LoginChecked>(report));
+            const auto checked = report_or_fault<LoginChecked>(report);
+            if (checked.verdict != LoginVerdict::Welcome) return done(checked);
+            look_at_home(homes, config, checked, done);
         };
         children.begin({}, std::chrono::seconds(config.login.pam_seconds), check, reported);
     };
@@ -141,9 +154,10 @@ void run(const std::string& config_file) {
     EventLoop loop;
     loop.stop_on_signals();
     Children children(loop);
-    LoginDesk logins(loop, checker(children, config, true), LocalAccounts(), config);
-    LoginDesk open_accounts(loop, checker(children, config, false), LocalAccounts({.any_change_affects_all = true}),
-                            config);
+    HomeLookup homes(loop);
+    LoginDesk logins(loop, checker(children, homes, config, true), LocalAccounts(), config);
+    LoginDesk open_accounts(loop, checker(children, homes, config, false),
+                            LocalAccounts({.any_change_affects_all = true}), config);
     SignatureDesk signatures(open_accounts, config);
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);

@@ -71,7 +71,8 @@ void SystemScans::ask_for(ScanHistory::SystemScanId scan, uid_t uid) {
 void SystemScans::queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountLookup::Entry& entry) {
     asked_.erase(uid);
     if (entry.failed || !history_.is_waiting(scan, uid)) return;  // it is tried again, or has its job already
-    if (!entry.facts) return history_.leave_out(scan, uid);
+    // Of a home that hangs the job ends at once, and says so: left out, it would count as scanned.
+    if (!entry.facts || entry.home == AccountLookup::Home::Missing) return history_.leave_out(scan, uid);
     auto& ledger = context_.ledger;
     if (const auto id = history_.queue_job(scan, uid, ledger.account_of(*entry.facts)))
         dispatcher_.add({ledger.task(*id), *entry.facts});
