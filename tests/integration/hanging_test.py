@@ -4,6 +4,7 @@ many processes behind, and delays nobody; and when the files answer again, every
 """
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -51,7 +52,7 @@ class Polling:
         return ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
 
 
-class Hanging(ServiceCase):
+class HangingCase(ServiceCase):
     # What is known of a login is soon forgotten, so that the home is looked at again.
     config = {"jobs": {"abandon_seconds": 3, "stall_seconds": 1}, "agents": {"idle_seconds": 3, "request_seconds": 10},
               "login": {"cache_seconds": 3}, "engine": {"max_scan_seconds": 2}}
@@ -70,6 +71,13 @@ class Hanging(ServiceCase):
         files = HangingFiles(point, account, **how)
         self.addCleanup(files.end)
         return files
+
+    def account_with_a_home_that_hangs(self, files):
+        """Mounted before anybody has seen it: what is known of an account is used for some seconds."""
+        account = self.service.add_account("hostile")
+        mounted = self.hanging(account, files=files)
+        self.service.wait_until_it_serves(account)
+        return account, self.service.client(account), mounted
 
     def count_stuck(self):
         """The processes of this service that wait in the kernel, where no signal reaches them."""
@@ -104,10 +112,10 @@ class Hanging(ServiceCase):
     def check_everything_ends(self):
         wait_until(lambda: self.count_stuck() == 0, 30, "the end of what was left behind")
 
+
+class Hanging(HangingCase):
     def test_a_home_that_hangs(self):
-        account, client = self.new_account("hostile")
-        files = self.hanging(account, files={"a/b": "harmless", "infected": EICAR})
-        wait_until(lambda: client.ask("get_scan_status").status == 200, 30, "a login with the new home")
+        account, client, files = self.account_with_a_home_that_hangs({"a/b": "harmless", "infected": EICAR})
         files.hang()
         with Polling(self.bystanders) as polling:
             # A login that is still remembered is served; and then each answer says what is wrong.
@@ -127,9 +135,8 @@ class Hanging(ServiceCase):
         self.assertEqual(client.scan()["infected_files"], [account.path("infected")])
 
     def test_a_home_that_hangs_during_the_scan(self):
-        account, client = self.new_account("hostile")
-        files = self.hanging(account, files={f"{number}": f"{number}" for number in range(50)} | {"z": EICAR})
-        wait_until(lambda: client.ask("get_scan_status").status == 200, 30, "a login with the new home")
+        account, client, files = self.account_with_a_home_that_hangs(
+            {f"{number}": f"{number}" for number in range(50)} | {"z": EICAR})
         files.slow(0.05)
         client.call("start_scan", {"scan_type": "home"})
         wait_until(lambda: self.service.processes("clamscanner-runner"), 30, "a runner")
@@ -224,26 +231,27 @@ class Hanging(ServiceCase):
         self.check_everything_ends()
         self.assertEqual(client.scan("public_html")["infected_files"], [account.path("public_html/infected")])
 
-    def test_the_administrators_commands(self):
-        account, _ = self.new_account("hostile")
-        files = self.hanging(account, files={"a": "x"})
-        files.hang()
-        with self.assertRaisesRegex(RuntimeError, "status 75.*does not answer"):
-            self.in_time(lambda: self.service.add_access_key(account.name))
-        self.in_time(lambda: self.service.add_access_key(self.bystander.name))
-        done = self.in_time(lambda: subprocess.run(
-            [self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file, "--all"],
-            capture_output=True, text=True, check=False))
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        # Of the others' homes it scans each; of this one it says why not.
-        wait_until(lambda: self.bystanders.call("get_scan_status")["scan_complete"], 60, "the others' scans")
-        self.assertLessEqual(self.count_stuck(), MOST_LEFT)
-        files.answer()
-        self.check_everything_ends()
+    def test_a_coordinator_that_does_not_go_is_not_waited_for(self):
+        # Stopped, it does as little as one that waits in the kernel.
+        account, client = self.new_account("hostile")
+        for number in range(2000):
+            account.write(f"{number}", f"{number}")
+        client.call("start_scan", {"scan_type": "home"})
+        runner, = wait_until(lambda: self.service.processes("clamscanner-runner"), 30, "a runner")
+        os.kill(runner.pid, signal.SIGSTOP)
+        coordinator, *_ = wait_until(lambda: [one for one in self.service.processes("clamscanner-engine")
+                                              if one.depth == 2], 30, "a coordinator")
+        workers = [one.pid for one in self.service.processes("clamscanner-engine") if one.parent == coordinator.pid]
+        os.kill(coordinator.pid, signal.SIGSTOP)
+        self.in_time(lambda: client.call("cancel_scan"))
+        self.bystanders.scan(seconds=60)
+        left = {coordinator.pid, *workers}
+        wait_until(lambda: not left & {one.pid for one in self.service.processes("clamscanner-engine")}, 40,
+                   "the end of the coordinator and its workers")
+        client.scan()
 
     def test_a_daemon_can_be_stopped_and_started_meanwhile(self):
-        account, client = self.new_account("hostile")
-        files = self.hanging(account, files={"a": "x"})
+        _, client, files = self.account_with_a_home_that_hangs({"a": "x"})
         client.ask("start_scan", {"scan_type": "home"})
         files.hang()
         client.ask("start_scan", {"scan_type": "home"})
@@ -255,6 +263,25 @@ class Hanging(ServiceCase):
                 self.assertLess(time.monotonic() - begun, 10)
                 self.service.start(daemon)
         self.assertEqual(self.in_time(lambda: self.bystanders.ask("get_scan_status")).status, 200)
+        files.answer()
+        self.check_everything_ends()
+
+
+class TheAdministrator(HangingCase):
+    # With a service of its own: the homes of all of this machine's accounts are scanned.
+    def test_the_administrators_commands(self):
+        account, _, files = self.account_with_a_home_that_hangs({"a": "x"})
+        files.hang()
+        with self.assertRaisesRegex(RuntimeError, "status 75.*does not answer"):
+            self.in_time(lambda: self.service.add_access_key(account.name))
+        self.in_time(lambda: self.service.add_access_key(self.bystander.name))
+        done = self.in_time(lambda: subprocess.run(
+            [self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file, "--all"],
+            capture_output=True, text=True, check=False))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # Of the others' homes it scans each; of this one it says why not.
+        wait_until(lambda: self.bystanders.call("get_scan_status")["scan_complete"], 60, "the others' scans")
+        self.assertLessEqual(self.count_stuck(), MOST_LEFT)
         files.answer()
         self.check_everything_ends()
 
