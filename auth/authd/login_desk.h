@@ -46,6 +46,9 @@ class LoginDesk {
     // these had arrived when the round began, so the check is never older than a login.
     void answer_login(Login login, Answer answer);
 
+    // Wrong tokens count there as wrong passwords do (token_desk.h).
+    [[nodiscard]] Penalties& penalties() noexcept { return penalties_; }
+
  private:
     struct Question {
         std::string user;

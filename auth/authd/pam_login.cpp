@@ -141,8 +141,9 @@ LoginChecked pam_login(const Config& config, const std::string& user, const Secr
     return checked;
 }
 
-LoginChecked pam_account(const Config& config, const std::string& user) {
+LoginChecked pam_account(const Config& config, const std::string& user, const std::string& origin) {
     PamTransaction pam(config.login.pam_service, user, nullptr);
+    if (!origin.empty()) pam.set(PAM_RHOST, origin.c_str());
     auto checked = checked_account(pam, config);
     checked.one_prompt = true;  // so it may be remembered: no prompt was involved
     return checked;

@@ -33,8 +33,9 @@ struct LoginChecked {
 [[nodiscard]] LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
                                      const std::string& origin);
 
-// The same without a password, for a client that was authenticated in another way.
-[[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user);
+// The same without a password, for a client that was authenticated in another way. Without an `origin` PAM is told
+// none.
+[[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user, const std::string& origin = "");
 
 // Started if PAM says that the account is open now, else Suspended or Unavailable.
 [[nodiscard]] RunnerVerdict pam_account_is_open(const Config& config, const std::string& user);

@@ -10,6 +10,7 @@
 #include "auth/authd/messages.h"
 #include "auth/authd/runners.h"
 #include "auth/authd/signature_desk.h"
+#include "auth/authd/token_desk.h"
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/socket.h"
@@ -22,8 +23,9 @@ class Sessions {
  public:
     static constexpr std::size_t most_sessions = 8192;
 
-    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners)
-        : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners) {}
+    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, TokenDesk& tokens, Agents& agents,
+             Runners& runners)
+        : loop_(loop), logins_(logins), signatures_(signatures), tokens_(tokens), agents_(agents), runners_(runners) {}
 
     // Takes over a connection whose peer has been checked.
     void begin(PeerRole role, UniqueFd socket);
@@ -51,6 +53,8 @@ class Sessions {
     void dispatch(Session& session, Packet& packet);
     void answer_login(Login login, Session& session, Packet& packet);
     void answer_signed_login(const SignedLogin& login, Session& session, Packet& packet);
+    void answer_token_login(const TokenLogin& login, Session& session, Packet& packet);
+    void answer_token_order(TokenOrder order, Session& session, Packet& packet);
     void end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account);
     void answer_start_runner(const StartRunner& request, Session& session, Packet& packet);
     void answer_end_processes(const EndProcesses& order, Session& session, Packet& packet);
@@ -62,6 +66,7 @@ class Sessions {
     EventLoop& loop_;
     LoginDesk& logins_;
     SignatureDesk& signatures_;
+    TokenDesk& tokens_;
     Agents& agents_;
     Runners& runners_;
     std::uint64_t next_id_ = 1;

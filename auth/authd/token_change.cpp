@@ -75,6 +75,16 @@ TokenChanged change_tokens(const TokenChange& change) try {
     return changed;
 }
 
+bool revoke_tokens(const std::string& file, const std::string& name) {
+    const auto lock = lock_directory_of(file);
+    if (version_of(file) == FileVersion{}) return false;
+    auto tokens = name.empty() ? Tokens{} : read_tokens(file);
+    if (!name.empty() && std::erase_if(tokens, [&](const ApiToken& token) { return token.name == name; }) == 0)
+        return false;
+    write_tokens(file, tokens);
+    return true;
+}
+
 std::string shadow_digest(const std::string& user, const std::string& file) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> list(std::fopen(file.c_str(), "re"), &std::fclose);
     if (!list && errno == ENOENT) return no_shadow_line;

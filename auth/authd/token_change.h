@@ -35,6 +35,10 @@ struct TokenChanged {
 // or not.
 [[nodiscard]] TokenChanged change_tokens(const TokenChange& change);
 
+// For the administrator: revokes the token, or all if `name` is "", of whatever generation. False when there is none.
+// With no name a damaged file becomes an empty one; else throws ConfigError. Throws std::system_error.
+[[nodiscard]] bool revoke_tokens(const std::string& file, const std::string& name);
+
 // The SHA-256 of the account's line in a shadow file, no_shadow_line if it has none. Throws std::system_error.
 [[nodiscard]] std::string shadow_digest(const std::string& user, const std::string& file = "/etc/shadow");
 

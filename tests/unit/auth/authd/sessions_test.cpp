@@ -97,7 +97,11 @@ struct Fixture {
                        },
                        LocalAccounts(files.names()), config};
     SignatureDesk signatures{accounts, config};
-    Sessions sessions{loop, desk, signatures, agents, runners};
+    TokenDesk tokens{
+        loop,     desk,
+        accounts, [](const TokenChange& change, const TokenDesk::Changed& done) { done(change_tokens(change)); },
+        config,   {.shadow = files.names().shadow}};
+    Sessions sessions{loop, desk, signatures, tokens, agents, runners};
     const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob", generation}};
 };
 

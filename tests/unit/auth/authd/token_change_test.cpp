@@ -109,6 +109,19 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_is_left_as_it_is) {
     BOOST_TEST(directory.read("alice.tokens") == "damaged\n");
 }
 
+BOOST_AUTO_TEST_CASE(the_administrator_revokes_one_or_all_also_in_a_damaged_file) {
+    BOOST_TEST(!revoke_tokens(file, "one"));
+    BOOST_TEST(!revoke_tokens(file, ""));
+    for (const auto* name : {"one", "two", "three"}) BOOST_CHECK(make(name) == TokenResult::Done);
+    BOOST_TEST(revoke_tokens(file, "two"));
+    BOOST_TEST(!revoke_tokens(file, "two"));
+    BOOST_TEST(names() == "one three ");
+    directory.write("alice.tokens", "damaged\n");
+    BOOST_REQUIRE(::chmod(file.c_str(), 0600) == 0);
+    BOOST_TEST(revoke_tokens(file, ""));
+    BOOST_TEST(names().empty());
+}
+
 BOOST_AUTO_TEST_CASE(changes_at_the_same_time_lose_nothing) {
     std::vector<std::thread> threads;
     for (int i = 0; i < 8; ++i)
