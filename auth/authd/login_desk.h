@@ -46,6 +46,12 @@ class LoginDesk {
     // these had arrived when the round began, so the check is never older than a login.
     void answer_login(Login login, Answer answer);
 
+    // Of a local account, as the files are now.
+    [[nodiscard]] std::optional<LocalAccounts::Lines> lines_of(const std::string& name) {
+        refresh_accounts();
+        return accounts_.lines_of(name);
+    }
+
     // Wrong tokens count there as wrong passwords do (token_desk.h).
     [[nodiscard]] Penalties& penalties() noexcept { return penalties_; }
 

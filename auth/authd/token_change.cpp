@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 
 #include "auth/base/checked.h"
@@ -85,22 +86,22 @@ bool revoke_tokens(const std::string& file, const std::string& name) {
     return true;
 }
 
-std::string shadow_digest(const std::string& user, const std::string& file) {
+ShadowLine shadow_line(const std::string& user, const std::string& file) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> list(std::fopen(file.c_str(), "re"), &std::fclose);
-    if (!list && errno == ENOENT) return no_shadow_line;
+    if (!list && errno == ENOENT) return {};
     if (!list) throw_errno("open the shadow file");
-    std::string digest = no_shadow_line;
+    ShadowLine found;
     const auto start = user + ':';
     char* line = nullptr;
     std::size_t size = 0;
-    for (ssize_t got = 0; digest == no_shadow_line && (got = ::getline(&line, &size, list.get())) > 0;)
+    for (ssize_t got = 0; found.fingerprint == 0 && (got = ::getline(&line, &size, list.get())) > 0;)
         if (const std::string_view text(line, static_cast<std::size_t>(got)); text.starts_with(start))
-            digest = sha256_hex(text);
+            found = {sha256_hex(text), std::hash<std::string_view>()(text)};
     const bool whole = std::ferror(list.get()) == 0;
     if (line != nullptr) ::explicit_bzero(line, size);
     std::free(line);
     if (!whole) throw_errno("read the shadow file", EIO);
-    return digest;
+    return found;
 }
 
 }  // namespace clamscanner

@@ -39,7 +39,13 @@ struct TokenChanged {
 // With no name a damaged file becomes an empty one; else throws ConfigError. Throws std::system_error.
 [[nodiscard]] bool revoke_tokens(const std::string& file, const std::string& name);
 
-// The SHA-256 of the account's line in a shadow file, no_shadow_line if it has none. Throws std::system_error.
-[[nodiscard]] std::string shadow_digest(const std::string& user, const std::string& file = "/etc/shadow");
+// An account's line in a shadow file.
+struct ShadowLine {
+    std::string digest = no_shadow_line;  // its SHA-256
+    std::size_t fingerprint = 0;          // as LocalAccounts has it; 0: there is no line
+};
+
+// Throws std::system_error.
+[[nodiscard]] ShadowLine shadow_line(const std::string& user, const std::string& file = "/etc/shadow");
 
 }  // namespace clamscanner

@@ -14,7 +14,7 @@ constexpr std::uint32_t saturated_seconds = 2;
 constexpr std::uint32_t busy_seconds = 1;
 constexpr std::uint32_t held_seconds = 30;  // as in agents.cpp
 constexpr std::int64_t day = 86'400;
-constexpr std::size_t most_shadow_digests = 4096;
+constexpr std::size_t most_shadow_lines = 4096;
 
 struct Permission {
     TokenAction action;
@@ -169,7 +169,7 @@ bool TokenDesk::is_expired(const ApiToken& token) const {
 }
 
 bool TokenDesk::is_suspended(const ApiToken& token, const Account& account) {
-    return config_.tokens.suspend_on_password_change && token.shadow != shadow_of(account.name);
+    return config_.tokens.suspend_on_password_change && token.shadow != shadow_of(account.name).digest;
 }
 
 TokenState TokenDesk::state_of(const ApiToken& token, const Account& account) {
@@ -177,14 +177,14 @@ TokenState TokenDesk::state_of(const ApiToken& token, const Account& account) {
     return is_suspended(token, account) ? TokenState::Suspended : TokenState::Valid;
 }
 
-const std::string& TokenDesk::shadow_of(const std::string& user) {
+const ShadowLine& TokenDesk::shadow_of(const std::string& user) {
     // The version first: what is written while we read makes another one, and is read the next time.
     const auto version = version_of(clocks_.shadow);
-    if (version != shadow_version_ || shadow_digests_.size() >= most_shadow_digests) shadow_digests_.clear();
+    if (version != shadow_version_ || shadow_lines_.size() >= most_shadow_lines) shadow_lines_.clear();
     shadow_version_ = version;
-    if (const auto found = shadow_digests_.find(user); found != shadow_digests_.end()) return found->second;
-    auto digest = shadow_digest(user, clocks_.shadow);
-    return shadow_digests_[user] = std::move(digest);
+    if (const auto found = shadow_lines_.find(user); found != shadow_lines_.end()) return found->second;
+    auto line = shadow_line(user, clocks_.shadow);
+    return shadow_lines_[user] = std::move(line);
 }
 
 void TokenDesk::note_use(const Question& question, const Account& account, const ApiToken& token) {
@@ -235,15 +235,24 @@ void TokenDesk::order_by_token(TokenOrder order, const OrderAnswer& answer) {
 void TokenDesk::order_by_password(TokenOrder order, const OrderAnswer& answer) {
     Login login{order.user, std::exchange(order.secret, {}), order.address, Purpose::Api};
     const auto shared = std::make_shared<const TokenOrder>(std::move(order));
-    // A password that was changed while it was checked makes no token: that would outlive the change.
-    const auto before = version_of(clocks_.shadow);
+    const auto before = logins_.lines_of(shared->user);
     logins_.answer_login(std::move(login),
                          [this, shared, before, answer](const LoginAnswer& said, const Account* account) {
                              if (said.verdict != LoginVerdict::Welcome) return answer(refusal(said));
-                             if (version_of(clocks_.shadow) != before)
+                             if (has_changed(before, shared->user, *account))
                                  return answer(refusal({LoginVerdict::Busy, busy_seconds}));
                              carry_out(*shared, *account, answer);
                          });
+}
+
+// A password that was changed while it was checked makes no token, which would outlive the change. (Where PAM maps the
+// name that was typed to another, that account's earlier line is unknown.)
+bool TokenDesk::has_changed(const std::optional<LocalAccounts::Lines>& before, const std::string& user,
+                            const Account& account) try {
+    return user == account.name && shadow_of(user).fingerprint != (before ? before->shadow : 0);
+} catch (const std::system_error& fault) {
+    log_line(Severity::Error, fault.what());
+    return true;
 }
 
 void TokenDesk::carry_out(const TokenOrder& order, const Account& account, const OrderAnswer& answer) try {
@@ -292,7 +301,7 @@ void TokenDesk::begin_change(const TokenOrder& order, const Account& account, co
                        order.action,
                        order.name,
                        order.new_name,
-                       {"", "", created, expires, order.scope, account.generation, shadow_of(account.name)},
+                       {"", "", created, expires, order.scope, account.generation, shadow_of(account.name).digest},
                        account.generation,
                        config_.tokens.max_per_account};
     // What is told and logged afterwards needs no secret.

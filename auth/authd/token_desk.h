@@ -86,12 +86,14 @@ class TokenDesk {
 
     void order_by_token(TokenOrder order, const OrderAnswer& answer);
     void order_by_password(TokenOrder order, const OrderAnswer& answer);
+    [[nodiscard]] bool has_changed(const std::optional<LocalAccounts::Lines>& before, const std::string& user,
+                                   const Account& account);
     void carry_out(const TokenOrder& order, const Account& account, const OrderAnswer& answer);
     [[nodiscard]] TokenAnswer list(const Account& account);
     [[nodiscard]] TokenState state_of(const ApiToken& token, const Account& account);
     void begin_change(const TokenOrder& order, const Account& account, const OrderAnswer& answer);
     [[nodiscard]] std::int64_t expiry_of(const TokenOrder& order) const;
-    [[nodiscard]] const std::string& shadow_of(const std::string& user);
+    [[nodiscard]] const ShadowLine& shadow_of(const std::string& user);
 
     EventLoop& loop_;
     LoginDesk& logins_;
@@ -107,7 +109,7 @@ class TokenDesk {
     std::list<EventLoop::Timer> delayed_known_;  // failures that are not answered yet
     std::list<EventLoop::Timer> delayed_strangers_;
     FileVersion shadow_version_{};
-    std::unordered_map<std::string, std::string> shadow_digests_;  // as of that version
+    std::unordered_map<std::string, ShadowLine> shadow_lines_;  // as of that version
 };
 
 }  // namespace clamscanner

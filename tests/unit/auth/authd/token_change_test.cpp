@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "auth/authd/local_accounts.h"
 #include "auth/base/sha256.h"
 #include "tests/unit/temporary_directory.h"
 
@@ -137,10 +138,15 @@ BOOST_AUTO_TEST_CASE(changes_at_the_same_time_lose_nothing) {
 BOOST_AUTO_TEST_CASE(a_shadow_line_is_known_by_its_whole_content_and_its_own_name) {
     directory.write("shadow", "alic:x:1\nalice:hash:1::\nbob::\n");
     const auto path = directory.path + "/shadow";
-    BOOST_TEST(shadow_digest("alice", path) == sha256_hex("alice:hash:1::\n"));
-    BOOST_TEST(shadow_digest("bob", path) == sha256_hex("bob::\n"));
-    BOOST_TEST(shadow_digest("carol", path) == no_shadow_line);
-    BOOST_TEST(shadow_digest("carol", path + "-nowhere") == no_shadow_line);
+    BOOST_TEST(shadow_line("alice", path).digest == sha256_hex("alice:hash:1::\n"));
+    BOOST_TEST(shadow_line("bob", path).digest == sha256_hex("bob::\n"));
+    BOOST_TEST(shadow_line("carol", path).digest == no_shadow_line);
+    BOOST_TEST(shadow_line("carol", path + "-nowhere").digest == no_shadow_line);
+    // By which it is compared with what the login desk saw.
+    directory.write("passwd", "alice:x:1:1::/:/bin/sh\nbob:x:2:2::/:/bin/sh\ncarol:x:3:3::/:/bin/sh\n");
+    const LocalAccounts accounts({directory.path + "/passwd", path, {}});
+    for (const auto* user : {"alice", "bob", "carol"})
+        BOOST_TEST(shadow_line(user, path).fingerprint == accounts.lines_of(user)->shadow);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

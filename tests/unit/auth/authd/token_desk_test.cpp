@@ -372,6 +372,15 @@ BOOST_AUTO_TEST_CASE(a_password_that_changed_while_it_was_checked_makes_no_token
     BOOST_TEST(rows().empty());
 }
 
+BOOST_AUTO_TEST_CASE(anothers_password_that_changed_meanwhile_is_no_matter) {
+    std::optional<TokenAnswer> heard_answer;
+    desk().answer_order(by_password(TokenAction::Create, "one"),
+                        [&](TokenAnswer answer) { heard_answer = std::move(answer); });
+    files.replace("shadow", "alice:$y$a:1:::::\nbob:$y$NEW:2:::::\n");
+    run_until(loop, [&] { return heard_answer.has_value(); });
+    BOOST_CHECK(heard_answer->result == TokenResult::Done);
+}
+
 BOOST_AUTO_TEST_CASE(nothing_of_a_former_owners_is_valid_or_shown) {
     const auto token = make("one");
     current_generation = another_generation;
