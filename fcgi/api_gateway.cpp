@@ -4,9 +4,11 @@
 #include <iterator>
 
 #include "fcgi/client_headers.h"
+#include "fcgi/refusals.h"
 #include "handlers/shared/envelope.h"
 #include "handlers/shared/openapi.h"
 #include "handlers/shared/rpc.h"
+#include "handlers/shared/token_functions.h"
 #include "jobs/shared/refusal.h"
 #include "jobs/shared/settings.h"
 
@@ -22,8 +24,6 @@ struct VerdictRow {
     const char* sentence;
 };
 
-constexpr const char* wrong_credentials = "Access is denied: the user name or the password is missing or wrong.";
-
 // Everything but Welcome.
 constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Wrong, 401, 0, wrong_credentials},
@@ -32,13 +32,15 @@ constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Saturated, 503, 1, "Too many logins are under way. Try again in a moment."},
     {LoginVerdict::Held, 503, 1, "The administrator is changing this account. Try again later."},
     {LoginVerdict::Busy, 503, 1, "This account has too many requests under way. Try again in a moment."},
+    {LoginVerdict::TokenExpired, 401, 0, "This token has expired. Make another with the account's password."},
+    {LoginVerdict::TokenSuspended, 401, 0,
+     "This token is suspended: the account's password has been changed since it was made. Make another."},
+    {LoginVerdict::TokenOfAnother, 401, 0,
+     "This token was made for an earlier account of this name, or before its home moved. Make another."},
+    {LoginVerdict::TokensOff, 403, 0, "The administrator has switched API tokens off. Log in with the password."},
 };
 
 constexpr const char* starting_or_gone = "The service is starting or gone. Try again in a moment.";
-
-[[nodiscard]] Refusal unavailable(std::string_view inside) {
-    return {503, with_reference(starting_or_gone, inside), "", soon};
-}
 
 Request request_of(const WebRequest& web) {
     const auto target = web.parameter("REQUEST_URI");
@@ -50,6 +52,18 @@ Request request_of(const WebRequest& web) {
     request.content_type = web.parameter("CONTENT_TYPE");
     request.client_address = web.parameter("REMOTE_ADDR");
     return request;
+}
+
+Response openapi(const Request& request) {
+    if (request.method != "GET" && request.method != "HEAD")
+        throw Refusal(405, "This document is available by GET and HEAD only.", std::string(openapi_methods));
+    return {200, std::string(openapi_document()), "", 0};
+}
+
+}  // namespace
+
+Refusal unavailable(std::string_view inside) {
+    return {503, with_reference(starting_or_gone, inside), "", soon};
 }
 
 void check_limits(const Request& request) {
@@ -67,28 +81,22 @@ void refuse_cross_site(const WebRequest& web, const Function* function) {
         throw Refusal(403, "This request was made by a page of another site.");
 }
 
-[[noreturn]] void refuse_login(const LoginAnswer& login) {
+void refuse_login(const LoginAnswer& login, const char* wrong) {
     const auto* const row = std::ranges::find(verdict_rows, login.verdict, &VerdictRow::verdict);
     if (row == std::end(verdict_rows)) throw unavailable("authd could not start the agent");
-    throw Refusal(row->status, row->sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
+    const auto* const sentence = login.verdict == LoginVerdict::Wrong ? wrong : row->sentence;
+    throw Refusal(row->status, sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
 }
-
-Response openapi(const Request& request) {
-    if (request.method != "GET" && request.method != "HEAD")
-        throw Refusal(405, "This document is available by GET and HEAD only.", std::string(openapi_methods));
-    return {200, std::string(openapi_document()), "", 0};
-}
-
-}  // namespace
 
 ApiGateway::ApiGateway(const Settings& config, LongBodies& long_bodies)
-    : config_(config), long_bodies_(long_bodies), agents_(config), statistics_(config, agents_) {}
+    : config_(config), long_bodies_(long_bodies), agents_(config), statistics_(config, agents_), tokens_(config) {}
 
 Response ApiGateway::answer(WebRequest& web) {
     auto request = request_of(web);
     if (request.path == rpc_path) return statistics_.answer(web, request.query);
     const auto address = address_of(request.path);
     try {
+        if (address.module == tokens_module_name) return tokens_.answer(web, address, request);
         return pass(web, find_function(address.module, address.function), request);
     } catch (const Refusal& refusal) {
         return {refusal.status(), failure_envelope(address, refusal.what()), refusal.allow(), refusal.retry_seconds()};
@@ -99,13 +107,13 @@ Response ApiGateway::answer(WebRequest& web) {
 }
 
 Response ApiGateway::pass(WebRequest& web, const Function* function, Request& request) {
-    auto credentials = take_credentials(web);
+    auto credentials = take_any_credentials(web);
     const auto permit = read_body(web, function, request);
     check_limits(request);
     if (request.path == openapi_path) return openapi(request);
-    if (!credentials) throw Refusal(401, wrong_credentials);
+    if (!credentials.basic && !credentials.token) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
-    auto reply = ask(*std::move(credentials), request);
+    auto reply = ask(std::move(credentials), request);
     if (!reply) throw unavailable("an agent gave no reply");
     if (!is_acceptable(*reply, Purpose::Api))
         throw unavailable("the reply has a status or an Allow value that an agent may not send");
@@ -134,16 +142,21 @@ std::optional<LongBodies::Permit> ApiGateway::read_body(WebRequest& web, const F
     throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
 }
 
-std::optional<Reply> ApiGateway::ask(BasicCredentials credentials, const Request& request) {
+std::optional<Reply> ApiGateway::ask(ClientCredentials credentials, const Request& request) {
     AgentClient::Answer answer;
+    auto& [basic, token] = credentials;
     try {
-        answer = agents_.ask(
-            Login{std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api},
-            request);
+        if (token)
+            answer = agents_.ask(TokenLogin{std::move(token->user), std::move(token->token), request.client_address},
+                                 request);
+        else
+            answer = agents_.ask(
+                Login{std::move(basic->user), std::move(basic->password), request.client_address, Purpose::Api},
+                request);
     } catch (const std::exception& fault) {
         throw unavailable(std::string("authd or an agent: ") + fault.what());
     }
-    if (answer.refusal) refuse_login(*answer.refusal);
+    if (answer.refusal) refuse_login(*answer.refusal, token ? wrong_token : wrong_credentials);
     return std::move(answer.reply);
 }
 

@@ -3,9 +3,10 @@
 #pragma once
 
 #include "fcgi/agent_client.h"
-#include "fcgi/basic_credentials.h"
+#include "fcgi/client_headers.h"
 #include "fcgi/long_bodies.h"
 #include "fcgi/statistics_gateway.h"
+#include "fcgi/token_gateway.h"
 #include "fcgi/web_request.h"
 #include "handlers/shared/functions.h"
 #include "handlers/shared/messages.h"
@@ -26,12 +27,13 @@ class ApiGateway {
     [[nodiscard]] std::optional<LongBodies::Permit> read_body(WebRequest& web, const Function* function,
                                                               Request& request) const;
     // Empty when the agent gave no reply. Throws Refusal when the login was refused.
-    [[nodiscard]] std::optional<Reply> ask(BasicCredentials credentials, const Request& request);
+    [[nodiscard]] std::optional<Reply> ask(ClientCredentials credentials, const Request& request);
 
     const Settings& config_;
     LongBodies& long_bodies_;
     AgentClient agents_;
     StatisticsGateway statistics_;
+    TokenGateway tokens_;
 };
 
 }  // namespace clamscanner

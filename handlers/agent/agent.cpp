@@ -20,6 +20,7 @@
 #include "auth/base/socket.h"
 #include "handlers/agent/shared_replies.h"
 #include "handlers/agent/statistics_actions.h"
+#include "handlers/agent/token_scope.h"
 #include "handlers/functions/router.h"
 #include "jobs/client/jobs_client.h"
 #include "jobs/shared/frames.h"
@@ -111,6 +112,7 @@ void send_replies(std::span<Task> tasks) {
 
 Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, const Request& request) {
     if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve, request);
+    if (auto refused = refusal_beyond(serve.scope, request)) return *std::move(refused);
     return shared.answer(caller, request);
 }
 

@@ -2,6 +2,7 @@
 
 #include "handlers/functions/routes.h"
 #include "handlers/shared/functions.h"
+#include "handlers/shared/token_functions.h"
 #include "jobs/shared/refusal.h"
 
 namespace clamscanner {
@@ -9,6 +10,10 @@ namespace {
 
 const Function& function_of(const Address& address) {
     const auto* function = find_function(address.module, address.function);
+    if (address.module == tokens_module_name)
+        throw Refusal(404,
+                      "Tokens are made and managed over HTTP alone, with the account's password. At a shell, whatever "
+                      "runs as the account could make one.");
     if (function == nullptr)
         throw Refusal(404, "There is no function " + quoted(address.function) + " in the module " +
                                quoted(address.module) + " here.");

@@ -22,6 +22,12 @@ class FakeAuthd {
           answer_request_(std::move(answer_request)),
           daemon_(path, SOCK_SEQPACKET, [this](int peer) { return converse(peer); }) {}
 
+    // Set before the first request. Called from several threads.
+    std::function<LoginAnswer(const TokenLogin&)> answer_token = [](const TokenLogin&) {
+        return LoginAnswer{LoginVerdict::Wrong, 0};
+    };
+    std::function<TokenAnswer(const TokenOrder&)> answer_order = [](const TokenOrder&) { return TokenAnswer{}; };
+
     [[nodiscard]] int logins() const noexcept { return logins_; }
 
  private:
@@ -29,7 +35,10 @@ class FakeAuthd {
         Packet packet;
         if (receive_packet(peer, packet) != Got::Packet) return false;
         ++logins_;
-        const auto answer = answer_login_(decode<Login>(packet.bytes));
+        if (is<TokenOrder>(packet.bytes))
+            return send_message(peer, answer_order(decode<TokenOrder>(packet.bytes))) == Sent::Yes;
+        const auto answer = is<TokenLogin>(packet.bytes) ? answer_token(decode<TokenLogin>(packet.bytes))
+                                                         : answer_login_(decode<Login>(packet.bytes));
         const auto pipes = take_pipes(packet);
         if (answer.verdict != LoginVerdict::Welcome) return send_message(peer, answer) == Sent::Yes;
         serve(pipes);
