@@ -1,6 +1,7 @@
 #include "fcgi/api_gateway.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
 #include "fcgi/client_headers.h"
@@ -16,6 +17,8 @@ namespace clamscanner {
 namespace {
 
 constexpr std::uint32_t soon = 2;  // seconds until an internal fault may have passed
+// A reply of this length is written without waiting for the client.
+constexpr std::size_t longest_unwaited_reply = 64 * 1024;
 
 struct VerdictRow {
     LoginVerdict verdict;
@@ -54,6 +57,16 @@ Request request_of(const WebRequest& web) {
     return request;
 }
 
+template <class AnyLogin>
+constexpr const char* wrong_of = std::is_same_v<AnyLogin, TokenLogin> ? wrong_token : wrong_credentials;
+
+template <class AnyLogin, class Ask>
+std::optional<Reply> reply_of(Ask ask) {
+    auto answer = answer_to(ask);
+    if (answer.refusal) refuse_login(*answer.refusal, wrong_of<AnyLogin>);
+    return std::move(answer.reply);
+}
+
 Response openapi(const Request& request) {
     if (request.method != "GET" && request.method != "HEAD")
         throw Refusal(405, "This document is available by GET and HEAD only.", std::string(openapi_methods));
@@ -77,8 +90,10 @@ void check_limits(const Request& request) {
 }
 
 void refuse_cross_site(const WebRequest& web, const Function* function) {
-    if ((function == nullptr || !function->only_reads) && is_cross_site(provenance_of(web)))
-        throw Refusal(403, "This request was made by a page of another site.");
+    if (function != nullptr && function->only_reads) return;
+    if (const auto header = cross_site_header(provenance_of(web)); !header.empty())
+        throw Refusal(403, "This request was made by a page of another site, says its header " + std::string(header) +
+                               ". What changes something is taken only from pages of this address, and from programs.");
 }
 
 void refuse_login(const LoginAnswer& login, const char* wrong) {
@@ -88,8 +103,18 @@ void refuse_login(const LoginAnswer& login, const char* wrong) {
     throw Refusal(row->status, sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
 }
 
-ApiGateway::ApiGateway(const Settings& config, LongBodies& long_bodies)
-    : config_(config), long_bodies_(long_bodies), agents_(config), statistics_(config, agents_), tokens_(config) {}
+void require_whole(BodyState state) {
+    if (state == BodyState::Late) throw Refusal(408, "The request did not arrive in time.");
+    if (state != BodyState::Whole) throw Refusal(400, wrong_length);
+}
+
+ApiGateway::ApiGateway(const Settings& config, BodyLimits& bodies, DocumentRoots& roots)
+    : config_(config),
+      bodies_(bodies),
+      roots_(roots),
+      agents_(config),
+      statistics_(config, bodies, roots, agents_),
+      tokens_(config, bodies, roots, agents_) {}
 
 Response ApiGateway::answer(WebRequest& web) {
     auto request = request_of(web);
@@ -106,58 +131,63 @@ Response ApiGateway::answer(WebRequest& web) {
     }
 }
 
+template <class AnyLogin>
+std::optional<Reply> ApiGateway::ask(WebRequest& web, const Function* function, AnyLogin login, Request& request) {
+    if (web.has_body()) return ask_with_body(web, function, std::move(login), request);
+    return reply_of<AnyLogin>([&] { return agents_.ask(login, request); });
+}
+
+template <class AnyLogin>
+std::optional<Reply> ApiGateway::ask_with_body(WebRequest& web, const Function* function, AnyLogin login,
+                                               Request& request) {
+    const auto& limits = config_.responder;
+    const auto length = web.announced_length();
+    if (!length) throw Refusal(400, wrong_length);
+    const auto limit =
+        function != nullptr && function->long_body ? limits.max_disinfect_body_bytes : limits.max_body_bytes;
+    if (*length > limit)
+        throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
+    const auto owner = owner_of([&] { return agents_.check(login); }, wrong_of<AnyLogin>);
+    login = {};
+    const auto long_permit = *length > limits.max_body_bytes ? bodies_.long_ones.take(owner) : std::nullopt;
+    if (*length > limits.max_body_bytes && !long_permit)
+        throw Refusal(503, "Too many large requests are under way. Try again in a moment.", "", soon);
+    read_body(web, limit, owner, request);
+    return reply_of<AnyLogin>([&] { return agents_.ask_as_checked(request); });
+}
+
 Response ApiGateway::pass(WebRequest& web, const Function* function, Request& request) {
     auto credentials = take_any_credentials(web);
-    const auto permit = read_body(web, function, request);
+    auto& [basic, token] = credentials;
+    if (!web.has_body()) require_whole(web.read_body(0, request.body));
     check_limits(request);
     if (request.path == openapi_path) return openapi(request);
-    if (!credentials.basic && !credentials.token) throw Refusal(401, wrong_credentials);
+    if (serves_an_account(web, roots_)) throw Refusal(403, serves_an_accounts_content);
+    if (!basic && !token) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
-    auto reply = ask(std::move(credentials), request);
+    const BodyOwner reader = std::hash<std::string>{}(token ? token->user : basic->user);
+    auto reply =
+        token ? ask(web, function, TokenLogin{std::move(token->user), std::move(token->token), request.client_address},
+                    request)
+              : ask(web, function,
+                    Login{std::move(basic->user), std::move(basic->password), request.client_address, Purpose::Api},
+                    request);
     if (!reply) throw unavailable("an agent gave no reply");
     if (!is_acceptable(*reply, Purpose::Api))
         throw unavailable("the reply has a status or an Allow value that an agent may not send");
-    return {reply->status, std::move(reply->body), std::move(reply->allow), 0};
+    Response response{reply->status, std::move(reply->body), std::move(reply->allow), 0};
+    if (response.body.size() <= longest_unwaited_reply) return response;
+    auto permit = bodies_.long_replies.take(reader, patience_for_bodies);
+    if (permit) response.permit.emplace(std::move(*permit));
+    // What was changed must be told.
+    if (!permit && function != nullptr && function->only_reads) refuse_login({LoginVerdict::Busy, 0});
+    return response;
 }
 
-std::optional<LongBodies::Permit> ApiGateway::read_body(WebRequest& web, const Function* function,
-                                                        Request& request) const {
-    const auto& limits = config_.responder;
-    const bool may_be_long = function != nullptr && function->long_body;
-    const bool is_long = may_be_long && web.announced_length().value_or(0) > limits.max_body_bytes;
-    auto permit = is_long ? long_bodies_.take() : std::nullopt;
-    switch (web.read_body(permit ? limits.max_disinfect_body_bytes : limits.max_body_bytes, request.body)) {
-        case BodyState::Whole:
-            return permit;
-        case BodyState::TooLong:
-            break;
-        case BodyState::WrongLength:
-            throw Refusal(400, "The body does not have the announced length.");
-        case BodyState::Late:
-            throw Refusal(408, "The request did not arrive in time.");
-    }
-    const auto limit = may_be_long ? limits.max_disinfect_body_bytes : limits.max_body_bytes;
-    if (is_long && web.announced_length().value_or(0) <= limit)
-        throw Refusal(503, "Too many large requests are under way. Try again in a moment.", "", soon);
-    throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
-}
-
-std::optional<Reply> ApiGateway::ask(ClientCredentials credentials, const Request& request) {
-    AgentClient::Answer answer;
-    auto& [basic, token] = credentials;
-    try {
-        if (token)
-            answer = agents_.ask(TokenLogin{std::move(token->user), std::move(token->token), request.client_address},
-                                 request);
-        else
-            answer = agents_.ask(
-                Login{std::move(basic->user), std::move(basic->password), request.client_address, Purpose::Api},
-                request);
-    } catch (const std::exception& fault) {
-        throw unavailable(std::string("authd or an agent: ") + fault.what());
-    }
-    if (answer.refusal) refuse_login(*answer.refusal, token ? wrong_token : wrong_credentials);
-    return std::move(answer.reply);
+void ApiGateway::read_body(WebRequest& web, std::size_t limit, BodyOwner owner, Request& request) {
+    const auto permit = bodies_.under_way.take(owner, patience_for_bodies);
+    if (!permit) refuse_login({LoginVerdict::Busy, 0});
+    require_whole(web.read_body(limit, request.body));
 }
 
 }  // namespace clamscanner

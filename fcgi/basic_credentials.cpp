@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "auth/authd/messages.h"
+#include "jobs/shared/json_text.h"
 
 namespace clamscanner {
 namespace {
@@ -58,14 +60,36 @@ bool is_control(char c) noexcept {
     return byte < 0x20 || byte == 0x7f;
 }
 
+Secret utf8_of_latin1(std::string_view bytes) {
+    std::string text;
+    text.reserve(2 * bytes.size());  // growing would leave a copy behind
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x80) text += static_cast<char>(0xc0 | byte >> 6);
+        text += byte >= 0x80 ? static_cast<char>(0x80 | (byte & 0x3f)) : c;
+    }
+    Secret wiped(text);
+    ::explicit_bzero(text.data(), text.size());
+    return wiped;
+}
+
+// Most clients send UTF-8; btoa() in a browser and some libraries send Latin-1, in which hardly any text is also valid
+// UTF-8. There is one reading of the bytes, never two: each request is one guess.
+Secret as_utf8(std::string_view bytes) {
+    return is_utf8(bytes) ? Secret(bytes) : utf8_of_latin1(bytes);
+}
+
+// Name and password are read each for itself: a library may be given one as bytes and the other as text. Reading them
+// makes no control character of ASCII and no colon that was not there.
 std::optional<BasicCredentials> split(std::string_view pair) {
     const auto colon = pair.find(':');
     if (colon == std::string_view::npos || std::ranges::any_of(pair, is_control)) return std::nullopt;
-    const auto user = pair.substr(0, colon);
-    const auto password = pair.substr(colon + 1);
-    if (user.empty() || user.size() > longest_user_name || password.empty() || password.size() > longest_password)
+    const auto user = as_utf8(pair.substr(0, colon));
+    auto password = as_utf8(pair.substr(colon + 1));
+    if (user.empty() || user.reveal().size() > longest_user_name || password.empty() ||
+        password.reveal().size() > longest_password)
         return std::nullopt;
-    return BasicCredentials{std::string(user), Secret(password)};
+    return BasicCredentials{user.reveal(), std::move(password)};
 }
 
 }  // namespace

@@ -226,11 +226,13 @@ Answer success(const Operation& operation, const TokenOrder& order, const TokenA
 
 Response TokenGateway::answer(WebRequest& web, const Address& address, Request& request) {
     auto credentials = take_any_credentials(web);
-    read_body(web, request);
+    if (!web.has_body()) require_whole(web.read_body(0, request.body));
     check_limits(request);
+    if (serves_an_account(web, roots_)) throw Refusal(403, serves_an_accounts_content);
     auto order = order_of(std::move(credentials), request);
     const auto& function = function_of(address, request.method);
     refuse_cross_site(web, &function);
+    if (web.has_body()) read_body(web, order, request);
     const auto& operation = operations[&function - token_functions];
     operation.read(arguments_of(request), order);
     const auto answered = ask(order);
@@ -240,18 +242,22 @@ Response TokenGateway::answer(WebRequest& web, const Address& address, Request& 
     return {200, envelope(address, success(operation, order, answered)), "", 0};
 }
 
-void TokenGateway::read_body(WebRequest& web, Request& request) const {
+void TokenGateway::read_body(WebRequest& web, const TokenOrder& order, Request& request) {
     const auto limit = std::min<std::size_t>(config_.responder.max_body_bytes, longest_arguments);
-    switch (web.read_body(limit, request.body)) {
-        case BodyState::Whole:
-            return;
-        case BodyState::TooLong:
-            throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
-        case BodyState::WrongLength:
-            throw Refusal(400, "The body does not have the announced length.");
-        case BodyState::Late:
-            throw Refusal(408, "The request did not arrive in time.");
-    }
+    const auto length = web.announced_length();
+    if (!length) throw Refusal(400, wrong_length);
+    if (*length > limit)
+        throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
+    const auto owner = owner_of([&] { return check(order); }, order.is_token ? wrong_token : wrong_credentials);
+    const auto permit = bodies_.under_way.take(owner, patience_for_bodies);
+    if (!permit) refuse_login({LoginVerdict::Busy, 0});
+    require_whole(web.read_body(limit, request.body));
+}
+
+// The order itself brings them again: then they are remembered.
+std::optional<LoginAnswer> TokenGateway::check(const TokenOrder& order) {
+    if (order.is_token) return logins_.check(TokenLogin{order.user, Secret(order.secret.reveal()), order.address});
+    return logins_.check(Login{order.user, Secret(order.secret.reveal()), order.address, Purpose::Api});
 }
 
 TokenAnswer TokenGateway::ask(const TokenOrder& order) try {

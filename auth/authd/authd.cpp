@@ -171,7 +171,7 @@ void run(const std::string& config_file) {
     TokenDesk tokens(loop, logins, open_from, token_changer(children), config, {});
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
-    Sessions sessions(loop, logins, signatures, tokens, agents, runners);
+    Sessions sessions(loop, logins, signatures, tokens, agents, runners, config);
     const auto open_to_responders = open_endpoint(loop, sessions, responders);
     const auto open_to_jobd = open_endpoint(loop, sessions, jobs);
     const auto open_to_administrator = open_endpoint(loop, sessions, administrator_endpoint(config));

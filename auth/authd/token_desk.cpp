@@ -53,6 +53,12 @@ LoginVerdict fault_while_checking(const std::exception& fault) {
     return LoginVerdict::Unavailable;
 }
 
+// A client that goes on with a token that was revoked is no guesser: the same one counts once.
+Fingerprint fingerprint_of(const std::string& digest) {
+    constexpr std::size_t digits = 2 * sizeof(Fingerprint);
+    return std::stoull(digest.substr(0, digits), nullptr, 16);
+}
+
 std::string called(const std::string& token, const std::string& user) {
     return "the token " + token + " of " + printable(user);
 }
@@ -199,7 +205,7 @@ void TokenDesk::answer_wrong(const Question& question, const Checked& done) {
     if (delayed.size() >= config_.login.max_waiting)
         return done({LoginVerdict::Saturated, saturated_seconds}, nullptr, nullptr);
     penalties_.begin(question.user, question.origin);
-    penalties_.end(question.user, question.origin, true, question.asked);
+    penalties_.end(question.user, question.origin, true, question.asked, fingerprint_of(question.digest));
     // Log no name that has no tokens: it may be a password typed into the wrong field.
     const bool has_tokens = files_.of(question.user).version != FileVersion{};
     log_line(Severity::Info,

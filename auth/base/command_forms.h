@@ -13,9 +13,10 @@ inline constexpr CommandForm uapi_form{"uapi", "ClamScanner FUNCTION [KEY=VALUE 
 
 inline constexpr Option scan_options[] = {
     {"all", nullptr, "have the homes of all accounts scanned, beside the scans that the accounts start"},
+    {"status", nullptr, "how far the latest scan of all accounts is"},
     {"list-held", nullptr, "the signatures that hit so much that nothing is deleted for them"},
     {"allow", "SIGNATURE", "let files be deleted for it all the same"}};
 inline constexpr CommandForm scan_form{"clamscanner-scan", "", scan_options,
-                                       "One of --all, --list-held and --allow.\n"};
+                                       "One of --all, --status, --list-held and --allow.\n"};
 
 }  // namespace clamscanner

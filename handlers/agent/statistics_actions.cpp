@@ -172,9 +172,10 @@ std::string answer_of(const Caller& caller, const Serve& serve, RpcFormat format
     return rpc_body(format, name + "Response", [&](ObjectWriter& body) { route.answer({caller, parameters, body}); });
 }
 
-// What is shown of a refusal that is of no parameter's: of the form of the query, or jobd's; a fault is logged already.
+// What is shown of a refusal that is of no parameter's: of the form of the query, or jobd's; a fault is logged already,
+// and the sentence has its reference.
 RpcRefusal shown(const Refusal& refusal) {
-    if (refusal.status() >= 500) return RpcRefusal(RpcError::ServerError);
+    if (refusal.status() >= 500) return {500, "ServerError", "ServerError", refusal.what()};
     return {400, "OperationDenied", refusal.what(), "See the message."};
 }
 
@@ -195,8 +196,7 @@ Reply answer_statistics(const Caller& caller, const Serve& serve, const Request&
     } catch (const Refusal& refusal) {
         return refused(shown(refusal));
     } catch (const std::exception& fault) {
-        static_cast<void>(with_reference("", fault.what()));
-        return refused(RpcRefusal(RpcError::ServerError));
+        return refused(server_error(fault.what()));
     }
 }
 

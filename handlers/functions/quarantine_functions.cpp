@@ -9,6 +9,7 @@
 #include "handlers/functions/json_arguments.h"
 #include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
+#include "handlers/functions/whole_list.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/mail_name.h"
 #include "jobs/shared/refusal.h"
@@ -57,7 +58,7 @@ std::string json_of(const ChangedFile& file) {
 // Waits for what was asked for, but not for longer than the caller is sure to wait.
 Answer change_quarantine(const Caller& caller, const Arguments& arguments, bool restore) {
     const auto task = caller.jobs.ask(ChangeQuarantine{restore, ids_of(arguments)}).task;
-    const auto until = Clock::now() + patience;
+    const auto until = Clock::now() + (caller.may_wait ? patience : std::chrono::seconds(0));
     auto pause = shortest_pause;
     auto change = caller.jobs.ask(AskQuarantineChange{task});
     while (!change.ended && Clock::now() < until) {
@@ -81,15 +82,17 @@ Answer restore_quarantined_files(const Caller& caller, const Arguments& argument
 Answer list_quarantined_files(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"file", "id", "restorable", "sha256", "size", "time", "virus_type"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
-    for (auto piece = caller.jobs.ask(AskQuarantinedFiles{0});;
-         piece = caller.jobs.ask(AskQuarantinedFiles{piece.next})) {
-        for (auto& file : piece.files)
-            rows.rows.push_back({std::move(file.path), std::move(file.id), file.clean ? "1" : "0",
-                                 std::move(file.sha256), std::to_string(file.size), std::to_string(file.time_ms / 1000),
-                                 std::move(file.virus)});
-        if (piece.next == 0 || rows.rows.size() >= most_actions) break;
-    }
-    return answer_rows(rows, shaping);
+    auto quarantined =
+        whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.ask(AskQuarantinedFiles{after}); });
+    rows.rows.reserve(quarantined.files.size());
+    for (auto& file : quarantined.files)
+        rows.rows.push_back({std::move(file.path), std::move(file.id), file.clean ? "1" : "0", std::move(file.sha256),
+                             std::to_string(file.size), std::to_string(file.time_ms / 1000), std::move(file.virus)});
+    auto answer = answer_rows(rows, shaping);
+    if (quarantined.next != 0)
+        answer.warnings.insert(answer.warnings.begin(),
+                               "There are more quarantined files than can be listed at a time.");
+    return answer;
 }
 
 }  // namespace clamscanner

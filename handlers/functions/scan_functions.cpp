@@ -5,6 +5,7 @@
 #include "handlers/functions/home.h"
 #include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
+#include "handlers/functions/whole_list.h"
 #include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/paths.h"
@@ -23,26 +24,6 @@ const std::string accepted_scan_types = [] {
 std::uint64_t mebibytes(std::uint64_t bytes) {
     constexpr std::uint64_t mebibyte = 1024 * 1024;
     return bytes / mebibyte + (bytes % mebibyte != 0 ? 1 : 0);
-}
-
-constexpr std::size_t most_shaped_bytes = 8 * answer_budget;  // of a list in an agent's memory
-
-// The list, put together from as many pieces as it takes, up to about `most` bytes; `next` is not 0 when there is more.
-// `ask` gives the piece after the one that `next` came from; 0 asks for the first.
-template <class Ask>
-auto whole_list(std::size_t most, Ask ask) {
-    auto all = ask(0);
-    for (std::size_t bytes = answer_budget; all.next != 0 && bytes < most; bytes += answer_budget) {
-        auto piece = ask(all.next);
-        if (piece.scan != all.scan) {
-            // A new scan was started meanwhile: begin again with its list.
-            all = ask(0);
-            continue;
-        }
-        std::ranges::move(piece.files, std::back_inserter(all.files));
-        all.next = piece.next;
-    }
-    return all;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "handlers/shared/xml_writer.h"
 #include "jobs/shared/json_writer.h"
+#include "jobs/shared/refusal.h"
 #include "jobs/shared/uuid.h"
 
 namespace clamscanner {
@@ -81,6 +82,11 @@ const RpcAction& action_of(std::string_view name, std::string_view version) {
     if (action == nullptr) throw RpcRefusal(RpcError::ActionNotFound);
     if (version != rpc_version) throw RpcRefusal(RpcError::InvalidVersion);
     return *action;
+}
+
+RpcRefusal server_error(std::string_view inside) {
+    const auto& row = row_of(RpcError::ServerError);
+    return {row.status, row.code, row.message, with_reference(row.advice, inside)};
 }
 
 RpcRefusal missing_parameter(const std::string& name) {

@@ -74,6 +74,9 @@ class RpcRefusal : public std::runtime_error {
 // Throws RpcRefusal when there is no such action, or not in this version.
 [[nodiscard]] const RpcAction& action_of(std::string_view name, std::string_view version);
 
+// ServerError. Logs `inside` under a fresh reference, which stands in the advice.
+[[nodiscard]] RpcRefusal server_error(std::string_view inside);
+
 // "Parameter is mandatory for this action."
 [[nodiscard]] RpcRefusal missing_parameter(const std::string& name);
 // Which parameter, what is wrong with it, and what is accepted.

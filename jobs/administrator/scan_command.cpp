@@ -35,13 +35,41 @@ int scan_all(const Settings& settings) {
     return EX_OK;
 }
 
+std::string time_text(std::int64_t ms) {
+    const std::time_t seconds = ms / 1000;
+    char text[32] = "";
+    std::strftime(text, sizeof text, "%F %T", std::localtime(&seconds));
+    return text;
+}
+
+int show_status(const Settings& settings) {
+    const auto scan = JobsClient(settings.administrator_socket()).ask(AskSystemScan{});
+    if (!scan.ever) {
+        std::puts("There was no scan of all accounts yet.");
+        return EX_OK;
+    }
+    std::printf("started\t%s\n", time_text(scan.started_ms).c_str());
+    std::printf("ended\t%s\n", scan.ended_ms == 0 ? "no" : time_text(scan.ended_ms).c_str());
+    const std::pair<const char*, std::uint64_t> numbers[] = {
+        {"accounts", scan.accounts},
+        {"waiting", scan.waiting},
+        {"running", scan.running},
+        {"done", scan.ended},
+        {"not completed", scan.not_completed},
+        {"left out", scan.left_out},
+        {"files", scan.total_files},
+        {"files scanned", scan.scanned_files},
+        {"infected", scan.infected_files},
+        {"not scanned", scan.unscanned_files},
+    };
+    for (const auto& [name, number] : numbers) std::printf("%s\t%llu\n", name, static_cast<unsigned long long>(number));
+    return EX_OK;
+}
+
 int list_held(const Settings& settings) {
     for (const auto& held : JobsClient(settings.administrator_socket()).ask(AskHeldSignatures{}).signatures) {
-        const std::time_t since = held.since_ms / 1000;
-        char when[32] = "";
-        std::strftime(when, sizeof when, "%F %T", std::localtime(&since));
-        std::printf("%s\t%s\t%s\t%s\n", printable(held.signature).c_str(), held.allowed ? "allowed" : "held", when,
-                    printable(held.why).c_str());
+        std::printf("%s\t%s\t%s\t%s\n", printable(held.signature).c_str(), held.allowed ? "allowed" : "held",
+                    time_text(held.since_ms).c_str(), printable(held.why).c_str());
     }
     return EX_OK;
 }
@@ -56,10 +84,11 @@ int run(const CommandLine& line) try {
     refuse_root();
     ::signal(SIGPIPE, SIG_IGN);
     const auto signature = line.value("allow");
-    if (line.has("all") + line.has("list-held") + signature.has_value() != 1)
-        throw UsageError("one of --all, --list-held and --allow is wanted");
+    if (line.has("all") + line.has("status") + line.has("list-held") + signature.has_value() != 1)
+        throw UsageError("one of --all, --status, --list-held and --allow is wanted");
     const auto settings = settings_for_administrator(line.config_file());
     if (signature) return allow(settings, *signature);
+    if (line.has("status")) return show_status(settings);
     return line.has("all") ? scan_all(settings) : list_held(settings);
 } catch (const Refusal& refusal) {
     std::fprintf(stderr, "clamscanner-scan: %s\n", refusal.what());

@@ -148,11 +148,11 @@ void ClamEngine::FreeStat::operator()(cl_stat* stat) const noexcept {
     delete stat;
 }
 
-ClamEngine::ClamEngine(const Settings& config, Trial trial)
+ClamEngine::ClamEngine(const Settings& config, const std::string& directory, Trial trial)
     : config_(config),
       test_virus_(random_test_virus()),
       signature_directory_(config.paths.signature_directory),
-      temporary_directory_(config.paths.run_directory + "/engine/tmp") {
+      temporary_directory_(directory) {
     initialise_library();
     listing_ = listing_of(signature_directory_);
     stat_.reset(new cl_stat{});

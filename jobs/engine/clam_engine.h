@@ -31,8 +31,8 @@ class ClamEngine {
     // Loads the administrator's signature directory, if it holds a database, the few test signatures that we ship, and
     // that of a test virus of this engine's own (so that every worker can be tested). Takes seconds and about a
     // gigabyte with a full database. Files that the library does not accept are left out. Throws SignatureError.
-    // `config` must outlive this.
-    explicit ClamEngine(const Settings& config, Trial trial = Trial::IfNeeded);
+    // `config` must outlive this. `directory`: for temporary files.
+    ClamEngine(const Settings& config, const std::string& directory, Trial trial = Trial::IfNeeded);
     ~ClamEngine();
     ClamEngine(const ClamEngine&) = delete;
     ClamEngine& operator=(const ClamEngine&) = delete;

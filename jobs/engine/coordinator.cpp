@@ -100,7 +100,7 @@ Coordinator::Worker::~Worker() {
 }
 
 Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job,
-                         std::string problem, UniqueFd jobd, UniqueFd runner)
+                         const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner)
     : config_(config),
       engine_(engine),
       jobs_(jobs),
@@ -111,19 +111,12 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       plain_test_(sealed_file(engine.test_virus().content)),
       zipped_test_(sealed_file(stored_zip("test.com", engine.test_virus().content))),
       drained_(checked(::epoll_create1(EPOLL_CLOEXEC), "watch the workers' requests")),
-      job_directory_(config.paths.run_directory + "/engine/tmp/" + random_hex(8)) {
-    checked(::mkdir(job_directory_.c_str(), 0700), "make the job's temporary directory");
+      job_directory_(directory) {
     set_blocking(jobd_.get(), true);
     set_blocking(runner_.get(), false);
     workers_.resize(worker_count(config));
     test_every_files_ = untested_limit(workers_.size());
     open_scan_cache(job);
-}
-
-Coordinator::~Coordinator() {
-    workers_.clear();
-    std::error_code ignored;
-    std::filesystem::remove_all(job_directory_, ignored);
 }
 
 template <class Message>

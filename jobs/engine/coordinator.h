@@ -26,11 +26,11 @@ namespace clamscanner {
 
 class Coordinator {
  public:
-    // `jobs`: the engine's, must outlive this. `problem`: why the newest signatures could not be loaded, so that
-    // `engine` has earlier ones; empty if it has them.
-    Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job, std::string problem,
-                UniqueFd jobd, UniqueFd runner);
-    ~Coordinator();
+    // `jobs`: the engine's, must outlive this. `directory`: for the temporary files of this job alone; whoever made it
+    // removes it. `problem`: why the newest signatures could not be loaded, so that `engine` has earlier ones; empty if
+    // it has them.
+    Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job,
+                const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner);
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
     // Runs until jobd ends the job or the last verdict is sent. Throws when the job cannot continue.

@@ -26,6 +26,7 @@
 #include "auth/base/priority.h"
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
+#include "jobs/engine/child_directory.h"
 #include "jobs/engine/host_messages.h"
 #include "jobs/engine/library_build.h"
 #include "jobs/engine/messages.h"
@@ -45,11 +46,11 @@ constexpr auto delay_after_failed_load = 10s;
 
 class Engine {
  public:
-    Engine(const Settings& config, uid_t jobd) : config_(config), jobd_(jobd) {
-        const std::string tmp = config.paths.run_directory + "/engine/tmp";
+    Engine(const Settings& config, uid_t jobd)
+        : config_(config), jobd_(jobd), tmp_(config.paths.run_directory + "/engine/tmp") {
         // Left over if our predecessor was killed.
-        std::filesystem::remove_all(tmp);
-        checked(::mkdir(tmp.c_str(), 0700), "make the directory for temporary files");
+        std::filesystem::remove_all(tmp_);
+        checked(::mkdir(tmp_.c_str(), 0700), "make the directory for temporary files");
         loop_.stop_on_signals();
         listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
         listener_watch_ =
@@ -68,6 +69,7 @@ class Engine {
 
  private:
     struct Host {
+        std::unique_ptr<ChildDirectory> directory;  // removed once the process has ended
         ChildProcess process;
         UniqueFd socket;
         EventLoop::Watch watch;
@@ -146,15 +148,17 @@ class Engine {
     [[nodiscard]] std::unique_ptr<Host> start_host() {
         auto listing = listing_of(config_.paths.signature_directory);
         auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+        auto directory = std::make_unique<ChildDirectory>(tmp_);
         const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
         if (pid == 0) {
             // Keep only the one socket: a stray copy of the listener would keep its address in use.
             const int kept = 3;
             if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
                 die("close all descriptors but the signature host's socket");
-            run_signature_host(config_, jobs_, trial_, UniqueFd(kept));
+            run_signature_host(config_, jobs_, trial_, directory->path(), UniqueFd(kept));
         }
         auto host = std::make_unique<Host>();
+        host->directory = std::move(directory);
         host->process = ChildProcess(pid);
         host->listing = std::move(listing);
         host->socket = std::move(ours);
@@ -184,7 +188,12 @@ class Engine {
     }
 
     void take_signatures_changed(const SignaturesChanged&, Host& host) {
-        if (host_.get() != &host || next_ || Clock::now() < load_not_before_) return;
+        if (host_.get() == &host) load_newer();
+    }
+
+    void load_newer() {
+        if (next_ || Clock::now() < load_not_before_) return;
+        tried_ = listing_of(config_.paths.signature_directory);
         log_line(Severity::Info, "the signatures changed: loading the new ones");
         try {
             next_ = start_host();
@@ -239,14 +248,20 @@ class Engine {
         host_->idle_timer = loop_.after(std::chrono::minutes(config_.engine.idle_minutes), [this] { unload(); });
     }
 
+    [[nodiscard]] bool is_untried(const SignatureListing& listing) const {
+        return listing.problem.empty() && listing != host_->listing && !(reload_failed_ && listing == tried_);
+    }
+
     // What host_ has loaded.
     [[nodiscard]] bool cannot_be_loaded_again() const {
         const auto listing = listing_of(config_.paths.signature_directory);
         return !listing.problem.empty() || (reload_failed_ && listing != host_->listing);
     }
 
+    // What changed since the last job is loaded first: only if that succeeds can it be loaded again for the next job.
     void unload() {
-        if (cannot_be_loaded_again() || !host_->left_out.empty()) return end_when_idle();
+        if (is_untried(listing_of(config_.paths.signature_directory))) load_newer();
+        if (next_ || cannot_be_loaded_again() || !host_->left_out.empty()) return end_when_idle();
         log_line(Severity::Info, "no recent scans: unloading the signatures");
         retire();
     }
@@ -282,6 +297,7 @@ class Engine {
 
     const Settings& config_;
     const uid_t jobd_;
+    const std::string tmp_;
     JobCount jobs_;
     EventLoop loop_;
     UniqueFd listener_;
@@ -291,6 +307,7 @@ class Engine {
     std::unique_ptr<Host> next_;  // loads the signatures that will replace host_'s
     Deadline load_not_before_;
     bool reload_failed_ = false;  // the last time
+    SignatureListing tried_;      // what was loaded, or failed to load, the last time
     Trial trial_ = Trial::IfNeeded;
     const std::string library_files_ = installed_library_files();
     bool starts_anew_ = false;

@@ -71,7 +71,8 @@ bool is_settled(const FileStamp& stamp, std::int64_t now_ns) noexcept {
 
 ScanCache::ScanCache(const Settings& config, const std::string& account, const std::string& fingerprint) {
     constexpr std::int64_t day_s = 86'400;
-    oldest_s_ = now_s() - static_cast<std::int64_t>(config.engine.rescan_days) * day_s;
+    latest_s_ = now_s();
+    oldest_s_ = latest_s_ - static_cast<std::int64_t>(config.engine.rescan_days) * day_s;
     const auto file = config.engine.memory_directory + "/" + account + ".sqlite";
     try {
         open(file, fingerprint);
@@ -95,17 +96,16 @@ void ScanCache::open(const std::string& file, const std::string& fingerprint) {
     database_->execute("PRAGMA cache_size = -4096");
     database_->execute("PRAGMA max_page_count = 131072");  // 512 MiB: about ten million files
     database_->execute(schema);
-    std::string before;
-    Statement(database_->handle(), "SELECT fingerprint FROM scanned_with").each([&](Row row) {
-        before = row.bytes(0);
-        return false;
-    });
-    if (before != fingerprint) {
-        database_->execute("BEGIN; DELETE FROM clean; DELETE FROM scanned_with");
-        Statement(database_->handle(), "INSERT INTO scanned_with VALUES(?)").run(fingerprint);
-        database_->execute("COMMIT");
+    const auto before = scanned_with();
+    if (before && *before != fingerprint) {
+        // An empty file takes no room, but one whose rows were deleted stays as large as it was.
+        database_.reset();
+        remove_cache(file);
+        return open(file, fingerprint);
     }
-    Statement(database_->handle(), "DELETE FROM clean WHERE scanned_s < ?").run(oldest_s_);
+    if (!before) Statement(database_->handle(), "INSERT INTO scanned_with VALUES(?)").run(fingerprint);
+    // What seems to be of the future was scanned while the clock was wrong, nobody knows when.
+    Statement(database_->handle(), "DELETE FROM clean WHERE scanned_s NOT BETWEEN ? AND ?").run(oldest_s_, latest_s_);
     find_.emplace(database_->handle(),
                   "SELECT size, mtime_ns, ctime_ns, scanned_s, virus FROM clean WHERE file_system = ? AND inode = ?");
     insert_.emplace(database_->handle(), "INSERT OR REPLACE INTO clean VALUES(?, ?, ?, ?, ?, ?, ?)");
@@ -117,6 +117,15 @@ ScanCache::~ScanCache() {
     } catch (const DatabaseError& fault) {
         log_line(Severity::Warning, std::string("the last verdicts of a scan were not cached: ") + fault.what());
     }
+}
+
+std::optional<std::string> ScanCache::scanned_with() {
+    std::optional<std::string> fingerprint;
+    Statement(database_->handle(), "SELECT fingerprint FROM scanned_with").each([&](Row row) {
+        fingerprint = row.bytes(0);
+        return false;
+    });
+    return fingerprint;
 }
 
 std::optional<std::string> ScanCache::find(const FileStamp& stamp) {

@@ -55,12 +55,14 @@ class ScanCache {
 
  private:
     void open(const std::string& file, const std::string& fingerprint);
+    [[nodiscard]] std::optional<std::string> scanned_with();  // the fingerprint; nothing if the cache is new
     void commit();
 
     std::optional<Database> database_;
     std::optional<Statement> find_;
     std::optional<Statement> insert_;
-    std::int64_t oldest_s_ = 0;
+    std::int64_t latest_s_ = 0;  // seconds since the epoch: when it was opened
+    std::int64_t oldest_s_ = 0;  // what was scanned before has expired
     std::size_t uncommitted_ = 0;
 };
 

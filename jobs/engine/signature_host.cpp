@@ -13,9 +13,11 @@
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
 #include "auth/base/socket.h"
+#include "jobs/engine/child_directory.h"
 #include "jobs/engine/clam_engine.h"
 #include "jobs/engine/coordinator.h"
 #include "jobs/engine/host_messages.h"
+#include "jobs/engine/huge_pages.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/scan_cache.h"
 #include "jobs/engine/worker/own_tmpfs.h"
@@ -28,16 +30,16 @@ namespace {
 
 class SignatureHost {
  public:
-    SignatureHost(const Settings& config, JobCount& jobs, Trial trial, UniqueFd engine)
-        : config_(config), jobs_(jobs), trial_(trial), socket_(std::move(engine)) {}
+    SignatureHost(const Settings& config, JobCount& jobs, Trial trial, const std::string& directory, UniqueFd engine)
+        : config_(config), jobs_(jobs), trial_(trial), directory_(directory), socket_(std::move(engine)) {}
 
     void run() {
         try {
-            signatures_.emplace(config_, trial_);
+            signatures_.emplace(config_, directory_, trial_);
             if (landlock_version() == 0)
                 log_line(Severity::Warning,
                          "this kernel has no Landlock: workers are confined by seccomp and limits alone");
-            if (!own_tmpfs_works(config_.paths.run_directory + "/engine/tmp"))
+            if (!own_tmpfs_works(directory_))
                 log_line(Severity::Warning,
                          "no user namespaces here: the total size of a worker's temporary files is not limited");
             log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
@@ -54,6 +56,7 @@ class SignatureHost {
         }
         if (send_message(socket_.get(), loaded()) != Sent::Yes) return;
         watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { take_message(); });
+        if (signatures_) move_into_huge_pages();
         loop_.run();
     }
 
@@ -67,7 +70,15 @@ class SignatureHost {
         return loaded;
     }
 
+    // Between the messages: a job that waits has its turn after some milliseconds.
+    void move_into_huge_pages() {
+        if (!huge_pages_) huge_pages_.emplace();
+        if (huge_pages_->move_some())
+            next_pages_ = loop_.after(std::chrono::milliseconds(1), [this] { move_into_huge_pages(); });
+    }
+
     struct Running {
+        std::unique_ptr<ChildDirectory> directory;  // removed once the process has ended
         ChildProcess process;
         EventLoop::Watch watch;
     };
@@ -111,12 +122,13 @@ class SignatureHost {
             return;
         }
         if (!check_for_new_signatures()) return loop_.stop();
+        auto directory = std::make_unique<ChildDirectory>(directory_);
         const pid_t pid = checked(::fork(), "fork a coordinator");
-        if (pid == 0) coordinate(job, std::move(jobd), std::move(runner));
+        if (pid == 0) coordinate(job, directory->path(), std::move(jobd), std::move(runner));
         ChildProcess coordinator(pid);
         const int pidfd = coordinator.pidfd();
         auto watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
-        coordinators_.emplace(pidfd, Running{std::move(coordinator), std::move(watch)});
+        coordinators_.emplace(pidfd, Running{std::move(directory), std::move(coordinator), std::move(watch)});
     }
 
     // The job does not wait for the new signatures: it uses the ones loaded here. False when the engine is gone.
@@ -138,7 +150,8 @@ class SignatureHost {
         send_job_ended();
     }
 
-    [[noreturn]] void coordinate(const NewJob& job, UniqueFd jobd, UniqueFd runner) noexcept {
+    [[noreturn]] void coordinate(const NewJob& job, const std::string& directory, UniqueFd jobd,
+                                 UniqueFd runner) noexcept {
         // This process must never run the destructors of the host's descriptors and children, so it always ends by
         // _exit().
         try {
@@ -146,7 +159,9 @@ class SignatureHost {
             ::close(socket_.get());
             const int jobd_copy = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
             try {
-                Coordinator(config_, *signatures_, jobs_, job, reload_error_, std::move(jobd), std::move(runner)).run();
+                Coordinator(config_, *signatures_, jobs_, job, directory, reload_error_, std::move(jobd),
+                            std::move(runner))
+                    .run();
             } catch (const SignatureError& error) {
                 log_line(Severity::Error, error.what());
                 static_cast<void>(send_message(jobd_copy, ScannerFailed{error.what()}));
@@ -175,10 +190,13 @@ class SignatureHost {
     const Settings& config_;
     JobCount& jobs_;
     const Trial trial_;
+    const std::string& directory_;
     UniqueFd socket_;
     EventLoop loop_;
     EventLoop::Watch watch_;  // of socket_
     std::optional<ClamEngine> signatures_;
+    std::optional<HugePages> huge_pages_;
+    EventLoop::Timer next_pages_;
     std::string load_error_;    // why loading failed: there are no signatures here
     std::string reload_error_;  // why those in the signature directory are not the ones loaded
     std::map<int, Running> coordinators_;
@@ -187,13 +205,14 @@ class SignatureHost {
 
 }  // namespace
 
-void run_signature_host(const Settings& config, JobCount& jobs, Trial trial, UniqueFd engine) noexcept {
+void run_signature_host(const Settings& config, JobCount& jobs, Trial trial, const std::string& directory,
+                        UniqueFd engine) noexcept {
     try {
         reset_signals();
         ignore_stray_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");
         jobs.make_read_only();
-        SignatureHost(config, jobs, trial, std::move(engine)).run();
+        SignatureHost(config, jobs, trial, directory, std::move(engine)).run();
         ::_exit(0);
     } catch (const std::exception& fault) {
         die(std::string("signature host: ") + fault.what());

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "auth/base/event_loop.h"
-#include "jobs/jobd/ledger.h"
+#include "jobs/jobd/task.h"
 
 namespace clamscanner {
 

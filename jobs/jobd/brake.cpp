@@ -20,7 +20,7 @@ HeldSignature read_held(const Row& row) {
 }  // namespace
 
 Brake::Hits Brake::files_hit(AccountId account, const std::string& signature) {
-    const auto scan = ledger_.last_task(account, TaskKind::Scan);
+    const auto scan = ledger_.tasks().last(account, TaskKind::Scan);
     if (!scan) return {};
     const auto hit =
         statement("SELECT count(*) FROM find INDEXED BY hits_of_task WHERE task = ? AND verdict = 1 AND virus = ?")
@@ -28,11 +28,9 @@ Brake::Hits Brake::files_hit(AccountId account, const std::string& signature) {
     return {static_cast<std::uint64_t>(hit.value_or(0)), scan->total_files};
 }
 
-Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since_ms) {
-    const auto hit = statement(
-                         "SELECT count(DISTINCT account) FROM find JOIN task ON task.id = find.task "
-                         "WHERE find.virus = ? AND find.verdict = 1 AND find.found_ms >= ?")
-                         .number(signature, since_ms);
+Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since_running_ms) {
+    const auto hit = statement("SELECT count(*) FROM signature_hit WHERE signature = ? AND running_ms >= ?")
+                         .number(signature, since_running_ms);
     const auto accounts = static_cast<std::uint64_t>(hit.value_or(0));
     // Counting all accounts takes long on a large host.
     if (accounts < fewest_accounts) return {accounts, 0};
@@ -62,30 +60,49 @@ bool Brake::allow(const std::string& signature) {
     return database_.changed_rows() > 0;
 }
 
-std::string Brake::reason(AccountId account, const std::string& signature) {
-    const auto [files, of_files] = files_hit(account, signature);
-    if (files >= fewest_files && is_more_than(files, of_files, settings_.brake.files_percent))
-        return "it was found in " + std::to_string(files) + " of " + std::to_string(of_files) + " files of one account";
-    const auto [accounts, of_accounts] = accounts_hit(signature, now_ms() - hour_ms);
+void Brake::hold(const std::string& signature, const std::string& why) {
+    database_.write();
+    statement("INSERT OR IGNORE INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)")
+        .run(signature, why, now_ms());
+}
+
+void Brake::add_hit(AccountId account, const std::string& signature) {
+    const auto now = ledger_.running_time().now();
+    database_.write();
+    statement(
+        "INSERT INTO signature_hit VALUES(?, ?, ?) ON CONFLICT(signature, account) DO UPDATE SET "
+        "running_ms = excluded.running_ms WHERE running_ms < excluded.running_ms - ?")
+        .run(signature, account, now, hour_ms);
+    if (database_.changed_rows() == 0) return;  // this account counts already
+    forget_hits_before(now - hour_ms);
+    const auto [accounts, of_accounts] = accounts_hit(signature, now - hour_ms);
     if (accounts >= fewest_accounts && is_more_than(accounts, of_accounts, settings_.brake.accounts_percent))
-        return "it was found in " + std::to_string(accounts) + " of " + std::to_string(of_accounts) +
-               " accounts within an hour";
-    return {};
+        hold(signature, "it was found in " + std::to_string(accounts) + " of " + std::to_string(of_accounts) +
+                            " accounts within an hour");
+}
+
+void Brake::forget_hits_before(std::int64_t running_ms) {
+    statement(
+        "DELETE FROM signature_hit WHERE (signature, account) IN "
+        "(SELECT signature, account FROM signature_hit INDEXED BY hits_by_age WHERE running_ms < ? LIMIT 8)")
+        .run(running_ms);
 }
 
 std::string Brake::why_held(AccountId account, const std::string& signature) {
     auto known = find(signature);
-    if (known && known->allowed) return {};
-    std::string why = known ? known->why : reason(account, signature);
-    if (why.empty()) return {};
     if (!known) {
-        database_.write();
-        statement("INSERT INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)").run(signature, why, now_ms());
+        const auto [files, of_files] = files_hit(account, signature);
+        if (files < fewest_files || !is_more_than(files, of_files, settings_.brake.files_percent)) return {};
+        hold(signature,
+             "it was found in " + std::to_string(files) + " of " + std::to_string(of_files) + " files of one account");
+        known = find(signature);
     }
-    return "deleting is held for " + signature + ": " + why +
-           ", as happens when a signature is wrong. The file was left alone. Put it into quarantine, which can be "
-           "undone, or ask your administrator, who can allow it with: clamscanner-scan --allow " +
-           signature;
+    if (!known || known->allowed) return {};
+    return "deleting is held for " + signature + ": " + known->why + ", as happens when a signature is wrong";
+}
+
+std::string Brake::how_to_allow(const std::string& signature) {
+    return "ask your administrator, who can allow it with: clamscanner-scan --allow " + signature;
 }
 
 }  // namespace clamscanner

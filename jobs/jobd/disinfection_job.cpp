@@ -14,6 +14,10 @@ namespace {
 
 // How often one action scans a mailbox's messages, or a moved file, when they keep being changed.
 constexpr int most_attempts = 5;
+// How many plain actions are under way, and how many of them are read from the database at a time.
+constexpr std::size_t most_together = 128;
+constexpr std::size_t taken_at_once = 16;
+constexpr auto longest_wait_for_others = std::chrono::milliseconds(100);
 constexpr const char* quarantined_instead =
     "its content has changed since the scan and is still infected, so it was quarantined instead of deleted";
 constexpr const char* already_there = "it was in the quarantine already, from before the home moved, and stays there";
@@ -23,7 +27,7 @@ constexpr const char* not_known_since =
 
 LogCopy::Source records_of(Ledger& ledger, TaskId task) {
     return [&ledger, task](std::uint64_t after, std::size_t limit) {
-        return ledger.records_after(task, after, answer_budget, limit).records;
+        return ledger.records().records_after(task, after, answer_budget, limit).records;
     };
 }
 
@@ -55,7 +59,7 @@ DisinfectionJob::DisinfectionJob(const JobContext& context, AccountTask task)
     : Job(context, std::move(task)), log_(LogFile::Disinfection, records_of(context_.ledger, this->task().id)) {}
 
 void DisinfectionJob::begin() {
-    context_.ledger.begin(task().id);
+    context_.ledger.tasks().begin(task().id);
     std::vector<UniqueFd> descriptors;
     descriptors.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(descriptors));
@@ -64,12 +68,17 @@ void DisinfectionJob::begin() {
 
 // ---- The actions ---------------------------------------------------------------------------------------------------
 
+// Most actions are plain, and many of them are under way together, so that they share the waiting for the disk. What
+// turns out to be more (a mailbox, a file that changes in between, what an interrupted start left) is done after them,
+// one by one.
 bool DisinfectionJob::begin_next_action() {
-    if (turn_ends_) {
+    if (turn_ends_ && together_.empty()) {
         finish(End::TurnOver, "others have their turn");
         return false;
     }
-    current_ = context_.ledger.next_action(task().id);
+    if (!turn_ends_ && !took_all_ && together_.size() < most_together) return take_more();
+    if (!together_.empty()) return false;
+    current_ = context_.ledger.records().next_action(task().id);
     attempts_ = 0;
     if (!current_) {
         end_actions();
@@ -89,30 +98,114 @@ bool DisinfectionJob::begin_next_action() {
 
 bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {
     if (!action.listed) {
-        step(RecordState::Error, not_listed_text);
+        step(action, RecordState::Error, not_listed_text);
     } else if (action.action == Action::Ignore) {
-        step(RecordState::NoAction, ignored_text);
+        step(action, RecordState::NoAction, ignored_text);
     } else {
         return false;
     }
     return true;
 }
 
-void DisinfectionJob::step(RecordState state, const std::string& message) {
-    context_.ledger.record_step(task().id, *current_, state, message);
+void DisinfectionJob::step(const PlannedAction& action, RecordState state, const std::string& message) {
+    context_.ledger.records().record_step(task().id, action, state, message);
 }
+
+// ---- Plain actions, many together -----------------------------------------------------------------------------------
+
+bool DisinfectionJob::take_more() {
+    stage_ = Stage::Together;
+    const auto actions = context_.ledger.records().actions_after(task().id, taken_, taken_at_once);
+    took_all_ = actions.empty();
+    for (const auto& action : actions) {
+        taken_ = action.number;
+        if (action.intended || settle_without_runner(action)) continue;
+        together_[action.number].action = action;
+        to_runner_.add(ScanFile{action.number, action.path});
+    }
+    return true;
+}
+
+DisinfectionJob::Plain& DisinfectionJob::plain(std::uint64_t token, Plain::Stage stage) {
+    const auto found = together_.find(token);
+    if (found == together_.end() || found->second.stage != stage)
+        throw Malformed("an answer came that was not asked for");
+    return found->second;
+}
+
+bool DisinfectionJob::all_act() const {
+    return std::all_of(together_.begin(), together_.end(),
+                       [](const auto& entry) { return entry.second.stage == Plain::Stage::Acting; });
+}
+
+// It is finished, or left in the ledger for later.
+void DisinfectionJob::leave(std::uint64_t number) {
+    together_.erase(number);
+    act_together();
+    proceed();
+}
+
+void DisinfectionJob::judge_plain(Plain& plain) {
+    if (!plain.opened || !plain.result) return;
+    auto& action = plain.action;
+    switch (judge(action, *plain.result, plain.is_mailbox)) {
+        case Judgement::Settled:
+        case Judgement::IsMailbox:
+            return leave(action.number);
+        case Judgement::ToBeActedOn:
+            plain.stage = Plain::Stage::Judged;
+            act_together();
+    }
+}
+
+// Once all that are under way are judged, or some have waited for the others long enough. All their intents are
+// committed together, then the runner gets all orders together.
+void DisinfectionJob::act_together() {
+    const auto count = [&](Plain::Stage stage) {
+        return std::count_if(together_.begin(), together_.end(),
+                             [&](const auto& entry) { return entry.second.stage == stage; });
+    };
+    if (count(Plain::Stage::Acting) > 0 || count(Plain::Stage::Judged) == 0) return;
+    if (count(Plain::Stage::Judging) > 0 && !judged_waited_) {
+        if (!judged_wait_)
+            judged_wait_ = context_.loop.after(longest_wait_for_others, [this] {
+                judged_waited_ = true;
+                act_together();
+            });
+        return;
+    }
+    judged_wait_.reset();
+    judged_waited_ = false;
+    for (auto& [number, plain] : together_) {
+        if (plain.stage != Plain::Stage::Judged) continue;
+        plain.stage = Plain::Stage::Acting;
+        context_.ledger.records().intend(task().id, plain.action);
+        to_runner_.add(order_for(plain.action, false));
+    }
+}
+
+void DisinfectionJob::settle_plain(Plain& plain, const Acted& acted) {
+    check_expected(plain.action, acted);
+    if (acted.content_differs)
+        adopt_difference(plain.action, acted);
+    else
+        settle_acted(plain.action, acted);
+    leave(plain.action.number);
+}
+
+// ---- One action -----------------------------------------------------------------------------------------------------
 
 void DisinfectionJob::act(bool again) {
     stage_ = Stage::Acting;
     mailbox_.begin_cutting();
     for (const auto& cut : current_->cuts) to_runner_.add(CutMail(cut));
-    to_runner_.add(order_for(again));
+    to_runner_.add(order_for(*current_, again));
 }
 
-Act DisinfectionJob::order_for(bool again) const {
-    Act order = act_of(*current_, again);
+Act DisinfectionJob::order_for(const PlannedAction& action, bool again) const {
+    Act order = act_of(action, again);
     const auto& mail = context_.config.scan_of(ScanType::Mail).directory;
-    order.in_mail = !mail.empty() && is_below(current_->path, path_in(account().home, mail));
+    order.in_mail = !mail.empty() && is_below(action.path, path_in(account().home, mail));
     return order;
 }
 
@@ -135,80 +228,89 @@ void DisinfectionJob::settle_scan() {
 }
 
 void DisinfectionJob::settle_result() {
-    const ScanResult& result = *result_;
-    auto& ledger = context_.ledger;
-    if (result.verdict == Verdict::Clean) {
-        ledger.leave_list(task().account, current_->path);
-        step(RecordState::NoAction, "no longer infected, so it was left alone");
-    } else if (result.verdict == Verdict::Unscanned) {
-        step(RecordState::Error,
-             std::string("it could not be scanned again, so it was left alone: ") + text_of(result.reason));
-    } else if (confirm_adopted(result)) {
-        step(RecordState::Quarantined, already_there);
-    } else if (is_mailbox_) {
-        attempts_ = 1;
-        scan_messages();
-        return;
-    } else {
-        act_on_infected(result);
-        return;
+    switch (judge(*current_, *result_, is_mailbox_)) {
+        case Judgement::Settled:
+            return proceed();
+        case Judgement::IsMailbox:
+            attempts_ = 1;
+            return scan_messages();
+        case Judgement::ToBeActedOn:
+            // Committed before the runner gets the order: packets are sent only after the commit.
+            context_.ledger.records().intend(task().id, *current_);
+            return act(false);
     }
-    proceed();
+}
+
+DisinfectionJob::Judgement DisinfectionJob::judge(PlannedAction& action, const ScanResult& result, bool is_mailbox) {
+    if (result.verdict == Verdict::Clean) {
+        context_.ledger.finds().leave_list(task().account, action.path);
+        step(action, RecordState::NoAction, "no longer infected, so it was left alone");
+        return Judgement::Settled;
+    }
+    if (result.verdict == Verdict::Unscanned) {
+        step(action, RecordState::Error,
+             std::string("it could not be scanned again, so it was left alone: ") + text_of(result.reason));
+        return Judgement::Settled;
+    }
+    if (confirm_adopted(action, result, is_mailbox)) {
+        step(action, RecordState::Quarantined, already_there);
+        return Judgement::Settled;
+    }
+    return is_mailbox ? Judgement::IsMailbox : judge_infected(action, result);
 }
 
 // The owner asked to delete the content that the scan found. Other infected content might be anything, so it is
 // quarantined.
-void DisinfectionJob::act_on_infected(const ScanResult& result) {
-    const auto found = context_.ledger.found_sha256(task().account, current_->path);
-    if (found.empty() && current_->action == Action::Delete) {
-        current_->remark = not_known_since;
-        current_->action = Action::Quarantine;
+DisinfectionJob::Judgement DisinfectionJob::judge_infected(PlannedAction& action, const ScanResult& result) {
+    const auto found = context_.ledger.finds().found_sha256(task().account, action.path);
+    if (found.empty() && action.action == Action::Delete) {
+        action.remark = not_known_since;
+        action.action = Action::Quarantine;
     } else if (result.sha256 != found && !found.empty()) {
-        current_->remark = current_->action == Action::Delete ? quarantined_instead : changed_since;
-        current_->action = Action::Quarantine;
+        action.remark = action.action == Action::Delete ? quarantined_instead : changed_since;
+        action.action = Action::Quarantine;
     }
-    if (current_->action == Action::Delete && !why_held(result.virus).empty()) {
-        step(RecordState::Error, why_held(result.virus));
-        proceed();
-        return;
+    // Asked for a quarantine, too: what is held does not expire there.
+    const auto& held = why_held(result.virus);
+    if (action.action == Action::Delete && !held.empty()) {
+        step(action, RecordState::Error, held);
+        return Judgement::Settled;
     }
-    adopt_result(result);
-    current_->opaque = random_hex(16);
-    // Committed before the runner gets the order: packets are sent only after the commit.
-    context_.ledger.intend(task().id, *current_);
-    act(false);
+    adopt_result(action, result);
+    action.opaque = random_hex(16);
+    return Judgement::ToBeActedOn;
 }
 
-void DisinfectionJob::adopt_result(const ScanResult& result) {
-    current_->identity = result.identity;
-    current_->sha256 = result.sha256;
-    current_->virus = result.virus;
+void DisinfectionJob::adopt_result(PlannedAction& action, const ScanResult& result) {
+    action.identity = result.identity;
+    action.sha256 = result.sha256;
+    action.virus = result.virus;
 }
 
 // ---- What was adopted -----------------------------------------------------------------------------------------------
 
 // The name in the quarantine of what is acted on; "" if it lies elsewhere.
-std::string DisinfectionJob::name_in_quarantine() const {
+std::string DisinfectionJob::name_in_quarantine(const PlannedAction& action) const {
     const auto directory = path_in(account().home, quarantine_directory);
-    return is_below(current_->path, directory) ? current_->path.substr(directory.size() + 1) : std::string();
+    return is_below(action.path, directory) ? action.path.substr(directory.size() + 1) : std::string();
 }
 
 // It needs not be moved to be quarantined: now it is known that its content is infected, and what its record said.
-bool DisinfectionJob::confirm_adopted(const ScanResult& result) {
-    const auto name = name_in_quarantine();
-    const bool stays = current_->action == Action::Quarantine || is_mailbox_;
-    if (name.empty() || !stays || current_->metadata.mode != quarantined_mode) return false;
-    adopt_result(result);
-    if (!context_.ledger.quarantine().confirm(task().account, name, *current_)) return false;
-    context_.ledger.leave_list(task().account, current_->path);
+bool DisinfectionJob::confirm_adopted(PlannedAction& action, const ScanResult& result, bool is_mailbox) {
+    const auto name = name_in_quarantine(action);
+    const bool stays = action.action == Action::Quarantine || is_mailbox;
+    if (name.empty() || !stays || action.metadata.mode != quarantined_mode) return false;
+    adopt_result(action, result);
+    if (!context_.ledger.quarantine().confirm(task().account, name, action)) return false;
+    context_.ledger.finds().leave_list(task().account, action.path);
     return true;
 }
 
 // Put into the list under its new name. If it was adopted, it goes back where its record says, not into the quarantine.
-void DisinfectionJob::list_quarantined(const Acted& acted) {
+void DisinfectionJob::list_quarantined(const PlannedAction& action, const Acted& acted) {
     auto& quarantine = context_.ledger.quarantine();
-    auto listed = *current_;
-    if (const auto adopted = quarantine.find_adopted(task().account, name_in_quarantine())) {
+    auto listed = action;
+    if (const auto adopted = quarantine.find_adopted(task().account, name_in_quarantine(action))) {
         listed.path = adopted->path;
         listed.metadata = adopted->metadata;
         listed.identity.mtime_ns = adopted->identity.mtime_ns;
@@ -221,23 +323,27 @@ void DisinfectionJob::list_quarantined(const Acted& acted) {
 // Malware must not escape by rewriting itself, and a good file that took its place must not be lost.
 void DisinfectionJob::rescan_moved(const Acted& acted) {
     if (++attempts_ > most_attempts) return quarantine_as_last_scanned();
-    if (current_->action == Action::Delete)
-        current_->remark = quarantined_instead;
-    else if (current_->remark.empty() || current_->moved > Moved::Changed)
-        current_->remark = changed_since;
-    current_->action = Action::Quarantine;
-    // Only the first time: later the file has the mode that we gave it.
-    if (current_->moved == Moved::AsScanned) current_->metadata = acted.metadata;
-    current_->moved = Moved::Changed;
-    context_.ledger.intend(task().id, *current_);
+    adopt_difference(*current_, acted);
     request_scan(Stage::RescanningMoved);
+}
+
+void DisinfectionJob::adopt_difference(PlannedAction& action, const Acted& acted) {
+    if (action.action == Action::Delete)
+        action.remark = quarantined_instead;
+    else if (action.remark.empty() || action.moved > Moved::Changed)
+        action.remark = changed_since;
+    action.action = Action::Quarantine;
+    // Only the first time: later the file has the mode that we gave it.
+    if (action.moved == Moved::AsScanned) action.metadata = acted.metadata;
+    action.moved = Moved::Changed;
+    context_.ledger.records().intend(task().id, action);
 }
 
 void DisinfectionJob::settle_moved() {
     const bool clean = result_->verdict == Verdict::Clean && !result_->sha256.empty();
     if (result_->verdict == Verdict::Infected) {
-        adopt_result(*result_);
-        context_.ledger.intend(task().id, *current_);
+        adopt_result(*current_, *result_);
+        context_.ledger.records().intend(task().id, *current_);
         act(true);
         return;
     }
@@ -246,13 +352,13 @@ void DisinfectionJob::settle_moved() {
     current_->sha256 = result_->sha256;
     current_->remark = clean ? "it was changed meanwhile, and what it is now is not infected"
                              : "it was changed meanwhile, and what it is now could not be scanned";
-    context_.ledger.intend(task().id, *current_);
+    context_.ledger.records().intend(task().id, *current_);
     put_back();
 }
 
 void DisinfectionJob::put_back() {
     stage_ = Stage::Acting;
-    Act back = order_for(true);
+    Act back = order_for(*current_, true);
     back.put_back = true;
     to_runner_.add(std::move(back));
 }
@@ -263,12 +369,12 @@ void DisinfectionJob::settle_put_back(const Acted& acted) {
     if (acted.state == RecordState::Quarantined) {
         keep_unscanned(acted.device, acted.inode);
         if (clean) ledger.quarantine().set_clean(task().account, current_->opaque, true);
-        step(RecordState::Quarantined, current_->remark + "; " + acted.message);
+        step(*current_, RecordState::Quarantined, current_->remark + "; " + acted.message);
     } else if (acted.state == RecordState::NoAction) {
-        if (clean) ledger.leave_list(task().account, current_->path);
-        step(clean ? RecordState::NoAction : RecordState::Error, current_->remark + "; it was put back");
+        if (clean) ledger.finds().leave_list(task().account, current_->path);
+        step(*current_, clean ? RecordState::NoAction : RecordState::Error, current_->remark + "; it was put back");
     } else {
-        step(RecordState::Error, current_->remark + "; " + acted.message);
+        step(*current_, RecordState::Error, current_->remark + "; " + acted.message);
     }
     proceed();
 }
@@ -282,8 +388,9 @@ void DisinfectionJob::keep_unscanned(std::uint64_t device, std::uint64_t inode) 
 // the quarantine.
 void DisinfectionJob::quarantine_as_last_scanned() {
     keep_unscanned(current_->identity.device, current_->identity.inode);
-    context_.ledger.leave_list(task().account, current_->path);
-    step(RecordState::Quarantined, "a program keeps rewriting it, even where it is now, so its content is unknown");
+    context_.ledger.finds().leave_list(task().account, current_->path);
+    step(*current_, RecordState::Quarantined,
+         "a program keeps rewriting it, even where it is now, so its content is unknown");
     proceed();
 }
 
@@ -291,7 +398,7 @@ void DisinfectionJob::quarantine_as_last_scanned() {
 
 // Never moved or deleted as a whole: one infected message is no reason to take away all mail.
 void DisinfectionJob::scan_messages() {
-    adopt_result(*result_);
+    adopt_result(*current_, *result_);
     current_->cuts.clear();
     mailbox_.begin_scan();
     stage_ = Stage::ScanningMessages;
@@ -302,13 +409,14 @@ void DisinfectionJob::settle_messages() {
     if (!mailbox_.is_scanned()) return;
     current_->cuts = mailbox_.take_cuts();
     if (current_->cuts.empty()) {
-        step(RecordState::Error, "the mailbox as a whole is reported as infected (" + current_->virus +
-                                     "), but none of its messages is; it was left alone");
+        step(*current_, RecordState::Error,
+             "the mailbox as a whole is reported as infected (" + current_->virus +
+                 "), but none of its messages is; it was left alone");
         proceed();
         return;
     }
     current_->opaque = random_hex(16);
-    context_.ledger.intend(task().id, *current_);
+    context_.ledger.records().intend(task().id, *current_);
     act(false);
 }
 
@@ -316,8 +424,8 @@ void DisinfectionJob::settle_rest() {
     if (!mailbox_.has_saved()) return settle_untouched();
     auto& ledger = context_.ledger;
     mailbox_.list_saved(ledger.quarantine(), task().account, *current_);
-    if (result_->verdict == Verdict::Clean) ledger.leave_list(task().account, current_->path);
-    step(RecordState::MailboxCleansed, mailbox_.summary(*result_));
+    if (result_->verdict == Verdict::Clean) ledger.finds().leave_list(task().account, current_->path);
+    step(*current_, RecordState::MailboxCleansed, mailbox_.summary(*result_));
     proceed();
 }
 
@@ -329,13 +437,14 @@ void DisinfectionJob::settle_untouched() {
         return;
     }
     if (result_->verdict == Verdict::Clean) {
-        context_.ledger.leave_list(task().account, current_->path);
-        step(RecordState::NoAction, "the infected messages are not in the mailbox any more, so it was left alone");
+        context_.ledger.finds().leave_list(task().account, current_->path);
+        step(*current_, RecordState::NoAction,
+             "the infected messages are not in the mailbox any more, so it was left alone");
     } else if (result_->verdict == Verdict::Unscanned) {
-        step(RecordState::Error,
+        step(*current_, RecordState::Error,
              std::string("it could not be scanned again, so it was left alone: ") + text_of(result_->reason));
     } else {
-        step(RecordState::Error,
+        step(*current_, RecordState::Error,
              "the mailbox kept changing between the scan of its messages and the action; it was left alone");
     }
     proceed();
@@ -347,32 +456,45 @@ void DisinfectionJob::settle_untouched() {
 const std::string& DisinfectionJob::why_held(const std::string& signature) {
     if (!deletions_held_.empty()) return deletions_held_;
     const auto [known, fresh] = held_.try_emplace(signature);
-    if (fresh) known->second = Brake(context_.ledger, context_.config).why_held(task().account, signature);
-    return known->second;
+    if (!fresh) return known->second;
+    auto& why = known->second = Brake(context_.ledger, context_.config).why_held(task().account, signature);
+    if (!why.empty())
+        why += ". The file was left alone. Put it into quarantine, which can be undone, or " +
+               Brake::how_to_allow(signature);
+    return why;
 }
 
-void DisinfectionJob::settle_acted(const Acted& acted) {
+void DisinfectionJob::settle_current(const Acted& acted) {
     if (acted.content_differs) return rescan_moved(acted);
     if (current_->moved > Moved::Changed) return settle_put_back(acted);
     // What is left of the mailbox is scanned, too.
     if (acted.state == RecordState::MailboxCleansed) return request_scan(Stage::RescanningRest);
-    auto& ledger = context_.ledger;
-    if (acted.state == RecordState::Quarantined) list_quarantined(acted);
-    if (acted.state != RecordState::Error) {
-        ledger.leave_list(task().account, current_->path);
-        ledger.quarantine().forget_adopted(task().account, name_in_quarantine());
-    }
-    std::string text = acted.state == RecordState::Quarantined ? current_->remark : std::string();
-    if (!acted.message.empty()) text += (text.empty() ? "" : "; ") + acted.message;
-    step(acted.state, text);
+    settle_acted(*current_, acted);
     proceed();
 }
 
-bool DisinfectionJob::is_expected(RecordState state) const {
-    if (current_->moved > Moved::Changed) return state == RecordState::NoAction || state == RecordState::Quarantined;
-    if (!current_->cuts.empty()) return state == RecordState::MailboxCleansed;
+void DisinfectionJob::settle_acted(const PlannedAction& action, const Acted& acted) {
+    auto& ledger = context_.ledger;
+    if (acted.state == RecordState::Quarantined) list_quarantined(action, acted);
+    if (acted.state != RecordState::Error) {
+        ledger.finds().leave_list(task().account, action.path);
+        ledger.quarantine().forget_adopted(task().account, name_in_quarantine(action));
+    }
+    std::string text = acted.state == RecordState::Quarantined ? action.remark : std::string();
+    if (!acted.message.empty()) text += (text.empty() ? "" : "; ") + acted.message;
+    step(action, acted.state, text);
+}
+
+bool DisinfectionJob::is_expected(const PlannedAction& action, RecordState state) {
+    if (state == RecordState::Error) return true;
+    if (action.moved > Moved::Changed) return state == RecordState::NoAction || state == RecordState::Quarantined;
+    if (!action.cuts.empty()) return state == RecordState::MailboxCleansed;
     // The runner quarantines instead of deleting what may hold more than one mail message.
-    return state == RecordState::Quarantined || (state == RecordState::Deleted && current_->action == Action::Delete);
+    return state == RecordState::Quarantined || (state == RecordState::Deleted && action.action == Action::Delete);
+}
+
+void DisinfectionJob::check_expected(const PlannedAction& action, const Acted& acted) {
+    if (!is_expected(action, acted.state)) throw Malformed("the runner did something that it was not asked to do");
 }
 
 // ---- Packets from the runner and the coordinator --------------------------------------------------------------------
@@ -395,6 +517,13 @@ void DisinfectionJob::expect(std::uint64_t token, std::initializer_list<Stage> s
 }
 
 void DisinfectionJob::take_opened(Opened opened) {
+    if (stage_ == Stage::Together) {
+        auto& plain = this->plain(opened.token, Plain::Stage::Judging);
+        plain.opened = true;
+        plain.is_mailbox = opened.mailbox;
+        plain.action.metadata = std::move(opened.metadata);
+        return judge_plain(plain);
+    }
     expect(opened.token, {Stage::Rescanning, Stage::RescanningRest, Stage::RescanningMoved});
     opened_ = true;
     is_mailbox_ = opened.mailbox;
@@ -403,6 +532,11 @@ void DisinfectionJob::take_opened(Opened opened) {
 }
 
 void DisinfectionJob::take_not_opened(const NotOpened& refused) {
+    if (stage_ == Stage::Together) {
+        step(plain(refused.token, Plain::Stage::Judging).action, RecordState::Error,
+             refused.why + "; it was left alone");
+        return leave(refused.token);
+    }
     expect(refused.token, {Stage::Rescanning, Stage::ScanningMessages, Stage::RescanningRest, Stage::RescanningMoved});
     if (stage_ == Stage::RescanningRest) {
         // The mailbox was cleansed, and has vanished since.
@@ -413,11 +547,12 @@ void DisinfectionJob::take_not_opened(const NotOpened& refused) {
     if (stage_ == Stage::RescanningMoved && refused.is_moved) {
         current_->sha256.clear();  // so that it can be restored
         keep_unscanned(current_->identity.device, current_->identity.inode);
-        context_.ledger.leave_list(task().account, current_->path);
-        step(RecordState::Quarantined,
+        context_.ledger.finds().leave_list(task().account, current_->path);
+        step(*current_, RecordState::Quarantined,
              "it was changed meanwhile, and what it is now could not be opened to be scanned; it is kept");
     } else {
-        step(RecordState::Error, refused.why + (stage_ == Stage::RescanningMoved ? "" : "; it was left alone"));
+        step(*current_, RecordState::Error,
+             refused.why + (stage_ == Stage::RescanningMoved ? "" : "; it was left alone"));
     }
     proceed();
 }
@@ -434,10 +569,10 @@ void DisinfectionJob::take_saved(Saved saved) {
 }
 
 void DisinfectionJob::take_acted(const Acted& acted) {
+    if (stage_ == Stage::Together) return settle_plain(plain(acted.token, Plain::Stage::Acting), acted);
     expect(acted.token, {Stage::Acting});
-    if (acted.state != RecordState::Error && !is_expected(acted.state))
-        throw Malformed("the runner did something that it was not asked to do");
-    settle_acted(acted);
+    check_expected(*current_, acted);
+    settle_current(acted);
 }
 
 void DisinfectionJob::receive_from_coordinator(Packet& packet) {
@@ -463,6 +598,11 @@ void DisinfectionJob::take_scanner_ready(const ScannerReady& ready) {
 
 void DisinfectionJob::take_scan_result(ScanResult result) {
     if (lacks_signatures_ && result.verdict == Verdict::Clean) result.verdict = Verdict::Unscanned;
+    if (stage_ == Stage::Together) {
+        auto& plain = this->plain(result.token, Plain::Stage::Judging);
+        plain.result = std::move(result);
+        return judge_plain(plain);
+    }
     if (stage_ == Stage::ScanningMessages) {
         mailbox_.take_result(std::move(result));
         return settle_messages();
@@ -494,22 +634,22 @@ void DisinfectionJob::take_copy_done(const CopyDone& done) {
     }
     auto& ledger = context_.ledger;
     if (stage_ == Stage::ClosingLog) {
-        if (done.whole) ledger.mark_log_whole(task().id);
+        if (done.whole) ledger.tasks().mark_log_whole(task().id);
         to_runner_.add(Finish{});
         finish(End::Over, "");
         return;
     }
     if (!done.whole)
-        ledger.record_issue(task().id, RecordState::Warning,
-                            "the log in the home is incomplete (" + done.problem +
-                                "); it will be written when that is possible, and no record is lost");
+        ledger.records().record_issue(task().id, RecordState::Warning,
+                                      "the log in the home is incomplete (" + done.problem +
+                                          "); it will be written when that is possible, and no record is lost");
     close();
 }
 
 void DisinfectionJob::close() {
     auto& ledger = context_.ledger;
-    const auto counts = ledger.step_counts(task().id);
-    ledger.record_done(task().id, end_state(counts), summary_of(counts), Outcome::Completed);
+    const auto counts = ledger.records().step_counts(task().id);
+    ledger.records().record_done(task().id, end_state(counts), summary_of(counts), Outcome::Completed);
     stage_ = Stage::ClosingLog;
     log_tried_anew_ = false;
     log_.ask_if_whole();
@@ -533,7 +673,7 @@ void LogCopyJob::begin() {
 
 void LogCopyJob::receive_from_runner(Packet& packet) {
     const auto done = decode<CopyDone>(packet.bytes);
-    if (done.whole) context_.ledger.mark_log_whole(task().id);
+    if (done.whole) context_.ledger.tasks().mark_log_whole(task().id);
     finish(done.whole ? End::Over : End::Postponed, done.problem);
 }
 

@@ -1,5 +1,7 @@
-// A running disinfection: carries out one action after another. Each file is scanned again; the intent is recorded
-// before the file is touched, and the step after. After a crash the job resumes from the recorded intent.
+// A running disinfection. Each file is scanned again; the intent is recorded before the file is touched, and the step
+// after. Plain actions are carried out many together, so that one wait for the disk serves many: some are scanned while
+// others are acted on, and intents, orders and steps go in groups, in the same order for each file. All others follow
+// one by one. After a crash the job resumes from the recorded intents.
 #pragma once
 
 #include <map>
@@ -18,7 +20,10 @@ inline constexpr const char* ignored_text = "ignored, as asked";
 class DisinfectionJob : public Job {
  public:
     DisinfectionJob(const JobContext& context, AccountTask task);
-    [[nodiscard]] std::string current_file() const override { return current_ ? current_->path : std::string(); }
+    [[nodiscard]] std::string current_file() const override {
+        if (!together_.empty()) return together_.begin()->second.action.path;
+        return current_ ? current_->path : std::string();
+    }
 
  protected:
     void begin() override;
@@ -26,11 +31,12 @@ class DisinfectionJob : public Job {
     void receive_from_coordinator(Packet& packet) override;
     void feed_runner() override { log_.feed(to_runner_); }
     [[nodiscard]] bool waits_for_runner() const override {
+        if (stage_ == Stage::Together) return !together_.empty() && (coordinator_waits_ || all_act());
         if (stage_ == Stage::ScanningMessages) return !mailbox_.knows_count();
         return stage_ != Stage::Starting && !(is_rescanning() && opened_);
     }
     void runner_ended() override;
-    // Ends between two actions; an action that was begun is finished.
+    // Ends between two actions; those that were begun are finished.
     void end_turn() override { turn_ends_ = true; }
 
  private:
@@ -38,6 +44,7 @@ class DisinfectionJob : public Job {
     // file whose content turns out to differ from the scanned one goes from Acting to RescanningMoved and back.
     enum class Stage {
         Starting,
+        Together,
         Rescanning,
         ScanningMessages,
         Acting,
@@ -58,19 +65,41 @@ class DisinfectionJob : public Job {
     // True if the action is finished already and the next one can begin.
     [[nodiscard]] bool begin_next_action();
     [[nodiscard]] bool settle_without_runner(const PlannedAction& action);
+    // A plain action on its way.
+    struct Plain {
+        enum class Stage { Judging, Judged, Acting };
+        PlannedAction action;
+        Stage stage = Stage::Judging;
+        bool opened = false;
+        bool is_mailbox = false;
+        std::optional<ScanResult> result;
+    };
+    [[nodiscard]] bool take_more();
+    // Throws Malformed unless it is in this stage.
+    [[nodiscard]] Plain& plain(std::uint64_t token, Plain::Stage stage);
+    [[nodiscard]] bool all_act() const;
+    void leave(std::uint64_t number);
+    void judge_plain(Plain& plain);
+    void act_together();
+    void settle_plain(Plain& plain, const Acted& acted);
+    // What is to be done with a file that was scanned again.
+    enum class Judgement { Settled, IsMailbox, ToBeActedOn };
+    [[nodiscard]] Judgement judge(PlannedAction& action, const ScanResult& result, bool is_mailbox);
+    [[nodiscard]] Judgement judge_infected(PlannedAction& action, const ScanResult& result);
     void act(bool again);
-    [[nodiscard]] Act order_for(bool again) const;
+    [[nodiscard]] Act order_for(const PlannedAction& action, bool again) const;
     void request_scan(Stage stage);
     void settle_scan();
     void settle_result();
-    void act_on_infected(const ScanResult& result);
     void rescan_moved(const Acted& acted);
+    void adopt_difference(PlannedAction& action, const Acted& acted);
     void settle_moved();
-    void adopt_result(const ScanResult& result);
-    [[nodiscard]] std::string name_in_quarantine() const;
-    [[nodiscard]] bool confirm_adopted(const ScanResult& result);
-    void list_quarantined(const Acted& acted);
-    [[nodiscard]] bool is_expected(RecordState state) const;
+    static void adopt_result(PlannedAction& action, const ScanResult& result);
+    [[nodiscard]] std::string name_in_quarantine(const PlannedAction& action) const;
+    [[nodiscard]] bool confirm_adopted(PlannedAction& action, const ScanResult& result, bool is_mailbox);
+    void list_quarantined(const PlannedAction& action, const Acted& acted);
+    [[nodiscard]] static bool is_expected(const PlannedAction& action, RecordState state);
+    static void check_expected(const PlannedAction& action, const Acted& acted);
     void put_back();
     void settle_put_back(const Acted& acted);
     void keep_unscanned(std::uint64_t device, std::uint64_t inode);
@@ -92,17 +121,24 @@ class DisinfectionJob : public Job {
     void take_scanner_ready(const ScannerReady& ready);
     void take_scan_result(ScanResult result);
     void take_scanner_failed(const ScannerFailed& failed) { finish(End::Failed, failed.why); }
-    void take_progress(const ScanProgress&) {}  // clients read the log instead
+    void take_progress(const ScanProgress& progress) { coordinator_waits_ = progress.waits_for_runner; }
 
     [[nodiscard]] const std::string& why_held(const std::string& signature);
-    void settle_acted(const Acted& acted);
-    void step(RecordState state, const std::string& message);
+    void settle_current(const Acted& acted);
+    void settle_acted(const PlannedAction& action, const Acted& acted);
+    void step(const PlannedAction& action, RecordState state, const std::string& message);
     void end_actions();
     void close();
 
     LogCopy log_;
     Stage stage_ = Stage::Starting;
-    std::optional<PlannedAction> current_;
+    std::map<std::uint64_t, Plain> together_;  // by number
+    std::uint64_t taken_ = 0;  // the number of the last action that was taken into it, or left for later
+    bool took_all_ = false;
+    bool judged_waited_ = false;  // long enough for the others
+    std::optional<EventLoop::Timer> judged_wait_;
+    bool coordinator_waits_ = false;
+    std::optional<PlannedAction> current_;  // of those that go one by one
     bool opened_ = false;
     bool is_mailbox_ = false;
     std::optional<ScanResult> result_;

@@ -29,7 +29,7 @@ AccountId customer_of(const Task& task) {
 
 Dispatcher::Dispatcher(const JobContext& context, AccountLookup& accounts)
     : context_(context), accounts_(accounts), logs_due_(Clock::now()) {
-    for (auto& task : context_.ledger.queued_tasks()) add(std::move(task));
+    for (auto& task : context_.ledger.tasks().queued()) add(std::move(task));
     tick();
 }
 
@@ -66,7 +66,7 @@ void Dispatcher::dispatch() {
             Job& job = *entry->second;
             if (job.end() == Job::End::None && job.runner_silent_for() > limit)
                 job.fail("the process that works in the home stopped responding");
-            if (job.end() == Job::End::None && is_overdue(context_.config, job.begun_ms()))
+            if (job.end() == Job::End::None && is_overdue(context_, job.begun_running_ms()))
                 job.fail("it took longer than the administrator allows");
             if (job.end() == Job::End::None) {
                 ++entry;
@@ -75,7 +75,7 @@ void Dispatcher::dispatch() {
             if (jobs == &running_) {
                 recent_use_.add(customer_of(job.task()), job.used(), Clock::now());
                 settle(job);
-                if (context_.ledger.task(entry->first).state == TaskState::Ended) job.remove_leftovers();
+                if (context_.ledger.tasks().get(entry->first).state == TaskState::Ended) job.remove_leftovers();
             }
             const uid_t uid = job.account().uid;
             entry = jobs->erase(entry);
@@ -165,7 +165,7 @@ void Dispatcher::start_if_account_fits(TaskId id) {
 void Dispatcher::start(AccountTask task) {
     const TaskId id = task.task.id;
     // Read it again from the ledger: its attempts and starts may have changed since it was queued.
-    task.task = context_.ledger.task(id);
+    task.task = context_.ledger.tasks().get(id);
     recent_use_.start(customer_of(task.task));
     std::unique_ptr<Job> job;
     if (task.task.kind == TaskKind::Scan)
@@ -183,18 +183,18 @@ void Dispatcher::start(AccountTask task) {
 
 void Dispatcher::settle(Job& job) {
     auto& ledger = context_.ledger;
-    Task task = ledger.task(job.task().id);
+    Task task = ledger.tasks().get(job.task().id);
     if (job.end() == Job::End::Over || task.state == TaskState::Ended) return;
     const bool failed = job.end() == Job::End::Failed;
     const bool had_its_turn = job.end() == Job::End::TurnOver;
     if (!had_its_turn)
         log_line(Severity::Info,
                  "a job of " + printable(job.account().name) + " ended without finishing: " + printable(job.why()));
-    ledger.requeue(task.id, failed, job.why());
-    ledger.set_why(task.id, job.why());
-    task = ledger.task(task.id);
+    ledger.tasks().requeue(task.id, failed, job.why());
+    ledger.tasks().set_why(task.id, job.why());
+    task = ledger.tasks().get(task.id);
     // A suspended account delays only its own tasks, not the system scan.
-    const bool gives_up = is_overdue(context_.config, job.begun_ms()) || (job.suspended() && task.of_system_scan);
+    const bool gives_up = is_overdue(context_, job.begun_running_ms()) || (job.suspended() && task.of_system_scan);
     if (task.attempts >= most_attempts || gives_up) {
         end_early(job.task(), job.account(), job.why());
         return;
@@ -212,17 +212,17 @@ void Dispatcher::end_early(const Task& task, const AccountFacts& account, const 
         case TaskKind::Scan:
             return end_unfinished_scan(context_.config, ledger, task.id, account.home, Outcome::EndedEarly, why);
         case TaskKind::Restoration:
-            return ledger.end(task.id, Outcome::EndedEarly, why);
+            return ledger.tasks().end(task.id, Outcome::EndedEarly, why);
         case TaskKind::Disinfection:
-            ledger.record_issue(task.id, RecordState::Error, why);
-            ledger.record_done(task.id, RecordState::Error, "ended early: " + why, Outcome::EndedEarly);
+            ledger.records().record_issue(task.id, RecordState::Error, why);
+            ledger.records().record_done(task.id, RecordState::Error, "ended early: " + why, Outcome::EndedEarly);
             logs_due_ = Clock::now();
     }
 }
 
 void Dispatcher::copy_pending_logs() {
     logs_due_ = Clock::now() + std::chrono::seconds(context_.config.jobs.retry_seconds);
-    for (auto& task : context_.ledger.tasks_with_pending_log(log_copies_at_once * 4)) {
+    for (auto& task : context_.ledger.tasks().with_pending_log(log_copies_at_once * 4)) {
         const TaskId id = task.task.id;
         if (log_copies_.size() >= log_copies_at_once) return;
         if (is_busy(task.task.account)) continue;

@@ -16,15 +16,18 @@ constexpr auto longest_piece = std::chrono::milliseconds(5);
 
 }  // namespace
 
-bool is_overdue(const Settings& config, std::int64_t begun_ms) {
-    return now_ms() - begun_ms > static_cast<std::int64_t>(config.jobs.max_job_hours) * hour_ms;
+bool is_overdue(const JobContext& context, std::int64_t begun_running_ms) {
+    const auto limit = static_cast<std::int64_t>(context.config.jobs.max_job_hours) * hour_ms;
+    return context.ledger.running_time().now() - begun_running_ms > limit;
 }
 
 Job::Job(const JobContext& context, AccountTask task)
     : context_(context),
       task_(std::move(task)),
       // For a task that has ended, this job only copies the log.
-      begun_ms_(task_.task.begun_ms == 0 || task_.task.state == TaskState::Ended ? now_ms() : task_.task.begun_ms),
+      begun_running_ms_(task_.task.begun_running_ms == 0 || task_.task.state == TaskState::Ended
+                            ? context.ledger.running_time().now()
+                            : task_.task.begun_running_ms),
       started_at_(Clock::now()),
       last_progress_at_(started_at_),
       last_packet_at_(started_at_) {}

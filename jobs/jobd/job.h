@@ -23,8 +23,9 @@ struct JobContext {
     Ledger& ledger;
 };
 
-// Whether a job begun at `begun_ms` has exceeded the time that the administrator allows.
-[[nodiscard]] bool is_overdue(const Settings& config, std::int64_t begun_ms);
+// Whether what began at this running time of the host has exceeded the time that the administrator allows. The time of
+// day does not matter: whoever sets the clock ends no job.
+[[nodiscard]] bool is_overdue(const JobContext& context, std::int64_t begun_running_ms);
 
 class Job {
  public:
@@ -48,8 +49,8 @@ class Job {
 
     [[nodiscard]] const Task& task() const noexcept { return task_.task; }
     [[nodiscard]] const AccountFacts& account() const noexcept { return task_.account; }
-    // When the task first began, in this start or an earlier one.
-    [[nodiscard]] std::int64_t begun_ms() const noexcept { return begun_ms_; }
+    // The host's running time when the task first began, in this start or an earlier one.
+    [[nodiscard]] std::int64_t begun_running_ms() const noexcept { return begun_running_ms_; }
     [[nodiscard]] End end() const noexcept { return end_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     [[nodiscard]] bool suspended() const noexcept { return suspended_; }
@@ -104,7 +105,7 @@ class Job {
 
     JobContext context_;
     AccountTask task_;
-    std::int64_t begun_ms_;
+    std::int64_t begun_running_ms_;
     PacketQueue to_runner_;
 
  private:

@@ -6,7 +6,7 @@ namespace clamscanner {
 namespace {
 
 // Raise it when a table changes; a database that another version wrote is refused.
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 // The database itself allows only one job per account, by a unique index. No number that clients may keep (of a task, a
 // find, a quarantined file) is used again once its row was deleted: AUTOINCREMENT.
@@ -18,8 +18,8 @@ CREATE TABLE account(
 CREATE TABLE task(
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
     outcome INTEGER NOT NULL DEFAULT 0, scan_type INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
-    begun_ms INTEGER NOT NULL DEFAULT 0, ended_ms INTEGER,
-    ended_running_ms INTEGER, -- the host's running time then
+    -- "running": the host's running time, which does not follow the clock; see running_time.h
+    begun_running_ms INTEGER NOT NULL DEFAULT 0, ended_ms INTEGER, ended_running_ms INTEGER,
     attempts INTEGER NOT NULL DEFAULT 0,
     starts INTEGER NOT NULL DEFAULT 0, progress_at_start INTEGER NOT NULL DEFAULT 0,
     total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,
@@ -52,7 +52,6 @@ CREATE TABLE find(
     sha256 BLOB NOT NULL DEFAULT x'', -- of what was found
     UNIQUE(task, path));
 CREATE INDEX finds_in_order ON find(task, verdict, id);
-CREATE INDEX finds_by_signature ON find(virus, found_ms) WHERE verdict = 1;
 CREATE TABLE unscanned_count(
     task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;
 CREATE TABLE action(
@@ -82,8 +81,9 @@ CREATE TABLE quarantine(
     adopted INTEGER NOT NULL DEFAULT 0, -- known by its owner's record alone
     UNIQUE(account, opaque));
 CREATE TABLE system_scan(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, ended_ms INTEGER,
-    completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, created_running_ms INTEGER NOT NULL,
+    accounts INTEGER NOT NULL, left_out INTEGER NOT NULL DEFAULT 0,
+    ended_ms INTEGER, completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0,
     proves_nothing INTEGER NOT NULL DEFAULT 0); -- see ScanTask
 CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
 CREATE TABLE system_scan_account(
@@ -94,6 +94,10 @@ CREATE TABLE running_time(
 INSERT INTO running_time VALUES(1, 0, 0);
 CREATE TABLE held_signature(
     signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE signature_hit( -- of the last hour, one of each account
+    signature BLOB, account INTEGER, running_ms INTEGER NOT NULL, PRIMARY KEY(signature, account)) WITHOUT ROWID;
+CREATE INDEX hits_by_age ON signature_hit(running_ms);
+CREATE INDEX hits_of_signature ON signature_hit(signature, running_ms);
 )";
 
 // These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They

@@ -45,6 +45,8 @@ enum class JobdMessage : std::uint16_t {
     AskHeldSignatures,
     HeldSignatures,
     AllowSignature,
+    AskSystemScan,
+    SystemScanProgress,
 };
 
 inline constexpr std::size_t most_actions = 500'000;
@@ -506,6 +508,41 @@ struct AskScanEvents {
         wire.number(offset);
         wire.number(limit);
     }
+};
+
+// ---- The administrator: how far the scan of all accounts is
+// ----------------------------------------------------------
+
+struct SystemScanProgress {
+    static constexpr auto type = JobdMessage::SystemScanProgress;
+    bool ever = false;            // there was one; the rest is of the latest
+    std::int64_t started_ms = 0;  // since the epoch
+    std::int64_t ended_ms = 0;    // 0: it is under way
+    std::uint64_t accounts = 0;   // to be scanned
+    std::uint64_t waiting = 0;    // of these: not queued yet
+    std::uint64_t left_out = 0;   // gone, or never free
+    std::uint64_t running = 0;
+    std::uint64_t ended = 0;
+    std::uint64_t not_completed = 0;  // of those that have ended
+    std::uint64_t total_files = 0;    // as far as they are known
+    std::uint64_t scanned_files = 0;
+    std::uint64_t infected_files = 0;
+    std::uint64_t unscanned_files = 0;
+    void fields(auto& wire) {
+        wire.number(ever);
+        wire.number(started_ms);
+        wire.number(ended_ms);
+        for (auto* number : {&accounts, &waiting, &left_out, &running, &ended, &not_completed, &total_files,
+                             &scanned_files, &infected_files, &unscanned_files})
+            wire.number(*number);
+    }
+};
+
+struct AskSystemScan {
+    static constexpr auto type = JobdMessage::AskSystemScan;
+    using Answer = SystemScanProgress;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
 };
 
 // ---- The administrator: signatures for which no file is deleted (brake.h) -------------------------------------------

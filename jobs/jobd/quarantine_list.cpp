@@ -126,10 +126,11 @@ std::optional<PlannedAction> QuarantineList::find(AccountId account, const std::
 std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms,
                                                    std::int64_t before_running_ms, std::size_t limit) {
     std::vector<PlannedAction> files;
-    statement("SELECT " QUARANTINE_COLUMNS
-              " FROM quarantine WHERE account = ? AND time_ms < ? AND running_ms < ? AND may_hold_mail = 0 AND clean = "
-              "0 ORDER BY time_ms "
-              "LIMIT ?")
+    statement(
+        "SELECT " QUARANTINE_COLUMNS
+        " FROM quarantine WHERE account = ? AND time_ms < ? AND running_ms < ? AND may_hold_mail = 0 AND clean = "
+        "0 AND NOT EXISTS (SELECT 1 FROM held_signature WHERE signature = virus AND allowed = 0) ORDER BY time_ms "
+        "LIMIT ?")
         .each(
             [&](Row row) {
                 files.push_back(read_quarantined(row));

@@ -51,7 +51,7 @@ class QuarantineList {
     // `budget`: the most bytes that the answer may take.
     [[nodiscard]] Listed listed(AccountId account, std::int64_t after, std::size_t budget);
     // At most `limit` files quarantined before that time of day and that running time of the host, except those that
-    // may hold mail or are clean by now.
+    // may hold mail, are clean by now, or were found by a signature that is held (brake.h).
     [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms,
                                                      std::int64_t before_running_ms, std::size_t limit);
     // By the latest signatures.

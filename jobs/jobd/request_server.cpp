@@ -192,6 +192,7 @@ void RequestServer::answer(Connection& connection, const AccountFacts& facts, co
     };
     static constexpr Row of_administrator[] = {
         handles<&RequestServer::answer_scan_all>,
+        handles<&RequestServer::answer_system_scan>,
         handles<&RequestServer::answer_held_signatures>,
         handles<&RequestServer::answer_allow_signature>,
     };
@@ -240,9 +241,10 @@ Accepted RequestServer::answer_start_scan(const StartScan& asked, const AccountF
     if (!context_.config.scan_of(asked.scan_type).allowed)
         throw Declined{"scan_type: the administrator has switched off scans of " +
                        std::string(row_of(asked.scan_type).name) + "."};
-    const auto id = ledger.queue_scan(ledger.account_of(facts), asked.scan_type, asked.as_system, asked.full);
+    const auto id =
+        ledger.tasks().queue_scan(ledger.tasks().account_of(facts), asked.scan_type, asked.as_system, asked.full);
     if (!id) throw Declined{busy_text};
-    dispatcher_.add({ledger.task(*id), facts});
+    dispatcher_.add({ledger.tasks().get(*id), facts});
     return {};
 }
 
@@ -281,7 +283,7 @@ std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>&
     } else if (task->state != TaskState::Ended && !task->why.empty()) {
         warnings.push_back("The scan waits: " + task->why + ".");
     }
-    for (const auto& [reason, count] : context_.ledger.unscanned_counts(task->id))
+    for (const auto& [reason, count] : context_.ledger.tasks().unscanned_counts(task->id))
         warnings.push_back(files(count) + " not scanned: " + text_of(reason) + ".");
     for (auto& warning : warnings) warning.resize(std::min(warning.size(), longest_message));
     return warnings;
@@ -289,7 +291,7 @@ std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>&
 
 ScanStatus RequestServer::answer_scan_status(const AskScanStatus&, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
-    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
+    const auto task = ledger.tasks().last(ledger.tasks().account_of(facts), TaskKind::Scan);
     ScanStatus status;
     status.warnings = scan_warnings(task);
     if (!task) {
@@ -318,7 +320,7 @@ ScanStatus RequestServer::answer_scan_status(const AskScanStatus&, const Account
                                   " clean by today's signatures and can be restored.");
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
     if (task->infected_files > 0) {
-        auto found = ledger.found_paths(task->id, list_budget);
+        auto found = ledger.finds().found_paths(task->id, list_budget);
         status.infected_files = std::move(found.paths);
         if (found.cut) status.warnings.emplace_back(list_is_cut);
     }
@@ -328,8 +330,9 @@ ScanStatus RequestServer::answer_scan_status(const AskScanStatus&, const Account
 InfectedFiles RequestServer::answer_infected_files(const AskInfectedFiles& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
     InfectedFiles infected;
-    if (const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan)) {
-        auto listed = ledger.infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
+    if (const auto task = ledger.tasks().last(ledger.tasks().account_of(facts), TaskKind::Scan)) {
+        auto listed =
+            ledger.finds().infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
         infected.files = std::move(listed.files);
         infected.scan = static_cast<std::uint64_t>(task->id);
         infected.next = static_cast<std::uint64_t>(listed.next);
@@ -341,7 +344,8 @@ InfectedFiles RequestServer::answer_infected_files(const AskInfectedFiles& asked
 std::vector<PlannedAction> RequestServer::plan(const AccountFacts& facts, std::vector<FileAction> asked) {
     auto& ledger = context_.ledger;
     std::vector<PlannedAction> planned;
-    const auto conflict = ledger.resolve(ledger.account_of(facts), facts.home, std::move(asked), planned);
+    const auto conflict =
+        ledger.finds().resolve(ledger.tasks().account_of(facts), facts.home, std::move(asked), planned);
     if (!conflict) return planned;
     constexpr std::size_t shown = 400;
     throw Declined{"actions: " + printable(conflict->first.substr(0, shown)) + " and " +
@@ -370,11 +374,11 @@ DryRun RequestServer::answer_dry_run(AskDryRun asked, const AccountFacts& facts)
 DisinfectionQueued RequestServer::answer_disinfect(Disinfect asked, const AccountFacts& facts) {
     if (asked.actions.empty()) throw Malformed("a disinfection without actions");
     auto& ledger = context_.ledger;
-    const AccountId account = ledger.account_of(facts);
-    if (ledger.active_task(account)) throw Declined{busy_text};
-    const auto id = ledger.queue_disinfection(account, plan(facts, std::move(asked.actions)));
+    const AccountId account = ledger.tasks().account_of(facts);
+    if (ledger.tasks().active(account)) throw Declined{busy_text};
+    const auto id = ledger.records().queue_disinfection(account, plan(facts, std::move(asked.actions)));
     if (!id) throw Declined{busy_text};
-    const Task task = ledger.task(*id);
+    const Task task = ledger.tasks().get(*id);
     dispatcher_.add({task, facts});
     return {task_name(task), log_path(facts)};
 }
@@ -383,11 +387,11 @@ DisinfectionStatus RequestServer::answer_disinfection(const AskDisinfection& ask
     auto& ledger = context_.ledger;
     DisinfectionStatus status;
     status.log = log_path(facts);
-    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Disinfection);
+    const auto task = ledger.tasks().last(ledger.tasks().account_of(facts), TaskKind::Disinfection);
     if (!task) return status;
     // A number that this log has not reached belongs to an earlier log, so the client gets all of this one.
     const std::uint64_t after = asked.last_id > task->last_record ? 0 : asked.last_id;
-    auto found = ledger.records_after(task->id, after, list_budget, most_entries);
+    auto found = ledger.records().records_after(task->id, after, list_budget, most_entries);
     status.records = std::move(found.records);
     if (task->state == TaskState::Ended)
         status.state = found.cut ? DisinfectionState::Running : DisinfectionState::Done;
@@ -403,7 +407,7 @@ DisinfectionStatus RequestServer::answer_disinfection(const AskDisinfection& ask
 
 Accepted RequestServer::answer_cancel_scan(const CancelScan&, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
-    const auto task = ledger.active_task(ledger.account_of(facts));
+    const auto task = ledger.tasks().active(ledger.tasks().account_of(facts));
     if (!task || task->kind != TaskKind::Scan)
         throw Declined{"No scan is queued or running, so there is none to cancel."};
     dispatcher_.cancel_scan(task->id, facts);
@@ -420,13 +424,13 @@ constexpr std::uint64_t unreached = 1ULL << 62;
 UnscannedFiles RequestServer::answer_unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
     UnscannedFiles unscanned;
-    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Scan);
+    const auto task = ledger.tasks().last(ledger.tasks().account_of(facts), TaskKind::Scan);
     if (!task) return unscanned;
     unscanned.scan = static_cast<std::uint64_t>(task->id);
     const bool has_unreached =
         task->state == TaskState::Ended && task->outcome != Outcome::Completed && task->list_bytes > 0;
     if (asked.after < unreached) {
-        auto found = ledger.unscanned_files(task->id, static_cast<std::int64_t>(asked.after), list_budget);
+        auto found = ledger.finds().unscanned_files(task->id, static_cast<std::int64_t>(asked.after), list_budget);
         unscanned.files = std::move(found.files);
         unscanned.next = static_cast<std::uint64_t>(found.next);
         if (unscanned.next == 0 && has_unreached) unscanned.next = unreached + task->settled.files;
@@ -442,7 +446,7 @@ UnscannedFiles RequestServer::answer_unscanned_files(const AskUnscannedFiles& as
 
 QuarantinedFiles RequestServer::answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
-    auto found = ledger.quarantine().listed(ledger.account_of(facts),
+    auto found = ledger.quarantine().listed(ledger.tasks().account_of(facts),
                                             static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
     return {std::move(found.files), static_cast<std::uint64_t>(found.next)};
 }
@@ -450,26 +454,26 @@ QuarantinedFiles RequestServer::answer_quarantined_files(const AskQuarantinedFil
 QuarantineQueued RequestServer::answer_change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts) {
     if (asked.ids.empty()) throw Malformed("a quarantine change without ids");
     auto& ledger = context_.ledger;
-    const auto id = ledger.queue_restoration(ledger.account_of(facts), asked.ids,
-                                             asked.restore ? Action::Restore : Action::Discard);
+    const auto id = ledger.records().queue_restoration(ledger.tasks().account_of(facts), asked.ids,
+                                                       asked.restore ? Action::Restore : Action::Discard);
     if (!id) throw Declined{busy_text};
-    dispatcher_.add({ledger.task(*id), facts});
+    dispatcher_.add({ledger.tasks().get(*id), facts});
     return {static_cast<std::uint64_t>(*id)};
 }
 
 QuarantineChange RequestServer::answer_quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
-    const auto task = ledger.last_task(ledger.account_of(facts), TaskKind::Restoration);
+    const auto task = ledger.tasks().last(ledger.tasks().account_of(facts), TaskKind::Restoration);
     // A later request of the same account may have replaced this task; then this one is over.
     if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return {true, {}};
-    return {task->state == TaskState::Ended, ledger.changed_files(task->id)};
+    return {task->state == TaskState::Ended, ledger.records().changed_files(task->id)};
 }
 
 // ---- Statistics ----------------------------------------------------------------------------------------------------
 
 ScanHistory::Scope RequestServer::scope_of(const AccountFacts& facts) {
     if (host_users_.contains(facts.uid)) return {true, 0};
-    return {false, context_.ledger.account_of(facts)};
+    return {false, context_.ledger.tasks().account_of(facts)};
 }
 
 ScanStatistics RequestServer::answer_statistics(const AskStatistics&, const AccountFacts& facts) {
@@ -496,6 +500,10 @@ Accepted RequestServer::answer_scan_all(const StartSystemScan& asked) {
         if (account.uid >= context_.config.login.uid_floor) uids.push_back(account.uid);
     if (auto why = system_scans_.begin(uids); !why.empty()) throw Declined{std::move(why)};
     return {};
+}
+
+SystemScanProgress RequestServer::answer_system_scan(const AskSystemScan&) {
+    return history_.system_scan_progress();
 }
 
 HeldSignatures RequestServer::answer_held_signatures(const AskHeldSignatures&) {

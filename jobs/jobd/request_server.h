@@ -80,6 +80,7 @@ class RequestServer {
 
     // The same for the administrator's questions.
     Accepted answer_scan_all(const StartSystemScan& asked);
+    SystemScanProgress answer_system_scan(const AskSystemScan&);
     HeldSignatures answer_held_signatures(const AskHeldSignatures&);
     Accepted answer_allow_signature(const AllowSignature& asked);
 

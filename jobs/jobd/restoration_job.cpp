@@ -1,5 +1,6 @@
 #include "jobs/jobd/restoration_job.h"
 
+#include "jobs/jobd/brake.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/quarantine_record.h"
 
@@ -11,7 +12,7 @@ Act act_of(const PlannedAction& action, bool again) {
 }
 
 void RestorationJob::begin() {
-    context_.ledger.begin(task().id);
+    context_.ledger.tasks().begin(task().id);
     proceed();
 }
 
@@ -21,19 +22,32 @@ bool RestorationJob::begin_next_action() {
         finish(End::TurnOver, "others have their turn");
         return false;
     }
-    current_ = ledger.next_action(task().id);
+    current_ = ledger.records().next_action(task().id);
     if (!current_) {
-        ledger.end(task().id, Outcome::Completed, "");
+        ledger.tasks().end(task().id, Outcome::Completed, "");
         to_runner_.add(Finish{});
         finish(End::Over, "");
         return false;
     }
     if (!current_->listed) {
-        ledger.record_step(task().id, *current_, RecordState::Error, "there is no file of this id in the quarantine");
+        ledger.records().record_step(task().id, *current_, RecordState::Error,
+                                     "there is no file of this id in the quarantine");
+        return true;
+    }
+    if (const auto why = why_kept(); !why.empty()) {
+        ledger.records().record_step(task().id, *current_, RecordState::Error, why);
         return true;
     }
     to_runner_.add(act_of(*current_, true));
     return false;
+}
+
+// Its owner may not know that the signature is wrong.
+std::string RestorationJob::why_kept() {
+    if (current_->action != Action::Discard) return {};
+    const auto why = Brake(context_.ledger, context_.config).why_held(task().account, current_->virus);
+    if (why.empty()) return {};
+    return why + ". The file stays in the quarantine. To delete it, " + Brake::how_to_allow(current_->virus);
 }
 
 void RestorationJob::receive_from_runner(Packet& packet) {
@@ -46,14 +60,15 @@ void RestorationJob::receive_from_runner(Packet& packet) {
     if (acted.state == RecordState::Restored || acted.state == RecordState::Deleted) {
         // If it was adopted, a scan found it where it lay.
         const auto quarantine = path_in(account().home, quarantine_directory);
-        ledger.leave_list(task().account, path_in(quarantine, current_->opaque));
+        ledger.finds().leave_list(task().account, path_in(quarantine, current_->opaque));
     }
-    if (acted.state == RecordState::Restored) ledger.return_to_list(task().account, current_->path);
+    if (acted.state == RecordState::Restored) ledger.finds().return_to_list(task().account, current_->path);
     // A file whose content has changed is left alone, and is no longer listed in the quarantine.
     const bool left_alone = acted.state == RecordState::NoAction;
-    ledger.record_step(task().id, *current_, left_alone ? RecordState::Error : acted.state,
-                       left_alone ? acted.message + ". It is no longer listed here; a scan finds it if it is infected"
-                                  : acted.message);
+    ledger.records().record_step(
+        task().id, *current_, left_alone ? RecordState::Error : acted.state,
+        left_alone ? acted.message + ". It is no longer listed here; a scan finds it if it is infected"
+                   : acted.message);
     proceed();
 }
 

@@ -28,6 +28,8 @@ class RestorationJob : public Job {
     // True if the action is finished already and the next one can begin.
     [[nodiscard]] bool begin_next_action();
 
+    // Why a file must not be deleted, for its owner; empty: it may be.
+    [[nodiscard]] std::string why_kept();
     [[nodiscard]] bool is_expected(RecordState state) const;
 
     std::optional<PlannedAction> current_;

@@ -247,7 +247,8 @@ ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t 
 std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const std::vector<uid_t>& accounts) {
     if (open_system_scan()) return std::nullopt;
     database_.write();
-    statement("INSERT INTO system_scan(created_ms) VALUES(?)").run(now_ms());
+    statement("INSERT INTO system_scan(created_ms, created_running_ms, accounts) VALUES(?, ?, ?)")
+        .run(now_ms(), ledger_.running_time().now(), accounts.size());
     const SystemScanId scan = database_.last_row();
     // Prunes the jobs of earlier system scans, unless they are still the last scan of their account that has ended.
     statement(
@@ -284,8 +285,8 @@ bool ScanHistory::is_waiting(SystemScanId scan, uid_t uid) {
         .has_value();
 }
 
-std::int64_t ScanHistory::begun_ms(SystemScanId scan) {
-    return statement("SELECT created_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
+std::int64_t ScanHistory::begun_running_ms(SystemScanId scan) {
+    return statement("SELECT created_running_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
 }
 
 void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
@@ -294,7 +295,7 @@ void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
 }
 
 std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, AccountId account) {
-    const auto id = ledger_.queue_scan(account, ScanType::Home, true);
+    const auto id = ledger_.tasks().queue_scan(account, ScanType::Home, true);
     if (!id) return id;
     statement("UPDATE task SET system_scan = ? WHERE id = ?").run(scan, *id);
     settle_account(scan, uid, Settled::HasJob);
@@ -302,14 +303,45 @@ std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, Accou
 }
 
 void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
+    statement("UPDATE system_scan SET left_out = left_out + 1 WHERE id = ?").run(scan);
     settle_account(scan, uid, Settled::LeftOut);
 }
 
-std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms) {
+SystemScanProgress ScanHistory::system_scan_progress() {
+    SystemScanProgress progress;
+    const auto scan = statement("SELECT id FROM system_scan ORDER BY id DESC LIMIT 1").number();
+    if (!scan) return progress;
+    progress.ever = true;
+    statement("SELECT created_ms, coalesce(ended_ms, 0), accounts, left_out FROM system_scan WHERE id = ?")
+        .each(
+            [&](Row row) {
+                Cursor(row).into(progress.started_ms, progress.ended_ms, progress.accounts, progress.left_out);
+                return false;
+            },
+            *scan);
+    statement(
+        "SELECT count(*), coalesce(sum(state = 1), 0), coalesce(sum(state = 2), 0), "
+        "coalesce(sum(state = 2 AND outcome <> 1), 0), coalesce(sum(total_files), 0), coalesce(sum(scanned_files), 0), "
+        "coalesce(sum(infected_files), 0), coalesce(sum(unscanned_files), 0) "
+        "FROM task INDEXED BY jobs_of_system_scan WHERE system_scan = ?")
+        .each(
+            [&](Row row) {
+                std::uint64_t queued = 0;
+                Cursor(row).into(queued, progress.running, progress.ended, progress.not_completed, progress.total_files,
+                                 progress.scanned_files, progress.infected_files, progress.unscanned_files);
+                progress.waiting = progress.accounts - std::min(progress.accounts, queued + progress.left_out);
+                return false;
+            },
+            *scan);
+    return progress;
+}
+
+std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_running_ms) {
     auto& count = statement(
-        "SELECT count(*) FROM task INDEXED BY open_jobs WHERE system_scan = ? AND state < 2 AND (begun_ms = 0 OR "
-        "begun_ms >= ?)");
-    return static_cast<std::size_t>(count.number(scan, begun_since_ms).value_or(0));
+        "SELECT count(*) FROM task INDEXED BY open_jobs WHERE system_scan = ? AND state < 2 AND (begun_running_ms = 0 "
+        "OR "
+        "begun_running_ms >= ?)");
+    return static_cast<std::size_t>(count.number(scan, begun_since_running_ms).value_or(0));
 }
 
 void ScanHistory::end_system_scan(SystemScanId scan) {

@@ -39,11 +39,13 @@ class ScanHistory {
     [[nodiscard]] std::optional<TaskId> queue_job(SystemScanId scan, uid_t uid, AccountId account);
     // The account gets no job, because it is gone or never stops being busy. The system scan is then not complete.
     void leave_out(SystemScanId scan, uid_t uid);
-    // Jobs that wait for their first start, and unfinished jobs begun since `begun_since_ms`.
-    [[nodiscard]] std::size_t unfinished_jobs(SystemScanId scan, std::int64_t begun_since_ms = 0);
+    // Jobs that wait for their first start, and unfinished jobs begun since `begun_since_running_ms`.
+    [[nodiscard]] std::size_t unfinished_jobs(SystemScanId scan, std::int64_t begun_since_running_ms = 0);
     [[nodiscard]] bool is_waiting(SystemScanId scan, uid_t uid);
-    [[nodiscard]] std::int64_t begun_ms(SystemScanId scan);
+    [[nodiscard]] std::int64_t begun_running_ms(SystemScanId scan);
     void end_system_scan(SystemScanId scan);
+    // Of the latest. Adds up its jobs: for the administrator alone.
+    [[nodiscard]] SystemScanProgress system_scan_progress();
 
  private:
     [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }

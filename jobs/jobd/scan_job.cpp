@@ -8,6 +8,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 #include "auth/base/sha256.h"
+#include "jobs/jobd/brake.h"
 #include "jobs/jobd/restoration_job.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/byte_sum.h"
@@ -37,10 +38,10 @@ ScanJob::~ScanJob() {
 
 void ScanJob::begin() {
     auto& ledger = context_.ledger;
-    ledger.begin(task().id);
+    ledger.tasks().begin(task().id);
     start_ = task().starts + 1;
-    if (const auto before = ledger.task_before(task()))
-        ::unlink(list_name(context_.config, ledger.task(*before)).c_str());
+    if (const auto before = ledger.tasks().before(task()))
+        ::unlink(list_name(context_.config, ledger.tasks().get(*before)).c_str());
     std::vector<UniqueFd> coordinator;
     coordinator.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(coordinator));
@@ -65,7 +66,7 @@ NewJob ScanJob::new_job() const {
 UniqueFd ScanJob::open_list() {
     auto& ledger = context_.ledger;
     std::filesystem::create_directory(list_directory(context_.config));
-    const Task known = ledger.task(task().id);
+    const Task known = ledger.tasks().get(task().id);
     // After a start that made no progress the list is not trusted again.
     UniqueFd kept = known.attempts == 0 ? open_kept_list(context_.config, known, O_RDWR) : UniqueFd();
     if (kept) {
@@ -73,7 +74,7 @@ UniqueFd ScanJob::open_list() {
         walk_unreadable_ = known.walk_unreadable;
         walk_start_ = known.walk_start;
         walked_ = true;
-        ledger.forget_unsettled(task().id);
+        ledger.finds().forget_unsettled(task().id);
         return kept;
     }
     walk_start_ = start_;
@@ -91,13 +92,13 @@ bool ScanJob::waits_for_runner() const {
 
 void ScanJob::save_progress() {
     auto& ledger = context_.ledger;
-    ledger.save_progress(task().id, walk_unreadable_ + before_.files + progress_.scanned_files,
-                         sum_of_bytes(before_.bytes, progress_.scanned_bytes),
-                         before_.clean_files + progress_.clean_files);
+    ledger.tasks().save_progress(task().id, walk_unreadable_ + before_.files + progress_.scanned_files,
+                                 sum_of_bytes(before_.bytes, progress_.scanned_bytes),
+                                 before_.clean_files + progress_.clean_files);
     if (!walked_) return;  // what is settled is of an earlier start's list
     const auto& now = progress_.settled;
-    ledger.settle(task().id, {before_.files + now.files, sum_of_bytes(before_.bytes, now.bytes),
-                              before_.clean_files + now.clean_files, before_.known_files + now.known_files});
+    ledger.tasks().settle(task().id, {before_.files + now.files, sum_of_bytes(before_.bytes, now.bytes),
+                                      before_.clean_files + now.clean_files, before_.known_files + now.known_files});
 }
 
 // ---- From the runner -----------------------------------------------------------------------------------------------
@@ -115,18 +116,18 @@ void ScanJob::take_walk_progress(const WalkProgress& walk) {
     if (walked_) throw Malformed("the runner reports more of its walk after its end");
     auto& ledger = context_.ledger;
     walked_ = walk.walked;
-    ledger.save_totals(task().id, walk.files, walk.bytes, walked_);
+    ledger.tasks().save_totals(task().id, walk.files, walk.bytes, walked_);
     if (!walked_) return;
-    const auto earlier = ledger.task(task().id);
+    const auto earlier = ledger.tasks().get(task().id);
     if (earlier.list_bytes > 0) ::unlink(list_name(context_.config, earlier).c_str());
-    ledger.begin_list(task().id, start_, embedded_only_);
-    ledger.keep_list(task().id, walk.list_bytes, walk_unreadable_);
+    ledger.finds().begin_list(task().id, start_, embedded_only_);
+    ledger.tasks().keep_list(task().id, walk.list_bytes, walk_unreadable_);
 }
 
 void ScanJob::take_unreadable(const Unreadable& file) {
     if (walked_) throw Malformed("the runner reports more of its walk after its end");
     ++walk_unreadable_;
-    context_.ledger.add_unscanned(task().id, start_, file.path, file.reason, std::nullopt);
+    context_.ledger.finds().add_unscanned(task().id, start_, file.path, file.reason, std::nullopt);
     save_progress();
 }
 
@@ -191,7 +192,8 @@ void ScanJob::take_scanner_ready(const ScannerReady& ready) {
     scanner_ready_ = true;
     embedded_only_ = ready.embedded_only;
     lacks_signatures_ = ready.embedded_only || !ready.problem.empty();
-    context_.ledger.set_signatures(task().id, ready.embedded_only, ready.problem);
+    may_find_too_much_ = ready.may_find_too_much;
+    context_.ledger.tasks().set_signatures(task().id, ready.embedded_only, ready.problem);
 }
 
 void ScanJob::take_progress(ScanProgress progress) {
@@ -202,12 +204,13 @@ void ScanJob::take_progress(ScanProgress progress) {
 }
 
 void ScanJob::take_infected(const FoundInfected& found) {
-    context_.ledger.add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
-                                 before_.files + found.place);
+    context_.ledger.finds().add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
+                                         before_.files + found.place);
+    Brake(context_.ledger, context_.config).add_hit(task().account, found.virus);
 }
 
 void ScanJob::take_unscanned(const FoundUnscanned& found) {
-    context_.ledger.add_unscanned(task().id, start_, found.path, found.reason, before_.files + found.place);
+    context_.ledger.finds().add_unscanned(task().id, start_, found.path, found.reason, before_.files + found.place);
 }
 
 void ScanJob::take_scan_result(const ScanResult& result) {
@@ -229,9 +232,9 @@ void ScanJob::complete_if_agreed() {
     if (!handed_over_ || !scan_completed_) return;
     if (handed_over_->files != scan_completed_->files)
         throw Malformed("the runner's and the coordinator's counts of files differ");
-    context_.ledger.complete_scan(task().id, walk_start_, walk_unreadable_ + before_.files + scan_completed_->files,
-                                  before_.clean_files + scan_completed_->clean_files,
-                                  before_.known_files + scan_completed_->known_files);
+    context_.ledger.finds().complete_scan(
+        task().id, walk_start_, walk_unreadable_ + before_.files + scan_completed_->files,
+        before_.clean_files + scan_completed_->clean_files, before_.known_files + scan_completed_->known_files);
     current_file_.clear();
     completed_ = true;
     close_coordinator();
@@ -258,10 +261,11 @@ const std::string& ScanJob::quarantined(std::uint64_t token) const {
 }
 
 // Deletes files that have been in the quarantine longer than the administrator keeps them: by the time of day, and by
-// the time that the host has been running, because for good is too long for a clock that was wrong for a moment.
+// the time that the host has been running, because for good is too long for a clock that was wrong for a moment. Not
+// while a signature may be loaded that finds too much.
 void ScanJob::discard_expired() {
     const auto longest_ms = static_cast<std::int64_t>(context_.config.quarantine_days) * day_ms;
-    if (longest_ms == 0) return;
+    if (longest_ms == 0 || may_find_too_much_) return;
     auto& ledger = context_.ledger;
     for (const auto& file : ledger.quarantine().expired(task().account, now_ms() - longest_ms,
                                                         ledger.running_time().now() - longest_ms, expired_at_once)) {
@@ -280,7 +284,7 @@ void ScanJob::end_unfinished(Outcome outcome, const std::string& why) {
 }
 
 void ScanJob::remove_leftovers() {
-    const Task ended = context_.ledger.task(task().id);
+    const Task ended = context_.ledger.tasks().get(task().id);
     // Otherwise the list is kept: it says which files were not reached.
     if (ended.outcome == Outcome::Completed) ::unlink(list_name(context_.config, ended).c_str());
 }
@@ -301,7 +305,7 @@ void ScanJob::runner_ended() {
 std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
     std::vector<Record> lines;
     if (after == 0) {
-        const Task done = context_.ledger.task(task().id);
+        const Task done = context_.ledger.tasks().get(task().id);
         Record head;
         head.id = 1;
         head.message = "Scan of " + std::string(row_of(done.scan_type).name) + ": " + std::to_string(done.total_files) +
@@ -312,8 +316,8 @@ std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
         lines.push_back(std::move(head));
     }
     // A find's row number serves as the line's id, one higher than the head's.
-    const auto finds = context_.ledger.finds_after(task().id, after <= 1 ? 0 : static_cast<std::int64_t>(after - 1),
-                                                   limit - lines.size());
+    const auto finds = context_.ledger.finds().finds_after(
+        task().id, after <= 1 ? 0 : static_cast<std::int64_t>(after - 1), limit - lines.size());
     for (const auto& find : finds) {
         Record line;
         line.id = static_cast<std::uint64_t>(find.id) + 1;

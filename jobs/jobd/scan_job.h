@@ -73,8 +73,9 @@ class ScanJob : public Job {
     std::uint32_t start_ = 0;
     std::uint32_t walk_start_ = 0;
     bool scanner_ready_ = false;
-    bool embedded_only_ = false;     // the test signatures are all that the scanner has
-    bool lacks_signatures_ = false;  // the scanner has not all that the signature directory holds, or none of it
+    bool embedded_only_ = false;      // the test signatures are all that the scanner has
+    bool may_find_too_much_ = false;  // see ScannerReady
+    bool lacks_signatures_ = false;   // the scanner has not all that the signature directory holds, or none of it
     bool walked_ = false;
     bool coordinator_waits_ = false;
     std::optional<HandedOver> handed_over_;

@@ -41,8 +41,9 @@ void SystemScans::tick() {
 }
 
 void SystemScans::proceed(ScanHistory::SystemScanId scan) {
-    const bool is_too_late = is_overdue(context_.config, history_.begun_ms(scan));
-    const auto under_way = history_.unfinished_jobs(scan, now_ms() - slow_ms) + asked_.size();
+    const bool is_too_late = is_overdue(context_, history_.begun_running_ms(scan));
+    const auto under_way =
+        history_.unfinished_jobs(scan, context_.ledger.running_time().now() - slow_ms) + asked_.size();
     const auto limit = static_cast<std::size_t>(2 * context_.config.jobs.max_running);
     const auto room = limit > under_way ? limit - under_way : 0;
     const auto uids = history_.waiting_accounts(scan, last_, std::max<std::size_t>(room, 1));
@@ -73,8 +74,8 @@ void SystemScans::queue(ScanHistory::SystemScanId scan, uid_t uid, const Account
     if (entry.failed || !history_.is_waiting(scan, uid)) return;  // it is tried again, or has its job already
     if (!entry.facts) return history_.leave_out(scan, uid);
     auto& ledger = context_.ledger;
-    if (const auto id = history_.queue_job(scan, uid, ledger.account_of(*entry.facts)))
-        dispatcher_.add({ledger.task(*id), *entry.facts});
+    if (const auto id = history_.queue_job(scan, uid, ledger.tasks().account_of(*entry.facts)))
+        dispatcher_.add({ledger.tasks().get(*id), *entry.facts});
 }
 
 }  // namespace clamscanner

@@ -33,7 +33,7 @@ std::uint64_t each_unsettled(PathList& list, const Task& scan, const std::string
 }
 
 // Finds of earlier starts and of the scan before, by path: those whose place in this scan's list is not known.
-using EarlierFinds = std::map<std::string, Ledger::EarlierFind>;
+using EarlierFinds = std::map<std::string, FindTable::EarlierFind>;
 
 // Keeps what was found before in files that the scan did not reach. Returns the number of files in the list; empty if
 // there is no whole list.
@@ -43,7 +43,8 @@ std::optional<std::uint64_t> keep_finds_in_list(const Settings& config, Ledger& 
     if (!list) return std::nullopt;
     try {
         return each_unsettled(*list, scan, home, [&](const std::string& path, std::uint64_t place) {
-            if (const auto find = finds.find(path); find != finds.end()) ledger.keep_find(scan.id, find->second, place);
+            if (const auto find = finds.find(path); find != finds.end())
+                ledger.finds().keep_find(scan.id, find->second, place);
         });
     } catch (const Malformed& damaged) {
         log_line(Severity::Warning, std::string("a list of files is not used: ") + damaged.what());
@@ -55,13 +56,13 @@ std::optional<std::uint64_t> keep_finds_in_list(const Settings& config, Ledger& 
 void keep_finds_without_list(const Settings& config, Ledger& ledger, const Task& scan, const std::string& home,
                              Outcome outcome, const EarlierFinds& finds) {
     const auto directory = path_in(home, config.scan_of(scan.scan_type).directory);
-    ledger.begin_list(scan.id, scan.starts, scan.embedded_signatures);
+    ledger.finds().begin_list(scan.id, scan.starts, scan.embedded_signatures);
     for (const auto& [path, find] : finds)
-        if (is_below(path, directory)) ledger.keep_find(scan.id, find, std::nullopt);
+        if (is_below(path, directory)) ledger.finds().keep_find(scan.id, find, std::nullopt);
     // Whoever cancels a scan at once is told so, and nothing was listed.
     if (outcome == Outcome::Cancelled) return;
-    ledger.add_unscanned(scan.id, scan.starts, directory.ends_with('/') ? directory : directory + "/",
-                         UnscannedReason::EndedEarly, std::nullopt);
+    ledger.finds().add_unscanned(scan.id, scan.starts, directory.ends_with('/') ? directory : directory + "/",
+                                 UnscannedReason::EndedEarly, std::nullopt);
 }
 
 }  // namespace
@@ -89,8 +90,9 @@ UniqueFd open_kept_list(const Settings& config, const Task& scan, int access) {
 
 void remove_old_lists(const Settings& config, Ledger& ledger) {
     std::set<std::string> needed;
-    for (const auto& queued : ledger.queued_tasks()) needed.insert(list_name(config, queued.task));
-    for (const TaskId scan : ledger.unfinished_scans()) needed.insert(list_name(config, ledger.task(scan)));
+    for (const auto& queued : ledger.tasks().queued()) needed.insert(list_name(config, queued.task));
+    for (const TaskId scan : ledger.tasks().unfinished_scans())
+        needed.insert(list_name(config, ledger.tasks().get(scan)));
     std::error_code none;
     for (const auto& list : std::filesystem::directory_iterator(list_directory(config), none))
         if (!needed.contains(list.path())) std::filesystem::remove(list.path());
@@ -98,12 +100,12 @@ void remove_old_lists(const Settings& config, Ledger& ledger) {
 
 void end_unfinished_scan(const Settings& config, Ledger& ledger, TaskId id, const std::string& home, Outcome outcome,
                          const std::string& why) {
-    ledger.forget_unsettled(id);
-    const Task scan = ledger.task(id);
-    const auto finds = ledger.earlier_finds(scan);
+    ledger.finds().forget_unsettled(id);
+    const Task scan = ledger.tasks().get(id);
+    const auto finds = ledger.finds().earlier_finds(scan);
     const auto listed = keep_finds_in_list(config, ledger, scan, home, finds);
     if (!listed) keep_finds_without_list(config, ledger, scan, home, outcome, finds);
-    ledger.end_unfinished(id, outcome, why, listed.value_or(0));
+    ledger.finds().end_unfinished(id, outcome, why, listed.value_or(0));
 }
 
 bool add_unreached(const Settings& config, Ledger& ledger, const Task& scan, const std::string& home,
@@ -111,7 +113,7 @@ bool add_unreached(const Settings& config, Ledger& ledger, const Task& scan, con
     auto list = open_list(config, scan);
     if (!list) return false;
     const auto reason = scan.outcome == Outcome::Cancelled ? UnscannedReason::Cancelled : UnscannedReason::EndedEarly;
-    const auto placed = ledger.placed_beyond_settled(scan.id);
+    const auto placed = ledger.finds().placed_beyond_settled(scan.id);
     std::string relative;
     std::size_t cost = 0;
     for (std::uint64_t place = 0; list->next(relative); ++place) {

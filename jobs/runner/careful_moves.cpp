@@ -32,8 +32,12 @@ bool copy_bytes(int from, int to) {
 
 }  // namespace
 
+std::string failure_of(const std::string& attempted, int error) {
+    return "could not " + attempted + ": " + std::strerror(error) + "; the file was left alone";
+}
+
 void stop(const std::string& attempted, int error) {
-    throw Stopped("could not " + attempted + ": " + std::strerror(error) + "; the file was left alone");
+    throw Stopped(failure_of(attempted, error));
 }
 
 void note(std::string& notes, const std::string& text) {

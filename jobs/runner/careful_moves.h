@@ -16,6 +16,7 @@ namespace clamscanner {
 struct Stopped : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
+[[nodiscard]] std::string failure_of(const std::string& attempted, int error);
 [[noreturn]] void stop(const std::string& attempted, int error = errno);
 
 // Appends a note for the owner.

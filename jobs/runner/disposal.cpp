@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <vector>
+#include <map>
+#include <tuple>
+#include <utility>
 
 #include "auth/base/checked.h"
 #include "auth/base/nanoseconds.h"
@@ -66,43 +68,138 @@ FileMetadata metadata_of(int file) {
     return metadata;
 }
 
-Acted Disposal::act(const Act& order) {
-    Acted acted;
-    try {
-        acted = carry_out(order);
-    } catch (const Stopped& stopped) {
-        acted.state = RecordState::Error;
-        acted.message = stopped.what();
+// ---- Several at a time ----------------------------------------------------------------------------------------------
+
+std::vector<Acted> Disposal::act(std::span<const Act> orders) {
+    std::vector<Step> steps;
+    steps.reserve(orders.size());
+    for (const auto& order : orders) steps.emplace_back(order);
+    each(steps, &Disposal::find);
+    each(steps, &Disposal::write_record);
+    each(steps, &Disposal::sync_record);
+    sync(steps, &Disposal::quarantine_of_record);
+    each(steps, &Disposal::move_away);
+    each(steps, &Disposal::compare);
+    sync(steps, &Disposal::moved_to);
+    sync(steps, &Disposal::moved_from);
+    each(steps, &Disposal::end);
+    sync(steps, &Disposal::deleted_from);
+    std::vector<Acted> acted;
+    for (auto& step : steps) acted.push_back(std::move(step.acted));
+    for (std::size_t i = 0; i < acted.size(); ++i) {
+        acted[i].token = orders[i].token;
+        acted[i].message.resize(std::min(acted[i].message.size(), longest_message));
     }
-    acted.token = order.token;
-    acted.message.resize(std::min(acted.message.size(), longest_message));
     return acted;
 }
 
-Acted Disposal::carry_out(const Act& order) {
-    const Entry source = locate(order.path);
+Acted Disposal::act(const Act& order) {
+    return std::move(act(std::span(&order, 1)).front());
+}
+
+void Disposal::each(std::vector<Step>& steps, void (Disposal::*what)(Step&) const) const {
+    for (auto& step : steps) {
+        if (step.over) continue;
+        try {
+            (this->*what)(step);
+        } catch (const Stopped& stopped) {
+            fail(step, stopped.what());
+        }
+    }
+}
+
+// Each directory once, however many files it concerns.
+void Disposal::sync(std::vector<Step>& steps, const UniqueFd* (Disposal::*of)(const Step&) const) const {
+    std::map<std::pair<dev_t, ino_t>, int> errors;
+    for (auto& step : steps) {
+        const UniqueFd* const directory = (this->*of)(step);
+        struct stat status {};
+        if (directory == nullptr || !*directory) continue;
+        if (::fstat(directory->get(), &status) < 0) status = {};
+        const auto [known, fresh] = errors.try_emplace({status.st_dev, status.st_ino}, 0);
+        if (fresh && ::fsync(directory->get()) < 0) known->second = errno;
+        if (known->second == 0) continue;
+        if (step.over)
+            note(step.acted.message, "a loss of power may bring it back");
+        else
+            fail(step, failure_of("make the change durable", known->second));
+    }
+}
+
+const UniqueFd* Disposal::quarantine_of_record(const Step& step) const {
+    return !step.over && step.record ? &step.quarantine : nullptr;
+}
+
+const UniqueFd* Disposal::moved_to(const Step& step) const {
+    return step.over ? nullptr : &step.moved.directory;
+}
+
+const UniqueFd* Disposal::moved_from(const Step& step) const {
+    return step.over ? nullptr : &step.source.directory;
+}
+
+const UniqueFd* Disposal::deleted_from(const Step& step) const {
+    return step.unlinked ? &step.moved.directory : nullptr;
+}
+
+// If the file has been moved already, it is put back.
+void Disposal::fail(Step& step, const std::string& why) const {
+    step.over = true;
+    step.acted = {};
+    step.acted.state = RecordState::Error;
+    step.acted.message = why;
+    if (step.record || step.moved.directory) remove_record(step.order);
+    if (!step.moved.directory) return;
+    struct stat status {};
+    if (!is_there(step.moved.directory.get(), step.moved.name, status)) {
+        note(step.acted.message, "another program moved it away meanwhile");
+        return;
+    }
+    try {
+        put_back(step.order, step.moved, step.source);
+    } catch (const Stopped& stopped) {
+        step.acted.message = stopped.what();
+    }
+}
+
+void Disposal::finish(Step& step, Acted acted) {
+    step.acted = std::move(acted);
+    step.over = true;
+}
+
+// ---- One after the other --------------------------------------------------------------------------------------------
+
+void Disposal::find(Step& step) const {
+    const Act& order = step.order;
+    step.source = locate(order.path);
     if (order.again) {
-        const Entry moved = moved_before(order.path, order.opaque, source);
-        if (order.put_back) return undo(order, source, moved);
-        if (moved.directory) return finish(order, source, moved);
+        Entry moved = moved_before(order.path, order.opaque, step.source);
+        if (order.put_back) return finish(step, undo(order, step.source, moved));
+        step.moved = std::move(moved);
+        if (step.moved.directory) return;
     }
     struct stat status {};
-    if (!source.directory || !is_there(source.directory.get(), source.name, status)) {
+    if (!step.source.directory || !is_there(step.source.directory.get(), step.source.name, status)) {
         if (!order.again || order.action != Action::Delete) throw Stopped("the file has vanished");
         // Both names are gone and a delete was intended, so the crash came between the unlink and its record. (Another
         // program may have moved the file away instead; we cannot tell.)
         Acted acted;
         acted.state = RecordState::Deleted;
         acted.message = "it was already gone when this resumed after an interruption";
-        return acted;
+        return finish(step, std::move(acted));
     }
     if (!is_own_file(status)) throw Stopped(changed);
-    if (order.action == Action::Quarantine) {
-        const UniqueFd quarantine = open_quarantine(home_, true);
-        if (!quarantine) stop("open the quarantine directory");
-        write_record(order, quarantine);
-    }
-    return finish(order, source, move_away(order, source));
+}
+
+void Disposal::write_record(Step& step) const {
+    if (step.moved.directory || step.order.action != Action::Quarantine) return;
+    step.quarantine = open_quarantine(home_, true);
+    if (!step.quarantine) stop("open the quarantine directory");
+    step.record = new_record(step.order, step.quarantine);
+}
+
+void Disposal::sync_record(Step& step) const {
+    if (step.record && ::fsync(step.record.get()) < 0) stop("write the quarantine's record");
 }
 
 Disposal::Entry Disposal::locate(const std::string& path) const {
@@ -132,20 +229,18 @@ Disposal::Entry Disposal::moved_before(const std::string& path, const std::strin
     return {};
 }
 
-void Disposal::write_record(const Act& order, const UniqueFd& quarantine) const {
+// Not synced yet.
+UniqueFd Disposal::new_record(const Act& order, const UniqueFd& quarantine) const {
     const QuarantineRecord record{order.path,     order.virus,     order.sha256, order.identity,
                                   order.metadata, ::time(nullptr), home_path_};
     remove_record(order);  // left by an attempt that crashed
-    const UniqueFd out(::openat(quarantine.get(), record_name(order.opaque).c_str(),
-                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    UniqueFd out(::openat(quarantine.get(), record_name(order.opaque).c_str(),
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!out) stop("write the quarantine's record");
-    try {
-        if (!write_all(out.get(), quarantine_json(record))) stop("write into the quarantine");
-        if (::fsync(out.get()) < 0 || ::fsync(quarantine.get()) < 0) stop("write the quarantine's record");
-    } catch (const Stopped&) {
-        remove_record(order);
-        throw;
-    }
+    if (write_all(out.get(), quarantine_json(record))) return out;
+    const int error = errno;
+    remove_record(order);
+    stop("write into the quarantine", error);
 }
 
 void Disposal::remove_record(const Act& order) const {
@@ -153,22 +248,21 @@ void Disposal::remove_record(const Act& order) const {
         ::unlinkat(quarantine.get(), record_name(order.opaque).c_str(), 0);
 }
 
-Disposal::Entry Disposal::move_away(const Act& order, const Entry& source) const {
+void Disposal::move_away(Step& step) const {
+    const auto& [order, source] = std::tie(step.order, step.source);
+    if (step.moved.directory) return;
     UniqueFd quarantine = open_quarantine(home_, true);
-    if (quarantine && move_without_replacing(source.directory.get(), source.name, quarantine.get(), order.opaque))
-        return {std::move(quarantine), order.opaque};
-    if (quarantine && errno == ENOENT) {
-        remove_record(order);
-        throw Stopped("the file has vanished");
+    if (quarantine && move_without_replacing(source.directory.get(), source.name, quarantine.get(), order.opaque)) {
+        step.moved = {std::move(quarantine), order.opaque};
+        return;
     }
+    if (quarantine && errno == ENOENT) throw Stopped("the file has vanished");
     // The quarantine is on another file system, or the home is too full to create it: move the file aside in its own
     // directory.
     const std::string beside = beside_name(order.opaque);
-    if (move_without_replacing(source.directory.get(), source.name, source.directory.get(), beside))
-        return {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
-    const int error = errno;
-    remove_record(order);
-    stop("move the file out of its place", error);
+    if (!move_without_replacing(source.directory.get(), source.name, source.directory.get(), beside))
+        stop("move the file out of its place");
+    step.moved = {UniqueFd(checked(::fcntl(source.directory.get(), F_DUPFD_CLOEXEC, 3), "keep a directory")), beside};
 }
 
 // Restores the mode that open_moved() may have changed.
@@ -203,63 +297,59 @@ bool Disposal::is_moved(const std::string& path, const std::string& opaque) cons
     return moved.directory && is_there(moved.directory.get(), moved.name, status) && is_own_file(status);
 }
 
-// If anything fails here, the file has been moved already, so it is put back.
-Acted Disposal::finish(const Act& order, const Entry& source, const Entry& moved) const {
-    try {
-        return settle(order, source, moved);
-    } catch (const Stopped& stopped) {
-        struct stat status {};
-        remove_record(order);
-        if (!is_there(moved.directory.get(), moved.name, status))
-            throw Stopped(std::string(stopped.what()) + "; another program moved it away meanwhile");
-        put_back(order, moved, source);
-        throw;
+void Disposal::compare(Step& step) const {
+    const Act& order = step.order;
+    struct stat status {};
+    step.file = UniqueFd(::openat(step.moved.directory.get(), step.moved.name.c_str(), reading));
+    if (!step.file || ::fstat(step.file.get(), &status) < 0 || !is_own_file(status)) throw Stopped(changed);
+    if (static_cast<std::uint64_t>(status.st_size) == order.identity.size &&
+        content_hash(step.file.get(), order.identity.size) == order.sha256 && is_unchanged(step.file.get(), status)) {
+        step.compared = status;
+        return;
     }
+    differs(step);
 }
 
-Acted Disposal::settle(const Act& order, const Entry& source, const Entry& moved) const {
-    struct stat status {};
-    UniqueFd file(::openat(moved.directory.get(), moved.name.c_str(), reading));
-    if (!file || ::fstat(file.get(), &status) < 0 || !is_own_file(status)) throw Stopped(changed);
-    if (static_cast<std::uint64_t>(status.st_size) != order.identity.size ||
-        content_hash(file.get(), order.identity.size) != order.sha256 || !is_unchanged(file.get(), status)) {
-        remove_record(order);
-        Acted another;
-        another.content_differs = true;
-        another.metadata = metadata_of(file.get());
-        return another;
-    }
-    sync_directory(moved.directory);
-    if (source.directory) sync_directory(source.directory);
-    const bool is_open = is_open_elsewhere(file.get());
-    const bool is_mail_store = may_hold_mail(home_, below_home(order.path, home_path_), file.get(), order.in_mail);
-    if (order.action == Action::Delete && !is_mail_store) return destroy(order, moved, file.get(), is_open);
-    Acted acted = keep(order, source, moved, std::move(file));
+void Disposal::differs(Step& step) const {
+    remove_record(step.order);
+    Acted another;
+    another.content_differs = true;
+    another.metadata = metadata_of(step.file.get());
+    finish(step, std::move(another));
+}
+
+void Disposal::end(Step& step) const {
+    const Act& order = step.order;
+    if (!is_unchanged(step.file.get(), step.compared)) return differs(step);  // since the other files' turn
+    const bool is_open = is_open_elsewhere(step.file.get());
+    const bool is_mail_store = may_hold_mail(home_, below_home(order.path, home_path_), step.file.get(), order.in_mail);
+    if (order.action == Action::Delete && !is_mail_store) return destroy(step, is_open);
+    Acted acted = keep(order, step.source, step.moved, std::move(step.file));
     acted.may_hold_mail = is_mail_store;
     if (order.action == Action::Delete)
         note(acted.message, "it may hold more than one message, so it was quarantined instead of deleted");
     if (is_open) note(acted.message, "a program has the file open, and may still write into it");
-    return acted;
+    finish(step, std::move(acted));
 }
 
-Acted Disposal::destroy(const Act& order, const Entry& moved, int file, bool is_open) const {
+void Disposal::destroy(Step& step, bool is_open) const {
     struct stat status {};
     struct stat after {};
-    if (::fstat(file, &status) < 0 || ::unlinkat(moved.directory.get(), moved.name.c_str(), 0) < 0)
+    if (::fstat(step.file.get(), &status) < 0 || ::unlinkat(step.moved.directory.get(), step.moved.name.c_str(), 0) < 0)
         stop("delete the file");
+    step.unlinked = true;
+    remove_record(step.order);
     Acted acted;
-    if (::fsync(moved.directory.get()) < 0) note(acted.message, "a loss of power may bring it back");
-    remove_record(order);
-    if (::fstat(file, &after) < 0 || after.st_nlink >= status.st_nlink) {
+    if (::fstat(step.file.get(), &after) < 0 || after.st_nlink >= status.st_nlink) {
         acted.message = "another program put something else under its name at the last moment; it was not deleted";
-        return acted;
+        return finish(step, std::move(acted));
     }
     acted.state = RecordState::Deleted;
     if (status.st_nlink > 1)
         note(acted.message,
              "the file has " + std::to_string(status.st_nlink - 1) + " more names, which are still there");
     if (is_open) note(acted.message, "a program still has it open; its content exists until that program closes it");
-    return acted;
+    finish(step, std::move(acted));
 }
 
 Acted Disposal::keep(const Act& order, const Entry& source, const Entry& moved, UniqueFd file) const {
@@ -268,7 +358,11 @@ Acted Disposal::keep(const Act& order, const Entry& source, const Entry& moved, 
     struct stat status {};
     Acted acted;
     try {
-        if (!is_there(quarantine.get(), record_name(order.opaque), status)) write_record(order, quarantine);
+        if (!is_there(quarantine.get(), record_name(order.opaque), status)) {
+            const UniqueFd record = new_record(order, quarantine);
+            if (::fsync(record.get()) < 0) stop("write the quarantine's record");
+            sync_directory(quarantine);
+        }
     } catch (const Stopped&) {
         // The record is only for the owner to read; jobd's database counts.
         note(acted.message, "its record could not be written into the quarantine");

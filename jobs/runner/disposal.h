@@ -16,7 +16,11 @@
 // as a quarantine, or the move back.
 #pragma once
 
+#include <sys/stat.h>
+
+#include <span>
 #include <string>
+#include <vector>
 
 #include "auth/base/unique_fd.h"
 #include "jobs/runner/messages.h"
@@ -32,6 +36,8 @@ class Disposal {
     // owner. An Acted with content_differs asks jobd to have the moved file scanned and to send another Act: with the
     // new hash, or with put_back.
     [[nodiscard]] Acted act(const Act& order);
+    // Each as above and in its own order; but all take each step together, and so wait for the disk together.
+    [[nodiscard]] std::vector<Acted> act(std::span<const Act> orders);
     // The file that an Act has moved, opened for reading and with mode 0400. Throws Stopped.
     [[nodiscard]] UniqueFd open_moved(const std::string& path, const std::string& opaque) const;
     [[nodiscard]] bool is_moved(const std::string& path, const std::string& opaque) const;
@@ -41,16 +47,43 @@ class Disposal {
         UniqueFd directory;
         std::string name;
     };
-    [[nodiscard]] Acted carry_out(const Act& order);
+    // An order on its way.
+    struct Step {
+        explicit Step(const Act& of) : order(of) {}
+        const Act& order;
+        Entry source;
+        Entry moved;  // empty: it has not been moved
+        UniqueFd quarantine;
+        UniqueFd record;
+        UniqueFd file;
+        struct stat compared {};  // as the file was when its content was compared
+        bool unlinked = false;
+        bool over = false;
+        Acted acted;  // once it is over
+    };
+    // Ends those that throw Stopped.
+    void each(std::vector<Step>& steps, void (Disposal::*what)(Step&) const) const;
+    void sync(std::vector<Step>& steps, const UniqueFd* (Disposal::*of)(const Step&) const) const;
+    [[nodiscard]] const UniqueFd* quarantine_of_record(const Step& step) const;
+    [[nodiscard]] const UniqueFd* moved_to(const Step& step) const;
+    [[nodiscard]] const UniqueFd* moved_from(const Step& step) const;
+    [[nodiscard]] const UniqueFd* deleted_from(const Step& step) const;
+    void fail(Step& step, const std::string& why) const;
+    static void finish(Step& step, Acted acted);
+    void find(Step& step) const;
+    void write_record(Step& step) const;
+    void sync_record(Step& step) const;
+    void move_away(Step& step) const;
+    void compare(Step& step) const;
+    void differs(Step& step) const;
+    void end(Step& step) const;
+    void destroy(Step& step, bool is_open) const;
+
     [[nodiscard]] Entry locate(const std::string& path) const;
     // Where an earlier attempt moved the file to, if it did.
     [[nodiscard]] Entry moved_before(const std::string& path, const std::string& opaque, const Entry& source) const;
-    void write_record(const Act& order, const UniqueFd& quarantine) const;
+    [[nodiscard]] UniqueFd new_record(const Act& order, const UniqueFd& quarantine) const;
     void remove_record(const Act& order) const;
-    [[nodiscard]] Entry move_away(const Act& order, const Entry& source) const;
-    [[nodiscard]] Acted finish(const Act& order, const Entry& source, const Entry& moved) const;
-    [[nodiscard]] Acted settle(const Act& order, const Entry& source, const Entry& moved) const;
-    [[nodiscard]] Acted destroy(const Act& order, const Entry& moved, int file, bool is_open) const;
     [[nodiscard]] Acted keep(const Act& order, const Entry& source, const Entry& moved, UniqueFd file) const;
     void remove_original(const Act& order, const Entry& source) const;
     [[nodiscard]] Acted undo(const Act& order, const Entry& source, const Entry& moved) const;

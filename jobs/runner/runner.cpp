@@ -48,6 +48,8 @@ namespace clamscanner {
 namespace {
 
 constexpr int jobd_socket = 3;
+// Each has several descriptors open, and the account's limit on those is not ours.
+constexpr std::size_t most_acts_together = 16;
 constexpr const char* disinfection_log = ".clamavconnector.disinfection.log";
 constexpr const char* scan_log = ".clamavconnector.scan.log";
 
@@ -71,8 +73,10 @@ class Runner {
     void run() {
         Packet packet;
         while (!finished_) {
-            if (receive_packet(jobd_, packet) != Got::Packet) throw JobIsOver();
-            answer(packet);
+            const Got got = receive_packet(jobd_, packet, acts_.empty() ? 0 : MSG_DONTWAIT);
+            if (got == Got::PeerGone) throw JobIsOver();
+            if (got == Got::WouldBlock || !is<Act>(packet.bytes)) act_together();
+            if (got == Got::Packet) answer(packet);
         }
     }
 
@@ -268,18 +272,30 @@ class Runner {
         cuts_.push_back(std::move(cut));
     }
 
-    void answer_act(const Act& order) {
+    // Those that have arrived wait for the disk together.
+    void act_together() {
+        for (const auto& acted : disposal_.act(std::exchange(acts_, {}))) send_to_jobd(acted);
+    }
+
+    void answer_act(Act order) {
         const auto cuts = std::exchange(cuts_, {});
         switch (order.action) {
             case Action::Ignore:
                 throw Malformed("jobd ordered an action that changes nothing");
             case Action::Delete:
             case Action::Quarantine:
-                if (cuts.empty()) return send_to_jobd(disposal_.act(order));
-                return send_cleansed(cleansing_.cleanse(order, cuts));
+                if (!cuts.empty()) {
+                    act_together();
+                    return send_cleansed(cleansing_.cleanse(order, cuts));
+                }
+                acts_.push_back(std::move(order));
+                if (acts_.size() >= most_acts_together) act_together();
+                return;
             case Action::Restore:
+                act_together();
                 return send_to_jobd(restoration_.restore(order));
             case Action::Discard:
+                act_together();
                 return send_to_jobd(restoration_.discard(order));
         }
     }
@@ -325,6 +341,7 @@ class Runner {
     HomeLog* copying_ = nullptr;
     UniqueFd coordinator_;
     std::vector<CutMail> cuts_;  // for the next Act
+    std::vector<Act> acts_;      // to be carried out together
     std::vector<ScanQuarantined> quarantined_;
     std::set<std::string> known_names_;  // that jobd has in its list of the quarantine
     bool finished_ = false;

@@ -35,6 +35,33 @@ class Row {
     sqlite3_stmt* statement_;
 };
 
+// Reads the columns of a row one after another.
+class Cursor {
+ public:
+    explicit Cursor(Row row, int column = 0) noexcept : row_(row), column_(column) {}
+    template <class... Values>
+    Cursor& into(Values&... values) {
+        (take(values), ...);
+        return *this;
+    }
+    template <class Value>
+    [[nodiscard]] Value next() {
+        Value value{};
+        take(value);
+        return value;
+    }
+
+ private:
+    void take(std::string& value) { value = row_.bytes(column_++); }
+    void take(bool& value) { value = row_.number(column_++) != 0; }
+    template <class Number>
+    requires std::integral<Number> || std::is_enum_v<Number>
+    void take(Number& value) { value = row_.number<Number>(column_++); }
+
+    Row row_;
+    int column_;
+};
+
 class Statement {
  public:
     Statement(sqlite3* database, const char* sql);

@@ -58,8 +58,9 @@ class Comparison {
         config_.paths.signature_directory = signatures;
         config_.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
         config_.engine.scan_workers = std::max(1U, std::thread::hardware_concurrency());
-        std::filesystem::create_directories(config_.paths.run_directory + "/engine/tmp");
-        engine_ = std::make_unique<ClamEngine>(config_);
+        tmp_ = config_.paths.run_directory + "/engine/tmp";
+        std::filesystem::create_directories(tmp_);
+        engine_ = std::make_unique<ClamEngine>(config_, tmp_);
         void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (page == MAP_FAILED) throw_errno("share a counter");
         next_ = new (page) std::atomic<std::size_t>(0);
@@ -93,7 +94,8 @@ class Comparison {
         const pid_t coordinator = in_child([&] {
             jobd.reset();
             runner.reset();
-            Coordinator(config_, *engine_, jobs_, {}, "", std::move(coordinators_jobd), std::move(coordinators_runner))
+            Coordinator(config_, *engine_, jobs_, {}, tmp_, "", std::move(coordinators_jobd),
+                        std::move(coordinators_runner))
                 .run();
         });
         coordinators_jobd.reset();
@@ -120,6 +122,7 @@ class Comparison {
  private:
     Settings config_;
     std::vector<std::string> files_;
+    std::string tmp_;
     std::unique_ptr<ClamEngine> engine_;
     JobCount jobs_;
     std::atomic<std::size_t>* next_ = nullptr;

@@ -1,8 +1,9 @@
-// Fuzzes the Authorization header. Whatever is accepted as credentials must fit into authd's messages.
+// Fuzzes the Authorization header. Whatever is accepted as credentials must fit into authd's messages, and be UTF-8.
 #include <cstdlib>
 
 #include "auth/authd/messages.h"
 #include "fcgi/basic_credentials.h"
+#include "jobs/shared/json_text.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     using namespace clamscanner;
@@ -13,5 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (credentials->user.find_first_of(std::string_view(":\0\n", 3)) != std::string::npos) std::abort();
     if (password.empty() || password.size() > longest_password) std::abort();
     if (password.find_first_of(std::string_view("\0\n", 2)) != std::string::npos) std::abort();
+    if (!is_utf8(credentials->user) || !is_utf8(password)) std::abort();
     return 0;
 }

@@ -55,18 +55,19 @@ void read_frames(std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-    decode_each<Login, LoginAnswer, Serve, Served, StartRunner, RunnerAnswer, LoginChecked, EndProcesses,
+    decode_each<Login, LoginAnswer, OpenAgent, Serve, Served, StartRunner, RunnerAnswer, LoginChecked, EndProcesses,
                 ProcessesEnded, TokenLogin, TokenOrder, TokenAnswer, TokenChanged>(bytes);
     decode_each<Request, Reply>(bytes);
     decode_each<CancelScan, AskUnscannedFiles, UnscannedFiles, AskQuarantinedFiles, QuarantinedFiles, ChangeQuarantine,
                 QuarantineQueued, AskQuarantineChange, QuarantineChange, AskDryRun, DryRun, AskHeldSignatures,
-                HeldSignatures, AllowSignature, EndTurn, TurnEnded, NotHandedOver, SignaturesLoaded, SignaturesChanged,
-                SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles, Disinfect, AskDisinfection, Accepted,
-                Declined, ScanStatus, InfectedFiles, DisinfectionQueued, DisinfectionStatus, NewJob, JobEnded,
-                ScannerReady, ScannerFailed, ScanProgress, FoundInfected, FoundUnscanned, ScanResult, ScanCompleted,
-                HandOver, HandOverEnd, ScanRequest, ScanAnswer, ScanQuarantined, RunScan, UseCoordinator, ScanFile,
-                ScanMoved, Act, CopyBegin, CopyLine, CopyEnd, Finish, WalkProgress, Unreadable, WalkFailed, HandedOver,
-                Opened, NotOpened, Acted, CopyDone, RunnerFailed, AdoptQuarantined, Adopted>(bytes);
+                HeldSignatures, AllowSignature, AskSystemScan, SystemScanProgress, EndTurn, TurnEnded, NotHandedOver,
+                SignaturesLoaded, SignaturesChanged, SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles,
+                Disinfect, AskDisinfection, Accepted, Declined, ScanStatus, InfectedFiles, DisinfectionQueued,
+                DisinfectionStatus, NewJob, JobEnded, ScannerReady, ScannerFailed, ScanProgress, FoundInfected,
+                FoundUnscanned, ScanResult, ScanCompleted, HandOver, HandOverEnd, ScanRequest, ScanAnswer,
+                ScanQuarantined, RunScan, UseCoordinator, ScanFile, ScanMoved, Act, CopyBegin, CopyLine, CopyEnd,
+                Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted, CopyDone,
+                RunnerFailed, AdoptQuarantined, Adopted>(bytes);
     read_frames(bytes);
     return 0;
 }

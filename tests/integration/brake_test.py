@@ -45,6 +45,12 @@ class TheBrake(ServiceCase):
             self.assertTrue(os.path.exists(path))
         self.assertEqual({step["state"] for step in self.states(client, paths[10:20], "quarantine").values()},
                          {"quarantined"})
+        # Nor out of the quarantine, by an owner who takes good files for infected ones.
+        row = client.call("list_quarantined_files")[0]
+        [kept] = client.call("delete_quarantined_files", {"ids": [row["id"]]})
+        self.assertEqual(kept["state"], "error")
+        self.assertIn("clamscanner-scan --allow", kept["message"])
+        self.assertEqual(len(client.call("list_quarantined_files")), 10)
         listed = self.administrator("--list-held")
         self.assertEqual(listed.returncode, 0, listed.stderr)
         self.assertIn(f"{VIRUS}\theld\t", listed.stdout)

@@ -20,6 +20,7 @@ from web_front import ROOT
 HERE = os.path.join(ROOT, "tests", "clients")
 PACKAGES = os.path.join(HERE, "node_modules")
 SECONDS = 300
+LINTERS = ("redocly", "spectral", "swagger-parser")
 
 
 def run(command, **how):
@@ -47,10 +48,10 @@ def install_packages():
         file.write(wanted)
 
 
-def lint(document):
+def lint(document, linter):
     """What is wrong with it, a line each."""
-    done = subprocess.run(["unshare", "--net", "node", "lint.mjs", document], cwd=HERE, capture_output=True, text=True,
-                          timeout=SECONDS)
+    done = subprocess.run(["unshare", "--net", "node", "lint.mjs", linter, document], cwd=HERE, capture_output=True,
+                          text=True, timeout=SECONDS)
     if done.stderr or done.returncode not in (0, 1):
         raise AssertionError(f"the linter broke: {done.stderr}")
     return done.stdout.splitlines()
@@ -63,20 +64,40 @@ class TheDocument(unittest.TestCase):
         with open(openapi_check.DOCUMENT, encoding="utf-8") as file:
             cls.text = file.read()
 
-    def test_the_linter_finds_nothing(self):
-        self.assertEqual(lint(openapi_check.DOCUMENT), [])
+    def test_no_linter_finds_anything(self):
+        for linter in LINTERS:
+            with self.subTest(linter):
+                self.assertEqual(lint(openapi_check.DOCUMENT, linter), [])
 
-    def test_the_linter_finds_what_is_wrong(self):
-        for right, wrong, rule in (
-                ("operationId: executeStartScan\n", "operationId: startScan\n", "operation-operationId-unique"),
-                ("schemas/ScanStatus'", "schemas/Nothing'", "no-unresolved-refs"),
-                ("tags: [Live envelope]", "tags: [Other]", "operation-tag-defined"),
-                ("minimum: 0", "minimum: none", "struct")):
+    def test_each_linter_finds_what_is_wrong(self):
+        relative = ("  - url: /\n", "  - url: '/cpsess{session}'\n    variables: {session: {default: '0'}}\n")
+        for right, wrong, rules in (
+                ("operationId: executeStartScan\n", "operationId: startScan\n",
+                 {"redocly": "operation-operationId-unique", "spectral": "operation-operationId-unique"}),
+                ("schemas/ScanStatus'", "schemas/Nothing'",
+                 {"redocly": "no-unresolved-refs", "spectral": "invalid-ref", "swagger-parser": "Nothing"}),
+                ("tags: [Live envelope]", "tags: [Other]",
+                 {"redocly": "operation-tag-defined", "spectral": "operation-tag-defined"}),
+                ("minimum: 0", "minimum: none",
+                 {"redocly": "struct", "spectral": "oas3-schema"}),
+                ("      in: query\n", "      in: nowhere\n",
+                 {"redocly": "struct", "spectral": "oas3-schema", "swagger-parser": "validation failed"}),
+                (*relative, {"spectral": "oas3-server-variables"})):
             self.assertIn(right, self.text)
-            with self.subTest(rule), tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-                file.write(self.text.replace(right, wrong))
-                file.flush()
-                self.assertTrue(any(rule in line for line in lint(file.name)))
+            for linter, rule in rules.items():
+                with self.subTest(rule, linter=linter), \
+                        tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+                    file.write(self.text.replace(right, wrong))
+                    file.flush()
+                    found = lint(file.name, linter)
+                    self.assertTrue(any(rule in line for line in found), found)
+
+    def test_a_generator_of_types_takes_it(self):
+        with tempfile.TemporaryDirectory() as directory:
+            types = os.path.join(directory, "types.ts")
+            run_offline(["node", "node_modules/openapi-typescript/bin/cli.js", openapi_check.DOCUMENT, "--output",
+                         types])
+            run_offline(["node", "node_modules/typescript/bin/tsc", "--strict", "--noEmit", "--skipLibCheck", types])
 
 
 class PublicClients(ServiceCase):

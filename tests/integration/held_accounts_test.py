@@ -1,17 +1,20 @@
 """An administrator's userdel and usermod find no process of ours that uses the account while it is held; and until it is
 released nothing of ours begins to. The client polls all the while, as a panel does."""
 
+import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import threading
 import time
 
 import accounts
 from accounts import Account
-from client import wait_until
+from client import check_records, wait_until
 from service_case import ServiceCase, main
+from statistics_client import StatisticsClient
 from test_files import EICAR
 
 
@@ -126,6 +129,82 @@ class HeldAccounts(ServiceCase):
         status = client.finish_scan()
         self.assertEqual(status["infected_files"], [found])
         self.assertEqual((status["scanned_file_count"], status["total_file_count"]), (3001, 3001))
+
+    def test_a_disinfection_waits_and_goes_on_after_the_release(self):
+        account, client = self.new_account()
+        paths = [account.write(f"files/{number}", EICAR + f" {number}\n".encode()) for number in range(30)]
+        client.scan()
+        # It has begun, and can do nothing yet.
+        with self.stopped("engine"):
+            client.call("disinfect_files", {"actions": dict.fromkeys(paths, "quarantine")})
+            wait_until(lambda: self.service.processes("clamscanner-runner"), 60, "a runner")
+            self.hold(account)
+        time.sleep(2)  # jobd tries again each second
+        self.assertEqual(accounts.processes_of(account.uid), [])
+        self.assertEqual([path for path in paths if not os.path.exists(path)], [])
+        self.succeed("release", account.name)
+        steps = check_records(client.finish_disinfection())
+        self.assertEqual({path: step["state"] for path, step in steps.items()}, dict.fromkeys(paths, "quarantined"))
+
+    @contextlib.contextmanager
+    def stopped(self, daemon):
+        os.kill(self.service.pid(daemon), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.service.pid(daemon), signal.SIGCONT)
+
+    def test_the_statistics_answer_that_it_is_throttled(self):
+        account, _ = self.new_account()
+        signer = StatisticsClient(self.service.statistics_url, *self.service.add_access_key(account.name))
+        action = "GetVirusScanLatestTaskStatistic"
+        self.assertEqual(signer.call_v3(action).status, 200)
+        self.hold(account)
+        for answer in (signer.call_v3(action), signer.call_v1(action, Format="JSON"),
+                       signer.call_basic(account.name, account.password, action)):
+            self.assertEqual((answer.status, answer.code), (400, "Throttling.User"), answer.body)
+        self.assertEqual(accounts.processes_of(account.uid), [])
+        self.succeed("release", account.name)
+        self.assertEqual(signer.call_v3(action).status, 200)
+
+    def test_uapi_is_ended_too(self):
+        account, _ = self.new_account()
+        uapi = [self.service.installed_program("uapi"), "--config", self.service.config_file]
+        as_user = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+        with self.stopped("jobd"):
+            waiting = [subprocess.Popen([*command, "ClamScanner", "get_scan_status"], stdout=subprocess.DEVNULL)
+                       for command in ([*uapi, f"--user={account.name}"], [*as_user, *uapi])]
+            wait_until(lambda: all(self.is_running("clamscanner-uapi", process.pid) for process in waiting), 30,
+                       "uapi to wait for jobd")
+            self.succeed("hold", account.name)
+        self.assertEqual([process.wait(10) for process in waiting], [-signal.SIGKILL] * 2)
+        self.succeed("release", account.name)
+
+    @staticmethod
+    def is_running(program, pid):
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == program
+
+    def test_what_does_not_end_in_time_may_be_held_again(self):
+        account, client = self.new_account()
+        with self.stopped("authd"):
+            done = self.command("hold", account.name)
+            self.assertEqual(done.returncode, 75)
+            self.assertIn("try again", done.stderr)
+        self.check_held(client)
+        self.hold(account)
+        self.succeed("release", account.name)
+
+    def test_a_renamed_account_is_released_by_its_new_name(self):
+        account, _ = self.new_account()
+        new = account.name + "x"
+        self.addCleanup(accounts.remove_user, new)
+        self.hold(account)
+        self.assertEqual(change("usermod", "--login", new, account.name).returncode, 0)
+        renamed = self.service.client(user=new, password=account.password)
+        self.check_held(renamed)
+        self.succeed("release", new)
+        self.assertEqual(self.succeed("list"), "")
+        self.assertEqual(renamed.ask("get_scan_status").status, 200)
 
     def test_a_stopped_agent_is_ended_too(self):
         account, _ = self.new_account()

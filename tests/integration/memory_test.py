@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from client import wait_until
 from service_case import SKIPPED, SOAK, ServiceCase, main
+from signatures_test import UpdatedLibraryCase
 from test_files import EICAR
 
 PLACE = "/var/tmp"
@@ -574,6 +575,27 @@ class OnBtrfs(Caching, OnImage):
     size = 512 * MEBIBYTE
     lacks = (collapse_the_first_block,)
     reuses_inodes = False
+
+
+def another_build(library):
+    """With another build-id, as a distribution's security update has: the note is NT_GNU_BUILD_ID (elf(5))."""
+    note = struct.pack("<III4s", 4, 20, 3, b"GNU")
+    before, found, after = library.partition(note)
+    assert found, "the library has no build-id"
+    return before + note + bytes([after[0] ^ 1]) + after[1:]
+
+
+class AnotherLibrary(OnImage, UpdatedLibraryCase):
+    def test_what_the_old_one_called_clean_is_read_again(self):
+        account, client = self.new_account()
+        clean = account.write("public_html/clean", "clean")
+        wait_until_old(clean)
+        self.assertEqual(scan(client), (set(), Work(1, 0)))
+        self.install()
+        self.assertEqual(scan(client), (set(), Work(0, 1)), "of the same build")
+        self.install(made=another_build)
+        self.assertEqual(scan(client), (set(), Work(1, 0)))
+        self.assertEqual(scan(client), (set(), Work(0, 1)))
 
 
 class WithoutCache(ServiceCase):

@@ -133,9 +133,20 @@ class OpenApiCheck(unittest.TestCase):
                                         (429, "retry_after", "30", "0"), (429, "retry_after", "1", "soon")):
             self.passes("POST", target, answer(refusal(), status, **{name: good}))
             self.fails("POST", target, answer(refusal(), status, **{name: bad}))
-            self.fails("POST", target, answer(refusal(), status))
+        self.fails("POST", target, answer(refusal(), 429))
+        self.passes("POST", target, answer(refusal(), 401))  # for a page's script
         self.passes("POST", target, answer(refusal(), 503))
         self.fails("POST", target, answer(refusal(), 503, retry_after="later"))
+
+    def test_a_locked_account_is_401_in_the_document(self):
+        for name, response in self.document.tree["components"]["responses"].items():
+            if name.endswith(("Unauthorized", "Forbidden")):
+                self.assertEqual("locked" in response["description"], name.endswith("Unauthorized"), name)
+
+    def test_every_server_is_the_one_that_the_document_comes_from(self):
+        servers = [self.document.tree["servers"], *(item["servers"] for item in self.document.tree["paths"].values()
+                                                    if "servers" in item)]
+        self.assertEqual([[server["url"] for server in one] for one in servers], [["/"]])
 
     def test_what_the_document_does_not_have(self):
         right = answer(result(None))

@@ -405,6 +405,29 @@ class KeptForAWhile(Ageing):
         self.assertEqual(read(aside), self.contents[self.old])
 
 
+    def test_nothing_expires_while_an_allow_list_is_left_out(self):
+        self.signature_file("some.ndb", "Some:0:0:6e6f626f64792068617320746869732074657874\n")
+        allow_list = self.signature_file("broken.fp", "this is no signature\n")
+        self.restart_engine()
+        for _ in range(2):
+            self.client.scan()
+            self.stay(self.old, self.young, self.new)
+        os.unlink(allow_list)
+        self.restart_engine()
+        self.client.scan()
+        wait_until(lambda: self.old not in self.listed(), 60, "the end of what is too old")
+
+    def signature_file(self, name, text):
+        path = self.service.path("no-signatures", name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
+        return path
+
+    def restart_engine(self):
+        self.service.stop("engine")
+        self.service.start("engine")
+
     def test_a_clock_that_is_wrong_deletes_nothing(self):
         """Neither the time of day alone nor the running time alone makes a file too old."""
         for path, column in ((self.young, "time_ms"), (self.new, "running_ms")):

@@ -16,6 +16,7 @@ from client import check_records, wait_until
 from service import DAEMONS
 from service_case import SOAK, ServiceCase, main
 from test_files import EICAR, clean_page
+from turns_test import SlowFiles
 
 ROUNDS = 1000 if SOAK else 40
 CLEAN_FILES = 200
@@ -249,6 +250,25 @@ class Sigkill(ServiceCase):
                 self.left_infected.clear()
         print(f"{ROUNDS} rounds, phases of {self.seconds}, killed: {self.kills}", flush=True)
         self.assertGreater(min(self.kills.values()), 0, "somebody of each role was killed")
+        wait_until(lambda: len(self.temporary_files()) <= 1, 30, "a directory of the living signature host's alone")
+
+    def temporary_files(self):
+        """Whatever is in the engine's directory for temporary files."""
+        return [os.path.join(directory, name) for directory, below, files in
+                os.walk(self.service.path("run/engine/tmp")) for name in below + files]
+
+    def test_a_killed_process_of_the_engine_leaves_no_file(self):
+        SlowFiles().fill(self.account, 3)
+        for role in ("worker", "coordinator", "engine's signature host"):
+            with self.subTest(role):
+                self.client.call("start_scan", {"scan_type": "home", "full": 1})
+                program, depth = ROLES[role]
+                victims = wait_until(lambda: [process for process in self.service.processes(program)
+                                              if process.depth == depth], 30, "a process to kill")
+                self.assertGreater(len(self.temporary_files()), 1)
+                os.kill(victims[0].pid, signal.SIGKILL)
+                wait_until(lambda: self.data("get_scan_status")["scan_complete"], 120, "the job's end")
+                wait_until(lambda: len(self.temporary_files()) <= 1, 10, "one empty directory")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ a database that cannot be loaded causes only a warning."""
 import os
 import random
 import re
-import shutil
 import time
 
 from client import check_records, wait_until
 from polling import Polling
 from service_case import ServiceCase, main
 from test_files import EICAR
+from turns_test import SlowFiles
 
 SIGNATURES = "no-signatures"  # the service's signature directory, empty until a test fills it
 MANY = 500_000  # so many that loading them takes a while
@@ -166,6 +166,36 @@ class Signatures(SignaturesCase):
         self.make_readable()
         self.assertEqual(self.scan()[1], [], "readable again")
 
+    def test_a_file_is_restorable_once_its_signature_is_withdrawn(self):
+        caught = self.file_for("caught by a wrong signature")
+        self.put("wrong.ndb", self.ndb("wrong", "caught by a wrong signature"))
+        self.scan_until(lambda found, _: caught in found, "the wrong signature")
+        self.client.disinfect({caught: "quarantine"})
+        self.scan()
+        self.check_nothing_is_restorable()
+
+        os.unlink(self.service.path(SIGNATURES, "wrong.ndb"))
+        self.scan_until(lambda *_: self.restorable() == ["1"], "a scan without the wrong signature")
+        messages = self.client.result("get_scan_status")["messages"]
+        self.assertEqual([message for message in messages if "can be restored" in message],
+                         ["1 file in quarantine is clean by today's signatures and can be restored."])
+        [row] = self.client.call("list_quarantined_files")
+        self.client.call("restore_quarantined_files", {"ids": [row["id"]]})
+        self.assertEqual(self.scan()[0], {self.eicar})
+        self.assertTrue(os.path.exists(caught))
+
+    def test_without_any_database_nothing_becomes_restorable(self):
+        caught = self.file_for("caught before the directory was emptied")
+        self.put("old.ndb", self.ndb("caught", "caught before the directory was emptied"))
+        self.scan_until(lambda found, _: caught in found, "the signatures")
+        self.client.disinfect({caught: "quarantine"})
+        for name in os.listdir(self.service.path(SIGNATURES)):
+            os.unlink(self.service.path(SIGNATURES, name))
+        self.scan_until(lambda _, warnings: any("No virus signature database" in warning for warning in warnings),
+                        "a scan with the test signatures alone")
+        self.assertEqual(self.scan()[0], {self.eicar})
+        self.check_nothing_is_restorable()
+
     def make_unreadable(self):
         os.chmod(self.service.path(SIGNATURES), 0o000)
         self.addCleanup(self.make_readable)
@@ -173,10 +203,13 @@ class Signatures(SignaturesCase):
     def make_readable(self):
         os.chmod(self.service.path(SIGNATURES), 0o755)
 
+    def restorable(self):
+        return [row["restorable"] for row in self.client.call("list_quarantined_files")]
+
     def check_nothing_is_restorable(self):
         rows = self.client.call("list_quarantined_files")
         self.assertTrue(rows)
-        self.assertEqual([row["restorable"] for row in rows], ["0"] * len(rows))
+        self.assertEqual(self.restorable(), ["0"] * len(rows))
         messages = self.client.result("get_scan_status")["messages"] or []
         self.assertFalse(any("can be restored" in message for message in messages), messages)
 
@@ -201,29 +234,48 @@ class TheFirstDatabase(ServiceCase):
         os.rename(database.name, self.service.path(SIGNATURES, name))
 
 
-class AnUpdatedLibrary(ServiceCase):
+class UpdatedLibraryCase(ServiceCase):
     """libclamav is replaced on disk, as a security update does, while the engine runs."""
 
-    def setUp(self):
-        self.directory = self.service.path("libraries")
-        os.mkdir(self.directory)
-        installed = os.path.dirname(self.mapped_library())
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        installed = os.path.dirname(cls.mapped_library())
         name = next(name for name in os.listdir(installed) if re.fullmatch(r"libclamav\.so\.\d+", name))
-        self.original = os.path.join(installed, name)
-        self.library = os.path.join(self.directory, name)
+        cls.original = os.path.join(installed, name)
+        libraries = cls.service.path("libraries")
+        os.mkdir(libraries)
+        cls.library = os.path.join(libraries, name)
+
+    def setUp(self):
         self.install()
         self.service.stop("engine")
-        self.service.start("engine", {"LD_LIBRARY_PATH": self.directory})
+        self.service.start("engine", {"LD_LIBRARY_PATH": os.path.dirname(self.library)})
         self.assertEqual(self.mapped_library(), self.library)
 
-    def install(self):
-        shutil.copy2(self.original, self.library + ".new")
+    def install(self, made=lambda library: library):
+        with open(self.original, "rb") as original, open(self.library + ".new", "wb") as library:
+            library.write(made(original.read()))
         os.rename(self.library + ".new", self.library)
 
-    def mapped_library(self):
+    @classmethod
+    def mapped_library(cls):
         """As the kernel names it: one that was replaced ends in " (deleted)"."""
-        with open(f"/proc/{self.service.pid('engine')}/maps", encoding="ascii") as maps:
+        with open(f"/proc/{cls.service.pid('engine')}/maps", encoding="ascii") as maps:
             return next(line.split(maxsplit=5)[5].strip() for line in maps if "/libclamav.so" in line)
+
+    @property
+    def old_library(self):
+        return self.library + " (deleted)"
+
+    def log_since(self, offset):
+        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as log:
+            log.seek(offset)
+            return log.read()
+
+
+class AnUpdatedLibrary(UpdatedLibraryCase):
+    config = {"jobs": {"max_running": 2}, "engine": {"scan_workers": 1}}
 
     def test_no_scan_begins_with_the_old_one(self):
         account, client = self.new_account()
@@ -231,11 +283,59 @@ class AnUpdatedLibrary(ServiceCase):
         self.assertEqual(client.scan()["infected_files"], [path])
         engine = self.service.pid("engine")
         self.install()
-        self.assertEqual(self.mapped_library(), self.library + " (deleted)")
+        self.assertEqual(self.mapped_library(), self.old_library)
 
         self.assertEqual(client.scan()["infected_files"], [path])
         self.assertEqual(self.mapped_library(), self.library)
         self.assertEqual(self.service.pid("engine"), engine)
+
+    def test_a_running_scan_ends_with_the_old_one_and_others_wait_meanwhile(self):
+        slow, slows = self.new_account("slow")
+        slow.write("slow.gz", SlowFiles().archive(1))
+        other, others = self.new_account("other")
+        path = other.write("eicar", EICAR)
+        length = os.path.getsize(self.service.path("programs.log"))
+        slows.call("start_scan", {"scan_type": "home"})
+        wait_until(lambda: slows.call("get_scan_status")["current_file"], 60, "a scan under way")
+        self.install()
+        others.call("start_scan", {"scan_type": "home"})
+        wait_until(lambda: f"a job of {other.name} ended without finishing" in self.log_since(length), 60,
+                   "the other scan to wait")
+        self.assertEqual(self.mapped_library(), self.old_library)
+        self.assertEqual(slows.call("get_scan_status")["scan_complete"], 0)
+        self.assertEqual(others.finish_scan()["infected_files"], [path])
+        self.assertEqual(slows.call("get_scan_status")["scan_complete"], 1)
+        self.assertEqual(slows.call("list_unscanned_files"), [])
+        self.assertNotIn(f"a job of {slow.name} ended without finishing", self.log_since(length))
+        self.assertEqual(self.mapped_library(), self.library)
+
+    def test_it_waits_while_the_signatures_could_not_be_loaded_again(self):
+        account, client = self.new_account()
+        path = account.write("known", "known while the database could be read")
+        directory = self.service.path(SIGNATURES)
+        database = os.path.join(directory, "old.ndb")
+        self.addCleanup(os.unlink, database)
+        with open(database, "w", encoding="ascii") as file:
+            file.write(SignaturesCase.ndb("known", "known while the database could be read"))
+        self.assertEqual(client.scan()["infected_files"], [path], "the first database is waited for")
+        os.chmod(directory, 0)
+        self.addCleanup(os.chmod, directory, 0o755)
+        self.install()
+        self.assertEqual(client.scan()["infected_files"], [path])
+        self.assertEqual(self.mapped_library(), self.old_library)
+        os.chmod(directory, 0o755)
+        self.assertEqual(client.scan()["infected_files"], [path])
+        self.assertEqual(self.mapped_library(), self.library)
+
+    def test_what_it_loads_may_be_replaced_too(self):
+        account, client = self.new_account()
+        path = account.write("eicar", EICAR)
+        self.assertEqual(client.scan()["infected_files"], [path])
+        length = os.path.getsize(self.service.path("programs.log"))
+        with open(os.path.join(os.path.dirname(self.library), "libclamunrar.so.0"), "wb"):
+            pass
+        self.assertEqual(client.scan()["infected_files"], [path])
+        self.assertIn("libclamav was updated", self.log_since(length))
 
 
 class BadFiles(SignaturesCase):
@@ -303,6 +403,22 @@ class BadFiles(SignaturesCase):
         step = self.step_of(known, "delete")
         self.assertEqual(step["state"], "error", "its signature may have been withdrawn")
         self.assertEqual(self.step_of(known, "quarantine")["state"], "quarantined")
+
+
+class IdleWithABadFile(SignaturesCase):
+    config = {"engine": {"idle_minutes": 1}}
+
+    def test_what_was_loaded_is_not_unloaded(self):
+        known = self.file_for("known before the file became bad")
+        self.put("once-good.ndb", [self.ndb("known", "known before the file became bad")])
+        self.scan_until(lambda found, _: known in found, "the signatures")
+        logged = os.path.getsize(self.service.path("programs.log"))
+        # No scan meets the bad file before the signatures would be unloaded.
+        self.put("once-good.ndb", [GARBAGE])
+        wait_until(lambda: "once-good.ndb" in self.log_since(logged), 90, "a line about the bad file")
+        time.sleep(2)
+        self.assertNotIn("unloading", self.log_since(logged))
+        self.assertEqual(self.scan()[0], {self.eicar, known})
 
 
 class AfterARestart(SignaturesCase):

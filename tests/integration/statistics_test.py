@@ -74,9 +74,15 @@ class StatisticsCase(ServiceCase):
         self.assertEqual(data["MachineName"], socket.gethostname())
         return data
 
-    def scan_all(self):
+    def scan_all(self, order="--all"):
         return subprocess.run([self.service.installed_program("clamscanner-scan"), "--config",
-                               self.service.config_file, "--all"], capture_output=True, text=True, check=False)
+                               self.service.config_file, order], capture_output=True, text=True, check=False)
+
+    def progress(self):
+        said = self.scan_all("--status")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        lines = dict(line.split("\t") for line in said.stdout.splitlines())
+        return {name: int(value) if value.isdigit() else value for name, value in lines.items()}
 
     def await_end(self, signer):
         last = {}
@@ -204,12 +210,22 @@ class TheHost(StatisticsCase):
         self.await_end(signer)
         self.assertEqual(self.data(host)["TaskId"], self.data(signer)["TaskId"])
 
+        self.assertEqual(self.scan_all("--status").stdout, "There was no scan of all accounts yet.\n")
         said = self.scan_all()
         self.assertIn("has begun", said.stdout)
+        begun = self.progress()
+        self.assertEqual(begun["ended"], "no")
+        self.assertGreaterEqual(begun["accounts"], 2)
         self.assertNotEqual(self.scan_all().returncode, 0)
         last = self.await_end(host)
         self.assertEqual(last["ScanType"], "system")
         self.assertGreaterEqual(last["SuspiciousCount"], 2)
+        ended = self.progress()
+        self.assertRegex(ended["ended"], r"^\d{4}-\d\d-\d\d ")
+        self.assertEqual((ended["done"] + ended["left out"], ended["waiting"], ended["running"]),
+                         (ended["accounts"], 0, 0))
+        self.assertEqual(ended["infected"], last["SuspiciousCount"])
+        self.assertGreaterEqual(ended["files scanned"], 3)
         # Each account sees its own part of it.
         own = self.check_numbers(self.data(signer))
         self.assertEqual((own["ScanType"], own["SuspiciousCount"]), ("system", 2))
@@ -354,6 +370,10 @@ class Errors(StatisticsCase):
     def test_an_account_that_is_closed(self):
         account, _, signer = self.new_signer()
         self.assertEqual(signer.call_v3(GET).status, 200)
+        # That locks the password alone.
+        subprocess.run(["usermod", "--lock", account.name], check=True)
+        self.assertEqual(signer.call_v3(GET).status, 200)
+        self.assertEqual(self.service.client(account).ask("get_scan_status").status, 401)
         subprocess.run(["usermod", "--expiredate", "1", account.name], check=True)
         self.check_error(signer.call_v3(GET), 403, "NoPermission")
         # Whether the account may is asked last.
@@ -366,8 +386,23 @@ class Errors(StatisticsCase):
         self.assertTrue(wrong.headers["www-authenticate"].startswith("Basic "))
         self.check_error(client.call_basic(self.account.name, self.account.password, "Nothing"), 404,
                          "InvalidAction.NotFound")
-        self.check_error(client.call_basic(self.account.name, self.account.password, CREATE, {"ScanType": "system"},
-                                           headers={"origin": "https://elsewhere.example"}), 403, "NoPermission")
+        script = client.call_basic(self.account.name, "wrong", GET, headers={"sec-fetch-dest": "empty"})
+        self.check_error(script, 401, "InvalidCredentials")
+        self.assertNotIn("www-authenticate", script.headers)
+
+    def test_a_page_of_another_site(self):
+        client = StatisticsClient(self.service.statistics_url, "", "")
+        host = client.host
+        for headers in ({"origin": "https://elsewhere.example"}, {"origin": f"https://{host}"}, {"origin": "null"},
+                        {"referer": "http://elsewhere.example/"},
+                        {"sec-fetch-site": "same-site", "origin": f"http://{host}"}):
+            for method in ("GET", "POST"):
+                answer = client.call_basic(self.account.name, self.account.password, CREATE, {"ScanType": "system"},
+                                           method=method, headers=headers)
+                self.check_error(answer, 403, "NoPermission")
+                self.assertIn(f"its header {next(iter(headers)).title()}", answer.json["Message"])
+            self.assertEqual(client.call_basic(self.account.name, self.account.password, GET,
+                                               headers=headers).status, 200)
 
     def test_xml(self):
         for form in ({"Format": "XML"}, {"Format": None}):

@@ -12,6 +12,7 @@ from client import wait_until
 from service import DAEMONS
 from service_case import ServiceCase, main
 from sigkill_test import ROLES
+from statistics_client import StatisticsClient
 from test_files import EICAR, clean_page
 
 # Signals that end a process by default. The responder is not sent SIGUSR1, which stops it by FastCGI's convention.
@@ -61,6 +62,22 @@ class Signals(Survival):
             wait_until(lambda: re.search(rf"{re.escape(daemon.program)}\[\d+\]: info: SIGHUP changes nothing", self.log()),
                        20, f"{daemon.program} to say that settings are read at the start only")
 
+    def test_each_signal_to_stop_stops_a_daemon(self):
+        account, _ = self.new_account()
+        signals = {name: [signal.SIGINT, signal.SIGQUIT] for name in DAEMONS}
+        signals["fcgi"].append(signal.SIGUSR1)
+        for name, numbers in signals.items():
+            for number in numbers:
+                with self.subTest(name, number=number.name):
+                    process = self.service.running.pop(name)
+                    process.send_signal(number)
+                    try:
+                        self.assertEqual(process.wait(20), 0)
+                    finally:
+                        process.kill()
+                        self.service.start(name)
+        self.service.wait_until_it_serves(account)
+
     def test_a_hangup_of_a_whole_process_group_ends_nothing(self):
         account, client = self.new_account()
         before = {process.pid for process in self.service.processes()}
@@ -68,6 +85,29 @@ class Signals(Survival):
             os.killpg(process.pid, signal.SIGHUP)
         self.assertEqual(client.ask("get_scan_status").status, 200)
         self.assertLessEqual(before, {process.pid for process in self.service.processes()})
+
+
+class References(Survival):
+    def check_logged(self, sentence):
+        """What a client may tell the administrator leads to the line about the cause."""
+        reference = re.search(r"\(reference ([0-9a-f]{12})\)", sentence)
+        self.assertTrue(reference, sentence)
+        self.assertRegex(self.log(), rf"error: reference {reference[1]}: .+")
+
+    def test_what_a_client_is_told_stands_in_the_log(self):
+        account, client = self.new_account()
+        signer = StatisticsClient(self.service.statistics_url, *self.service.add_access_key(account.name))
+        for name in ("jobd", "authd"):
+            with self.subTest(name):
+                self.service.stop(name)
+                answer = client.ask("get_scan_status")
+                self.assertEqual(answer.status, 503)
+                self.check_logged(answer.json()["errors"][0])
+                for answer in (signer.call_v3("ListVirusScanTask"), signer.call_v1("ListVirusScanTask", Format="JSON")):
+                    self.assertEqual((answer.status, answer.code), (500, "ServerError"))
+                    self.check_logged(answer.json["Recommend"])
+                self.service.start(name)
+                self.service.wait_until_it_serves(account)
 
 
 class Processes(Survival):

@@ -1,6 +1,7 @@
 """Nobody gets in without the password, whatever the account's line says; and nothing of a removed account is valid for
 the next one with the same name, uid and home."""
 
+import base64
 import os
 import pwd
 import shutil
@@ -37,6 +38,20 @@ class Passwords(StatisticsCase):
         self.assertEqual(self.status(account, account.password), 200)
         accounts.change(["usermod", "--lock", account.name])
         self.assertEqual(self.status(account, account.password), 401)
+
+    def test_a_password_is_right_in_utf_8_and_in_latin_1(self):
+        """As btoa() in a browser sends it, and requests in Python when it is given a str."""
+        account, _ = self.new_account()
+        accounts.change(["chpasswd"], input=f"{account.name}:pässwörd£\n")
+        client = self.service.client(account)
+        for encoding in ("utf-8", "latin-1"):
+            pair = f"{account.name}:pässwörd£".encode(encoding)
+            answer = client.send("GET", "/execute/ClamScanner/get_scan_status",
+                                 authorization="Basic " + base64.b64encode(pair).decode())
+            self.assertEqual(answer.status, 200, encoding)
+            answer = client.send("GET", "/execute/ClamScanner/get_scan_status",
+                                 authorization="Basic " + base64.b64encode(pair + b"\xe4").decode())
+            self.assertEqual(answer.status, 401, encoding)
 
     def test_a_password_that_must_be_changed_is_not_enough(self):
         account, _ = self.new_account()

@@ -209,10 +209,16 @@ BOOST_AUTO_TEST_CASE(wrong_tokens_are_penalised_as_wrong_passwords_and_together_
         BOOST_CHECK(order(by_password(TokenAction::List, "", "no" + std::to_string(i))).verdict == LoginVerdict::Wrong);
     BOOST_CHECK(log_in("alice", "WRONG") == LoginVerdict::Penalised);
     BOOST_TEST(heard.back()->retry_seconds >= 29U);
-    BOOST_CHECK(order(by_password(TokenAction::List)).verdict == LoginVerdict::Penalised);
+    BOOST_CHECK(order(by_password(TokenAction::List, "", "another")).verdict == LoginVerdict::Penalised);
     // As for names that do not exist.
     for (int i = 0; i < 10; ++i) BOOST_TEST(is_wrong("nobody-of-that-name", std::to_string(i)));
     BOOST_CHECK(log_in("nobody-of-that-name", "WRONG") == LoginVerdict::Penalised);
+}
+
+BOOST_AUTO_TEST_CASE(the_same_wrong_token_again_and_again_counts_once) {
+    const auto token = make("one");
+    BOOST_CHECK(order(by_password(TokenAction::Revoke, "one")).result == TokenResult::Done);
+    for (int i = 0; i < 20; ++i) BOOST_TEST(is_wrong("alice", token));
 }
 
 BOOST_AUTO_TEST_CASE(guesses_at_an_address_do_not_shut_out_a_token_that_was_right_there) {

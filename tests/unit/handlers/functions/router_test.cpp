@@ -202,6 +202,18 @@ BOOST_AUTO_TEST_CASE(only_directories_that_are_there_are_listed) {
                                                    R"({"id":"public_html","message":"Scan the public web space"}])");
 }
 
+BOOST_AUTO_TEST_CASE(the_list_of_directories_is_filtered_sorted_and_paged) {
+    for (const char* name : {"/mail", "/public_html", "/public_ftp"}) std::filesystem::create_directory(home + name);
+    BOOST_TEST(outcome("GET",
+                       "get_scan_paths?api.filter_column=id&api.filter_type=begins&api.filter_term=public"
+                       "&api.sort_column=id&api.sort_reverse=1&api.columns=id") ==
+               R"([{"id":"public_html"},{"id":"public_ftp"}])");
+    BOOST_TEST(outcome("GET",
+                       "get_scan_paths?api.sort_column=id&api.paginate_start=2&api.paginate_size=1"
+                       "&api.columns_0=id") == R"([{"id":"mail"}])");
+    BOOST_TEST(holds(outcome("GET", "get_scan_paths?api.sort_column=file"), "api.sort_column"));
+}
+
 BOOST_AUTO_TEST_CASE(infected_files_are_listed_with_their_virus) {
     jobs.infected.files = {{"/home/u/a", "Eicar-Test-Signature"}, {"/home/u/\x80", "X"}};
     BOOST_TEST(
@@ -218,6 +230,19 @@ BOOST_AUTO_TEST_CASE(a_list_too_long_for_an_answer_is_cut_and_says_so) {
     BOOST_TEST(reply.body.size() <= answer_budget + 4096);
     BOOST_TEST(reply.body.size() > answer_budget - 60000);
     BOOST_TEST(holds(reply.body, "of 1200 entries are in it."));
+}
+
+// Else an agent could be made to hold gigabytes.
+BOOST_AUTO_TEST_CASE(a_list_without_end_is_cut_and_says_so) {
+    jobs.infected = {{{"/home/u/a", "X"}}, 1, 7};
+    jobs.unscanned = {{{"/home/u/a", UnscannedReason::Vanished}}, 1, 7};
+    jobs.quarantined.files.resize(1);
+    jobs.quarantined.next = 7;
+    for (const std::string function : {"list_infected_files", "list_unscanned_files", "list_quarantined_files"}) {
+        const auto reply = ask("GET", "/ClamScanner/" + function + "?api.paginate_size=100");
+        BOOST_TEST(holds(reply.body, "than can be listed at a time."), reply.body);
+        BOOST_TEST(holds(reply.body, "\"total_results\":8"), reply.body);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(actions_are_handed_on_as_asked) {

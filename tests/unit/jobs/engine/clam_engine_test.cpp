@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "auth/base/checked.h"
 #include "auth/base/random.h"
@@ -30,7 +31,7 @@ struct Place {
         directory = ::mkdtemp(pattern.data());
         std::filesystem::create_directory(directory + "/signatures");
         std::filesystem::create_directory(directory + "/tmp");
-        std::filesystem::create_directories(directory + "/engine/tmp");
+        std::filesystem::create_directories(directory + "/engine");
         config.paths.run_directory = directory;
         config.paths.signature_directory = directory + "/signatures";
         config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
@@ -50,7 +51,7 @@ std::string bytes_of(const std::string& hex) {
 }
 
 struct LoadedEngine : Place {
-    LoadedEngine() : engine(config) { engine.use_temporary_directory(directory + "/tmp"); }
+    LoadedEngine() : engine(config, directory + "/engine") { engine.use_temporary_directory(directory + "/tmp"); }
     ScanAnswer scan(const std::string& content) const { return engine.scan(sealed_file(content).get()); }
     ClamEngine engine;
 };
@@ -67,14 +68,26 @@ BOOST_AUTO_TEST_CASE(its_own_test_virus_is_found_plain_and_in_an_archive) {
     const auto& [name, content] = engine.test_virus();
     BOOST_TEST(scan(content).virus == name + ".UNOFFICIAL");
     BOOST_TEST(scan(stored_zip("test.com", content)).virus == name + ".UNOFFICIAL");
-    BOOST_TEST(std::filesystem::is_empty(directory + "/engine/tmp"));
+    BOOST_TEST(std::filesystem::is_empty(directory + "/engine"));
 }
 
 BOOST_AUTO_TEST_CASE(each_load_has_another_test_virus_but_the_same_fingerprint) {
-    const ClamEngine next(config);
+    const ClamEngine next(config, directory + "/engine");
     BOOST_TEST(next.test_virus().name != engine.test_virus().name);
     BOOST_TEST((scan(next.test_virus().content).verdict == Verdict::Clean));
     BOOST_TEST(next.fingerprint() == engine.fingerprint());
+}
+
+BOOST_AUTO_TEST_CASE(other_options_have_another_fingerprint) {
+    using Options = decltype(Settings::engine);
+    std::set<std::string> fingerprints{engine.fingerprint()};
+    for (const auto option :
+         {&Options::max_scan_bytes, &Options::max_file_bytes, &Options::max_recursion, &Options::max_files,
+          &Options::max_scan_seconds, &Options::pcre_match_limit, &Options::pcre_recursion_limit}) {
+        auto changed = config;
+        ++(changed.engine.*option);
+        BOOST_TEST(fingerprints.insert(ClamEngine(changed, directory + "/engine").fingerprint()).second);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_harmless_text_is_clean) {
@@ -99,7 +112,7 @@ BOOST_AUTO_TEST_CASE(an_update_that_is_being_made_changes_nothing) {
     std::filesystem::create_directories(directory + "/signatures/tmp.53c0ffee/clamav-1.tmp");
     std::ofstream(directory + "/signatures/tmp.53c0ffee/daily.ndb") << "half of an update";
     BOOST_TEST(!engine.outdated());
-    BOOST_TEST(ClamEngine(config).fingerprint() == engine.fingerprint());
+    BOOST_TEST(ClamEngine(config, directory + "/engine").fingerprint() == engine.fingerprint());
     std::filesystem::remove_all(directory + "/signatures/tmp.53c0ffee");
     BOOST_TEST(!engine.outdated());
 }
@@ -174,7 +187,7 @@ BOOST_AUTO_TEST_CASE(without_its_temporary_directory_no_archive_is_clean) {
 
 BOOST_AUTO_TEST_CASE(a_file_that_hits_a_limit_is_neither_infected_nor_clean) {
     config.engine.max_file_bytes = 1024;
-    ClamEngine limited(config);
+    ClamEngine limited(config, directory + "/engine");
     limited.use_temporary_directory(directory + "/tmp");
     const auto answer = limited.scan(sealed_file(std::string(4096, 'x')).get());
     BOOST_TEST((answer.verdict == Verdict::Unscanned));
@@ -193,7 +206,7 @@ struct DirectoryWithABadFile : Place {
     }
     void check_left_out(const std::string& name, Trial trial = Trial::IfNeeded) const {
         BOOST_TEST_CONTEXT(name) {
-            ClamEngine engine(config, trial);
+            ClamEngine engine(config, directory + "/engine", trial);
             engine.use_temporary_directory(directory + "/tmp");
             BOOST_TEST(!engine.embedded_only());
             BOOST_REQUIRE(engine.left_out().size() == 1U);
@@ -206,7 +219,7 @@ struct DirectoryWithABadFile : Place {
             BOOST_TEST((scan("harmless text").verdict == Verdict::Clean));
             BOOST_TEST(!engine.outdated());
             BOOST_TEST(!engine.fingerprint().empty());
-            BOOST_TEST(std::filesystem::is_empty(directory + "/engine/tmp"));
+            BOOST_TEST(std::filesystem::is_empty(directory + "/engine"));
         }
         std::filesystem::remove_all(directory + "/signatures/" + name);
     }
@@ -215,7 +228,7 @@ struct DirectoryWithABadFile : Place {
 BOOST_FIXTURE_TEST_SUITE(of_the_signature_files, DirectoryWithABadFile)
 
 BOOST_AUTO_TEST_CASE(all_are_loaded_if_none_is_bad) {
-    const ClamEngine engine(config);
+    const ClamEngine engine(config, directory + "/engine");
     BOOST_TEST(engine.left_out().empty());
     BOOST_TEST(engine.problem() == "");
     BOOST_TEST(!engine.may_lack_allow_list());
@@ -255,14 +268,14 @@ BOOST_AUTO_TEST_CASE(they_are_tried_out_before_the_others_are_loaded_if_asked_to
 BOOST_AUTO_TEST_CASE(several_of_both_kinds_are_left_out) {
     write("bad.ndb", "this is no signature\n");
     write("daily.cvd", "half");
-    const ClamEngine engine(config);
+    const ClamEngine engine(config, directory + "/engine");
     BOOST_TEST(engine.left_out().size() == 2U);
     BOOST_TEST(!engine.embedded_only());
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_allow_list_may_have_too_much_found) {
     write("more.fp", "this is no allow-list\n");
-    ClamEngine engine(config);
+    ClamEngine engine(config, directory + "/engine");
     BOOST_REQUIRE(engine.left_out().size() == 1U);
     BOOST_TEST(engine.may_lack_allow_list());
 }
@@ -270,7 +283,7 @@ BOOST_AUTO_TEST_CASE(a_bad_allow_list_may_have_too_much_found) {
 BOOST_AUTO_TEST_CASE(none_is_left_if_all_are_bad) {
     std::filesystem::remove(directory + "/signatures/good.ndb");
     write("bad.ndb", "this is no signature\n");
-    const ClamEngine engine(config);
+    const ClamEngine engine(config, directory + "/engine");
     BOOST_TEST(engine.embedded_only());
     BOOST_TEST(engine.problem().find("bad.ndb") != std::string::npos);
 }
@@ -279,17 +292,19 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_CASE(a_directory_that_cannot_be_read_is_named, Place) {
     config.paths.signature_directory = directory + "/missing";
-    const ClamEngine engine(config);
+    const ClamEngine engine(config, directory + "/engine");
     BOOST_TEST(engine.embedded_only());
     BOOST_TEST(engine.problem().find("cannot be read") != std::string::npos, engine.problem());
     BOOST_TEST(!engine.outdated());
     std::filesystem::create_directory(directory + "/missing");
     BOOST_TEST(engine.outdated());
-    BOOST_TEST(ClamEngine(config).problem() == "");
+    BOOST_TEST(ClamEngine(config, directory + "/engine").problem() == "");
 }
 
 struct EngineThatKnowsATwin : Place {
-    EngineThatKnowsATwin() : engine(signed_config()) { engine.use_temporary_directory(directory + "/tmp"); }
+    EngineThatKnowsATwin() : engine(signed_config(), directory + "/engine") {
+        engine.use_temporary_directory(directory + "/tmp");
+    }
     const Settings& signed_config() const {
         write_twin_signature(directory + "/signatures");
         return config;

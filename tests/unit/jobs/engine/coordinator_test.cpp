@@ -45,10 +45,10 @@ struct StartedCoordinator {
             jobd_end.reset();
             runner_end.reset();
             try {
-                ClamEngine engine(config);
+                ClamEngine engine(config, place.path + "/engine");
                 const UniqueFd jobd_copy(::dup(coordinators_jobd.get()));
                 try {
-                    Coordinator(config, engine, jobs, job, "", std::move(coordinators_jobd),
+                    Coordinator(config, engine, jobs, job, place.path + "/engine/tmp", "", std::move(coordinators_jobd),
                                 std::move(coordinators_runner))
                         .run();
                 } catch (const SignatureError& error) {
@@ -346,8 +346,7 @@ BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
     start();
     wait_until_ready();
     // As if the file system were lost; no account can reach the coordinator's directory.
-    for (const auto& room : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
-        std::filesystem::rename(room, place.path + "/lost");
+    std::filesystem::rename(place.path + "/engine/tmp", place.path + "/lost");
     hand_over("virus", test_virus());
     hand_over("clean", "harmless text");
     receive_all();
@@ -364,8 +363,8 @@ BOOST_AUTO_TEST_CASE(no_two_workers_share_a_temporary_directory) {
     wait_until_ready();
     wait_until_all_are_tested();
     std::set<std::string> directories;
-    for (const auto& room : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
-        for (const auto& directory : std::filesystem::directory_iterator(room)) directories.insert(directory.path());
+    for (const auto& directory : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
+        directories.insert(directory.path());
     BOOST_TEST(directories.size() == 4U);
     if (!own_tmpfs_works("/tmp")) return;
     // Each worker has its own file system there, as the device numbers show; to the others the directory is empty.
@@ -624,6 +623,32 @@ BOOST_FIXTURE_TEST_CASE(a_copy_of_a_confirmed_clean_file_is_clean_without_a_scan
     BOOST_TEST(progress.settled.files == 303U);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_large_copy_is_scanned_itself, WithOneWorker) {
+    const std::string large(8 * 1024 * 1024 + 1, 'x');
+    place.write("as long", std::string(large.size(), 'y'));
+    place.write("text", large);
+    write_old("copy", large);
+    start();
+    hand_over_again("as long");
+    hand_over_again("text");
+    for (int i = 0; i < 300; ++i) hand_over(std::to_string(i), std::to_string(i) + " is another text");
+    receive_until([&] { return progress.clean_files > 1 && progress.scanned_files == 302; });
+    stop_worker();
+    hand_over_again("copy");
+    wait_until_asked();
+    // Long enough for a verdict that takes no worker.
+    const timeval patience{0, 500'000};
+    checked(::setsockopt(jobd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "limit a wait");
+    receive_until([&] { return progress.scanned_files > 304; });
+    BOOST_TEST(progress.scanned_files <= 304U);
+    const timeval none{};
+    checked(::setsockopt(jobd.get(), SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none), "wait as long as it takes");
+    continue_worker();
+    receive_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 303U);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_copy_that_is_rewritten_before_the_verdict_is_scanned_itself, WithOneWorker) {
     place.write("text", harmless);
     write_old("copy", harmless);
@@ -699,16 +724,6 @@ BOOST_AUTO_TEST_CASE(a_result_contains_the_hash_of_the_scanned_bytes) {
     BOOST_TEST((result->verdict == Verdict::Infected));
     BOOST_TEST(result->sha256 == "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f");
     BOOST_TEST(result->identity.size == 68U);
-}
-
-BOOST_AUTO_TEST_CASE(the_temporary_directory_is_removed_after_the_job) {
-    start();
-    hand_over("clean", "harmless text");
-    receive_all();
-    jobd.reset();
-    runner.reset();
-    process.wait();
-    BOOST_TEST(std::filesystem::is_empty(place.path + "/engine/tmp"));
 }
 
 // Requests are taken back while an answer is unread and the worker is scanning its next file.

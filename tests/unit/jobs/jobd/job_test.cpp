@@ -129,4 +129,16 @@ BOOST_AUTO_TEST_CASE(feeds_its_runner_one_piece_per_round) {
     BOOST_TEST(job->fed == 22);
 }
 
+BOOST_AUTO_TEST_CASE(is_overdue_by_the_running_time_of_the_host_alone) {
+    const JobContext context{config, loop, ledger};
+    const auto limit = static_cast<std::int64_t>(config.jobs.max_job_hours) * hour_ms;
+    const auto now = ledger.running_time().now();
+    BOOST_TEST(!is_overdue(context, now - limit + hour_ms));
+    BOOST_TEST(is_overdue(context, now - limit - 1));
+    AccountTask task;
+    task.task.begun_running_ms = now - 5;
+    BOOST_TEST(EndlessJob(context, task).begun_running_ms() == now - 5);
+    BOOST_TEST(new_job()->begun_running_ms() >= now);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -13,49 +13,49 @@ struct OpenLedger {
     // As after a SIGKILL: uncommitted changes are lost, and the next start recovers.
     Ledger reopened() { return Ledger(place.path + "/jobs.sqlite"); }
     TaskId completed_scan(const std::vector<std::string>& infected) {
-        const TaskId scan = *ledger.queue_scan(account, ScanType::Home, false);
-        ledger.begin(scan);
-        for (const auto& path : infected) ledger.add_infected(scan, 1, path, "Eicar", "e1c4");
-        ledger.complete_scan(scan, 1, infected.size(), 0, 0);
+        const TaskId scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+        ledger.tasks().begin(scan);
+        for (const auto& path : infected) ledger.finds().add_infected(scan, 1, path, "Eicar", "e1c4");
+        ledger.finds().complete_scan(scan, 1, infected.size(), 0, 0);
         return scan;
     }
     std::vector<PlannedAction> resolve(std::vector<FileAction> asked) {
         std::vector<PlannedAction> planned;
-        BOOST_TEST(!ledger.resolve(account, facts.home, std::move(asked), planned).has_value());
+        BOOST_TEST(!ledger.finds().resolve(account, facts.home, std::move(asked), planned).has_value());
         return planned;
     }
 
     TemporaryDirectory place;
     Ledger ledger;
     AccountFacts facts{1001, "alice", "/home/alice", 11, 22, 33};
-    AccountId account = ledger.account_of(facts);
+    AccountId account = ledger.tasks().account_of(facts);
 };
 
 BOOST_FIXTURE_TEST_SUITE(ledger, OpenLedger)
 
 BOOST_AUTO_TEST_CASE(an_account_has_one_job_at_a_time) {
-    const auto first = ledger.queue_scan(account, ScanType::Home, false);
+    const auto first = ledger.tasks().queue_scan(account, ScanType::Home, false);
     BOOST_REQUIRE(first.has_value());
-    BOOST_TEST(!ledger.queue_scan(account, ScanType::Mail, false).has_value());
-    BOOST_TEST(!ledger.queue_disinfection(account, {}).has_value());
-    ledger.end(*first, Outcome::Completed, "");
-    BOOST_TEST(ledger.queue_scan(account, ScanType::Mail, false).has_value());
+    BOOST_TEST(!ledger.tasks().queue_scan(account, ScanType::Mail, false).has_value());
+    BOOST_TEST(!ledger.records().queue_disinfection(account, {}).has_value());
+    ledger.tasks().end(*first, Outcome::Completed, "");
+    BOOST_TEST(ledger.tasks().queue_scan(account, ScanType::Mail, false).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_uid_with_another_home_is_another_account_and_sees_nothing) {
     completed_scan({"/home/alice/virus"});
     AccountFacts heir = facts;
     heir.inode = 23;
-    const auto other = ledger.account_of(heir);
+    const auto other = ledger.tasks().account_of(heir);
     BOOST_TEST(other != account);
-    BOOST_TEST(!ledger.last_task(other, TaskKind::Scan).has_value());
-    BOOST_TEST(ledger.account_of(facts) == account);
+    BOOST_TEST(!ledger.tasks().last(other, TaskKind::Scan).has_value());
+    BOOST_TEST(ledger.tasks().account_of(facts) == account);
 }
 
 BOOST_AUTO_TEST_CASE(only_committed_changes_survive) {
-    const auto scan = ledger.queue_scan(account, ScanType::Home, false);
+    const auto scan = ledger.tasks().queue_scan(account, ScanType::Home, false);
     ledger.commit();
-    ledger.add_infected(*scan, 1, "/home/alice/virus", "Eicar", "e1c4");
+    ledger.finds().add_infected(*scan, 1, "/home/alice/virus", "Eicar", "e1c4");
     const TaskId seen = [&] {
         // A second connection sees what a restarted jobd would.
         Database other(place.path + "/jobs.sqlite");
@@ -77,11 +77,11 @@ BOOST_AUTO_TEST_CASE(only_committed_changes_survive) {
 }
 
 BOOST_AUTO_TEST_CASE(a_task_that_ran_at_a_crash_is_queued_again) {
-    const auto scan = ledger.queue_scan(account, ScanType::Home, false);
-    ledger.begin(*scan);
+    const auto scan = ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.tasks().begin(*scan);
     ledger.commit();
     auto restarted = reopened();
-    const auto queued = restarted.queued_tasks();
+    const auto queued = restarted.tasks().queued();
     BOOST_REQUIRE(queued.size() == 1U);
     BOOST_TEST(queued[0].task.id == *scan);
     BOOST_TEST(queued[0].task.starts == 1U);
@@ -89,62 +89,62 @@ BOOST_AUTO_TEST_CASE(a_task_that_ran_at_a_crash_is_queued_again) {
 }
 
 BOOST_AUTO_TEST_CASE(totals_and_progress_never_fall) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
-    ledger.save_totals(scan, 100, 1000, true);
-    ledger.save_totals(scan, 50, 500, false);
-    ledger.save_progress(scan, 40, 400, 10);
-    ledger.save_progress(scan, 5, 50, 1);
-    const auto task = ledger.task(scan);
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.tasks().save_totals(scan, 100, 1000, true);
+    ledger.tasks().save_totals(scan, 50, 500, false);
+    ledger.tasks().save_progress(scan, 40, 400, 10);
+    ledger.tasks().save_progress(scan, 5, 50, 1);
+    const auto task = ledger.tasks().get(scan);
     BOOST_TEST(task.total_files == 100U);
     BOOST_TEST(task.total_bytes == 1000U);
     BOOST_TEST(task.scanned_files == 40U);
 }
 
 BOOST_AUTO_TEST_CASE(sums_of_bytes_do_not_become_negative) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
-    ledger.save_totals(scan, 2, UINT64_MAX, true);
-    ledger.save_progress(scan, 2, 1ULL << 63, 0);
-    ledger.settle(scan, {2, UINT64_MAX - 1, 0, 0});
-    const auto task = ledger.task(scan);
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.tasks().save_totals(scan, 2, UINT64_MAX, true);
+    ledger.tasks().save_progress(scan, 2, 1ULL << 63, 0);
+    ledger.tasks().settle(scan, {2, UINT64_MAX - 1, 0, 0});
+    const auto task = ledger.tasks().get(scan);
     BOOST_TEST(task.total_bytes == std::uint64_t{INT64_MAX});
     BOOST_TEST(task.scanned_bytes == std::uint64_t{INT64_MAX});
     BOOST_TEST(task.settled.bytes == std::uint64_t{INT64_MAX});
 }
 
 BOOST_AUTO_TEST_CASE(verdicts_add_up_after_an_interrupted_start) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
-    ledger.begin(scan);
-    ledger.add_infected(scan, 1, "/home/alice/virus", "Eicar", "e1c4");
-    ledger.add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable, std::nullopt);
-    ledger.add_unscanned(scan, 1, "/home/alice/still", UnscannedReason::Unreadable, std::nullopt);
-    ledger.requeue(scan, false, "");
-    ledger.begin(scan);
-    ledger.add_infected(scan, 2, "/home/alice/virus", "Eicar", "e1c4");
-    ledger.add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit, std::nullopt);
-    ledger.complete_scan(scan, 2, 5, 3, 0);
-    const auto task = ledger.task(scan);
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.tasks().begin(scan);
+    ledger.finds().add_infected(scan, 1, "/home/alice/virus", "Eicar", "e1c4");
+    ledger.finds().add_unscanned(scan, 1, "/home/alice/gone", UnscannedReason::Unreadable, std::nullopt);
+    ledger.finds().add_unscanned(scan, 1, "/home/alice/still", UnscannedReason::Unreadable, std::nullopt);
+    ledger.tasks().requeue(scan, false, "");
+    ledger.tasks().begin(scan);
+    ledger.finds().add_infected(scan, 2, "/home/alice/virus", "Eicar", "e1c4");
+    ledger.finds().add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit, std::nullopt);
+    ledger.finds().complete_scan(scan, 2, 5, 3, 0);
+    const auto task = ledger.tasks().get(scan);
     BOOST_TEST(task.infected_files == 1U);
     BOOST_TEST(task.unscanned_files == 1U);
     BOOST_TEST(task.clean_files + task.infected_files + task.unscanned_files == task.total_files);
     BOOST_TEST(task.scanned_files == task.total_files);
-    const auto counts = ledger.unscanned_counts(scan);
+    const auto counts = ledger.tasks().unscanned_counts(scan);
     BOOST_TEST(counts.size() == 1U);
     BOOST_TEST(counts.at(UnscannedReason::TimeLimit) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(the_last_report_decides_whether_a_find_is_known) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
-    ledger.begin(scan);
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.tasks().begin(scan);
     const auto find = [&](const char* path, bool known) {
-        ledger.add_infected(scan, 1, path, "Eicar", {}, known);
-        return ledger.task(scan).known_infected;
+        ledger.finds().add_infected(scan, 1, path, "Eicar", {}, known);
+        return ledger.tasks().get(scan).known_infected;
     };
     BOOST_TEST(find("/home/alice/a", true) == 1U);
     BOOST_TEST(find("/home/alice/a", true) == 1U);
     BOOST_TEST(find("/home/alice/b", true) == 2U);
     BOOST_TEST(find("/home/alice/a", false) == 1U);
-    ledger.complete_scan(scan, 1, 2, 0, 0);
-    BOOST_TEST(ledger.task(scan).known_infected == 1U);
+    ledger.finds().complete_scan(scan, 1, 2, 0, 0);
+    BOOST_TEST(ledger.tasks().get(scan).known_infected == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(the_count_of_clean_files_in_quarantine_follows_each_change) {
@@ -175,42 +175,42 @@ BOOST_AUTO_TEST_CASE(the_count_of_clean_files_in_quarantine_follows_each_change)
 }
 
 BOOST_AUTO_TEST_CASE(a_scan_resumes_after_the_settled_files) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
-    ledger.begin(scan);
-    ledger.begin_list(scan, 1, false);
-    ledger.add_unscanned(scan, 1, "/home/alice/closed/", UnscannedReason::Unreadable, std::nullopt);
-    ledger.keep_list(scan, 4000, 1);
-    ledger.add_unscanned(scan, 1, "/home/alice/third", UnscannedReason::TimeLimit, 2);
-    ledger.add_unscanned(scan, 1, "/home/alice/ninth", UnscannedReason::TimeLimit, 8);
-    ledger.save_progress(scan, 10, 100, 7);
-    ledger.settle(scan, {5, 50, 4, 3});
-    ledger.requeue(scan, false, "others have their turn");
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.tasks().begin(scan);
+    ledger.finds().begin_list(scan, 1, false);
+    ledger.finds().add_unscanned(scan, 1, "/home/alice/closed/", UnscannedReason::Unreadable, std::nullopt);
+    ledger.tasks().keep_list(scan, 4000, 1);
+    ledger.finds().add_unscanned(scan, 1, "/home/alice/third", UnscannedReason::TimeLimit, 2);
+    ledger.finds().add_unscanned(scan, 1, "/home/alice/ninth", UnscannedReason::TimeLimit, 8);
+    ledger.tasks().save_progress(scan, 10, 100, 7);
+    ledger.tasks().settle(scan, {5, 50, 4, 3});
+    ledger.tasks().requeue(scan, false, "others have their turn");
     ledger.commit();
     auto later = reopened();
-    later.begin(scan);
-    const auto task = later.task(scan);
+    later.tasks().begin(scan);
+    const auto task = later.tasks().get(scan);
     BOOST_TEST((task.settled == Settled{5, 50, 4, 3}));
     BOOST_TEST(task.list_bytes == 4000U);
     BOOST_TEST(task.walk_unreadable == 1U);
     BOOST_TEST(task.walk_start == 1U);
     BOOST_TEST(task.attempts == 0U);
-    later.forget_unsettled(scan);
-    BOOST_TEST(later.task(scan).unscanned_files == 2U);
+    later.finds().forget_unsettled(scan);
+    BOOST_TEST(later.tasks().get(scan).unscanned_files == 2U);
     // Entries that the walk could not read stay recorded, because there is no second walk.
-    later.complete_scan(scan, 1, 11, 9, 3);
-    BOOST_TEST(later.task(scan).known_files == 3U);
-    const auto done = later.task(scan);
+    later.finds().complete_scan(scan, 1, 11, 9, 3);
+    BOOST_TEST(later.tasks().get(scan).known_files == 3U);
+    const auto done = later.tasks().get(scan);
     BOOST_TEST(done.total_files == 11U);
     BOOST_TEST(done.clean_files + done.infected_files + done.unscanned_files == done.total_files);
 }
 
 BOOST_AUTO_TEST_CASE(in_a_new_list_nothing_is_settled) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
-    ledger.begin_list(scan, 1, false);
-    ledger.keep_list(scan, 4000, 1);
-    ledger.settle(scan, {5, 50, 4, 3});
-    ledger.begin_list(scan, 2, false);
-    const auto task = ledger.task(scan);
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.finds().begin_list(scan, 1, false);
+    ledger.tasks().keep_list(scan, 4000, 1);
+    ledger.tasks().settle(scan, {5, 50, 4, 3});
+    ledger.finds().begin_list(scan, 2, false);
+    const auto task = ledger.tasks().get(scan);
     BOOST_TEST((task.settled == Settled{}));
     BOOST_TEST(task.list_bytes == 0U);
     BOOST_TEST(task.walk_unreadable == 0U);
@@ -218,16 +218,16 @@ BOOST_AUTO_TEST_CASE(in_a_new_list_nothing_is_settled) {
 }
 
 BOOST_AUTO_TEST_CASE(starts_without_progress_are_counted_until_one_makes_progress) {
-    const auto scan = *ledger.queue_scan(account, ScanType::Home, false);
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
     for (std::uint32_t i = 1; i <= 2; ++i) {
-        ledger.begin(scan);
-        ledger.requeue(scan, true, "it was killed");
-        BOOST_TEST(ledger.task(scan).attempts == i);
+        ledger.tasks().begin(scan);
+        ledger.tasks().requeue(scan, true, "it was killed");
+        BOOST_TEST(ledger.tasks().get(scan).attempts == i);
     }
-    ledger.begin(scan);
-    ledger.save_progress(scan, 10, 10, 10);
-    ledger.requeue(scan, true, "it was killed");
-    BOOST_TEST(ledger.task(scan).attempts == 0U);
+    ledger.tasks().begin(scan);
+    ledger.tasks().save_progress(scan, 10, 10, 10);
+    ledger.tasks().requeue(scan, true, "it was killed");
+    BOOST_TEST(ledger.tasks().get(scan).attempts == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_path_without_its_slash_is_resolved_from_the_root_and_then_the_home) {
@@ -245,8 +245,8 @@ BOOST_AUTO_TEST_CASE(a_path_without_its_slash_is_resolved_from_the_root_and_then
 BOOST_AUTO_TEST_CASE(two_names_of_one_file_with_different_actions_are_a_conflict) {
     completed_scan({"/home/alice/a"});
     std::vector<PlannedAction> planned;
-    const auto conflict =
-        ledger.resolve(account, facts.home, {{"/home/alice/a", Action::Delete}, {"a", Action::Ignore}}, planned);
+    const auto conflict = ledger.finds().resolve(account, facts.home,
+                                                 {{"/home/alice/a", Action::Delete}, {"a", Action::Ignore}}, planned);
     BOOST_REQUIRE(conflict.has_value());
     BOOST_TEST(conflict->first == "/home/alice/a");
     BOOST_TEST(conflict->second == "a");
@@ -255,23 +255,24 @@ BOOST_AUTO_TEST_CASE(two_names_of_one_file_with_different_actions_are_a_conflict
 
 BOOST_AUTO_TEST_CASE(records_are_numbered_without_gaps_and_end_with_done) {
     completed_scan({"/home/alice/a", "/home/alice/b"});
-    const auto task = *ledger.queue_disinfection(
+    const auto task = *ledger.records().queue_disinfection(
         account, resolve({{"/home/alice/a", Action::Delete}, {"/home/alice/b", Action::Ignore}}));
-    while (const auto action = ledger.next_action(task)) ledger.record_step(task, *action, RecordState::Deleted, "");
-    ledger.record_issue(task, RecordState::Warning, "the log is incomplete");
-    ledger.record_done(task, RecordState::Success, "2 deleted", Outcome::Completed);
-    const auto records = ledger.records_after(task, 0, answer_budget, 100).records;
+    while (const auto action = ledger.records().next_action(task))
+        ledger.records().record_step(task, *action, RecordState::Deleted, "");
+    ledger.records().record_issue(task, RecordState::Warning, "the log is incomplete");
+    ledger.records().record_done(task, RecordState::Success, "2 deleted", Outcome::Completed);
+    const auto records = ledger.records().records_after(task, 0, answer_budget, 100).records;
     BOOST_REQUIRE(records.size() == 4U);
     for (std::size_t i = 0; i < records.size(); ++i) BOOST_TEST(records[i].id == i + 1);
     BOOST_TEST((records.back().type == RecordType::Done));
-    BOOST_TEST((ledger.task(task).state == TaskState::Ended));
-    BOOST_TEST(ledger.records_after(task, 3, answer_budget, 100).records.size() == 1U);
+    BOOST_TEST((ledger.tasks().get(task).state == TaskState::Ended));
+    BOOST_TEST(ledger.records().records_after(task, 3, answer_budget, 100).records.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_complete_intent_survives_a_crash) {
     completed_scan({"/home/alice/a"});
-    const auto task = *ledger.queue_disinfection(account, resolve({{"/home/alice/a", Action::Quarantine}}));
-    auto action = *ledger.next_action(task);
+    const auto task = *ledger.records().queue_disinfection(account, resolve({{"/home/alice/a", Action::Quarantine}}));
+    auto action = *ledger.records().next_action(task);
     BOOST_TEST(!action.intended);
     action.opaque = "0123456789abcdef0123456789abcdef";
     action.identity = {5, 6, 7, -8};
@@ -279,10 +280,10 @@ BOOST_AUTO_TEST_CASE(a_complete_intent_survives_a_crash) {
     action.virus = "Eicar";
     action.metadata.mode = 0640;
     action.metadata.attributes = {{"user.note", std::string("a\0b", 3)}};
-    ledger.intend(task, action);
+    ledger.records().intend(task, action);
     ledger.commit();
     auto restarted = reopened();
-    const auto found = restarted.next_action(task);
+    const auto found = restarted.records().next_action(task);
     BOOST_REQUIRE(found.has_value());
     BOOST_TEST(found->intended);
     BOOST_TEST(found->opaque == action.opaque);
@@ -294,16 +295,16 @@ BOOST_AUTO_TEST_CASE(a_complete_intent_survives_a_crash) {
 
 BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_still_counts_as_found) {
     const auto scan = completed_scan({"/home/alice/a", "/home/alice/b"});
-    ledger.leave_list(account, "/home/alice/a");
-    BOOST_TEST(ledger.found_paths(scan, answer_budget).paths.size() == 2U);
-    const auto listed = ledger.infected_files(scan, 0, answer_budget).files;
+    ledger.finds().leave_list(account, "/home/alice/a");
+    BOOST_TEST(ledger.finds().found_paths(scan, answer_budget).paths.size() == 2U);
+    const auto listed = ledger.finds().infected_files(scan, 0, answer_budget).files;
     BOOST_REQUIRE(listed.size() == 1U);
     BOOST_TEST(listed[0].path == "/home/alice/b");
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_is_cut_at_its_budget) {
     const auto scan = completed_scan({"/home/alice/a", "/home/alice/b", "/home/alice/c"});
-    const auto found = ledger.found_paths(scan, 200);
+    const auto found = ledger.finds().found_paths(scan, 200);
     BOOST_TEST(found.cut);
     BOOST_TEST(found.paths.size() == 2U);
 }
@@ -314,7 +315,7 @@ BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
     std::int64_t after = 0;
     int pieces = 0;
     do {
-        const auto listed = ledger.infected_files(scan, after, 250);
+        const auto listed = ledger.finds().infected_files(scan, after, 250);
         for (const auto& file : listed.files) paths.push_back(file.path);
         after = listed.next;
         ++pieces;
@@ -326,41 +327,41 @@ BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
 
 // The cached facts that polls get must never be older than the last write.
 BOOST_AUTO_TEST_CASE(the_cached_task_follows_every_change) {
-    const auto id = ledger.queue_scan(account, ScanType::Home, false).value();
-    const auto last = [&] { return ledger.last_task(account, TaskKind::Scan).value(); };
+    const auto id = ledger.tasks().queue_scan(account, ScanType::Home, false).value();
+    const auto last = [&] { return ledger.tasks().last(account, TaskKind::Scan).value(); };
     BOOST_TEST((last().state == TaskState::Queued));
-    ledger.begin(id);
+    ledger.tasks().begin(id);
     BOOST_TEST((last().state == TaskState::Running));
-    ledger.set_signatures(id, true, "");
+    ledger.tasks().set_signatures(id, true, "");
     BOOST_TEST(last().embedded_signatures);
     // A later turn with all signatures does not make good what an earlier one did without them.
-    ledger.set_signatures(id, false, "");
+    ledger.tasks().set_signatures(id, false, "");
     BOOST_TEST(last().embedded_signatures);
     // What was found with them is not in a new list; what this start has is what counts.
-    ledger.begin_list(id, 2, true);
+    ledger.finds().begin_list(id, 2, true);
     BOOST_TEST(last().embedded_signatures);
-    ledger.begin_list(id, 3, false);
+    ledger.finds().begin_list(id, 3, false);
     BOOST_TEST(!last().embedded_signatures);
-    ledger.save_totals(id, 7, 700, true);
+    ledger.tasks().save_totals(id, 7, 700, true);
     BOOST_TEST(last().total_files == 7U);
-    ledger.save_progress(id, 3, 300, 2);
+    ledger.tasks().save_progress(id, 3, 300, 2);
     BOOST_TEST(last().scanned_files == 3U);
-    BOOST_TEST(ledger.unscanned_counts(id).empty());
-    ledger.add_unscanned(id, 1, "/home/alice/u", UnscannedReason::Unreadable, std::nullopt);
-    BOOST_TEST(ledger.unscanned_counts(id).size() == 1U);
+    BOOST_TEST(ledger.tasks().unscanned_counts(id).empty());
+    ledger.finds().add_unscanned(id, 1, "/home/alice/u", UnscannedReason::Unreadable, std::nullopt);
+    BOOST_TEST(ledger.tasks().unscanned_counts(id).size() == 1U);
     BOOST_TEST(last().unscanned_files == 1U);
-    ledger.add_infected(id, 1, "/home/alice/v", "Virus", "e1c4");
+    ledger.finds().add_infected(id, 1, "/home/alice/v", "Virus", "e1c4");
     BOOST_TEST(last().infected_files == 1U);
-    ledger.set_why(id, "it waits");
+    ledger.tasks().set_why(id, "it waits");
     BOOST_TEST(last().why == "it waits");
-    ledger.requeue(id, false, "again");
+    ledger.tasks().requeue(id, false, "again");
     BOOST_TEST((last().state == TaskState::Queued));
-    ledger.begin(id);
-    ledger.complete_scan(id, 1, 7, 5, 0);
+    ledger.tasks().begin(id);
+    ledger.finds().complete_scan(id, 1, 7, 5, 0);
     BOOST_TEST((last().state == TaskState::Ended));
-    const auto next = ledger.queue_scan(account, ScanType::Home, false).value();
+    const auto next = ledger.tasks().queue_scan(account, ScanType::Home, false).value();
     BOOST_TEST(last().id == next);
-    ledger.end(next, Outcome::EndedEarly, "why");
+    ledger.tasks().end(next, Outcome::EndedEarly, "why");
     BOOST_TEST(last().why == "why");
 }
 
@@ -369,33 +370,33 @@ BOOST_AUTO_TEST_CASE(only_superseded_tasks_are_pruned) {
     const auto new_scan = completed_scan({"/home/alice/b"});
     while (ledger.prune(0, 0)) {
     }
-    BOOST_TEST(ledger.found_paths(old_scan, answer_budget).paths.empty());
-    BOOST_TEST(ledger.found_paths(new_scan, answer_budget).paths.size() == 1U);
-    BOOST_TEST((ledger.task(old_scan).outcome == Outcome::Completed));
+    BOOST_TEST(ledger.finds().found_paths(old_scan, answer_budget).paths.empty());
+    BOOST_TEST(ledger.finds().found_paths(new_scan, answer_budget).paths.size() == 1U);
+    BOOST_TEST((ledger.tasks().get(old_scan).outcome == Outcome::Completed));
 }
 
 BOOST_AUTO_TEST_CASE(superseded_tasks_are_forgotten_after_a_while) {
     std::vector<TaskId> scans;
     for (int i = 0; i < 250; ++i) scans.push_back(completed_scan({"/home/alice/a"}));
     const auto in_a_minute = now_ms() + 60'000;
-    const auto running = ledger.queue_scan(account, ScanType::Home, false).value();
+    const auto running = ledger.tasks().queue_scan(account, ScanType::Home, false).value();
     while (ledger.prune(now_ms() - 60'000, INT64_MAX)) {
     }
-    BOOST_TEST(ledger.task(scans.front()).id == scans.front());
+    BOOST_TEST(ledger.tasks().get(scans.front()).id == scans.front());
 
     while (ledger.prune(in_a_minute, INT64_MAX)) {
     }
     // The running scan may not reach what the last one found.
     const auto last = scans.back();
     scans.pop_back();
-    for (const auto scan : scans) BOOST_CHECK_THROW((void)ledger.task(scan), DatabaseError);
-    BOOST_TEST(ledger.found_paths(last, answer_budget).paths.size() == 1U);
-    BOOST_TEST(ledger.task(running).id == running);
-    ledger.complete_scan(running, 1, 0, 0, 0);
+    for (const auto scan : scans) BOOST_CHECK_THROW((void)ledger.tasks().get(scan), DatabaseError);
+    BOOST_TEST(ledger.finds().found_paths(last, answer_budget).paths.size() == 1U);
+    BOOST_TEST(ledger.tasks().get(running).id == running);
+    ledger.finds().complete_scan(running, 1, 0, 0, 0);
     while (ledger.prune(in_a_minute, INT64_MAX)) {
     }
-    BOOST_CHECK_THROW((void)ledger.task(last), DatabaseError);
-    BOOST_TEST(ledger.last_task(account, TaskKind::Scan)->id == running);
+    BOOST_CHECK_THROW((void)ledger.tasks().get(last), DatabaseError);
+    BOOST_TEST(ledger.tasks().last(account, TaskKind::Scan)->id == running);
 }
 
 BOOST_AUTO_TEST_CASE(clean_files_in_the_quarantine_are_reported) {
@@ -458,22 +459,22 @@ BOOST_AUTO_TEST_CASE(a_task_has_a_name_in_the_form_that_clients_know) {
 
 BOOST_AUTO_TEST_CASE(the_hash_of_a_find_is_stored) {
     completed_scan({"/home/alice/virus"});
-    BOOST_TEST(ledger.found_sha256(account, "/home/alice/virus") == "e1c4");
-    BOOST_TEST(ledger.found_sha256(account, "/home/alice/other").empty());
+    BOOST_TEST(ledger.finds().found_sha256(account, "/home/alice/virus") == "e1c4");
+    BOOST_TEST(ledger.finds().found_sha256(account, "/home/alice/other").empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_intent_that_differs_from_the_request_survives_a_crash) {
     completed_scan({"/home/alice/virus"});
-    const TaskId task = *ledger.queue_disinfection(account, resolve({{"/home/alice/virus", Action::Delete}}));
-    ledger.begin(task);
-    auto action = *ledger.next_action(task);
+    const TaskId task = *ledger.records().queue_disinfection(account, resolve({{"/home/alice/virus", Action::Delete}}));
+    ledger.tasks().begin(task);
+    auto action = *ledger.records().next_action(task);
     action.action = Action::Quarantine;
     action.opaque = "aa";
     action.remark = "it has changed";
     action.moved = Moved::PutBackClean;
-    ledger.intend(task, action);
+    ledger.records().intend(task, action);
     ledger.commit();
-    const auto next = reopened().next_action(task);
+    const auto next = reopened().records().next_action(task);
     BOOST_REQUIRE(next.has_value());
     BOOST_TEST(next->intended);
     BOOST_TEST((next->action == Action::Quarantine));
@@ -495,6 +496,18 @@ BOOST_AUTO_TEST_CASE(a_file_expires_only_when_both_clocks_say_so) {
     BOOST_TEST(quarantine.expired(account, by_day, by_running_time, 10).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(the_copy_of_a_log_is_tried_for_a_day_of_the_hosts_running_time) {
+    const auto task = *ledger.records().queue_disinfection(account, {});
+    ledger.records().record_done(task, RecordState::Success, "", Outcome::Completed);
+    const auto after = [&](const std::string& change) {
+        ledger.commit();
+        Database(place.path + "/jobs.sqlite").execute(("UPDATE task SET " + change).c_str());
+        return ledger.tasks().with_pending_log(8).size();
+    };
+    BOOST_TEST(after("ended_ms = ended_ms - 864000000") == 1U);
+    BOOST_TEST(after("ended_running_ms = ended_running_ms - 90000000") == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_task_is_forgotten_only_when_both_clocks_say_so) {
     const auto scan = completed_scan({});
     completed_scan({});
@@ -503,19 +516,22 @@ BOOST_AUTO_TEST_CASE(a_task_is_forgotten_only_when_both_clocks_say_so) {
     }
     while (ledger.prune(0, by_running_time)) {
     }
-    BOOST_TEST(ledger.task(scan).id == scan);
+    BOOST_TEST(ledger.tasks().get(scan).id == scan);
     while (ledger.prune(now_ms() + 400 * day_ms, by_running_time)) {
     }
-    BOOST_CHECK_THROW((void)ledger.task(scan), DatabaseError);
+    BOOST_CHECK_THROW((void)ledger.tasks().get(scan), DatabaseError);
 }
 
-BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_never_expire) {
+BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_or_are_clean_by_now_never_expire) {
     PlannedAction file;
     file.path = "/home/alice/virus";
     file.opaque = "aa";
     ledger.quarantine().add(account, file, 1, 2);
     file.opaque = "bb";
     ledger.quarantine().add(account, file, 1, 3, true);
+    file.opaque = "cc";
+    ledger.quarantine().add(account, file, 1, 4);
+    ledger.quarantine().set_clean(account, "cc", true);
     const auto expired = ledger.quarantine().expired(account, INT64_MAX, INT64_MAX, 10);
     BOOST_REQUIRE(expired.size() == 1U);
     BOOST_TEST(expired.front().opaque == "aa");

@@ -14,9 +14,9 @@ struct Fixture {
     Settings settings;
     Ledger ledger{directory.path + "/jobs.sqlite"};
     ScanHistory history{ledger, settings};
-    const AccountId alice = ledger.account_of({2001, "alice", "/home/alice", 1, 1, 1});
-    const AccountId bob = ledger.account_of({2002, "bob", "/home/bob", 1, 2, 1});
-    const AccountId carol = ledger.account_of({2003, "carol", "/home/carol", 1, 3, 1});
+    const AccountId alice = ledger.tasks().account_of({2001, "alice", "/home/alice", 1, 1, 1});
+    const AccountId bob = ledger.tasks().account_of({2002, "bob", "/home/bob", 1, 2, 1});
+    const AccountId carol = ledger.tasks().account_of({2003, "carol", "/home/carol", 1, 3, 1});
     static constexpr ScanHistory::Scope host{true, 0};
 
     static ScanHistory::Scope of(AccountId account) { return {false, account}; }
@@ -26,14 +26,14 @@ struct Fixture {
         return statistics.latest;
     }
     TaskId begin(AccountId account, ScanType type = ScanType::Home, bool as_system = false) {
-        const auto id = ledger.queue_scan(account, type, as_system).value();
-        ledger.begin(id);
+        const auto id = ledger.tasks().queue_scan(account, type, as_system).value();
+        ledger.tasks().begin(id);
         return id;
     }
     void find_virus(TaskId scan, const std::string& path, const std::string& virus) {
-        ledger.add_infected(scan, 1, path, virus, "e1c4");
+        ledger.finds().add_infected(scan, 1, path, virus, "e1c4");
     }
-    void complete(TaskId scan) { ledger.complete_scan(scan, 1, 10, 10, 0); }
+    void complete(TaskId scan) { ledger.finds().complete_scan(scan, 1, 10, 10, 0); }
 };
 
 }  // namespace
@@ -51,8 +51,8 @@ BOOST_AUTO_TEST_CASE(begins_empty) {
 BOOST_AUTO_TEST_CASE(tells_when_a_clean_scan_proves_nothing) {
     const auto proves_nothing = [&](bool embedded_only, std::optional<UnscannedReason> reason) {
         const auto id = begin(alice);
-        ledger.set_signatures(id, embedded_only, "");
-        if (reason) ledger.add_unscanned(id, 1, "/home/alice/u", *reason, std::nullopt);
+        ledger.tasks().set_signatures(id, embedded_only, "");
+        if (reason) ledger.finds().add_unscanned(id, 1, "/home/alice/u", *reason, std::nullopt);
         complete(id);
         return latest(of(alice)).proves_nothing;
     };
@@ -68,8 +68,8 @@ BOOST_AUTO_TEST_CASE(tells_that_of_a_scan_of_all_accounts_by_each_of_its_jobs) {
         const auto scan = history.begin_system_scan({2001, 2002}).value();
         const auto first = history.queue_job(scan, 2001, alice).value();
         const auto second = history.queue_job(scan, 2002, bob).value();
-        for (const auto id : {first, second}) ledger.begin(id);
-        ledger.set_signatures(second, embedded_only, "");
+        for (const auto id : {first, second}) ledger.tasks().begin(id);
+        ledger.tasks().set_signatures(second, embedded_only, "");
         complete(first);
         complete(second);
         history.end_system_scan(scan);
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(tells_that_of_a_scan_of_all_accounts_by_each_of_its_jobs) {
 }
 
 BOOST_AUTO_TEST_CASE(shows_a_scan_from_its_start_to_its_end) {
-    const auto id = ledger.queue_scan(alice, ScanType::Mail, false).value();
+    const auto id = ledger.tasks().queue_scan(alice, ScanType::Mail, false).value();
     auto scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::Queued));
     BOOST_TEST(scan.percent == 0U);
@@ -89,23 +89,23 @@ BOOST_AUTO_TEST_CASE(shows_a_scan_from_its_start_to_its_end) {
     BOOST_TEST(scan.id.size() == 32U);
     const auto task_id = scan.id;
 
-    ledger.begin(id);
-    ledger.save_totals(id, 100, 1000, false);
-    ledger.save_progress(id, 50, 500, 50);
+    ledger.tasks().begin(id);
+    ledger.tasks().save_totals(id, 100, 1000, false);
+    ledger.tasks().save_progress(id, 50, 500, 50);
     scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::Running));
     BOOST_TEST(scan.percent == 0U);  // the total is not known yet
 
-    ledger.save_totals(id, 300, 3000, true);
-    ledger.save_progress(id, 199, 500, 50);
+    ledger.tasks().save_totals(id, 300, 3000, true);
+    ledger.tasks().save_progress(id, 199, 500, 50);
     BOOST_TEST(latest(of(alice)).percent == 66U);
-    ledger.save_progress(id, 300, 3000, 300);
+    ledger.tasks().save_progress(id, 300, 3000, 300);
     BOOST_TEST(latest(of(alice)).percent == 99U);
     // A scan that waits for its next turn still counts as running.
-    ledger.requeue(id, false, "the scanner is starting");
+    ledger.tasks().requeue(id, false, "the scanner is starting");
     BOOST_TEST((latest(of(alice)).phase == ScanPhase::Running));
 
-    ledger.complete_scan(id, 1, 300, 300, 0);
+    ledger.finds().complete_scan(id, 1, 300, 300, 0);
     scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::Completed));
     BOOST_TEST(scan.percent == 100U);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(shows_a_scan_from_its_start_to_its_end) {
 
 BOOST_AUTO_TEST_CASE(a_scan_that_ended_early_is_not_complete) {
     const auto id = begin(alice);
-    ledger.end(id, Outcome::EndedEarly, "it was no good");
+    ledger.tasks().end(id, Outcome::EndedEarly, "it was no good");
     const auto scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::EndedEarly));
     BOOST_TEST(scan.percent == 100U);
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(the_risk_is_the_highest_of_all_that_was_found) {
     BOOST_TEST((latest(of(alice)).risk == RiskLevel::High));
     BOOST_TEST(latest(of(alice)).infected_files == 4U);
     // Disinfecting a file does not change what was found.
-    ledger.leave_list(alice, "/c");
+    ledger.finds().leave_list(alice, "/c");
     BOOST_TEST((latest(of(alice)).risk == RiskLevel::High));
     BOOST_TEST(latest(of(alice)).infected_files == 4U);
 }
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(history.waiting_accounts(scan, 0, 10).empty());
     BOOST_TEST(history.unfinished_jobs(scan) == 3U);
 
-    ledger.begin(of_alice);
+    ledger.tasks().begin(of_alice);
     BOOST_TEST(history.unfinished_jobs(scan, now_ms() + 1000) == 2U);  // all but the slow one
     find_virus(of_alice, "/home/alice/x", "PUA.X");
     complete(of_alice);
@@ -241,9 +241,9 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     BOOST_TEST(latest(of(alice)).system);
     BOOST_TEST(latest(of(alice)).id != id);
 
-    ledger.begin(of_bob);
+    ledger.tasks().begin(of_bob);
     complete(of_bob);
-    complete(ledger.active_task(carol)->id);
+    complete(ledger.tasks().active(carol)->id);
     BOOST_TEST(history.unfinished_jobs(scan) == 0U);
     history.end_system_scan(scan);
     seen = latest(host);
@@ -266,12 +266,12 @@ BOOST_AUTO_TEST_CASE(a_system_scan_is_one_task_with_a_job_for_each_account) {
     static_cast<void>(history.begin_system_scan({2001}));
     while (ledger.prune(0, 0)) {
     }
-    BOOST_TEST(ledger.finds_after(of_alice, 0, 10).empty());
+    BOOST_TEST(ledger.finds().finds_after(of_alice, 0, 10).empty());
 }
 
 BOOST_AUTO_TEST_CASE(one_job_that_ended_early_leaves_the_host_incomplete) {
     const auto scan = history.begin_system_scan({2001}).value();
-    ledger.end(history.queue_job(scan, 2001, alice).value(), Outcome::EndedEarly, "no");
+    ledger.tasks().end(history.queue_job(scan, 2001, alice).value(), Outcome::EndedEarly, "no");
     history.end_system_scan(scan);
     BOOST_TEST((latest(host).phase == ScanPhase::EndedEarly));
 }
@@ -305,15 +305,15 @@ BOOST_AUTO_TEST_CASE(a_system_scan_resumes_after_a_restart) {
 BOOST_AUTO_TEST_CASE(the_id_of_an_event_is_never_used_again) {
     std::set<std::uint64_t> ids;
     for (int i = 0; i < 3; ++i) {
-        const auto scan = ledger.queue_scan(alice, ScanType::Home, false).value();
-        ledger.begin(scan);
-        ledger.add_infected(scan, 1, "/home/alice/" + std::to_string(i), "Eicar", {});
-        ledger.complete_scan(scan, 1, 1, 0, 0);
+        const auto scan = ledger.tasks().queue_scan(alice, ScanType::Home, false).value();
+        ledger.tasks().begin(scan);
+        ledger.finds().add_infected(scan, 1, "/home/alice/" + std::to_string(i), "Eicar", {});
+        ledger.finds().complete_scan(scan, 1, 1, 0, 0);
         for (const auto& event : history.events(of(alice), 0, 10, 1'000'000).events)
             BOOST_TEST(ids.insert(event.id).second, event.id);
         // The next scan takes this one's place before it finds anything.
-        const auto empty = ledger.queue_scan(alice, ScanType::Home, false).value();
-        ledger.complete_scan(empty, 1, 0, 0, 0);
+        const auto empty = ledger.tasks().queue_scan(alice, ScanType::Home, false).value();
+        ledger.finds().complete_scan(empty, 1, 0, 0, 0);
         while (ledger.prune(0, 0)) {
         }
     }

@@ -23,22 +23,23 @@ struct Scans {
         std::filesystem::create_directory(list_directory(config));
     }
     TaskId begin(ScanType type = ScanType::Home) {
-        const TaskId scan = ledger.queue_scan(account, type, false).value();
-        ledger.begin(scan);
+        const TaskId scan = ledger.tasks().queue_scan(account, type, false).value();
+        ledger.tasks().begin(scan);
         return scan;
     }
     // The walk of the scan's latest start has ended and found these files.
     void walk(TaskId scan, const Paths& paths) {
-        const auto start = ledger.task(scan).starts;
+        const auto start = ledger.tasks().get(scan).starts;
         const auto name = list_name(config, scan, start);
         PathList list(UniqueFd(checked(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "make a list")));
         for (const auto& path : paths) list.append(path);
-        ledger.save_totals(scan, paths.size(), 0, true);
-        ledger.begin_list(scan, start, false);
-        ledger.keep_list(scan, list.finish(), 0);
+        ledger.tasks().save_totals(scan, paths.size(), 0, true);
+        ledger.finds().begin_list(scan, start, false);
+        ledger.tasks().keep_list(scan, list.finish(), 0);
     }
     void find(TaskId scan, const std::string& name, std::uint64_t place) {
-        ledger.add_infected(scan, ledger.task(scan).starts, "/home/alice/" + name, "Eicar", "e1c4", false, place);
+        ledger.finds().add_infected(scan, ledger.tasks().get(scan).starts, "/home/alice/" + name, "Eicar", "e1c4",
+                                    false, place);
     }
     void end(TaskId scan, Outcome outcome = Outcome::EndedEarly) {
         end_unfinished_scan(config, ledger, scan, "/home/alice", outcome, "for a test");
@@ -46,14 +47,14 @@ struct Scans {
     // What the API lists of it, with the home left out; checks that all counts agree.
     Reasons unscanned(TaskId scan) {
         UnscannedFiles listed;
-        listed.files = ledger.unscanned_files(scan, 0, answer_budget).files;
-        const Task task = ledger.task(scan);
+        listed.files = ledger.finds().unscanned_files(scan, 0, answer_budget).files;
+        const Task task = ledger.tasks().get(scan);
         std::uint64_t next = 0;
         BOOST_TEST(!add_unreached(config, ledger, task, "/home/alice", task.settled.files, listed, next));
         Reasons reasons;
         for (const auto& file : listed.files) reasons[file.path.substr(12)] = file.reason;
         BOOST_TEST(reasons.size() == listed.files.size(), "a file is listed twice");
-        const auto counts = ledger.unscanned_counts(scan);
+        const auto counts = ledger.tasks().unscanned_counts(scan);
         const auto counted = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0},
                                              [](std::uint64_t sum, const auto& row) { return sum + row.second; });
         BOOST_TEST(counted == reasons.size());
@@ -65,7 +66,7 @@ struct Scans {
         return reasons;
     }
     Paths infected(TaskId scan) {
-        auto paths = ledger.found_paths(scan, answer_budget).paths;
+        auto paths = ledger.finds().found_paths(scan, answer_budget).paths;
         for (auto& path : paths) path.erase(0, 12);
         return paths;
     }
@@ -73,7 +74,7 @@ struct Scans {
     TemporaryDirectory directory;
     Settings config;
     Ledger ledger{directory.path + "/jobs.sqlite"};
-    AccountId account = ledger.account_of({1001, "alice", "/home/alice", 11, 22, 33});
+    AccountId account = ledger.tasks().account_of({1001, "alice", "/home/alice", 11, 22, 33});
     static constexpr auto early = UnscannedReason::EndedEarly;
 };
 
@@ -86,13 +87,13 @@ BOOST_AUTO_TEST_CASE(without_a_walk_the_directory_stands_for_its_files) {
     end(home);
     BOOST_TEST((unscanned(home) == Reasons{{"", early}}));
     const auto mail = begin(ScanType::Mail);
-    ledger.save_totals(mail, 5000, 0, false);
+    ledger.tasks().save_totals(mail, 5000, 0, false);
     end(mail);
     BOOST_TEST((unscanned(mail) == Reasons{{"mail/", early}}));
 }
 
 BOOST_AUTO_TEST_CASE(a_scan_that_never_began_has_reached_nothing) {
-    const auto scan = ledger.queue_scan(account, ScanType::Home, false).value();
+    const auto scan = ledger.tasks().queue_scan(account, ScanType::Home, false).value();
     end(scan);
     BOOST_TEST((unscanned(scan) == Reasons{{"", early}}));
 }
@@ -115,26 +116,26 @@ BOOST_AUTO_TEST_CASE(what_was_reached_keeps_its_verdict) {
     const auto scan = begin();
     walk(scan, {"clean", "found", "slow", "far", "provisional", "later"});
     find(scan, "found", 1);
-    ledger.add_unscanned(scan, 1, "/home/alice/slow", UnscannedReason::TimeLimit, 2);
-    ledger.settle(scan, {3, 30, 1, 0});
-    ledger.save_progress(scan, 5, 50, 2);
+    ledger.finds().add_unscanned(scan, 1, "/home/alice/slow", UnscannedReason::TimeLimit, 2);
+    ledger.tasks().settle(scan, {3, 30, 1, 0});
+    ledger.tasks().save_progress(scan, 5, 50, 2);
     find(scan, "far", 3);
-    ledger.add_unscanned(scan, 1, "/home/alice/provisional", UnscannedReason::TimeLimit, 4);
+    ledger.finds().add_unscanned(scan, 1, "/home/alice/provisional", UnscannedReason::TimeLimit, 4);
     end(scan);
     BOOST_TEST(
         (unscanned(scan) == Reasons{{"slow", UnscannedReason::TimeLimit}, {"provisional", early}, {"later", early}}));
     BOOST_TEST((infected(scan) == Paths{"found", "far"}));
-    BOOST_TEST(ledger.task(scan).clean_files == 1U);
+    BOOST_TEST(ledger.tasks().get(scan).clean_files == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_later_start_that_does_not_finish_its_walk_changes_nothing) {
     const auto scan = begin();
     walk(scan, {"a", "b", "vanished", "d"});
     find(scan, "b", 1);
-    ledger.requeue(scan, true, "it was killed");
-    ledger.begin(scan);
-    ledger.add_unscanned(scan, 2, "/home/alice/vanished", UnscannedReason::Vanished, std::nullopt);
-    ledger.add_unscanned(scan, 2, "/home/alice/closed/", UnscannedReason::Unreadable, std::nullopt);
+    ledger.tasks().requeue(scan, true, "it was killed");
+    ledger.tasks().begin(scan);
+    ledger.finds().add_unscanned(scan, 2, "/home/alice/vanished", UnscannedReason::Vanished, std::nullopt);
+    ledger.finds().add_unscanned(scan, 2, "/home/alice/closed/", UnscannedReason::Unreadable, std::nullopt);
     end(scan);
     BOOST_TEST((unscanned(scan) == Reasons{{"a", early},
                                            {"vanished", UnscannedReason::Vanished},
@@ -148,30 +149,30 @@ BOOST_AUTO_TEST_CASE(finds_of_an_earlier_start_stay_when_a_later_one_walks_again
     walk(scan, {"found", "a", "b", "gone"});
     find(scan, "found", 0);
     find(scan, "gone", 3);
-    ledger.requeue(scan, true, "it was killed");
-    ledger.begin(scan);
+    ledger.tasks().requeue(scan, true, "it was killed");
+    ledger.tasks().begin(scan);
     walk(scan, {"new", "a", "b", "found"});
-    ledger.settle(scan, {2, 20, 2, 0});
+    ledger.tasks().settle(scan, {2, 20, 2, 0});
     end(scan);
     BOOST_TEST((unscanned(scan) == Reasons{{"b", early}}));
     BOOST_TEST((infected(scan) == Paths{"found", "gone"}));
-    BOOST_TEST(ledger.task(scan).clean_files == 2U);
+    BOOST_TEST(ledger.tasks().get(scan).clean_files == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(an_unreached_file_that_the_scan_before_found_infected_still_is) {
     const auto before = begin();
     walk(before, {"a", "b", "cleansed", "repaired", "outside"});
     for (const auto* name : {"a", "b", "cleansed", "repaired", "outside"}) find(before, name, 0);
-    ledger.complete_scan(before, 1, 5, 0, 0);
-    ledger.leave_list(account, "/home/alice/cleansed");
+    ledger.finds().complete_scan(before, 1, 5, 0, 0);
+    ledger.finds().leave_list(account, "/home/alice/cleansed");
     const auto scan = begin();
     walk(scan, {"repaired", "new", "a", "b", "cleansed"});
-    ledger.settle(scan, {1, 10, 1, 0});
+    ledger.tasks().settle(scan, {1, 10, 1, 0});
     end(scan);
     BOOST_TEST((unscanned(scan) == Reasons{{"new", early}, {"cleansed", early}}));
     BOOST_TEST((infected(scan) == Paths{"a", "b"}));
-    BOOST_TEST(ledger.found_sha256(account, "/home/alice/a") == "e1c4");
-    BOOST_TEST(ledger.infected_files(scan, 0, answer_budget).files.size() == 2U);
+    BOOST_TEST(ledger.finds().found_sha256(account, "/home/alice/a") == "e1c4");
+    BOOST_TEST(ledger.finds().infected_files(scan, 0, answer_budget).files.size() == 2U);
     // And once more, although the scan that found it is no longer there.
     while (ledger.prune(0, 0)) {
     }
@@ -186,7 +187,7 @@ BOOST_AUTO_TEST_CASE(without_a_walk_only_finds_below_the_directory_are_kept) {
     walk(before, {"mail/a", "b"});
     find(before, "mail/a", 0);
     find(before, "b", 1);
-    ledger.complete_scan(before, 1, 2, 0, 0);
+    ledger.finds().complete_scan(before, 1, 2, 0, 0);
     const auto scan = begin(ScanType::Mail);
     end(scan);
     BOOST_TEST((infected(scan) == Paths{"mail/a"}));
@@ -197,8 +198,8 @@ BOOST_AUTO_TEST_CASE(a_list_that_is_missing_or_damaged_is_none) {
     for (const bool missing : {true, false}) {
         const auto scan = begin();
         walk(scan, {"a", "b"});
-        ledger.settle(scan, {1, 10, 1, 0});
-        const auto name = list_name(config, ledger.task(scan));
+        ledger.tasks().settle(scan, {1, 10, 1, 0});
+        const auto name = list_name(config, ledger.tasks().get(scan));
         if (missing)
             std::filesystem::remove(name);
         else
@@ -213,14 +214,14 @@ BOOST_AUTO_TEST_CASE(only_needed_lists_are_kept) {
     const auto scan = begin();
     walk(scan, {"a"});
     end(scan);
-    const auto kept = list_name(config, ledger.task(scan));
+    const auto kept = list_name(config, ledger.tasks().get(scan));
     const auto stale = list_name(config, scan, 7);
     static_cast<void>(UniqueFd(::open(stale.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)));
     remove_old_lists(config, ledger);
     BOOST_TEST(std::filesystem::exists(kept));
     BOOST_TEST(!std::filesystem::exists(stale));
     const auto next = begin();
-    ledger.complete_scan(next, 1, 0, 0, 0);
+    ledger.finds().complete_scan(next, 1, 0, 0, 0);
     remove_old_lists(config, ledger);
     BOOST_TEST(!std::filesystem::exists(kept));
 }

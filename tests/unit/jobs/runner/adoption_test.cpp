@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <iomanip>
+#include <sstream>
 
 #include "auth/base/checked.h"
 #include "auth/base/sha256.h"
@@ -67,6 +69,21 @@ BOOST_AUTO_TEST_CASE(takes_a_file_by_its_record_and_follows_the_home) {
     BOOST_TEST(found[0].metadata.mode == 0640U);
     BOOST_TEST(!found[0].may_hold_mail);
     BOOST_TEST(adopted({opaque}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(takes_no_more_than_so_many_at_once_and_the_rest_the_next_time) {
+    const std::string begin = home.path + "/" + in_quarantine;
+    for (std::size_t i = 0; i <= most_adopted; ++i) {
+        std::ostringstream name;
+        name << std::setfill('0') << std::setw(32) << i;
+        // Links: it would take long to write so many files.
+        std::filesystem::create_hard_link(begin + opaque, begin + name.str());
+        std::filesystem::create_hard_link(begin + opaque + ".json", begin + name.str() + ".json");
+    }
+    std::set<std::string> known;
+    for (const auto& one : adopted()) known.insert(one.opaque);
+    BOOST_TEST(known.size() == 10'000U);
+    BOOST_TEST(adopted(known).size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(is_the_same_at_an_unchanged_path_or_without_a_recorded_home) {

@@ -100,6 +100,20 @@ BOOST_AUTO_TEST_CASE(without_a_usable_quarantine_nothing_is_taken_out) {
     BOOST_TEST((mailbox() == all()));
 }
 
+BOOST_AUTO_TEST_CASE(a_mailbox_too_large_to_be_read_is_left_alone) {
+    constexpr std::uintmax_t size = 512ULL * 1024 * 1024 + 1;
+    std::filesystem::resize_file(path(), size);  // a hole: it takes no room
+    const auto cleansed = cleanse();
+    BOOST_TEST((cleansed.acted.state == RecordState::Error));
+    BOOST_TEST(cleansed.acted.message.find("read so large a mailbox") != std::string::npos, cleansed.acted.message);
+    BOOST_TEST(cleansed.saved.empty());
+    BOOST_TEST(quarantine().empty());
+    BOOST_TEST(std::filesystem::file_size(path()) == size);
+    BOOST_TEST(!home.has("mail/inbox.lock"));
+    std::filesystem::resize_file(path(), all().size());
+    BOOST_TEST((mailbox() == all()));
+}
+
 BOOST_AUTO_TEST_CASE(a_link_is_not_followed) {
     home.write("elsewhere", all());
     std::filesystem::remove(path());

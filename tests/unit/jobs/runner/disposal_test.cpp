@@ -73,6 +73,33 @@ BOOST_AUTO_TEST_CASE(deleting_removes_only_that_file) {
     BOOST_TEST(home.has("dir/innocent"));
 }
 
+BOOST_AUTO_TEST_CASE(several_are_carried_out_together_and_each_by_itself) {
+    std::vector<Act> orders;
+    for (const std::string name : {"dir/deleted", "dir/quarantined", "dir/gone", "other/changed", "other/deleted"}) {
+        home.write(name, "evil bytes of " + name);
+        orders.push_back(order(name == "dir/quarantined" ? Action::Quarantine : Action::Delete, name));
+        orders.back().token = orders.size();
+        orders.back().opaque = std::string(32, static_cast<char>('a' + orders.size()));
+    }
+    ::unlink((home.path + "/dir/gone").c_str());
+    home.write("other/changed", "good bytes, now");
+    const auto acted = disposal.act(orders);
+    BOOST_REQUIRE(acted.size() == 5U);
+    for (std::size_t i = 0; i < acted.size(); ++i) BOOST_TEST(acted[i].token == i + 1);
+    BOOST_TEST((acted[0].state == RecordState::Deleted));
+    BOOST_TEST((acted[1].state == RecordState::Quarantined));
+    BOOST_TEST((acted[2].state == RecordState::Error));
+    BOOST_TEST(acted[3].content_differs);
+    BOOST_TEST((acted[4].state == RecordState::Deleted));
+    const auto in_quarantine = [&](std::size_t i) {
+        return std::string(quarantine_directory) + "/" + orders[i].opaque;
+    };
+    BOOST_TEST(home.read(in_quarantine(1)) == "evil bytes of dir/quarantined");
+    BOOST_TEST(home.read(in_quarantine(3)) == "good bytes, now");
+    for (const auto i : {0U, 2U, 4U}) BOOST_TEST(!home.has(in_quarantine(i)));
+    for (const auto& order : orders) BOOST_TEST(!home.has(order.path.substr(home.path.size() + 1)));
+}
+
 BOOST_AUTO_TEST_CASE(reports_a_file_still_open_elsewhere) {
     for (const Action action : {Action::Delete, Action::Quarantine}) {
         home.write("dir/virus", "evil bytes");
