@@ -18,9 +18,9 @@ struct StatusRow {
     std::uint16_t status;
 };
 constexpr StatusRow agent_statuses[] = {
-    {Purpose::Api, 200},        {Purpose::Api, 404},        {Purpose::Api, 405},        {Purpose::Api, 415},
-    {Purpose::Api, 500},        {Purpose::Api, 503},        {Purpose::Statistics, 200}, {Purpose::Statistics, 400},
-    {Purpose::Statistics, 403}, {Purpose::Statistics, 404}, {Purpose::Statistics, 500},
+    {Purpose::Api, 200},        {Purpose::Api, 403},        {Purpose::Api, 404},        {Purpose::Api, 405},
+    {Purpose::Api, 415},        {Purpose::Api, 500},        {Purpose::Api, 503},        {Purpose::Statistics, 200},
+    {Purpose::Statistics, 400}, {Purpose::Statistics, 403}, {Purpose::Statistics, 404}, {Purpose::Statistics, 500},
 };
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <iterator>
 
 #include "fcgi/client_headers.h"
+#include "fcgi/refusals.h"
 #include "handlers/shared/envelope.h"
 #include "handlers/shared/openapi.h"
 #include "handlers/shared/rpc.h"
+#include "handlers/shared/functions.h"
 #include "jobs/shared/refusal.h"
 #include "jobs/shared/settings.h"
 
@@ -25,8 +27,6 @@ struct VerdictRow {
     const char* sentence;
 };
 
-constexpr const char* wrong_credentials = "Access is denied: the user name or the password is missing or wrong.";
-
 // Everything but Welcome.
 constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Wrong, 401, 0, wrong_credentials},
@@ -38,13 +38,15 @@ constexpr VerdictRow verdict_rows[] = {
      "The files of this account do not answer: the file system of its home directory, or one that is mounted there, "
      "hangs. Try again when it answers."},
     {LoginVerdict::Busy, 503, 1, "This account has too many requests under way. Try again in a moment."},
+    {LoginVerdict::TokenExpired, 401, 0, "This token has expired. Make another with the account's password."},
+    {LoginVerdict::TokenSuspended, 401, 0,
+     "This token is suspended: the account's password has been changed since it was made. Make another."},
+    {LoginVerdict::TokenOfAnother, 401, 0,
+     "This token was made for an earlier account of this name, or before its home moved. Make another."},
+    {LoginVerdict::TokensOff, 403, 0, "The administrator has switched API tokens off. Log in with the password."},
 };
 
 constexpr const char* starting_or_gone = "The service is starting or gone. Try again in a moment.";
-
-[[nodiscard]] Refusal unavailable(std::string_view inside) {
-    return {503, with_reference(starting_or_gone, inside), "", soon};
-}
 
 Request request_of(const WebRequest& web) {
     const auto target = web.parameter("REQUEST_URI");
@@ -56,6 +58,28 @@ Request request_of(const WebRequest& web) {
     request.content_type = web.parameter("CONTENT_TYPE");
     request.client_address = web.parameter("REMOTE_ADDR");
     return request;
+}
+
+template <class AnyLogin>
+constexpr const char* wrong_of = std::is_same_v<AnyLogin, TokenLogin> ? wrong_token : wrong_credentials;
+
+template <class AnyLogin, class Ask>
+std::optional<Reply> reply_of(Ask ask) {
+    auto answer = answer_to(ask);
+    if (answer.refusal) refuse_login(*answer.refusal, wrong_of<AnyLogin>);
+    return std::move(answer.reply);
+}
+
+Response openapi(const Request& request) {
+    if (request.method != "GET" && request.method != "HEAD")
+        throw Refusal(405, "This document is available by GET and HEAD only.", std::string(openapi_methods));
+    return {200, std::string(openapi_document()), "", 0};
+}
+
+}  // namespace
+
+Refusal unavailable(std::string_view inside) {
+    return {503, with_reference(starting_or_gone, inside), "", soon};
 }
 
 void check_limits(const Request& request) {
@@ -75,61 +99,32 @@ void refuse_cross_site(const WebRequest& web, const Function* function) {
                                ". What changes something is taken only from pages of this address, and from programs.");
 }
 
-[[noreturn]] void refuse_login(const LoginAnswer& login) {
+void refuse_login(const LoginAnswer& login, const char* wrong) {
     const auto* const row = std::ranges::find(verdict_rows, login.verdict, &VerdictRow::verdict);
     if (row == std::end(verdict_rows)) throw unavailable("authd could not start the agent");
-    throw Refusal(row->status, row->sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
+    const auto* const sentence = login.verdict == LoginVerdict::Wrong ? wrong : row->sentence;
+    throw Refusal(row->status, sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
 }
-
-constexpr const char* wrong_length = "The body does not have the announced length.";
 
 void require_whole(BodyState state) {
     if (state == BodyState::Late) throw Refusal(408, "The request did not arrive in time.");
     if (state != BodyState::Whole) throw Refusal(400, wrong_length);
 }
 
-// What authd or an agent answers to `ask`; their faults are ours.
-template <class Ask>
-auto answer_to(Ask ask) {
-    try {
-        return ask();
-    } catch (const std::exception& fault) {
-        throw unavailable(std::string("authd or an agent: ") + fault.what());
-    }
-}
-
-template <class Ask>
-std::optional<Reply> reply_of(Ask ask) {
-    auto answer = answer_to(ask);
-    if (answer.refusal) refuse_login(*answer.refusal);
-    return std::move(answer.reply);
-}
-
-// Whose the right login is.
-template <class Check>
-BodyOwner owner_of(Check check) {
-    const auto answer = answer_to(check);
-    if (!answer) throw unavailable("authd gave no answer");
-    if (answer->verdict != LoginVerdict::Welcome) refuse_login(*answer);
-    return answer->uid;
-}
-
-Response openapi(const Request& request) {
-    if (request.method != "GET" && request.method != "HEAD")
-        throw Refusal(405, "This document is available by GET and HEAD only.", std::string(openapi_methods));
-    return {200, std::string(openapi_document()), "", 0};
-}
-
-}  // namespace
-
 ApiGateway::ApiGateway(const Settings& config, BodyLimits& bodies, DocumentRoots& roots)
-    : config_(config), bodies_(bodies), roots_(roots), agents_(config), statistics_(config, bodies, roots, agents_) {}
+    : config_(config),
+      bodies_(bodies),
+      roots_(roots),
+      agents_(config),
+      statistics_(config, bodies, roots, agents_),
+      tokens_(config, bodies, roots, agents_) {}
 
 Response ApiGateway::answer(WebRequest& web) {
     auto request = request_of(web);
     if (request.path == rpc_path) return statistics_.answer(web, request.query);
     const auto address = address_of(request.path);
     try {
+        if (address.module == tokens_module_name) return tokens_.answer(web, address, request);
         return pass(web, find_function(address.module, address.function), request);
     } catch (const Refusal& refusal) {
         return {refusal.status(), failure_envelope(address, refusal.what()), refusal.allow(), refusal.retry_seconds()};
@@ -139,17 +134,47 @@ Response ApiGateway::answer(WebRequest& web) {
     }
 }
 
+template <class AnyLogin>
+std::optional<Reply> ApiGateway::ask(WebRequest& web, const Function* function, AnyLogin login, Request& request) {
+    if (web.has_body()) return ask_with_body(web, function, std::move(login), request);
+    return reply_of<AnyLogin>([&] { return agents_.ask(login, request); });
+}
+
+template <class AnyLogin>
+std::optional<Reply> ApiGateway::ask_with_body(WebRequest& web, const Function* function, AnyLogin login,
+                                               Request& request) {
+    const auto& limits = config_.responder;
+    const auto length = web.announced_length();
+    if (!length) throw Refusal(400, wrong_length);
+    const auto limit =
+        function != nullptr && function->long_body ? limits.max_disinfect_body_bytes : limits.max_body_bytes;
+    if (*length > limit)
+        throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
+    const auto owner = owner_of([&] { return agents_.check(login); }, wrong_of<AnyLogin>);
+    login = {};
+    const auto long_permit = *length > limits.max_body_bytes ? bodies_.long_ones.take(owner) : std::nullopt;
+    if (*length > limits.max_body_bytes && !long_permit)
+        throw Refusal(503, "Too many large requests are under way. Try again in a moment.", "", soon);
+    read_body(web, limit, owner, request);
+    return reply_of<AnyLogin>([&] { return agents_.ask_as_checked(request); });
+}
+
 Response ApiGateway::pass(WebRequest& web, const Function* function, Request& request) {
-    auto credentials = take_credentials(web);
+    auto credentials = take_any_credentials(web);
+    auto& [basic, token] = credentials;
     if (!web.has_body()) require_whole(web.read_body(0, request.body));
     check_limits(request);
     if (request.path == openapi_path) return openapi(request);
     if (serves_an_account(web, roots_)) throw Refusal(403, serves_an_accounts_content);
-    if (!credentials) throw Refusal(401, wrong_credentials);
+    if (!basic && !token) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
-    const BodyOwner reader = std::hash<std::string>{}(credentials->user);
-    Login login{std::move(credentials->user), std::move(credentials->password), request.client_address, Purpose::Api};
-    auto reply = web.has_body() ? ask_with_body(web, function, std::move(login), request) : ask(login, request);
+    const BodyOwner reader = std::hash<std::string>{}(token ? token->user : basic->user);
+    auto reply =
+        token ? ask(web, function, TokenLogin{std::move(token->user), std::move(token->token), request.client_address},
+                    request)
+              : ask(web, function,
+                    Login{std::move(basic->user), std::move(basic->password), request.client_address, Purpose::Api},
+                    request);
     if (!reply) throw unavailable("an agent gave no reply");
     if (!is_acceptable(*reply, Purpose::Api))
         throw unavailable("the reply has a status or an Allow value that an agent may not send");
@@ -160,28 +185,6 @@ Response ApiGateway::pass(WebRequest& web, const Function* function, Request& re
     // What was changed must be told.
     if (!permit && function != nullptr && function->only_reads) refuse_login({LoginVerdict::Busy, 0});
     return response;
-}
-
-std::optional<Reply> ApiGateway::ask(const Login& login, const Request& request) {
-    return reply_of([&] { return agents_.ask(login, request); });
-}
-
-std::optional<Reply> ApiGateway::ask_with_body(WebRequest& web, const Function* function, Login login,
-                                               Request& request) {
-    const auto& limits = config_.responder;
-    const auto length = web.announced_length();
-    if (!length) throw Refusal(400, wrong_length);
-    const auto limit =
-        function != nullptr && function->long_body ? limits.max_disinfect_body_bytes : limits.max_body_bytes;
-    if (*length > limit)
-        throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
-    const auto owner = owner_of([&] { return agents_.check(login); });
-    login = {};
-    const auto long_permit = *length > limits.max_body_bytes ? bodies_.long_ones.take(owner) : std::nullopt;
-    if (*length > limits.max_body_bytes && !long_permit)
-        throw Refusal(503, "Too many large requests are under way. Try again in a moment.", "", soon);
-    read_body(web, limit, owner, request);
-    return reply_of([&] { return agents_.ask_as_checked(request); });
 }
 
 void ApiGateway::read_body(WebRequest& web, std::size_t limit, BodyOwner owner, Request& request) {

@@ -6,10 +6,11 @@
 #pragma once
 
 #include "fcgi/agent_client.h"
-#include "fcgi/basic_credentials.h"
 #include "fcgi/body_limits.h"
+#include "fcgi/client_headers.h"
 #include "fcgi/document_roots.h"
 #include "fcgi/statistics_gateway.h"
+#include "fcgi/token_gateway.h"
 #include "fcgi/web_request.h"
 #include "handlers/shared/functions.h"
 #include "handlers/shared/messages.h"
@@ -26,9 +27,12 @@ class ApiGateway {
 
  private:
     [[nodiscard]] Response pass(WebRequest& web, const Function* function, Request& request);
-    // Both throw Refusal when the login was refused, and are empty when the agent gave no reply.
-    [[nodiscard]] std::optional<Reply> ask(const Login& login, const Request& request);
-    [[nodiscard]] std::optional<Reply> ask_with_body(WebRequest& web, const Function* function, Login login,
+    // Both throw Refusal when the login was refused, and are empty when the agent gave no reply. `login`: a Login or a
+    // TokenLogin.
+    template <class AnyLogin>
+    [[nodiscard]] std::optional<Reply> ask(WebRequest& web, const Function* function, AnyLogin login, Request& request);
+    template <class AnyLogin>
+    [[nodiscard]] std::optional<Reply> ask_with_body(WebRequest& web, const Function* function, AnyLogin login,
                                                      Request& request);
     void read_body(WebRequest& web, std::size_t limit, BodyOwner owner, Request& request);
 
@@ -37,6 +41,7 @@ class ApiGateway {
     DocumentRoots& roots_;
     AgentClient agents_;
     StatisticsGateway statistics_;
+    TokenGateway tokens_;
 };
 
 }  // namespace clamscanner

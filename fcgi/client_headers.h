@@ -6,6 +6,7 @@
 #include "fcgi/basic_credentials.h"
 #include "fcgi/cross_site.h"
 #include "fcgi/document_roots.h"
+#include "fcgi/token_credentials.h"
 #include "fcgi/web_request.h"
 
 namespace clamscanner {
@@ -44,6 +45,18 @@ inline constexpr const char* serves_an_accounts_content =
     auto credentials = basic_credentials_of(web.parameter("HTTP_AUTHORIZATION"));
     web.wipe_parameter("HTTP_AUTHORIZATION");
     return credentials;
+}
+
+// Either of the two, or neither.
+struct ClientCredentials {
+    std::optional<BasicCredentials> basic;
+    std::optional<TokenCredentials> token;
+};
+
+// The same for the interface that also takes API tokens.
+[[nodiscard]] inline ClientCredentials take_any_credentials(WebRequest& web) {
+    auto token = token_credentials_of(web.parameter("HTTP_AUTHORIZATION"));
+    return {take_credentials(web), std::move(token)};
 }
 
 }  // namespace clamscanner

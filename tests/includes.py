@@ -30,7 +30,7 @@ MAY_INCLUDE = {
     "handlers/functions": FUNCTIONS,
     "handlers/agent": (*FUNCTIONS, "handlers/functions", AUTHD),
     "handlers/uapi": (*FUNCTIONS, "handlers/functions"),
-    "fcgi": (*SHARED, "handlers/shared", AUTHD),
+    "fcgi": (*SHARED, "handlers/shared", AUTHD, "handlers/functions/arguments.h"),
 }
 
 

@@ -16,7 +16,7 @@ declare -A packages=(
     [nginx]="nginx"
     # Not apache2, which is Debian's service: only the program and its modules are needed.
     [apache]="apache2-bin libapache2-mod-fcgid"
-    [clients]="nodejs npm"
+    [clients]="nodejs npm curl"
     [mail]="mutt procmail dovecot-core postfix"
     [lint]="clang clang-tidy clang-format"
     [fuzzing]="clang libclang-rt-dev"

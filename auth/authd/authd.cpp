@@ -19,6 +19,7 @@
 #include "auth/authd/pam_login.h"
 #include "auth/authd/runners.h"
 #include "auth/authd/sessions.h"
+#include "auth/authd/token_change.h"
 #include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/config.h"
@@ -126,6 +127,20 @@ LoginDesk::CheckPassword checker(Children& children, HomeLookup& homes, const Co
         };
 }
 
+// Runs each change of an account's tokens in a child: it may have to wait for the disk.
+TokenDesk::Change token_changer(Children& children) {
+    return [&](const TokenChange& change, TokenDesk::Changed done) {
+        const auto carry_out = [&](int report) {
+            if (send_message(report, change_tokens(change)) != Sent::Yes) die("cannot report to authd");
+        };
+        const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
+            children.kill_and_reap(std::move(child));
+            done(report_or_fault<TokenChanged>(report));
+        };
+        children.begin({}, std::chrono::seconds(20), carry_out, reported);
+    };
+}
+
 struct OpenEndpoint {
     UniqueFd listener;
     EventLoop::Watch watch;
@@ -155,6 +170,8 @@ void run(const std::string& config_file) {
     make_directory(config.paths.run_directory);
     make_directory(config.paths.run_directory + "/authd");
     make_directory(std::filesystem::path(config.statistics.nonces).parent_path());
+    make_directory(config.token_directory());
+    checked(::chmod(config.token_directory().c_str(), S_IRWXU), "close the directory of tokens");
 
     EventLoop loop;
     loop.stop_on_signals();
@@ -162,12 +179,16 @@ void run(const std::string& config_file) {
     HomeLookup homes(loop);
     LoginDesk logins(loop, checker(children, homes, config, CheckOf::Password), LocalAccounts(), config,
                      checker(children, homes, config, CheckOf::AccountFromOrigin));
-    LoginDesk open_accounts(loop, checker(children, homes, config, CheckOf::Account),
-                            LocalAccounts({.any_change_affects_all = true}), config);
+    const LocalAccounts::Files any_change{.any_change_affects_all = true};
+    LoginDesk open_accounts(loop, checker(children, homes, config, CheckOf::Account), LocalAccounts(any_change),
+                            config);
     SignatureDesk signatures(open_accounts, config);
+    LoginDesk open_from(loop, checker(children, homes, config, CheckOf::AccountFromOrigin), LocalAccounts(any_change),
+                        config);
+    TokenDesk tokens(loop, logins, open_from, token_changer(children), config, {});
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
-    Sessions sessions(loop, logins, signatures, agents, runners, config);
+    Sessions sessions(loop, logins, signatures, tokens, agents, runners, config);
     const auto open_to_responders = open_endpoint(loop, sessions, responders);
     const auto open_to_jobd = open_endpoint(loop, sessions, jobs);
     const auto open_to_administrator = open_endpoint(loop, sessions, administrator_endpoint(config));

@@ -64,6 +64,9 @@ class LoginDesk {
         return accounts_.lines_of(name);
     }
 
+    // Wrong tokens count there as wrong passwords do (token_desk.h).
+    [[nodiscard]] Penalties& penalties() noexcept { return penalties_; }
+
  private:
     struct Question {
         std::string user;

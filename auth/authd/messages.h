@@ -1,19 +1,23 @@
 // The messages to authd, and between authd and the processes it starts. Responders and jobd ask; authd answers.
 //
-//   responder ── Login or SignedLogin (+ the agent's ends of two pipes) ──► authd
+//   responder ── Login, SignedLogin or TokenLogin (+ the agent's ends of two pipes) ──► authd
 //   authd ── LoginAnswer, if it is a refusal ──► responder
 //   authd ── Serve (+ those ends, if the login is right) ──► agent ── Served ──► authd
 //
 //   where the request's body has yet to come:
-//   responder ── Login or SignedLogin (no pipes) ──► authd ── LoginAnswer ──► responder
+//   responder ── Login, SignedLogin or TokenLogin (no pipes) ──► authd ── LoginAnswer ──► responder
 //   responder ── OpenAgent (+ those ends) ──► authd ── Serve, or LoginAnswer, as above
 //
+//   responder ── TokenOrder ──► authd ── TokenAnswer ──► responder
 //   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer ──► jobd
 //   administrator ── EndProcesses ──► authd ── ProcessesEnded ──► administrator
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "auth/base/home_identity.h"
 #include "auth/base/limits.h"
@@ -37,6 +41,10 @@ enum class MessageType : std::uint16_t {
     EndProcesses = 9,
     ProcessesEnded = 10,
     OpenAgent = 11,
+    TokenLogin = 12,
+    TokenOrder = 13,
+    TokenAnswer = 14,
+    TokenChanged = 15,  // auth/authd/token_change.h: from a child of authd's to authd
 };
 
 inline constexpr std::size_t longest_password = 1024;
@@ -83,6 +91,26 @@ struct SignedLogin {
     }
 };
 
+// The same for a request that carries an API token in place of the password (api_tokens.h).
+struct TokenLogin {
+    static constexpr auto type = MessageType::TokenLogin;
+    std::string user;
+    Secret token;
+    std::string address;
+    void fields(auto& wire) {
+        wire.text(user, longest_user_name);
+        wire.secret(token, longest_password);
+        wire.text(address, longest_address);
+    }
+};
+
+// What a token lets its bearer do; a password lets one do everything.
+enum class TokenScope : std::uint8_t {
+    Full = 0,
+    ReadOnly = 1,  // functions that only read, those of tokens too
+    Limited = 2,   // scanning and listing: functions that only read, and start_scan
+};
+
 enum class LoginVerdict : std::uint8_t {
     Welcome = 0,      // the agent has the pipes, and what comes there is the answer
     Wrong = 1,        // name or password; nobody learns which
@@ -97,12 +125,16 @@ enum class LoginVerdict : std::uint8_t {
     TimeExpired = 10,
     WrongSignature = 11,
     NonceUsed = 12,
-    Throttled = 13,  // the key's nonce table is full
-    NoAction = 14,   // the signed text names no action, or an impossible one
-    Held = 15,       // for any login: the administrator holds the account
-    FilesHang = 16,  // for any login: the home, or what is mounted in it, does not answer
+    Throttled = 13,       // the key's nonce table is full
+    NoAction = 14,        // the signed text names no action, or an impossible one
+    Held = 15,            // for any login: the administrator holds the account
+    FilesHang = 16,       // for any login: the home, or what is mounted in it, does not answer
+    TokenExpired = 17,    // from here on, only for a TokenLogin or a TokenOrder; the token itself was right
+    TokenSuspended = 18,  // the account's line in /etc/shadow has changed since the token was made
+    TokenOfAnother = 19,  // it was made for an earlier account of the name, or before its home moved
+    TokensOff = 20,
 };
-inline constexpr auto last_login_verdict = LoginVerdict::FilesHang;
+inline constexpr auto last_login_verdict = LoginVerdict::TokensOff;
 
 // Sent for Welcome only where the login came without pipes: else the agent's reply on its pipe is answer enough. A
 // refusal is sent before authd closes the pipes, so that a responder that sees them close finds the reason waiting.
@@ -125,6 +157,105 @@ struct OpenAgent {
     void fields(auto&) {}
 };
 
+enum class TokenAction : std::uint8_t { Create = 0, List = 1, Rename = 2, Revoke = 3 };
+
+// By UAPI's rule.
+[[nodiscard]] inline bool is_token_name(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= longest_token_name && std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+}
+
+inline constexpr std::int64_t expires_by_default = -1;
+inline constexpr std::int64_t expires_never = 0;
+inline constexpr std::int64_t latest_expiry = 253'402'300'799;  // the end of the year 9999
+
+// What the account's owner wants done with the account's tokens. Carried out by authd alone: nothing that runs as the
+// account may make, read or change them.
+struct TokenOrder {
+    static constexpr auto type = MessageType::TokenOrder;
+    std::string user;
+    Secret secret;  // the password, or a token
+    bool is_token = false;
+    std::string address;
+    TokenAction action = TokenAction::List;
+    std::string name;                              // "" for List
+    std::string new_name;                          // for Rename
+    TokenScope scope = TokenScope::Full;           // for Create, as is the time
+    std::int64_t expires_at = expires_by_default;  // or expires_never, or seconds since the epoch
+    void fields(auto& wire) {
+        wire.text(user, longest_user_name);
+        wire.secret(secret, longest_password);
+        wire.number(is_token);
+        wire.text(address, longest_address);
+        wire.choice(action, TokenAction::Revoke);
+        wire.text(name, longest_token_name);
+        wire.text(new_name, longest_token_name);
+        wire.choice(scope, TokenScope::Limited);
+        wire.number(expires_at);
+    }
+};
+
+enum class TokenResult : std::uint8_t {
+    Done = 0,
+    NoSuchToken = 1,
+    NameTaken = 2,
+    TooMany = 3,
+    InThePast = 4,        // the time at which it is to expire
+    NeedsPassword = 5,    // what was asked for is not done for any token
+    NeedsFullAccess = 6,  // nor for one of this scope
+    Damaged = 7,          // the file of the account's tokens: nothing is done until the administrator has looked at it
+    Fault = 8,
+};
+
+enum class TokenState : std::uint8_t { Valid = 0, Expired = 1, Suspended = 2 };
+
+// A token as its owner sees it. Times are seconds since the epoch, 0 for never.
+struct TokenRow {
+    std::string name;
+    std::int64_t created = 0;
+    std::int64_t expires = expires_never;
+    TokenScope scope = TokenScope::Full;
+    TokenState state = TokenState::Valid;
+    std::int64_t first_used = 0;
+    std::string first_used_from;
+    std::int64_t last_used = 0;
+    std::string last_used_from;
+    void fields(auto& wire) {
+        wire.text(name, longest_token_name);
+        wire.number(created);
+        wire.number(expires);
+        wire.choice(scope, TokenScope::Limited);
+        wire.choice(state, TokenState::Suspended);
+        wire.number(first_used);
+        wire.text(first_used_from, longest_address);
+        wire.number(last_used);
+        wire.text(last_used_from, longest_address);
+    }
+};
+
+struct TokenAnswer {
+    static constexpr auto type = MessageType::TokenAnswer;
+    LoginVerdict verdict = LoginVerdict::Unavailable;
+    std::uint32_t retry_seconds = 0;
+    TokenResult result = TokenResult::Fault;  // of a Welcome, as is the rest
+    Secret token;                             // that was made: it is in no file, and nobody can show it again
+    std::int64_t created = 0;
+    std::int64_t expires = expires_never;
+    std::uint32_t most = 0;  // that an account may have
+    std::vector<TokenRow> rows;
+    void fields(auto& wire) {
+        wire.choice(verdict, last_login_verdict);
+        wire.number(retry_seconds);
+        wire.choice(result, TokenResult::Fault);
+        wire.secret(token, longest_password);
+        wire.number(created);
+        wire.number(expires);
+        wire.number(most);
+        wire.list(rows, most_tokens_per_account);
+    }
+};
+
 // To an agent, with the pipes of the request to serve.
 struct Serve {
     static constexpr auto type = MessageType::Serve;
@@ -132,10 +263,12 @@ struct Serve {
     // As signed, "" without a signature. The agent carries out nothing else.
     std::string action;
     std::string version;
+    TokenScope scope = TokenScope::Full;  // of the token; Full without one
     void fields(auto& wire) {
         wire.choice(purpose, Purpose::Statistics);
         wire.text(action, longest_action);
         wire.text(version, longest_action);
+        wire.choice(scope, TokenScope::Limited);
     }
 };
 

@@ -19,6 +19,8 @@ constexpr std::chrono::seconds login_grace{5};
 const Sessions::Permitted Sessions::permitted[] = {
     {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_login>},
     {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_signed_login>},
+    {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_token_login>},
+    {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_token_order>},
     {PeerRole::Responder, Stage::LoggedIn, handles<&Sessions::answer_open_agent>},
     {PeerRole::Jobd, Stage::MayAsk, handles<&Sessions::answer_start_runner>},
     {PeerRole::Administrator, Stage::MayAsk, handles<&Sessions::answer_end_processes>},
@@ -64,7 +66,7 @@ void Sessions::dispatch(Session& session, Packet& packet) {
 void Sessions::answer_login(Login login, Session& session, Packet& packet) {
     if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
-    const Serve serve{login.purpose, "", ""};
+    const Serve serve{login.purpose, "", "", TokenScope::Full};
     logins_.answer_login(std::move(login),
                          [this, id = session.id, serve](const LoginAnswer& answer, const Account* account) {
                              end_login(id, serve, answer, account);
@@ -78,6 +80,24 @@ void Sessions::answer_signed_login(const SignedLogin& login, Session& session, P
         login, [this, id = session.id](const LoginAnswer& answer, const Account* account, const Serve& serve) {
             end_login(id, serve, answer, account);
         });
+}
+
+void Sessions::answer_token_login(const TokenLogin& login, Session& session, Packet& packet) {
+    if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
+    session.stage = Stage::AwaitsAnswer;
+    tokens_.answer_login(login, [this, id = session.id](const LoginAnswer& answer, const Account* account,
+                                                        const Serve& serve) { end_login(id, serve, answer, account); });
+}
+
+void Sessions::answer_token_order(TokenOrder order, Session& session, Packet& packet) {
+    const bool has_names = order.action == TokenAction::List || is_token_name(order.name);
+    if (!packet.descriptors.empty() || !has_names ||
+        (order.action == TokenAction::Rename && !is_token_name(order.new_name)) ||
+        order.expires_at < expires_by_default || order.expires_at > latest_expiry)
+        throw Malformed("an order about tokens is none");
+    session.stage = Stage::AwaitsAnswer;
+    tokens_.answer_order(std::move(order),
+                         [this, id = session.id](const TokenAnswer& answer) { tell(id, answer, Stage::MayAsk); });
 }
 
 void Sessions::end_login(std::uint64_t id, const Serve& serve, const LoginAnswer& answer, const Account* account) {

@@ -12,6 +12,7 @@
 #include "auth/authd/messages.h"
 #include "auth/authd/runners.h"
 #include "auth/authd/signature_desk.h"
+#include "auth/authd/token_desk.h"
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/socket.h"
@@ -26,9 +27,15 @@ class Sessions {
     // administrator are let in.
     static constexpr std::size_t most_sessions[] = {8192, 1024, 64};
 
-    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners,
-             const Config& config)
-        : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners), config_(config) {}
+    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, TokenDesk& tokens, Agents& agents,
+             Runners& runners, const Config& config)
+        : loop_(loop),
+          logins_(logins),
+          signatures_(signatures),
+          tokens_(tokens),
+          agents_(agents),
+          runners_(runners),
+          config_(config) {}
 
     // Takes over a connection whose peer has been checked.
     void begin(PeerRole role, UniqueFd socket);
@@ -64,6 +71,8 @@ class Sessions {
     void dispatch(Session& session, Packet& packet);
     void answer_login(Login login, Session& session, Packet& packet);
     void answer_signed_login(const SignedLogin& login, Session& session, Packet& packet);
+    void answer_token_login(const TokenLogin& login, Session& session, Packet& packet);
+    void answer_token_order(TokenOrder order, Session& session, Packet& packet);
     void end_login(std::uint64_t id, const Serve& serve, const LoginAnswer& answer, const Account* account);
     void keep_login(Session& session, const Serve& serve, const Account& account);
     void answer_open_agent(const OpenAgent& request, Session& session, Packet& packet);
@@ -78,6 +87,7 @@ class Sessions {
     EventLoop& loop_;
     LoginDesk& logins_;
     SignatureDesk& signatures_;
+    TokenDesk& tokens_;
     Agents& agents_;
     Runners& runners_;
     const Config& config_;

@@ -44,19 +44,19 @@ void SignatureDesk::answer_signed_login(const SignedLogin& login, const Answer& 
     const auto verdict = verdict_on(login, fields, key);
     if (verdict != LoginVerdict::Welcome) return answer({verdict, 0}, nullptr, {});
     // The key's id takes the place of the password, so what the desk remembers belongs to this key.
-    accounts_.answer_login({key->user, Secret(key->id), login.address, Purpose::Statistics},
-                           [answer, id = key->id, generation = key->generation,
-                            serve = Serve{Purpose::Statistics, std::move(fields.action), std::move(fields.version)}](
-                               const LoginAnswer& said, const Account* account) {
-                               // A checked account always has a generation; a key of an earlier version has none.
-                               if (said.verdict != LoginVerdict::Welcome || account->generation == generation)
-                                   return answer(said, account, serve);
-                               log_line(Severity::Warning,
-                                        "the key " + id +
+    accounts_.answer_login(
+        {key->user, Secret(key->id), login.address, Purpose::Statistics},
+        [answer, id = key->id, generation = key->generation,
+         serve = Serve{Purpose::Statistics, std::move(fields.action), std::move(fields.version), TokenScope::Full}](
+            const LoginAnswer& said, const Account* account) {
+            // A checked account always has a generation; a key of an earlier version has none.
+            if (said.verdict != LoginVerdict::Welcome || account->generation == generation)
+                return answer(said, account, serve);
+            log_line(Severity::Warning, "the key " + id +
                                             " was made for an earlier account of its name, or before its home " +
                                             "moved, or by an earlier version: make it anew");
-                               answer({LoginVerdict::KeyDisabled, 0}, nullptr, {});
-                           });
+            answer({LoginVerdict::KeyDisabled, 0}, nullptr, {});
+        });
 }
 
 }  // namespace clamscanner

@@ -6,6 +6,7 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/config_keys.h"
+#include "auth/base/limits.h"
 #include "auth/base/unique_fd.h"
 
 #if !defined(CLAMSCANNER_PROGRAM_DIRECTORY) || !defined(CLAMSCANNER_SIGNATURE_DIRECTORY)
@@ -75,6 +76,12 @@ void take_config(ConfigKeys& keys, Config& config) {
     keys.path("statistics.access_keys", statistics.access_keys);
     keys.path("statistics.nonces", statistics.nonces);
     keys.number("statistics.max_nonces_per_key", statistics.max_nonces_per_key, 1, 1'000'000);
+
+    auto& tokens = config.tokens;
+    keys.boolean("tokens.enabled", tokens.enabled);
+    keys.number("tokens.max_per_account", tokens.max_per_account, 1, most_tokens_per_account);
+    keys.number("tokens.default_days", tokens.default_days, 1, 3650);
+    keys.boolean("tokens.suspend_on_password_change", tokens.suspend_on_password_change);
 }
 
 Config parse_config(const std::string& text, const std::string& file) {

@@ -82,6 +82,17 @@ struct Config {
         std::uint64_t max_nonces_per_key = 4096;
     } statistics;
 
+    struct {
+        bool enabled = true;
+        std::uint64_t max_per_account = 16;
+        std::uint64_t default_days = 90;
+        bool suspend_on_password_change = true;
+    } tokens;
+
+    // Beside the nonces, where only root may write (auth/authd/api_tokens.h).
+    [[nodiscard]] std::string token_directory() const {
+        return statistics.nonces.substr(0, statistics.nonces.rfind('/')) + "/tokens";
+    }
     // Beside the nonces, where only root may write (auth/identity/held_accounts.h).
     [[nodiscard]] std::string held_accounts() const {
         return statistics.nonces.substr(0, statistics.nonces.rfind('/')) + "/held_accounts";

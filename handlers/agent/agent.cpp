@@ -24,6 +24,7 @@
 #include "auth/base/socket.h"
 #include "handlers/agent/shared_replies.h"
 #include "handlers/agent/statistics_actions.h"
+#include "handlers/agent/token_scope.h"
 #include "handlers/functions/router.h"
 #include "jobs/client/jobs_client.h"
 #include "jobs/shared/frames.h"
@@ -157,6 +158,7 @@ void send_replies(std::span<Task> tasks) {
 
 Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, const Request& request) {
     if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve, request);
+    if (auto refused = refusal_beyond(serve.scope, request)) return *std::move(refused);
     return shared.answer(caller, request);
 }
 
@@ -174,8 +176,9 @@ std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::sp
 // The tasks that are to be answered at once, in front.
 std::span<Task> without_waiting(std::span<Task> tasks, WaitingRequests& waiting) {
     const auto is_answered_at_once = [&](Task& task) {
+        // What a token may not have done is refused at once, like everything else.
         return !(task.request && task.serve.purpose == Purpose::Api && waits_for_a_job(*task.request) &&
-                 waiting.take(task));
+                 !refusal_beyond(task.serve.scope, *task.request) && waiting.take(task));
     };
     std::size_t count = 0;
     for (auto& task : tasks)

@@ -10,6 +10,10 @@ namespace clamscanner {
 namespace {
 
 const Function& function_of(const Address& address) {
+    if (address.module == tokens_module_name)
+        throw Refusal(404,
+                      "Tokens are made and managed over HTTP alone, with the account's password. At a shell, whatever "
+                      "runs as the account could make one.");
     if (find_module(address.module) == nullptr)
         throw Refusal(404, "There is no module " + quoted(address.module) +
                                " here. Accepted: " + listed(modules, std::mem_fn(&Module::name)) + ".");

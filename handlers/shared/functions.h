@@ -31,6 +31,19 @@ inline constexpr Function functions[] = {
     {"start_scan", "GET, POST", false, false},
 };
 
+// UAPI's module Tokens. Responder and authd carry these out between them, since nothing that runs as the account may:
+// no agent and no uapi answers them. UAPI's reference names GET alone for all of them, and clients send it; so the ones
+// that change something take both, and are refused to pages of other sites.
+inline constexpr std::string_view tokens_module_name = "Tokens";
+
+inline constexpr Function token_functions[] = {
+    {"create_full_access", "GET, POST", false, false},
+    {"create_limited", "GET, POST", false, false},  // ours
+    {"list", "GET, HEAD, POST", true, false},
+    {"rename", "GET, POST", false, false},
+    {"revoke", "GET, POST", false, false},
+};
+
 struct Module {
     std::string_view name;
     std::span<const Function> functions;
@@ -39,6 +52,7 @@ struct Module {
 // Every other name below /execute/ is an unknown module.
 inline constexpr Module modules[] = {
     {module_name, functions},
+    {tokens_module_name, token_functions},
 };
 
 // Null when there is none of that name.

@@ -7,6 +7,7 @@
 
 #include "auth/authd/messages.h"
 #include "auth/authd/pam_login.h"
+#include "auth/authd/token_change.h"
 #include "auth/base/socket.h"
 #include "handlers/shared/messages.h"
 #include "jobs/engine/host_messages.h"
@@ -55,7 +56,7 @@ void read_frames(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
     decode_each<Login, LoginAnswer, OpenAgent, Serve, Served, StartRunner, RunnerAnswer, LoginChecked, EndProcesses,
-                ProcessesEnded>(bytes);
+                ProcessesEnded, TokenLogin, TokenOrder, TokenAnswer, TokenChanged>(bytes);
     decode_each<Request, Reply>(bytes);
     decode_each<CancelScan, AskUnscannedFiles, UnscannedFiles, AskQuarantinedFiles, QuarantinedFiles, ChangeQuarantine,
                 QuarantineQueued, AskQuarantineChange, QuarantineChange, AskDryRun, DryRun, AskHeldSignatures,

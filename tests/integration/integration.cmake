@@ -43,6 +43,7 @@ add_integration_test_behind_all(reload 300)
 add_integration_test_behind_all(model 300)
 add_integration_test_behind_all(clients 300)
 add_integration_test_behind_all(statistics 300)
+add_integration_test_behind_all(token 300)
 add_integration_test_behind_all(slow_bodies 240)
 
 # nginx takes in a slow body before the service sees it, mod_proxy_fcgi does not.
@@ -81,7 +82,7 @@ add_integration_test(unit_files 60)
 # What some need beside their web server; this one starts none.
 set_property(TEST integration.unit_files PROPERTY LABELS integration)
 set_property(TEST integration.mailbox APPEND PROPERTY LABELS mail)
-foreach(name clients statistics)
+foreach(name clients statistics token)
     set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
         APPEND PROPERTY LABELS clients)
 endforeach()

@@ -42,7 +42,7 @@ class Document:
         """Raises NotAsDocumented. `answer` has a status, headers with names in lower case, and a body; `target` and
         `body` are those of the request."""
         path = target.split("?")[0]
-        if not re.match("/(cpsess[0-9]+/)?(execute|ClamScanner)(/|$)", path) or _is_the_web_servers(answer):
+        if not re.match("/(cpsess[0-9]+/)?(execute|ClamScanner|Tokens)(/|$)", path) or _is_the_web_servers(answer):
             return
         try:
             self._check_answer(method.lower(), target, path, answer, body)

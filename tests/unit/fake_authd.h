@@ -22,6 +22,12 @@ class FakeAuthd {
           answer_request_(std::move(answer_request)),
           daemon_(path, SOCK_SEQPACKET, [this](int peer) { return converse(peer); }) {}
 
+    // Set before the first request. Called from several threads.
+    std::function<LoginAnswer(const TokenLogin&)> answer_token = [](const TokenLogin&) {
+        return LoginAnswer{LoginVerdict::Wrong, 0};
+    };
+    std::function<TokenAnswer(const TokenOrder&)> answer_order = [](const TokenOrder&) { return TokenAnswer{}; };
+
     [[nodiscard]] int logins() const noexcept { return logins_; }
     // For those that came without pipes, once the body was there.
     [[nodiscard]] int agents_opened() const noexcept { return agents_opened_; }
@@ -36,7 +42,10 @@ class FakeAuthd {
             return true;
         }
         ++logins_;
-        const auto answer = answer_login_(decode<Login>(packet.bytes));
+        if (is<TokenOrder>(packet.bytes))
+            return send_message(peer, answer_order(decode<TokenOrder>(packet.bytes))) == Sent::Yes;
+        const auto answer = is<TokenLogin>(packet.bytes) ? answer_token(decode<TokenLogin>(packet.bytes))
+                                                         : answer_login_(decode<Login>(packet.bytes));
         if (packet.descriptors.empty()) return send_message(peer, answer) == Sent::Yes;
         const auto pipes = take_pipes(packet);
         if (answer.verdict != LoginVerdict::Welcome) return send_message(peer, answer) == Sent::Yes;

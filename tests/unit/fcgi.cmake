@@ -8,6 +8,8 @@ add_dependencies(responder_test clamscanner.fcgi)
 target_compile_definitions(responder_test PRIVATE RESPONDER_PROGRAM="$<TARGET_FILE:clamscanner.fcgi>")
 
 add_fuzz_target(basic clamscanner_fcgi)
+add_unit_test(fcgi/token_credentials clamscanner_fcgi)
+add_fuzz_target(token clamscanner_fcgi)
 
 add_unit_test(fcgi/rpc_request clamscanner_fcgi)
 target_compile_definitions(rpc_request_test PRIVATE

@@ -260,6 +260,93 @@ BOOST_AUTO_TEST_CASE(a_page_of_another_site_may_read_but_not_change) {
         BOOST_TEST(answer_from("get_scan_status", headers, "GET").status == 200, header);
 }
 
+BOOST_AUTO_TEST_CASE(a_token_goes_to_authd_as_such) {
+    start_authd();
+    std::promise<std::string> seen;
+    authd->answer_token = [&](const TokenLogin& login) {
+        seen.set_value(login.user + ' ' + login.token.reveal() + ' ' + login.address);
+        return LoginAnswer{LoginVerdict::Welcome, 0};
+    };
+    start_responder();
+    auto parameters = request_for("/ClamScanner/get_scan_status");
+    parameters["HTTP_AUTHORIZATION"] = "cpanel alice:TOKEN";
+    BOOST_TEST(ask(parameters).status == 200);
+    BOOST_TEST(seen.get_future().get() == "alice TOKEN 192.0.2.1");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_token_is_said) {
+    start_authd();
+    std::atomic<LoginVerdict> verdict = LoginVerdict::Wrong;
+    authd->answer_token = [&](const TokenLogin&) { return LoginAnswer{verdict, 0}; };
+    start_responder();
+    struct Row {
+        LoginVerdict verdict;
+        int status;
+        const char* sentence;
+    };
+    for (const auto& row :
+         {Row{LoginVerdict::Wrong, 401, "the user name or the token is wrong"},
+          Row{LoginVerdict::TokenExpired, 401, "has expired"}, Row{LoginVerdict::TokenSuspended, 401, "is suspended"},
+          Row{LoginVerdict::TokenOfAnother, 401, "an earlier account"},
+          Row{LoginVerdict::TokensOff, 403, "switched API tokens off"}}) {
+        verdict = row.verdict;
+        auto parameters = request_for("/ClamScanner/get_scan_status");
+        parameters["HTTP_AUTHORIZATION"] = "cpanel alice:TOKEN";
+        const auto answer = ask(parameters);
+        BOOST_TEST(answer.status == row.status);
+        BOOST_TEST(holds(answer.body, row.sentence));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_order_about_tokens_goes_to_authd_and_its_answer_into_the_envelope) {
+    start_authd();
+    std::promise<std::string> seen;
+    authd->answer_order = [&](const TokenOrder& order) {
+        seen.set_value(order.user + ' ' + order.secret.reveal() + ' ' + order.address + ' ' + order.name + ' ' +
+                       std::to_string(order.expires_at) + ' ' + std::to_string(static_cast<int>(order.scope)) +
+                       (order.is_token ? " token" : " password"));
+        TokenAnswer answer;
+        answer.verdict = LoginVerdict::Welcome;
+        answer.result = TokenResult::Done;
+        answer.token.assign("THETOKEN");
+        answer.created = 1000;
+        answer.expires = 2000;
+        return answer;
+    };
+    start_responder();
+    const auto answer = ask(request_for("/Tokens/create_limited?name=x-1&expires_at=2000"));
+    BOOST_TEST(answer.status == 200);
+    BOOST_TEST(answer.body ==
+               R"({"apiversion":3,"func":"create_limited","module":"Tokens","result":{"data":{"create_time":1000,)"
+               R"("expires_at":2000,"token":"THETOKEN"},"errors":null,"messages":null,"metadata":{},"status":1,)"
+               R"("warnings":null}})");
+    BOOST_TEST(seen.get_future().get() == "user open sesame 192.0.2.1 x-1 2000 2 password");
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_order_about_tokens_reaches_nobody) {
+    start_authd();
+    start_responder();
+    for (const auto& [target, status] :
+         {std::pair{"/Tokens/create_full_access", 200}, std::pair{"/Tokens/create_full_access?name=a%20b", 200},
+          std::pair{"/Tokens/rename?name=a", 200}, std::pair{"/Tokens/create_limited?name=a&expires_at=x", 200},
+          std::pair{"/Tokens/create_limited?name=a&expires_at=-1", 200},
+          std::pair{"/Tokens/create_limited?name=a&expires_at=253402300800", 200}, std::pair{"/Tokens/no_such", 404},
+          std::pair{"/Tokens/", 404}}) {
+        const auto answer = ask(request_for(target));
+        BOOST_TEST(answer.status == status, target);
+        BOOST_TEST(holds(answer.body, R"("status":0)"), target);
+    }
+    BOOST_TEST(ask(request_for("/Tokens/revoke?name=a", "PUT")).status == 405);
+    auto without = request_for("/Tokens/list");
+    without["HTTP_AUTHORIZATION"] = "";
+    BOOST_TEST(ask(without).status == 401);
+    auto cross_site = request_for("/Tokens/revoke?name=a");
+    cross_site["HTTP_SEC_FETCH_SITE"] = "cross-site";
+    BOOST_TEST(ask(cross_site).status == 403);
+    BOOST_TEST(ask(request_for("/Tokens/list", "POST"), std::string(70'000, 'x')).status == 413);
+    BOOST_TEST(authd->logins() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(beside_an_accounts_content_nobody_is_answered) {
     start_authd();
     // Accounts are users with a uid from ours on, so our own home is one's.
@@ -333,6 +420,22 @@ BOOST_AUTO_TEST_CASE(nobody_but_a_right_login_has_a_body_waited_for) {
             BOOST_TEST(authd->agents_opened() == 0);
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(nor_has_anybody_elses_with_a_token_or_an_order_about_tokens) {
+    start_authd([](const Login&) { return LoginAnswer{LoginVerdict::Wrong, 0}; });
+    start_responder();
+    for (const char* target : {"/ClamScanner/start_scan", "/Tokens/create_full_access", "/execute/Tokens/revoke"})
+        for (const char* authorization : {credentials, "cpanel alice:WRONG"}) {
+            auto parameters = request_for(target, "POST");
+            parameters["HTTP_AUTHORIZATION"] = authorization;
+            parameters["CONTENT_LENGTH"] = "10";
+            WebConnection slow(socket);
+            slow.send(begin_record() + stream(Record::Params, encoded(parameters)));
+            BOOST_TEST(slow.receive().status == 401, target);
+        }
+    BOOST_TEST(authd->logins() == 6);
+    BOOST_TEST(authd->agents_opened() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_comes_after_an_answer_is_read_and_discarded) {

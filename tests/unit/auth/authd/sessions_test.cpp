@@ -98,7 +98,11 @@ struct Fixture {
                        },
                        LocalAccounts(files.names()), config};
     SignatureDesk signatures{accounts, config};
-    Sessions sessions{loop, desk, signatures, agents, runners, config};
+    TokenDesk tokens{
+        loop,     desk,
+        accounts, [](const TokenChange& change, const TokenDesk::Changed& done) { done(change_tokens(change)); },
+        config,   {.shadow = files.names().shadow}};
+    Sessions sessions{loop, desk, signatures, tokens, agents, runners, config};
     const LoginChecked bob{LoginVerdict::Welcome, true, true, {"bob", 2002, 2002, "/home/bob", generation}};
 };
 
@@ -388,6 +392,73 @@ BOOST_AUTO_TEST_CASE(starts_no_agent_and_no_runner_for_a_held_account) {
     const auto [jobds, runners_end] = socket_pair(SOCK_SEQPACKET);
     say(jobd, StartRunner{2002, "bob"}, {runners_end.get()});
     BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::Held));
+}
+
+// ---- API tokens
+
+struct WithTokens : Fixture {
+    UniqueFd responder = connect(PeerRole::Responder);
+
+    WithTokens() { std::filesystem::create_directory(config.token_directory()); }
+    static TokenOrder order(TokenAction action, const std::string& name = "") {
+        TokenOrder order;
+        order.user = "bob";
+        order.secret.assign("password");
+        order.address = "192.0.2.1";
+        order.action = action;
+        order.name = name;
+        return order;
+    }
+    // As PAM answers.
+    void let_in() {
+        run_until(loop, [&] { return !checks.empty(); });
+        for (auto& done : std::exchange(checks, {})) done(bob);
+    }
+    std::string make(const std::string& name) {
+        say(responder, order(TokenAction::Create, name));
+        let_in();
+        return decode<TokenAnswer>(hear(responder).bytes).token.reveal();
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(a_token_that_was_made_with_the_password_opens_an_agent, WithTokens) {
+    const auto token = make("one");
+    BOOST_TEST(token.size() == 32U);
+    TestPipes pipes;
+    say(responder, TokenLogin{"bob", Secret(token), "192.0.2.1"},
+        {pipes.agents.request.get(), pipes.agents.reply.get()});
+    let_in();
+    BOOST_TEST(agents.count() == 1U);
+    say(responder, TokenLogin{"bob", Secret("WRONG"), "192.0.2.1"},
+        {pipes.agents.request.get(), pipes.agents.reply.get()});
+    BOOST_CHECK(decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Wrong);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_ends_at_an_order_about_tokens_that_is_none, WithTokens) {
+    auto late = order(TokenAction::Create, "a");
+    late.expires_at = latest_expiry + 1;
+    auto early = order(TokenAction::Create, "a");
+    early.expires_at = expires_by_default - 1;
+    auto without_new_name = order(TokenAction::Rename, "a");
+    for (const auto* wrong : {&late, &early, &without_new_name}) {
+        const auto peer = connect(PeerRole::Responder);
+        say(peer, *wrong);
+        BOOST_TEST(is_ended(peer));
+    }
+    for (const auto* name : {"", "a b", "../x", "a\nb"}) {
+        const auto peer = connect(PeerRole::Responder);
+        say(peer, order(TokenAction::Create, name));
+        BOOST_TEST(is_ended(peer));
+    }
+    for (const auto role : {PeerRole::Jobd, PeerRole::Administrator}) {
+        const auto peer = connect(role);
+        say(peer, order(TokenAction::List));
+        BOOST_TEST(is_ended(peer));
+    }
+    const TestPipes pipes;
+    say(responder, order(TokenAction::List), {pipes.agents.request.get()});
+    BOOST_TEST(is_ended(responder));
+    BOOST_TEST(checks.empty());
 }
 
 // ---- Signed requests

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "auth/authd/messages.h"
+#include "handlers/shared/functions.h"
 #include "handlers/shared/messages.h"
 #include "tests/unit/fake_jobd.h"
 #include "tests/unit/started_program.h"
@@ -43,11 +44,12 @@ struct Fixture {
         });
     }
     // Gives the agent its ends of a request's pipes, as authd does, and returns the responder's.
-    TestPipes serve(Purpose purpose = Purpose::Api) {
+    TestPipes serve(Purpose purpose = Purpose::Api, TokenScope scope = TokenScope::Full) {
         TestPipes pipes;
         const auto& [request, reply] = pipes.agents;
-        BOOST_REQUIRE((send_message(control.get(), Serve{purpose, "GetVirusScanLatestTaskStatistic", "2018-12-03"},
-                                    {request.get(), reply.get()}) == Sent::Yes));
+        BOOST_REQUIRE(
+            (send_message(control.get(), Serve{purpose, "GetVirusScanLatestTaskStatistic", "2018-12-03", scope},
+                          {request.get(), reply.get()}) == Sent::Yes));
         pipes.agents = {};
         return pipes;
     }
@@ -198,6 +200,41 @@ BOOST_AUTO_TEST_CASE(a_request_for_statistics_cannot_call_the_api) {
     const auto reply = reply_on(request);
     BOOST_TEST(reply.status == 404);
     BOOST_TEST(reply.body.find("InvalidAction.NotFound") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_scope_of_a_token_decides_what_it_calls) {
+    start_jobd();
+    const auto status = [&](TokenScope scope, const std::string& function) {
+        const auto pipes = serve(Purpose::Api, scope);
+        ask(pipes, "/ClamScanner/" + function);
+        check_served();
+        return reply_on(pipes).status;
+    };
+    // By GET: what gets as far as the method is within the scope.
+    for (const auto& function : functions) {
+        const std::string name(function.name);
+        const bool is_limited = function.only_reads || name == "start_scan";
+        BOOST_TEST((status(TokenScope::Full, name) != 403), name);
+        BOOST_TEST((status(TokenScope::ReadOnly, name) == 403) == !function.only_reads, name);
+        BOOST_TEST((status(TokenScope::Limited, name) == 403) == !is_limited, name);
+    }
+    for (const auto scope : {TokenScope::ReadOnly, TokenScope::Limited}) {
+        BOOST_TEST(status(scope, "no_such") == 404);
+        BOOST_TEST(status(scope, "cancel%5Fscan") == 403);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(it_knows_nothing_of_tokens) {
+    start_jobd();
+    for (const auto* target : {"/Tokens/list", "/execute/Tokens/create_full_access?name=x", "/Tokens/no_such"}) {
+        const auto pipes = serve();
+        ask(pipes, target);
+        check_served();
+        const auto reply = reply_on(pipes);
+        BOOST_TEST(reply.status == 404);
+        BOOST_TEST(reply.body.find("Tokens are made and managed over HTTP alone") != std::string::npos);
+    }
+    BOOST_TEST(questions == 0);
 }
 
 BOOST_AUTO_TEST_CASE(it_ends_when_authd_does) {
