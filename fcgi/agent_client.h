@@ -1,5 +1,5 @@
 // Gets an agent's reply to a request: has authd check who the client is, while the request already waits in the agent's
-// pipe. Each thread has one, shared by its gateways.
+// pipe; or, where a body is still to come, before it is read. Each thread has one, shared by its gateways.
 #pragma once
 
 #include <optional>
@@ -23,11 +23,30 @@ class AgentClient {
     // `login`: a Login or a SignedLogin. Throws std::exception when authd is not there or an answer is malformed.
     template <class AnyLogin>
     [[nodiscard]] Answer ask(const AnyLogin& login, const Request& request) {
-        AgentExchange agent(Clock::now() + std::chrono::seconds(config_.responder.reply_seconds));
+        return exchange(request, [&](const RequestPipes& agents_ends) { logins_.ask_login(login, agents_ends); });
+    }
+
+    // The two halves of it, for a request whose body is read only after the login was found right. After Welcome, the
+    // other half is the next call, or there is none. Empty: no answer came in time.
+    template <class AnyLogin>
+    [[nodiscard]] std::optional<LoginAnswer> check(const AnyLogin& login) {
+        return logins_.check_login(login, deadline());
+    }
+    [[nodiscard]] Answer ask_as_checked(const Request& request) {
+        return exchange(request, [&](const RequestPipes& agents_ends) { logins_.open_agent(agents_ends); });
+    }
+
+ private:
+    [[nodiscard]] Deadline deadline() const {
+        return Clock::now() + std::chrono::seconds(config_.responder.reply_seconds);
+    }
+    template <class PassEnds>
+    [[nodiscard]] Answer exchange(const Request& request, PassEnds pass_ends) {
+        AgentExchange agent(deadline());
         // The request is written before the login is decided: nobody can read it before authd passes that end to the
         // agent.
         agent.ask(request);
-        logins_.ask_login(login, agent.agents_ends());
+        pass_ends(agent.agents_ends());
         if (auto reply = agent.reply()) {
             logins_.was_welcome();
             return {std::move(reply), std::nullopt};
@@ -35,7 +54,6 @@ class AgentClient {
         return {std::nullopt, agent.is_late() ? std::nullopt : logins_.refusal()};
     }
 
- private:
     const Settings& config_;
     LoginClient logins_;
 };

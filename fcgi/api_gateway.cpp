@@ -1,6 +1,7 @@
 #include "fcgi/api_gateway.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
 #include "fcgi/client_headers.h"
@@ -14,6 +15,8 @@ namespace clamscanner {
 namespace {
 
 constexpr std::uint32_t soon = 2;  // seconds until an internal fault may have passed
+// A reply of this length is written without waiting for the client.
+constexpr std::size_t longest_unwaited_reply = 64 * 1024;
 
 struct VerdictRow {
     LoginVerdict verdict;
@@ -63,14 +66,49 @@ void check_limits(const Request& request) {
 }
 
 void refuse_cross_site(const WebRequest& web, const Function* function) {
-    if ((function == nullptr || !function->only_reads) && is_cross_site(provenance_of(web)))
-        throw Refusal(403, "This request was made by a page of another site.");
+    if (function != nullptr && function->only_reads) return;
+    if (const auto header = cross_site_header(provenance_of(web)); !header.empty())
+        throw Refusal(403, "This request was made by a page of another site, says its header " + std::string(header) +
+                               ". What changes something is taken only from pages of this address, and from programs.");
 }
 
 [[noreturn]] void refuse_login(const LoginAnswer& login) {
     const auto* const row = std::ranges::find(verdict_rows, login.verdict, &VerdictRow::verdict);
     if (row == std::end(verdict_rows)) throw unavailable("authd could not start the agent");
     throw Refusal(row->status, row->sentence, "", std::max(row->least_retry_seconds, login.retry_seconds));
+}
+
+constexpr const char* wrong_length = "The body does not have the announced length.";
+
+void require_whole(BodyState state) {
+    if (state == BodyState::Late) throw Refusal(408, "The request did not arrive in time.");
+    if (state != BodyState::Whole) throw Refusal(400, wrong_length);
+}
+
+// What authd or an agent answers to `ask`; their faults are ours.
+template <class Ask>
+auto answer_to(Ask ask) {
+    try {
+        return ask();
+    } catch (const std::exception& fault) {
+        throw unavailable(std::string("authd or an agent: ") + fault.what());
+    }
+}
+
+template <class Ask>
+std::optional<Reply> reply_of(Ask ask) {
+    auto answer = answer_to(ask);
+    if (answer.refusal) refuse_login(*answer.refusal);
+    return std::move(answer.reply);
+}
+
+// Whose the right login is.
+template <class Check>
+BodyOwner owner_of(Check check) {
+    const auto answer = answer_to(check);
+    if (!answer) throw unavailable("authd gave no answer");
+    if (answer->verdict != LoginVerdict::Welcome) refuse_login(*answer);
+    return answer->uid;
 }
 
 Response openapi(const Request& request) {
@@ -81,8 +119,8 @@ Response openapi(const Request& request) {
 
 }  // namespace
 
-ApiGateway::ApiGateway(const Settings& config, LongBodies& long_bodies)
-    : config_(config), long_bodies_(long_bodies), agents_(config), statistics_(config, agents_) {}
+ApiGateway::ApiGateway(const Settings& config, BodyLimits& bodies, DocumentRoots& roots)
+    : config_(config), bodies_(bodies), roots_(roots), agents_(config), statistics_(config, bodies, roots, agents_) {}
 
 Response ApiGateway::answer(WebRequest& web) {
     auto request = request_of(web);
@@ -100,51 +138,53 @@ Response ApiGateway::answer(WebRequest& web) {
 
 Response ApiGateway::pass(WebRequest& web, const Function* function, Request& request) {
     auto credentials = take_credentials(web);
-    const auto permit = read_body(web, function, request);
+    if (!web.has_body()) require_whole(web.read_body(0, request.body));
     check_limits(request);
     if (request.path == openapi_path) return openapi(request);
+    if (serves_an_account(web, roots_)) throw Refusal(403, serves_an_accounts_content);
     if (!credentials) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
-    auto reply = ask(*std::move(credentials), request);
+    const BodyOwner reader = std::hash<std::string>{}(credentials->user);
+    Login login{std::move(credentials->user), std::move(credentials->password), request.client_address, Purpose::Api};
+    auto reply = web.has_body() ? ask_with_body(web, function, std::move(login), request) : ask(login, request);
     if (!reply) throw unavailable("an agent gave no reply");
     if (!is_acceptable(*reply, Purpose::Api))
         throw unavailable("the reply has a status or an Allow value that an agent may not send");
-    return {reply->status, std::move(reply->body), std::move(reply->allow), 0};
+    Response response{reply->status, std::move(reply->body), std::move(reply->allow), 0};
+    if (response.body.size() <= longest_unwaited_reply) return response;
+    auto permit = bodies_.long_replies.take(reader, patience_for_bodies);
+    if (permit) response.permit.emplace(std::move(*permit));
+    // What was changed must be told.
+    if (!permit && function != nullptr && function->only_reads) refuse_login({LoginVerdict::Busy, 0});
+    return response;
 }
 
-std::optional<LongBodies::Permit> ApiGateway::read_body(WebRequest& web, const Function* function,
-                                                        Request& request) const {
+std::optional<Reply> ApiGateway::ask(const Login& login, const Request& request) {
+    return reply_of([&] { return agents_.ask(login, request); });
+}
+
+std::optional<Reply> ApiGateway::ask_with_body(WebRequest& web, const Function* function, Login login,
+                                               Request& request) {
     const auto& limits = config_.responder;
-    const bool may_be_long = function != nullptr && function->long_body;
-    const bool is_long = may_be_long && web.announced_length().value_or(0) > limits.max_body_bytes;
-    auto permit = is_long ? long_bodies_.take() : std::nullopt;
-    switch (web.read_body(permit ? limits.max_disinfect_body_bytes : limits.max_body_bytes, request.body)) {
-        case BodyState::Whole:
-            return permit;
-        case BodyState::TooLong:
-            break;
-        case BodyState::WrongLength:
-            throw Refusal(400, "The body does not have the announced length.");
-        case BodyState::Late:
-            throw Refusal(408, "The request did not arrive in time.");
-    }
-    const auto limit = may_be_long ? limits.max_disinfect_body_bytes : limits.max_body_bytes;
-    if (is_long && web.announced_length().value_or(0) <= limit)
+    const auto length = web.announced_length();
+    if (!length) throw Refusal(400, wrong_length);
+    const auto limit =
+        function != nullptr && function->long_body ? limits.max_disinfect_body_bytes : limits.max_body_bytes;
+    if (*length > limit)
+        throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
+    const auto owner = owner_of([&] { return agents_.check(login); });
+    login = {};
+    const auto long_permit = *length > limits.max_body_bytes ? bodies_.long_ones.take(owner) : std::nullopt;
+    if (*length > limits.max_body_bytes && !long_permit)
         throw Refusal(503, "Too many large requests are under way. Try again in a moment.", "", soon);
-    throw Refusal(413, "The body is too large. Accepted: at most " + std::to_string(limit) + " bytes.");
+    read_body(web, limit, owner, request);
+    return reply_of([&] { return agents_.ask_as_checked(request); });
 }
 
-std::optional<Reply> ApiGateway::ask(BasicCredentials credentials, const Request& request) {
-    AgentClient::Answer answer;
-    try {
-        answer = agents_.ask(
-            Login{std::move(credentials.user), std::move(credentials.password), request.client_address, Purpose::Api},
-            request);
-    } catch (const std::exception& fault) {
-        throw unavailable(std::string("authd or an agent: ") + fault.what());
-    }
-    if (answer.refusal) refuse_login(*answer.refusal);
-    return std::move(answer.reply);
+void ApiGateway::read_body(WebRequest& web, std::size_t limit, BodyOwner owner, Request& request) {
+    const auto permit = bodies_.under_way.take(owner, patience_for_bodies);
+    if (!permit) refuse_login({LoginVerdict::Busy, 0});
+    require_whole(web.read_body(limit, request.body));
 }
 
 }  // namespace clamscanner

@@ -17,21 +17,31 @@ std::string_view without_default_port(std::string_view host, std::string_view sc
     return host;
 }
 
-bool is_requested_host(const Provenance& provenance) {
-    const auto separator = provenance.origin.find("://");
-    if (separator == std::string_view::npos || provenance.host.empty()) return false;  // "null", for one
-    const auto scheme = provenance.origin.substr(0, separator);
-    const auto host = provenance.origin.substr(separator + 3);
-    if (!provenance.scheme.empty() && !same_ignoring_case(scheme, provenance.scheme)) return false;
-    return same_ignoring_case(without_default_port(host, scheme), without_default_port(provenance.host, scheme));
+// Whether that origin is the one asked for. "null", for one, is not.
+bool is_own(std::string_view origin, const Provenance& provenance) {
+    const auto separator = origin.find("://");
+    if (separator == std::string_view::npos || provenance.host.empty()) return false;
+    const auto scheme = origin.substr(0, separator);
+    const auto host = origin.substr(separator + 3);
+    return same_ignoring_case(scheme, provenance.scheme) &&
+           same_ignoring_case(without_default_port(host, scheme), without_default_port(provenance.host, scheme));
+}
+
+// Of an address, all before its path.
+std::string_view origin_of(std::string_view address) {
+    const auto separator = address.find("://");
+    if (separator == std::string_view::npos) return {};
+    return address.substr(0, address.find_first_of("/?#", separator + 3));
 }
 
 }  // namespace
 
-bool is_cross_site(const Provenance& provenance) {
-    const auto& site = provenance.sec_fetch_site;
-    if (!site.empty() && site != "same-origin" && site != "none") return true;
-    return !provenance.origin.empty() && !is_requested_host(provenance);
+std::string_view cross_site_header(const Provenance& provenance) {
+    if (const auto& site = provenance.sec_fetch_site; !site.empty())
+        return site == "same-origin" || site == "none" ? "" : "Sec-Fetch-Site";
+    if (!provenance.origin.empty()) return is_own(provenance.origin, provenance) ? "" : "Origin";
+    if (!provenance.referer.empty()) return is_own(origin_of(provenance.referer), provenance) ? "" : "Referer";
+    return "";
 }
 
 }  // namespace clamscanner

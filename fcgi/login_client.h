@@ -19,8 +19,18 @@ class LoginClient {
     // when authd is not there.
     template <class AnyLogin>
     void ask_login(const AnyLogin& login, const RequestPipes& agents) {
-        ask(encode(login), agents);
+        ask(encode(login), {agents.request.get(), agents.reply.get()});
     }
+
+    // Sends the login without pipes, and waits for authd's answer; empty when none came by `deadline`. After Welcome,
+    // open_agent() is the next call, or there is none and the login is forgotten. Throws as refusal() does, too.
+    template <class AnyLogin>
+    [[nodiscard]] std::optional<LoginAnswer> check_login(const AnyLogin& login, Deadline deadline) {
+        ask(encode(login), {});
+        return answer(deadline);
+    }
+    // The pipes for the login that check_login() was welcome with.
+    void open_agent(const RequestPipes& agents);
 
     // The agent has replied, so the login was right.
     void was_welcome() noexcept { awaits_answer_ = false; }
@@ -30,7 +40,10 @@ class LoginClient {
     [[nodiscard]] std::optional<LoginAnswer> refusal();
 
  private:
-    void ask(const Encoded& login, const RequestPipes& agents);
+    using Descriptors = std::initializer_list<int>;
+    void ask(const Encoded& login, Descriptors agents_ends);
+    [[nodiscard]] Sent send(const Encoded& message, Descriptors descriptors) const;
+    [[nodiscard]] std::optional<LoginAnswer> answer(Deadline deadline);
     void connect();
 
     std::string socket_path_;

@@ -20,6 +20,7 @@
 #include "auth/base/service.h"
 #include "fcgi/acceptor.h"
 #include "fcgi/api_gateway.h"
+#include "fcgi/client_headers.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/unprivileged.h"
 
@@ -27,8 +28,8 @@ namespace clamscanner {
 namespace {
 
 constexpr std::size_t threads_on_standard_input = 2;  // mod_fcgid gives a process one request at a time
-constexpr std::size_t threads_per_long_body = 8;      // of this many, one may hold a long body
 constexpr auto stop_timeout = std::chrono::seconds(25);
+constexpr auto stop_timeout_of_unread_bodies = std::chrono::seconds(2);
 constexpr auto watch_interval = std::chrono::milliseconds(500);
 constexpr auto fault_pause = std::chrono::milliseconds(250);
 constexpr auto between_logged_faults = std::chrono::seconds(1);
@@ -36,7 +37,10 @@ constexpr auto pause_after_failure = std::chrono::seconds(1);
 
 void serve(WebRequest& web, ApiGateway& gateway, const Settings& config, UniqueFd connection) {
     if (!web.begin(std::move(connection))) return;
-    web.answer(gateway.answer(web), config.responder.realm, web.parameter("REQUEST_METHOD") != "HEAD");
+    auto response = gateway.answer(web);
+    response.challenges = !is_from_script(web);
+    response.closes = !web.is_whole();
+    web.answer(response, config.responder.realm, web.parameter("REQUEST_METHOD") != "HEAD");
     web.end();
 }
 
@@ -49,11 +53,19 @@ void log_now_and_then(const char* fault) {
     if (now.count() >= due && not_before.compare_exchange_strong(due, next)) log_line(Severity::Error, fault);
 }
 
+// What all threads share.
+struct Shared {
+    Shared(const Settings& config, std::size_t threads) : bodies(threads), roots(config.login.uid_floor) {}
+    BodyLimits bodies;
+    DocumentRoots roots;
+    UnreadBodies unread;
+};
+
 // The main function of each thread.
-void serve_until_stopped(const Settings& config, const Acceptor& acceptor, LongBodies& long_bodies, Watch& watch) {
+void serve_until_stopped(const Settings& config, const Acceptor& acceptor, Shared& shared, Watch& watch) {
     const ThreadAcceptor connections(acceptor);
-    ApiGateway gateway(config, long_bodies);
-    WebRequest web(watch, std::chrono::seconds(config.responder.read_seconds));
+    ApiGateway gateway(config, shared.bodies, shared.roots);
+    WebRequest web(watch, shared.unread, std::chrono::seconds(config.responder.read_seconds));
     for (;;) {
         try {
             auto connection = connections.next();
@@ -71,12 +83,12 @@ void serve_until_stopped(const Settings& config, const Acceptor& acceptor, LongB
 class ThreadPool {
  public:
     ThreadPool(const Settings& config, const Acceptor& acceptor, std::size_t size)
-        : long_bodies_(static_cast<std::ptrdiff_t>(std::max<std::size_t>(size / threads_per_long_body, 1))),
+        : shared_(config, size),
           watchdog_(size),
           ended_(checked(::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE), "count the threads that ended")) {
         for (auto& watch : watchdog_)
             threads_.emplace_back([this, &config, &acceptor, &watch] {
-                serve_until_stopped(config, acceptor, long_bodies_, watch);
+                serve_until_stopped(config, acceptor, shared_, watch);
                 ::eventfd_write(ended_.get(), 1);
             });
     }
@@ -102,11 +114,12 @@ class ThreadPool {
             checked(::eventfd_read(ended_.get(), &one), "count the threads that ended");
         }
         for (auto& thread : threads_) thread.join();
+        shared_.unread.finish(std::min(deadline, Clock::now() + stop_timeout_of_unread_bodies));
         return true;
     }
 
  private:
-    LongBodies long_bodies_;
+    Shared shared_;
     Watchdog watchdog_;
     UniqueFd ended_;
     std::vector<std::thread> threads_;

@@ -53,8 +53,9 @@ std::string header_of(const Response& response, const std::string& realm) {
         "Cache-Control: no-store\r\n"
         "X-Content-Type-Options: nosniff\r\n";
     header += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
-    if (response.status == 401)
+    if (response.status == 401 && response.challenges)
         header += "WWW-Authenticate: Basic realm=" + quoted_string(realm) + ", charset=\"UTF-8\"\r\n";
+    if (response.closes) header += "Connection: close\r\n";
     if (!response.allow.empty()) header += "Allow: " + response.allow + "\r\n";
     if (response.retry_seconds != 0) header += "Retry-After: " + std::to_string(response.retry_seconds) + "\r\n";
     header += "\r\n";

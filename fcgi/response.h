@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "fcgi/body_limits.h"
 
 namespace clamscanner {
 
@@ -12,6 +15,12 @@ struct Response {
     std::string allow;                // of a 405
     std::uint32_t retry_seconds = 0;  // 0: no Retry-After
     const char* content_type = "application/json; charset=utf-8";
+    bool challenges = true;  // a 401: whether a browser is to ask for the password
+    // The client's connection is of no further use, as a body was not read: Apache keeps the answer back until it has
+    // read the rest of the body, unless it is told to close.
+    bool closes = false;
+    // Of a long one: until it is written.
+    std::optional<BodyLimit::Permit> permit = {};
 };
 
 // Null for a status that this service does not use.

@@ -94,6 +94,10 @@ void check_lengths(SignedLogin& login) {
 
 }  // namespace
 
+bool RpcMessage::has_form() const {
+    return media_type_of(content_type).name == "application/x-www-form-urlencoded";
+}
+
 RpcFormat RpcRequest::format_of(const RpcMessage& message) {
     if (message.authorization.starts_with(v3_scheme) || is_basic(message.authorization)) return RpcFormat::Json;
     std::string wanted;
@@ -109,8 +113,7 @@ RpcFormat RpcRequest::format_of(const RpcMessage& message) {
 RpcRequest::RpcRequest(const RpcMessage& message, RpcFormat format) : format_(format) {
     read(message.query, query_);
     parameters_ = query_;
-    if (media_type_of(message.content_type).name == "application/x-www-form-urlencoded")
-        read(message.body, parameters_);
+    if (message.has_form()) read(message.body, parameters_);
     refuse_repetition();
 
     const auto& authorization = message.authorization;
@@ -197,7 +200,8 @@ SignedLogin RpcRequest::login_v3(const RpcMessage& message) const {
     auto text = message.method + "\n" + std::string(rpc_path) + "\n" + canonical_query(query_) + "\n";
     for (const auto& name : names) text += name + ":" + trimmed(message.header(name)) + "\n";
     // The digest of the body that came, whatever digest the client claims.
-    text += "\n" + given.signed_headers_text + "\n" + sha256_hex(message.body);
+    text += "\n" + given.signed_headers_text + "\n" +
+            (message.claimed_digest ? *message.claimed_digest : sha256_hex(message.body));
     SignedLogin login{given.key_id, SignatureForm::V3, std::move(text), given.signature, ""};
     // A signature that does not cover all of these is invalid. authd says so, after it has checked the key and the
     // time.

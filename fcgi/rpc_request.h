@@ -23,6 +23,11 @@ struct RpcMessage {
     std::string authorization;
     // The value of a header by its name in lower case, "" when it was not sent.
     std::function<std::string(const std::string& name)> header;
+    // While the body has yet to come: what the client says its SHA-256 will be, which it signed.
+    std::optional<std::string> claimed_digest = {};
+
+    // Whether the parameters are in the body, too.
+    [[nodiscard]] bool has_form() const;
 };
 
 enum class RpcAuthentication { None, Basic, V1, V3 };

@@ -8,10 +8,9 @@ void Watch::begin(UniqueFd socket) {
     deadline_ = Deadline::max();
 }
 
-void Watch::end() {
-    UniqueFd ended;  // closed after the lock is gone
+UniqueFd Watch::end() {
     const std::lock_guard lock(mutex_);
-    ended = std::move(socket_);
+    return std::move(socket_);
 }
 
 void Watch::limit(Deadline deadline, int how) {

@@ -24,7 +24,8 @@ class Watch {
     // After `deadline`, neither reading nor writing is possible.
     void limit_writing(Deadline deadline) { limit(deadline, SHUT_RDWR); }
     void pause() { limit(Deadline::max(), SHUT_RD); }
-    void end();
+    // It is not watched any more.
+    UniqueFd end();
 
     // Called by the watchdog.
     void check(Deadline now);

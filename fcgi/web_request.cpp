@@ -12,13 +12,13 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::size_t most_drained = 32 * 1024 * 1024;
 constexpr std::size_t chunk_size = 64 * 1024;
 constexpr auto write_timeout = std::chrono::seconds(60);
 
 }  // namespace
 
-WebRequest::WebRequest(Watch& watch, std::chrono::seconds read_seconds) : watch_(watch), read_seconds_(read_seconds) {
+WebRequest::WebRequest(Watch& watch, UnreadBodies& unread, std::chrono::seconds read_seconds)
+    : watch_(watch), unread_(unread), read_seconds_(read_seconds) {
     // Without a listener: libfcgi's own accept has no timeout, so we accept connections ourselves.
     FCGX_InitRequest(&request_, -1, 0);
 }
@@ -41,6 +41,7 @@ bool WebRequest::begin(UniqueFd connection) {
         watch_.end();
         return false;
     }
+    watch_.pause();
     // One request per connection, so that bytes left unread can never be taken for a second request.
     request_.keepConnection = 0;
     return true;
@@ -64,38 +65,35 @@ std::optional<std::size_t> WebRequest::announced_length() const {
     return length;
 }
 
-BodyState WebRequest::read_body(std::size_t limit, std::string& body) {
+bool WebRequest::has_body() const {
+    return announced_length() != 0 || !parameter("HTTP_TRANSFER_ENCODING").empty();
+}
+
+BodyState WebRequest::read_body(std::size_t limit, std::string& body, std::chrono::seconds patience) {
     const auto announced = announced_length();
-    const std::size_t wanted = announced && *announced <= limit ? *announced : 0;
+    if (!announced) return BodyState::WrongLength;
+    if (*announced > limit) return BodyState::TooLong;
+    const auto deadline = patience < read_seconds_ ? std::min(read_deadline_, Clock::now() + patience) : read_deadline_;
+    watch_.limit_reading(deadline);
     // Memory grows with the bytes that came, not with the announced length.
-    while (body.size() < wanted) {
+    while (body.size() < *announced) {
         const std::size_t at = body.size();
-        const std::size_t step = std::min(wanted - at, std::max(chunk_size, at));
+        const std::size_t step = std::min(*announced - at, std::max(chunk_size, at));
         body.resize(at + step);
         const int got = FCGX_GetStr(body.data() + at, static_cast<int>(step), request_.in);
         body.resize(at + static_cast<std::size_t>(std::max(got, 0)));
         if (static_cast<std::size_t>(got) < step) break;
     }
-    const bool more = read_to_end();
+    const bool is_all = is_at_end() && body.size() == *announced;
     watch_.pause();
-    if (!whole_ && Clock::now() >= read_deadline_) return BodyState::Late;
-    if (announced && *announced > limit) return BodyState::TooLong;
-    return whole_ && announced && !more && body.size() == wanted ? BodyState::Whole : BodyState::WrongLength;
+    if (!whole_ && Clock::now() >= deadline) return BodyState::Late;
+    return is_all ? BodyState::Whole : BodyState::WrongLength;
 }
 
-// Whether there was anything left to read.
-bool WebRequest::read_to_end() {
-    char chunk[4096];
-    std::size_t drained = 0;
-    while (drained < most_drained) {
-        const int got = FCGX_GetStr(chunk, sizeof chunk, request_.in);
-        drained += static_cast<std::size_t>(std::max(got, 0));
-        if (got < static_cast<int>(sizeof chunk)) {
-            whole_ = FCGX_GetError(request_.in) == 0;
-            break;
-        }
-    }
-    return drained > 0;
+bool WebRequest::is_at_end() {
+    const bool at_end = FCGX_GetChar(request_.in) == EOF;
+    whole_ = at_end && FCGX_GetError(request_.in) == 0;
+    return whole_;
 }
 
 void WebRequest::answer(const Response& response, const std::string& realm, bool with_body) {
@@ -110,11 +108,10 @@ void WebRequest::end() {
     // Both now, under the watchdog: closed in this order, header, body and the end of the request are one write.
     FCGX_FClose(request_.err);
     FCGX_FClose(request_.out);
-    // Closing with input left unread would reset the connection and could lose the answer: so libfcgi waits for the web
-    // server to close first.
-    if (!whole_) FCGX_Attach(&request_);
+    auto connection = watch_.end();
+    // Closes libfcgi's descriptor; the connection is open as long as ours is.
     FCGX_Finish_r(&request_);
-    watch_.end();
+    if (!whole_) unread_.take(std::move(connection), read_deadline_);
 }
 
 }  // namespace clamscanner

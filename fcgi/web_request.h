@@ -11,6 +11,7 @@
 
 #include "auth/base/unique_fd.h"
 #include "fcgi/response.h"
+#include "fcgi/unread_bodies.h"
 #include "fcgi/watchdog.h"
 
 namespace clamscanner {
@@ -19,8 +20,9 @@ enum class BodyState { Whole, TooLong, WrongLength, Late };
 
 class WebRequest {
  public:
-    // `read_seconds`: for the whole request to arrive; `watch` enforces it.
-    WebRequest(Watch& watch, std::chrono::seconds read_seconds);
+    // `read_seconds`: for the whole request to arrive; `watch` enforces it. `unread` takes over what was answered
+    // before.
+    WebRequest(Watch& watch, UnreadBodies& unread, std::chrono::seconds read_seconds);
     WebRequest(const WebRequest&) = delete;
     WebRequest& operator=(const WebRequest&) = delete;
     ~WebRequest();
@@ -36,23 +38,31 @@ class WebRequest {
     // According to the web server: 0 when it says nothing, empty when what it says is not a number.
     [[nodiscard]] std::optional<std::size_t> announced_length() const;
 
-    // Reads the body to its end, even beyond `limit`, so that the client gets to read the answer. Keeps only what is
-    // allowed.
-    [[nodiscard]] BodyState read_body(std::size_t limit, std::string& body);
+    // Whether there is a body to wait for: else read_body() returns at once.
+    [[nodiscard]] bool has_body() const;
+
+    // Reads the body to its end, unless it is longer than `limit` or than announced: that is noticed as soon as it can
+    // be. Blocks for as long as the client takes, at most until the request's deadline, or for `patience`.
+    [[nodiscard]] BodyState read_body(std::size_t limit, std::string& body,
+                                      std::chrono::seconds patience = std::chrono::seconds::max());
+
+    // Whether the request was read to its end.
+    [[nodiscard]] bool is_whole() const noexcept { return whole_; }
 
     void answer(const Response& response, const std::string& realm, bool with_body);
 
-    // Ends the request and its connection.
+    // Ends the request and its connection. Never waits for what was not read.
     void end();
 
  private:
-    [[nodiscard]] bool read_to_end();
+    [[nodiscard]] bool is_at_end();
 
     Watch& watch_;
+    UnreadBodies& unread_;
     std::chrono::seconds read_seconds_;
     Deadline read_deadline_;
     FCGX_Request request_{};
-    bool whole_ = false;  // everything was read, so closing does not reset the connection
+    bool whole_ = false;  // everything was read, so the connection may be closed at once
 };
 
 }  // namespace clamscanner

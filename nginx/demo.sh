@@ -1,6 +1,6 @@
 #!/bin/bash
 # The whole service on 127.0.0.1, with an account, an nginx and a database of its own; all of it is gone afterwards.
-# Needs root: it makes users. The demo itself is tests/integration/demo.py.
+# Its address serves nothing but the service, as it has to be: no account's content. Needs root: it makes users. The demo itself is tests/integration/demo.py.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -36,10 +36,18 @@ Agents::Launch agent_launcher(const Config& config, const std::string& config_fi
     };
 }
 
-LoginAnswer Agents::admit(const Account& account, const Serve& serve, const RequestPipes& pipes) try {
+LoginAnswer Agents::may_serve(const Account& account, Purpose purpose) try {
     // A host user has no files to be scanned.
-    if (serve.purpose == Purpose::Api && account.uid < config_.login.uid_floor) return refusal(LoginVerdict::Forbidden);
+    if (purpose == Purpose::Api && account.uid < config_.login.uid_floor) return refusal(LoginVerdict::Forbidden);
     if (held_.include(account.name, account.uid)) return {LoginVerdict::Held, held_seconds};
+    return {LoginVerdict::Welcome, 0};
+} catch (const std::exception& fault) {
+    log_line(Severity::Error, "cannot tell whether " + printable(account.name) + " is held: " + fault.what());
+    return refusal(LoginVerdict::Unavailable);
+}
+
+LoginAnswer Agents::admit(const Account& account, const Serve& serve, const RequestPipes& pipes) try {
+    if (const auto answer = may_serve(account, serve.purpose); answer.verdict != LoginVerdict::Welcome) return answer;
     // Tries twice: the agent found first may just have ended.
     for (int tries = 0; tries < 2; ++tries) {
         const auto found = agent_of(account);

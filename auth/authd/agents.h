@@ -38,6 +38,9 @@ class Agents {
           launch_(std::move(launch)),
           held_(config.held_accounts()) {}
 
+    // Whether a right login to that account may be served at all: Welcome, Forbidden or Held.
+    [[nodiscard]] LoginAnswer may_serve(const Account& account, Purpose purpose);
+
     // After a successful login. If the answer is Welcome, the agent has got the pipes.
     [[nodiscard]] LoginAnswer admit(const Account& account, const Serve& serve, const RequestPipes& pipes);
 

@@ -147,7 +147,7 @@ void run(const std::string& config_file) {
     SignatureDesk signatures(open_accounts, config);
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
-    Sessions sessions(loop, logins, signatures, agents, runners);
+    Sessions sessions(loop, logins, signatures, agents, runners, config);
     const auto open_to_responders = open_endpoint(loop, sessions, responders);
     const auto open_to_jobd = open_endpoint(loop, sessions, jobs);
     const auto open_to_administrator = open_endpoint(loop, sessions, administrator_endpoint(config));

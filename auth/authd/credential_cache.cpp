@@ -52,11 +52,12 @@ CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac
     if (found == entries_.end()) return answer;
     for (const auto& entry : found->second) {
         if (!is_valid(entry, now)) continue;
-        if (::CRYPTO_memcmp(entry.mac.data(), mac.data(), mac.size()) == 0)
-            answer.account = &entry.account;
-        else
-            answer.has_another_password = true;
+        const bool same = ::CRYPTO_memcmp(entry.mac.data(), mac.data(), mac.size()) == 0;
+        if (same && now < entry.expires) answer.account = &entry.account;
+        answer.was_right = answer.was_right || same;
+        answer.has_another_password = true;
     }
+    answer.has_another_password = answer.has_another_password && !answer.was_right;
     return answer;
 }
 
@@ -67,12 +68,19 @@ void CredentialCache::remember(const std::string& user, const Mac& mac, const Ac
     auto& entries = entries_[user];
     std::erase_if(entries, [&](const Entry& entry) { return entry.mac == mac || !is_valid(entry, now); });
     if (entries.size() >= most_passwords) entries.erase(entries.begin());
-    entries.push_back({mac, account, lines, now + lifetime});
+    entries.push_back({mac, account, lines, now + lifetime, now + std::max<std::chrono::seconds>(lifetime, known_for)});
+}
+
+void CredentialCache::forget(const std::string& user, const Mac& mac) {
+    const auto found = entries_.find(user);
+    if (found == entries_.end()) return;
+    std::erase_if(found->second, [&](const Entry& entry) { return entry.mac == mac; });
+    if (found->second.empty()) entries_.erase(found);
 }
 
 void CredentialCache::make_room(Deadline now) {
     if (entries_.size() < most_entries_) return;
-    std::erase_if(entries_, [&](const auto& row) { return row.second.back().expires <= now; });
+    std::erase_if(entries_, [&](const auto& row) { return row.second.back().forgotten <= now; });
     if (entries_.size() < most_entries_) return;
     entries_.erase(std::min_element(entries_.begin(), entries_.end(), [](const auto& one, const auto& other) {
         return one.second.back().expires < other.second.back().expires;

@@ -1,6 +1,9 @@
 // Remembers successful logins for a minute, so that a polling client does not cost a PAM run per request. It stores
 // successes only, as MACs under a key that only this process has, and only as long as the account's lines in the local
 // files are unchanged. A password that does not match goes to PAM and changes nothing here.
+//
+// For a day after that minute it still knows that a password was right. That lets nobody in, but PAM may then be asked
+// where guesses would have to wait.
 #pragma once
 
 #include <openssl/evp.h>
@@ -49,7 +52,8 @@ class CredentialCache {
 
     struct Answer {
         const Account* account = nullptr;   // valid until the cache changes; null: ask PAM
-        bool has_another_password = false;  // the name is known with another password
+        bool was_right = false;             // this password, within a day; now PAM must be asked
+        bool has_another_password = false;  // the name is known, with other passwords only
     };
     // Uses the local files as of their last refresh().
     [[nodiscard]] Answer find(const std::string& user, const Mac& mac, Deadline now) const;
@@ -57,16 +61,20 @@ class CredentialCache {
     // `lines`: the account's own, from before PAM was asked.
     void remember(const std::string& user, const Mac& mac, const Account& account,
                   const std::optional<LocalAccounts::Lines>& lines, Deadline now, std::chrono::seconds lifetime);
+    // It was right, and is not any more.
+    void forget(const std::string& user, const Mac& mac);
 
  private:
+    static constexpr std::chrono::hours known_for{24};
     struct Entry {
         Mac mac;
         Account account;
         std::optional<LocalAccounts::Lines> lines;
         Deadline expires;
+        Deadline forgotten;  // not before it expires
     };
     [[nodiscard]] bool is_valid(const Entry& entry, Deadline now) const {
-        return now < entry.expires && entry.lines == accounts_.lines_of(entry.account.name);
+        return now < entry.forgotten && entry.lines == accounts_.lines_of(entry.account.name);
     }
     void make_room(Deadline now);
 

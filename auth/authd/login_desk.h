@@ -1,11 +1,16 @@
-// Decides every login: penalties first, then the cache, then PAM in a child. Everything that can wait is bounded. A
-// failure is answered at a fixed time after the login arrived, so that timing reveals neither whether the name exists
-// nor how long PAM took.
+// Decides every login: penalties first, then the cache, then PAM in a child. Everything that can wait is bounded.
+//
+// A failure is answered at a time that follows from the arrivals alone, so that it reveals neither whether the name
+// exists nor how long PAM took: login.failure_milliseconds after its arrival, or as many times that as those that
+// arrived before it may need for their checks (check_allowance each). Only a check that takes still longer moves it, to
+// the next multiple. Until then a wrong password counts as being checked, in every respect but its slot.
 //
 //   slots      half of the children (at least one) are reserved for pairs of account and origin that succeeded recently
-//   queues     one for those pairs and one for strangers, each with login.max_waiting places; a delayed failure also
-//              holds a place, even when its client has gone
-//   identical  simultaneous logins with the same name and password share one child
+//   queues     one for those pairs and one for strangers, each with login.max_waiting places beyond its slots; a login
+//              holds its place to its answer, even when its client has gone
+//   identical  simultaneous logins with the same name and password from one origin share one child; what was wrong a
+//              moment ago (login.remote_cache_seconds) is wrong without one
+//   penalties  a password that was right at this origin within a day is let through, to the cache or to PAM
 #pragma once
 
 #include <deque>
@@ -14,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -46,6 +52,12 @@ class LoginDesk {
     // these had arrived when the round began, so the check is never older than a login.
     void answer_login(Login login, Answer answer);
 
+    // Of a local account, as the files are now.
+    [[nodiscard]] std::optional<LocalAccounts::Lines> lines_of(const std::string& name) {
+        refresh_accounts();
+        return accounts_.lines_of(name);
+    }
+
  private:
     struct Question {
         std::string user;
@@ -53,33 +65,43 @@ class LoginDesk {
         bool known;  // this pair succeeded recently
         Deadline asked;
         Answer answer;
+        Fingerprint password;
+        bool was_right = false;  // at this origin
     };
     // The lines are part of the key: a login after a change of password must not share a check that began before it.
-    using CheckKey = std::pair<CredentialCache::Mac, std::optional<LocalAccounts::Lines>>;
+    using CheckKey = std::tuple<CredentialCache::Mac, std::optional<LocalAccounts::Lines>, std::string>;  // the origin
     struct Check {
-        UninheritedSecret password;  // until PAM has it; a child that is forked meanwhile has zeros in its place
-        std::vector<Question> questions;
-        std::vector<std::string> origins;  // each counts once, however many logins it sent
-        bool known = false;                // which queue and slots it uses
-        EventLoop::Timer failed;           // set when PAM could not be asked
+        UninheritedSecret password;       // until PAM has it; a child that is forked meanwhile has zeros in its place
+        std::vector<Question> questions;  // count as one, however many
+        Deadline failure_due;             // not before
+        EventLoop::Timer later;           // set when PAM could not be asked, or until the failure is answered
     };
     // Waiting logins: one of these for known pairs, one for strangers.
     struct Waiting {
+        std::size_t slots = 0;  // its own
         std::deque<CheckKey> queue;
-        std::list<EventLoop::Timer> delayed;  // failures that are not answered yet
+        std::size_t checks = 0;               // waiting, under way, or wrong and not yet answered
+        Deadline checked_by{};                // when all of these are done, by the allowance
+        std::list<EventLoop::Timer> delayed;  // failures that have no check
+        [[nodiscard]] std::size_t places() const { return checks + delayed.size(); }
     };
 
-    [[nodiscard]] bool answered_from_cache(const Question& question, const CredentialCache::Mac& mac,
-                                           bool origin_is_penalised);
+    [[nodiscard]] CredentialCache::Answer look_up(const Question& question, const CredentialCache::Mac& mac,
+                                                  bool is_penalised);
+    void answer_welcome(const Question& question, const Account& account);
     void answer_implausible(const Question& question);
-    void answer_wrong(const Question& question);
-    void wait_for_check(const CheckKey& key, Secret password, Question question);
+    void answer_wrong(const Question& question, Deadline due);
+    void check(const CheckKey& key, Secret password, Question question);
+    void wait_for_check(const CheckKey& key, Secret password, const Question& question);
     void begin_checks();
     void begin_check(const CheckKey& key);
     void end_check(const CheckKey& key, const LoginChecked& checked);
+    void settle(const CheckKey& key, const LoginChecked& checked);
+    void settle_wrong(const CheckKey& key, const Check& check);
     void remember(const CheckKey& key, const Check& check, const LoginChecked& checked);
     [[nodiscard]] Waiting& waiting(bool known) { return known ? known_ : strangers_; }
-    [[nodiscard]] bool is_full(bool known);
+    [[nodiscard]] bool is_full(const Question& question);
+    [[nodiscard]] Deadline failure_due(const Question& question, Deadline not_before) const;
     void refresh_accounts();
 
     EventLoop& loop_;
@@ -94,7 +116,6 @@ class LoginDesk {
     Waiting known_;
     Waiting strangers_;
     std::size_t slots_;
-    std::size_t strangers_slots_;
     std::size_t under_way_ = 0;
     std::size_t strangers_under_way_ = 0;
 };

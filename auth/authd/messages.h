@@ -3,6 +3,11 @@
 //   responder ── Login or SignedLogin (+ the agent's ends of two pipes) ──► authd
 //   authd ── LoginAnswer, if it is a refusal ──► responder
 //   authd ── Serve (+ those ends, if the login is right) ──► agent ── Served ──► authd
+//
+//   where the request's body has yet to come:
+//   responder ── Login or SignedLogin (no pipes) ──► authd ── LoginAnswer ──► responder
+//   responder ── OpenAgent (+ those ends) ──► authd ── Serve, or LoginAnswer, as above
+//
 //   jobd ── StartRunner (+ one end of a packet socket) ──► authd ── RunnerAnswer ──► jobd
 //   administrator ── EndProcesses ──► authd ── ProcessesEnded ──► administrator
 #pragma once
@@ -31,6 +36,7 @@ enum class MessageType : std::uint16_t {
     SignedLogin = 8,
     EndProcesses = 9,
     ProcessesEnded = 10,
+    OpenAgent = 11,
 };
 
 inline constexpr std::size_t longest_password = 1024;
@@ -43,6 +49,9 @@ enum class Purpose : std::uint8_t { Api = 0, Statistics = 1 };
 
 // Carries the agent's ends of one request's pipes (request_pipes.h). authd does not read them: it passes them to the
 // account's agent, or closes them. The request already waits in its pipe, so the responder waits once, not twice.
+//
+// It may also come without pipes: nobody's body is waited for before the password is known to be right. Then Welcome is
+// answered too, and OpenAgent brings the pipes.
 struct Login {
     static constexpr auto type = MessageType::Login;
     std::string user;
@@ -94,16 +103,25 @@ enum class LoginVerdict : std::uint8_t {
 };
 inline constexpr auto last_login_verdict = LoginVerdict::Held;
 
-// Never sent for Welcome: the agent's reply on its pipe is answer enough. A refusal is sent before authd closes the
-// pipes, so that a responder that sees them close finds the reason waiting.
+// Sent for Welcome only where the login came without pipes: else the agent's reply on its pipe is answer enough. A
+// refusal is sent before authd closes the pipes, so that a responder that sees them close finds the reason waiting.
 struct LoginAnswer {
     static constexpr auto type = MessageType::LoginAnswer;
     LoginVerdict verdict = LoginVerdict::Unavailable;
     std::uint32_t retry_seconds = 0;
+    std::uint32_t uid = 0;  // of the account; with Welcome only
     void fields(auto& wire) {
         wire.choice(verdict, last_login_verdict);
         wire.number(retry_seconds);
+        wire.number(uid);
     }
+};
+
+// Once after a login without pipes that was right, with the pipes. It is the same login: nothing is checked a second
+// time but that the account is still the one that logged in, so a password that is good only once, and a nonce, do.
+struct OpenAgent {
+    static constexpr auto type = MessageType::OpenAgent;
+    void fields(auto&) {}
 };
 
 // To an agent, with the pipes of the request to serve.

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "auth/authd/account_generation.h"
+#include "auth/authd/shadow_file.h"
 #include "auth/base/log.h"
 
 namespace clamscanner {
@@ -129,11 +130,12 @@ LoginChecked checked_account(PamTransaction& pam, const Config& config) {
 
 }  // namespace
 
-LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
-                       const std::string& origin) {
+LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password, const std::string& origin,
+                       const std::string& shadow_file) {
     PamTransaction pam(config.login.pam_service, user, &password);
     pam.set(PAM_RHOST, origin.c_str());
     const auto right = pam.authenticate();
+    if (right == PamResult::No) ShadowFile(shadow_file, user).spend_a_hash(password);
     if (right != PamResult::Yes)
         return {right == PamResult::No ? LoginVerdict::Wrong : LoginVerdict::Unavailable, false, {}};
     auto checked = checked_account(pam, config);

@@ -29,9 +29,10 @@ struct LoginChecked {
     }
 };
 
-// Welcome, Wrong, Forbidden (only after the password was right) or Unavailable. `origin` goes into PAM_RHOST.
+// Welcome, Wrong, Forbidden (only after the password was right) or Unavailable. `origin` goes into PAM_RHOST. A wrong
+// password costs the same work whether or not the name exists, or has a password.
 [[nodiscard]] LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
-                                     const std::string& origin);
+                                     const std::string& origin, const std::string& shadow_file = "/etc/shadow");
 
 // The same without a password, for a client that was authenticated in another way.
 [[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user);

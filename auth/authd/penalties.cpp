@@ -34,6 +34,7 @@ std::string origin_of(const std::string& address) {
 }
 
 std::uint32_t FailureTable::penalty(const std::string& key, Deadline now) {
+    now_ = now;
     const auto found = rows_.find(key);
     if (found == rows_.end()) return 0;
     auto& row = found->second;
@@ -45,32 +46,60 @@ std::uint32_t FailureTable::penalty(const std::string& key, Deadline now) {
     return row.failures.size() + row.under_way >= limit_.failures ? 1 : 0;
 }
 
-bool FailureTable::end(const std::string& key, bool failed, Deadline now) {
+bool FailureTable::end(const std::string& key, bool failed, Deadline now, Fingerprint password) {
+    const auto found = rows_.find(key);
+    if (found != rows_.end() && found->second.under_way > 0) --found->second.under_way;
+    return failed && fail(key, now, password);
+}
+
+bool FailureTable::fail(const std::string& key, Deadline now, Fingerprint password) {
+    now_ = now;
     auto& row = row_of(key);
-    if (row.under_way > 0) --row.under_way;
-    if (!failed) return false;
     forget_old(row, now);
-    row.failures.push_back(now);
+    if (password != 0)
+        std::erase_if(row.failures, [&](const Failure& failure) { return failure.password == password; });
+    row.failures.push_back({password, now});
     if (row.failures.size() < limit_.failures) return false;
-    row.failures.clear();
+    row.failures = {};
     row.penalised_until = now + limit_.penalty;
     return true;
 }
 
+bool FailureTable::failed_within(std::chrono::seconds age, const std::string& key, Fingerprint password,
+                                 Deadline now) const {
+    const auto found = rows_.find(key);
+    return found != rows_.end() && std::ranges::any_of(found->second.failures, [&](const Failure& failure) {
+               return failure.password == password && now - failure.at < age;
+           });
+}
+
 FailureTable::Row& FailureTable::row_of(const std::string& key) {
-    if (rows_.size() >= most_rows_ && !rows_.contains(key))
-        rows_.erase(std::min_element(rows_.begin(), rows_.end(), [](const auto& one, const auto& other) {
-            return one.second.touched < other.second.touched;
-        }));
+    if (!rows_.contains(key)) make_room();
     auto& row = rows_[key];
     row.touched = ++touches_;
     return row;
 }
 
+// Looks at all rows only when there are twice as many as the last look left.
+void FailureTable::make_room() {
+    if (rows_.size() < std::min(sweep_at_, most_rows_)) return;
+    std::erase_if(rows_, [&](const auto& row) { return says_nothing(row.second); });
+    sweep_at_ = std::max(least_sweep, 2 * rows_.size());
+    if (rows_.size() < most_rows_) return;
+    rows_.erase(std::min_element(rows_.begin(), rows_.end(), [](const auto& one, const auto& other) {
+        return one.second.touched < other.second.touched;
+    }));
+}
+
 void FailureTable::forget_old(Row& row, Deadline now) const {
     const auto recent = std::find_if(row.failures.begin(), row.failures.end(),
-                                     [&](Deadline failure) { return now - failure < limit_.window; });
+                                     [&](const Failure& failure) { return now - failure.at < limit_.window; });
     row.failures.erase(row.failures.begin(), recent);
+}
+
+bool FailureTable::says_nothing(const Row& row) const {
+    return row.under_way == 0 && row.penalised_until <= now_ &&
+           (row.failures.empty() || now_ - row.failures.back().at >= limit_.window);
 }
 
 Penalties::Penalties(const Config& config)
@@ -90,13 +119,29 @@ void Penalties::begin(const std::string& user, const std::string& origin) {
     accounts_.begin(user);
 }
 
-void Penalties::end(const std::string& user, const std::string& origin, bool failed, Deadline now) {
+void Penalties::end(const std::string& user, const std::string& origin, bool failed, Deadline now,
+                    Fingerprint password) {
     // Names are not logged here: what was typed as a name may have been a password.
-    if (pairs_.end(pair_key(user, origin), failed, now))
+    if (pairs_.end(pair_key(user, origin), failed, now, password))
         log_line(Severity::Warning, "too many wrong passwords for one account from " + origin);
-    if (origins_.end(origin, failed, now)) log_line(Severity::Warning, "too many wrong passwords from " + origin);
-    if (accounts_.end(user, failed, now))
+    if (origins_.end(origin, failed, now, password))
+        log_line(Severity::Warning, "too many wrong passwords from " + origin);
+    if (accounts_.end(user, failed, now, password))
         log_line(Severity::Warning, "too many wrong passwords for one account, the last from " + origin);
+}
+
+bool Penalties::failed_within(std::chrono::seconds age, const std::string& user, const std::string& origin,
+                              Fingerprint password, Deadline now) const {
+    return pairs_.failed_within(age, pair_key(user, origin), password, now);
+}
+
+bool Penalties::may_compare(const std::string& user, const std::string& origin, Deadline now) {
+    return misses_.penalty(pair_key(user, origin), now) == 0;
+}
+
+void Penalties::miss(const std::string& user, const std::string& origin, Fingerprint password, Deadline now) {
+    if (misses_.fail(pair_key(user, origin), now, password))
+        log_line(Severity::Warning, "too many wrong passwords during a penalty for one account from " + origin);
 }
 
 }  // namespace clamscanner

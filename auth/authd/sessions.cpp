@@ -8,23 +8,32 @@
 #include "auth/base/log.h"
 
 namespace clamscanner {
+namespace {
+
+// Beyond the time that a responder gives a whole request.
+constexpr std::chrono::seconds login_grace{5};
+
+}  // namespace
 
 // Agents send one message alone, which agents.cpp takes: Served.
 const Sessions::Permitted Sessions::permitted[] = {
     {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_login>},
     {PeerRole::Responder, Stage::MayAsk, handles<&Sessions::answer_signed_login>},
+    {PeerRole::Responder, Stage::LoggedIn, handles<&Sessions::answer_open_agent>},
     {PeerRole::Jobd, Stage::MayAsk, handles<&Sessions::answer_start_runner>},
     {PeerRole::Administrator, Stage::MayAsk, handles<&Sessions::answer_end_processes>},
 };
 
 void Sessions::begin(PeerRole role, UniqueFd socket) {
-    if (sessions_.size() >= most_sessions) {
+    const auto number = static_cast<std::size_t>(role);
+    if (by_role_[number] >= most_sessions[number]) {
         log_line(Severity::Warning, "closing a new connection: there are too many");
         return;
     }
     const auto id = next_id_++;
     auto watch = loop_.watch(socket.get(), EPOLLIN, [this, id](std::uint32_t) { listen_to(id); });
     sessions_.emplace(id, Session{id, role, std::move(socket), std::move(watch), Stage::MayAsk, {}});
+    ++by_role_[number];
 }
 
 void Sessions::listen_to(std::uint64_t id) {
@@ -53,7 +62,7 @@ void Sessions::dispatch(Session& session, Packet& packet) {
 }
 
 void Sessions::answer_login(Login login, Session& session, Packet& packet) {
-    session.pipes = take_pipes(packet);
+    if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     const Serve serve{login.purpose, "", ""};
     logins_.answer_login(std::move(login),
@@ -63,7 +72,7 @@ void Sessions::answer_login(Login login, Session& session, Packet& packet) {
 }
 
 void Sessions::answer_signed_login(const SignedLogin& login, Session& session, Packet& packet) {
-    session.pipes = take_pipes(packet);
+    if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     signatures_.answer_signed_login(
         login, [this, id = session.id](const LoginAnswer& answer, const Account* account, const Serve& serve) {
@@ -71,15 +80,37 @@ void Sessions::answer_signed_login(const SignedLogin& login, Session& session, P
         });
 }
 
-void Sessions::end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account) {
+void Sessions::end_login(std::uint64_t id, const Serve& serve, const LoginAnswer& answer, const Account* account) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
-    if (answer.verdict == LoginVerdict::Welcome) answer = agents_.admit(*account, serve, found->second.pipes);
-    if (answer.verdict == LoginVerdict::Welcome)
-        found->second.stage = Stage::MayAsk;
-    else
-        tell(id, answer, Stage::MayAsk);
-    found->second.pipes = {};
+    auto& session = found->second;
+    const auto pipes = std::exchange(session.pipes, {});
+    if (answer.verdict != LoginVerdict::Welcome) return tell(id, answer, Stage::MayAsk);
+    if (!pipes.request) return keep_login(session, serve, *account);
+    open_agent(session, *account, serve, pipes);
+}
+
+void Sessions::keep_login(Session& session, const Serve& serve, const Account& account) {
+    if (const auto answer = agents_.may_serve(account, serve.purpose); answer.verdict != LoginVerdict::Welcome)
+        return tell(session.id, answer, Stage::MayAsk);
+    const auto expires = Clock::now() + std::chrono::seconds(config_.responder.read_seconds) + login_grace;
+    session.logged_in = {account, logins_.lines_of(account.name), serve, expires};
+    tell(session.id, LoginAnswer{LoginVerdict::Welcome, 0, account.uid}, Stage::LoggedIn);
+}
+
+void Sessions::answer_open_agent(const OpenAgent&, Session& session, Packet& packet) {
+    const auto pipes = take_pipes(packet);
+    const auto login = *std::exchange(session.logged_in, std::nullopt);
+    // A password that was changed meanwhile, a lock, or a new account of that name count as they do for a new login.
+    if (Clock::now() >= login.expires || logins_.lines_of(login.account.name) != login.lines)
+        return tell(session.id, LoginAnswer{LoginVerdict::Wrong, 0}, Stage::MayAsk);
+    open_agent(session, login.account, login.serve, pipes);
+}
+
+void Sessions::open_agent(Session& session, const Account& account, const Serve& serve, const RequestPipes& pipes) {
+    const auto answer = agents_.admit(account, serve, pipes);
+    session.stage = Stage::MayAsk;
+    if (answer.verdict != LoginVerdict::Welcome) tell(session.id, answer, Stage::MayAsk);
 }
 
 void Sessions::answer_start_runner(const StartRunner& request, Session& session, Packet& packet) {
@@ -113,6 +144,7 @@ void Sessions::tell(std::uint64_t id, const Message& message, Stage next) try {
 
 void Sessions::end(std::uint64_t id) {
     const auto session = sessions_.extract(id);
+    --by_role_[static_cast<std::size_t>(session.mapped().role)];
     if (session.mapped().role == PeerRole::Jobd) runners_.stop(id);
 }
 

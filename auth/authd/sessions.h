@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "auth/authd/agents.h"
@@ -20,10 +22,13 @@ enum class PeerRole { Responder, Jobd, Administrator };
 
 class Sessions {
  public:
-    static constexpr std::size_t most_sessions = 8192;
+    // Of each role by itself, in the order of PeerRole: however many connections responders hold, jobd and the
+    // administrator are let in.
+    static constexpr std::size_t most_sessions[] = {8192, 1024, 64};
 
-    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners)
-        : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners) {}
+    Sessions(EventLoop& loop, LoginDesk& logins, SignatureDesk& signatures, Agents& agents, Runners& runners,
+             const Config& config)
+        : loop_(loop), logins_(logins), signatures_(signatures), agents_(agents), runners_(runners), config_(config) {}
 
     // Takes over a connection whose peer has been checked.
     void begin(PeerRole role, UniqueFd socket);
@@ -31,14 +36,22 @@ class Sessions {
     [[nodiscard]] std::size_t count() const noexcept { return sessions_.size(); }
 
  private:
-    enum class Stage { MayAsk, AwaitsAnswer, HasRunner };
+    enum class Stage { MayAsk, AwaitsAnswer, LoggedIn, HasRunner };
+    // A login that came without pipes and was right.
+    struct LoggedIn {
+        Account account;
+        std::optional<LocalAccounts::Lines> lines;  // when it was answered
+        Serve serve;
+        Deadline expires;
+    };
     struct Session {
         std::uint64_t id;
         PeerRole role;
         UniqueFd socket;
         EventLoop::Watch watch;
         Stage stage = Stage::MayAsk;
-        RequestPipes pipes;  // that came with the login which is being checked
+        RequestPipes pipes;  // that came with the login which is being checked; none: they come with OpenAgent
+        std::optional<LoggedIn> logged_in = {};  // in the stage of that name
     };
     struct Permitted {
         PeerRole role;
@@ -51,7 +64,10 @@ class Sessions {
     void dispatch(Session& session, Packet& packet);
     void answer_login(Login login, Session& session, Packet& packet);
     void answer_signed_login(const SignedLogin& login, Session& session, Packet& packet);
-    void end_login(std::uint64_t id, const Serve& serve, LoginAnswer answer, const Account* account);
+    void end_login(std::uint64_t id, const Serve& serve, const LoginAnswer& answer, const Account* account);
+    void keep_login(Session& session, const Serve& serve, const Account& account);
+    void answer_open_agent(const OpenAgent& request, Session& session, Packet& packet);
+    void open_agent(Session& session, const Account& account, const Serve& serve, const RequestPipes& pipes);
     void answer_start_runner(const StartRunner& request, Session& session, Packet& packet);
     void answer_end_processes(const EndProcesses& order, Session& session, Packet& packet);
     // Replies to a session, unless it has ended.
@@ -64,8 +80,10 @@ class Sessions {
     SignatureDesk& signatures_;
     Agents& agents_;
     Runners& runners_;
+    const Config& config_;
     std::uint64_t next_id_ = 1;
     std::unordered_map<std::uint64_t, Session> sessions_;
+    std::size_t by_role_[std::size(most_sessions)]{};
 };
 
 }  // namespace clamscanner

@@ -1,5 +1,6 @@
 #include "auth/base/child_process.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
     if (this != &other) {
-        this->~ChildProcess();
+        end();
         pid_ = std::exchange(other.pid_, -1);
         pidfd_ = std::move(other.pidfd_);
     }
@@ -38,12 +39,26 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
 }
 
 ChildProcess::~ChildProcess() {
-    if (pid_ <= 0) return;
+    end();
+}
+
+bool ChildProcess::end(std::chrono::milliseconds patience) noexcept {
+    if (pid_ <= 0) return true;
     kill();
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    pollfd ending{pidfd_.get(), POLLIN, 0};
+    while (::poll(&ending, 1, static_cast<int>(patience.count())) < 0 && errno == EINTR) {
     }
+    const bool has_ended = (ending.revents & POLLIN) != 0;
+    // Not reaped, it stays our child: nothing else gets its pid before we end.
+    if (has_ended) ::waitpid(pid_, nullptr, 0);
+    leave();
+    return has_ended;
+}
+
+void ChildProcess::leave() noexcept {
+    kill();
     pid_ = -1;
+    pidfd_.reset();
 }
 
 void ChildProcess::kill() noexcept {

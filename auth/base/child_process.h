@@ -1,9 +1,10 @@
-// A child process that cannot outlive its owner object. Held by pidfd, so that a signal never hits another process that
-// got its pid.
+// A child process that cannot outlive its owner object, unless the kernel does not let go of it. Held by pidfd, so that
+// a signal never hits another process that got its pid.
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 
 #include "auth/base/unique_fd.h"
@@ -25,7 +26,7 @@ class ChildProcess {
     ChildProcess& operator=(ChildProcess&& other) noexcept;
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
-    ~ChildProcess();  // kills and reaps
+    ~ChildProcess();  // as end()
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }  // readable once the child has ended
@@ -36,6 +37,11 @@ class ChildProcess {
     [[nodiscard]] std::optional<Ending> ended();
     // Waits for the end.
     Ending wait();
+    // Kills it and reaps it. One that has not ended in time, since it waits in the kernel for a file system that does
+    // not answer, is left behind: then this is false, and whoever adopts our orphans reaps it.
+    bool end(std::chrono::milliseconds patience = std::chrono::seconds(1)) noexcept;
+    // Kills it and does not wait: it is left behind. For whoever ends, too.
+    void leave() noexcept;
 
  private:
     pid_t pid_ = -1;

@@ -25,7 +25,8 @@ std::chrono::nanoseconds processor_time() noexcept {
 
 }  // namespace
 
-EventLoop::EventLoop() : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")) {}
+EventLoop::EventLoop(std::function<Deadline()> clock)
+    : clock_(std::move(clock)), epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")) {}
 
 void EventLoop::control(int operation, const Watch::Watched& watched, std::uint32_t events) {
     epoll_event event{};
@@ -65,7 +66,7 @@ EventLoop::Watch EventLoop::accept_connections(int listener, Take take) {
 }
 
 EventLoop::Timer EventLoop::after(std::chrono::milliseconds delay, Task task) {
-    const Timer::Key key{Clock::now() + delay, next_serial_++};
+    const Timer::Key key{now() + delay, next_serial_++};
     timers_.emplace(key, std::move(task));
     return {this, key};
 }
@@ -98,13 +99,13 @@ void EventLoop::end_turn() {
 int EventLoop::wait_milliseconds() const {
     if (again_) return 0;
     if (timers_.empty()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first.first - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first.first - now());
     return static_cast<int>(std::clamp<long long>(left.count(), 0, 3'600'000));
 }
 
 void EventLoop::run_due_timers() {
-    const auto now = Clock::now();
-    while (!timers_.empty() && timers_.begin()->first.first <= now) {
+    const auto until = now();
+    while (!timers_.empty() && timers_.begin()->first.first <= until) {
         const auto due = timers_.extract(timers_.begin());  // kept alive while it runs
         due.mapped()();
         end_turn();

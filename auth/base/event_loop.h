@@ -64,7 +64,8 @@ class EventLoop {
         std::unique_ptr<EventLoop, Cancel> loop_;
     };
 
-    EventLoop();
+    // A test may bring a clock of its own, which timers then go by.
+    explicit EventLoop(std::function<Deadline()> clock = &Clock::now);
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
 
@@ -77,6 +78,8 @@ class EventLoop {
     // neither ends nor spins, and who waits is let in later.
     using Take = std::function<void(UniqueFd connection)>;
     [[nodiscard]] Watch accept_connections(int listener, Take take);
+
+    [[nodiscard]] Deadline now() const { return clock_(); }
 
     // A different number in each round. Everything that a round handles happened before the round began.
     [[nodiscard]] std::uint64_t round() const noexcept { return round_; }
@@ -106,6 +109,7 @@ class EventLoop {
     void end_turn();
     [[nodiscard]] int wait_milliseconds() const;
 
+    std::function<Deadline()> clock_;
     UniqueFd epoll_;
     std::uint64_t next_serial_ = 1;
     // By serial, not descriptor: another may have its number before the events that were fetched are handled.

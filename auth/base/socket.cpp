@@ -1,8 +1,12 @@
 #include "auth/base/socket.h"
 
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 #include <array>
@@ -28,6 +32,20 @@ constexpr std::chrono::milliseconds between_tries{50};
 bool somebody_listens_at(const sockaddr_un& address, int type) {
     const UniqueFd probe(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make a socket"));
     return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
+}
+
+UniqueFd connected(const std::string& path, int type, timeval limit) {
+    const auto address = address_of(path);
+    UniqueFd socket(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make a socket"));
+    const auto wait_at_most = [&](const timeval& time) {
+        checked(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time), "limit a wait");
+    };
+    wait_at_most(limit);
+    checked(uninterrupted(
+                [&] { return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }),
+            "connect to a daemon");
+    wait_at_most({});  // what is sent waits as long as it takes
+    return socket;
 }
 
 }  // namespace
@@ -68,13 +86,32 @@ UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
     return listener;
 }
 
-UniqueFd connect_to(const std::string& path, int type) {
-    const auto address = address_of(path);
-    UniqueFd socket(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make a socket"));
-    checked(uninterrupted(
-                [&] { return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }),
-            "connect to a daemon");
-    return socket;
+bool permit_only(const std::string& path, uid_t user) {
+    constexpr __le16 nothing = 0;
+    constexpr __le16 connecting = ACL_READ | ACL_WRITE;
+    constexpr __le32 nobody = ACL_UNDEFINED_ID;
+    const struct {
+        posix_acl_xattr_header header;
+        posix_acl_xattr_entry entries[5];
+    } list{{POSIX_ACL_XATTR_VERSION},
+           {{ACL_USER_OBJ, connecting, nobody},
+            {ACL_USER, connecting, user},
+            {ACL_GROUP_OBJ, nothing, nobody},
+            {ACL_MASK, connecting, nobody},
+            {ACL_OTHER, nothing, nobody}}};
+    if (::setxattr(path.c_str(), "system.posix_acl_access", &list, sizeof list, 0) == 0) return true;
+    if (errno == ENOTSUP) return false;
+    throw_errno("say who may connect to a socket");
+}
+
+UniqueFd connect_to(const std::string& path, int type, std::chrono::milliseconds limit) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
+    const std::chrono::microseconds rest = limit - seconds;
+    return connected(path, type, {seconds.count(), rest.count()});
+}
+
+UniqueFd connect_at_once(const std::string& path, int type) {
+    return connected(path, type | SOCK_NONBLOCK, {});
 }
 
 UniqueFd accept_from(int listener, int mode) {

@@ -36,8 +36,16 @@ struct Peer {
 // (std::system_error, EADDRINUSE) when somebody still listens there.
 [[nodiscard]] UniqueFd listen_at(const std::string& path, int type, mode_t mode);
 
-// Blocking connect. Throws std::system_error (ENOENT, ECONNREFUSED: nobody there).
-[[nodiscard]] UniqueFd connect_to(const std::string& path, int type);
+// Lets this user, beside the owner, connect to the socket at `path`, and nobody else, by an access list: for a listener
+// that may not give its socket away. False where the file system keeps no such lists. Throws std::system_error.
+[[nodiscard]] bool permit_only(const std::string& path, uid_t user);
+
+// A blocking socket. A listener whose queue is full keeps us waiting, for at most `limit`. Throws std::system_error
+// (ENOENT, ECONNREFUSED: nobody there; EAGAIN: it was full all the time).
+[[nodiscard]] UniqueFd connect_to(const std::string& path, int type,
+                                  std::chrono::milliseconds limit = std::chrono::seconds(15));
+// The same without waiting, for an event loop. The socket is non-blocking.
+[[nodiscard]] UniqueFd connect_at_once(const std::string& path, int type);
 
 // Accepts one connection of a non-blocking listener, non-blocking itself unless `mode` is 0; empty when none waits.
 [[nodiscard]] UniqueFd accept_from(int listener, int mode = SOCK_NONBLOCK);

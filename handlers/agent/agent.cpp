@@ -7,8 +7,12 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
+#include <list>
 #include <optional>
 #include <span>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "auth/authd/messages.h"
@@ -56,6 +60,38 @@ struct Task {
 
 using Tasks = std::vector<Task>;
 
+// Requests that wait for a job. Each has a thread and a connection to jobd of its own, so that the account's other
+// requests are answered meanwhile.
+class WaitingRequests {
+ public:
+    WaitingRequests(const Settings& config, const std::string& home, const std::string& user)
+        : config_(config), home_(home), user_(user) {}
+
+    // False if as many wait as may: an account has one job at a time.
+    [[nodiscard]] bool take(Task& task) {
+        waiting_.remove_if([](const Waiting& waiting) { return waiting.over.load(); });
+        if (waiting_.size() >= most) return false;
+        auto& waiting = waiting_.emplace_back();
+        waiting.task = std::move(task);
+        waiting.thread = std::jthread([this, &waiting] { answer(waiting); });
+        return true;
+    }
+
+ private:
+    static constexpr std::size_t most = 2;
+    struct Waiting {
+        Task task;
+        std::atomic<bool> over = false;
+        std::jthread thread;  // destroyed first
+    };
+    void answer(Waiting& waiting);
+
+    const Settings& config_;
+    const std::string& home_;
+    const std::string& user_;
+    std::list<Waiting> waiting_;
+};
+
 // Waits for the first task, then takes those that already wait. Empty when authd has closed the socket.
 Tasks take_tasks() {
     Tasks tasks;
@@ -100,6 +136,16 @@ void send_reply(const Task& task) try {
     log_line(Severity::Warning, std::string("cannot send a reply: ") + fault.what());
 }
 
+void WaitingRequests::answer(Waiting& waiting) try {
+    JobsClient jobs(config_.jobs_socket());
+    waiting.task.reply = answer_request({config_, home_, jobs, user_}, *waiting.task.request);
+    if (send_message(control, Served{1}) == Sent::Yes) send_reply(waiting.task);
+    waiting.over = true;
+} catch (const std::system_error& fault) {
+    log_line(Severity::Warning, std::string("cannot answer a request: ") + fault.what());
+    waiting.over = true;
+}
+
 void send_replies(std::span<Task> tasks) {
     // authd first: it must know that these requests are finished before the client can send its next one.
     if (send_message(control, Served{static_cast<std::uint32_t>(tasks.size())}) != Sent::Yes) return;
@@ -125,18 +171,32 @@ std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::sp
     return count;
 }
 
+// The tasks that are to be answered at once, in front.
+std::span<Task> without_waiting(std::span<Task> tasks, WaitingRequests& waiting) {
+    const auto is_answered_at_once = [&](Task& task) {
+        return !(task.request && task.serve.purpose == Purpose::Api && waits_for_a_job(*task.request) &&
+                 waiting.take(task));
+    };
+    std::size_t count = 0;
+    for (auto& task : tasks)
+        if (is_answered_at_once(task) && &tasks[count++] != &task) std::swap(tasks[count - 1], task);
+    return tasks.first(count);
+}
+
 void serve_until_closed(const Settings& config, const std::string& home, const std::string& user) {
     JobsClient jobs(config.jobs_socket());
     SharedReplies shared;
+    WaitingRequests waiting(config, home, user);
     for (;;) {
         auto tasks = take_tasks();
         if (tasks.empty()) return;
         for (std::span<Task> rest(tasks); !rest.empty();) {
             auto read = rest.first(read_requests(rest));
             rest = rest.subspan(read.size());
+            read = without_waiting(read, waiting);
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, jobs, user}, shared, read);
+                const auto answered = answer_requests({config, home, jobs, user, false}, shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }

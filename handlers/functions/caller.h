@@ -14,6 +14,7 @@ struct Caller {
     const std::string& home;
     Jobs& jobs;
     std::string_view user = {};  // by name; only the statistics use it
+    bool may_wait = true;        // for a job, for some seconds; else the answer says that it is not done yet
 };
 
 }  // namespace clamscanner

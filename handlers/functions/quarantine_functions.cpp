@@ -80,7 +80,7 @@ std::vector<ChangedFile> changed_files(const Caller& caller, std::uint64_t task)
 // Waits for what was asked for, but not for longer than the caller is sure to wait.
 Answer change_quarantine(const Caller& caller, const Arguments& arguments, bool restore) {
     const auto task = ask_for_change(caller, ids_of(arguments), restore);
-    const auto until = Clock::now() + patience;
+    const auto until = Clock::now() + (caller.may_wait ? patience : std::chrono::seconds(0));
     auto pause = shortest_pause;
     const AskQuarantineChange whether_ended{task, AskQuarantineChange::nothing_after};
     while (!caller.jobs.ask(whether_ended).ended && Clock::now() < until) {

@@ -55,6 +55,12 @@ Reply answer_request(const Caller& caller, const Request& request) {
     });
 }
 
+bool waits_for_a_job(const Request& request) {
+    const auto address = address_of(request.path);
+    const auto* const function = find_function(address.module, address.function);
+    return function != nullptr && routes[function - functions].waits;
+}
+
 Answer answer_call(const Caller& caller, const Address& address, const Arguments& arguments) {
     return answer_of(function_of(address), caller, arguments);
 }

@@ -11,6 +11,9 @@ namespace clamscanner {
 
 [[nodiscard]] Reply answer_request(const Caller& caller, const Request& request);
 
+// Whether the answer may take some seconds, because it waits for a job.
+[[nodiscard]] bool waits_for_a_job(const Request& request);
+
 // The function alone, for a call that did not come over HTTP. Throws Refusal.
 [[nodiscard]] Answer answer_call(const Caller& caller, const Address& address, const Arguments& arguments);
 

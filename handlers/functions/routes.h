@@ -30,19 +30,20 @@ AnswerFunction start_scan;
 struct Route {
     std::string_view function;
     AnswerFunction* answer;
+    bool waits = false;  // for a job, if the caller may wait
 };
 
 inline constexpr Route routes[] = {
     {"cancel_scan", cancel_scan},
     {"check_disinfection_status", check_disinfection_status},
-    {"delete_quarantined_files", delete_quarantined_files},
+    {"delete_quarantined_files", delete_quarantined_files, true},
     {"disinfect_files", disinfect_files},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
     {"list_infected_files", list_infected_files},
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},
-    {"restore_quarantined_files", restore_quarantined_files},
+    {"restore_quarantined_files", restore_quarantined_files, true},
     {"start_scan", start_scan},
 };
 static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),

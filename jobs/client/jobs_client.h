@@ -1,5 +1,6 @@
-// The connection to jobd, kept open between requests, and opened again after jobd has restarted. jobd learns from the
-// kernel which user asks. Run by agents and by uapi, as the user, and by the administrator's command, as jobd's user.
+// The connection to jobd, kept open between requests that follow soon, and opened again after jobd has restarted. jobd
+// learns from the kernel which user asks. Run by agents and by uapi, as the user, and by the administrator's command,
+// as jobd's user.
 #pragma once
 
 #include <string>
@@ -19,6 +20,7 @@ class JobsClient : public Jobs {
 
     std::string socket_path_;
     UniqueFd connection_;
+    Deadline last_used_;
 };
 
 }  // namespace clamscanner

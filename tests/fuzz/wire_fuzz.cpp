@@ -54,7 +54,7 @@ void read_frames(std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-    decode_each<Login, LoginAnswer, Serve, Served, StartRunner, RunnerAnswer, LoginChecked, EndProcesses,
+    decode_each<Login, LoginAnswer, OpenAgent, Serve, Served, StartRunner, RunnerAnswer, LoginChecked, EndProcesses,
                 ProcessesEnded>(bytes);
     decode_each<Request, Reply>(bytes);
     decode_each<CancelScan, AskUnscannedFiles, UnscannedFiles, AskQuarantinedFiles, QuarantinedFiles, ChangeQuarantine,

@@ -21,14 +21,18 @@ Group {responder.user}
 ServerName localhost
 ServerTokens Prod
 ServerSignature Off
-DocumentRoot {directory}/documents
+DocumentRoot {document_root}
 StartServers 2
+TypesConfig /dev/null
+# What a site may do with its own pages.
+DirectoryIndex index.html
+AddOutputFilterByType DEFLATE text/html application/json
 Listen 127.0.0.1:{port}
 <Directory />
     AllowOverride None
     Require all denied
 </Directory>
-<Directory {directory}/documents>
+<Directory {document_root}>
     Require all granted
 </Directory>
 {more}
@@ -52,6 +56,11 @@ Listen 127.0.0.1:{site.tls_port}
 """
 
 
+# Those that Debian enables when Apache is installed, beside which the service has to work.
+_DEBIANS = ["access_compat", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user",
+            "autoindex", "deflate", "dir", "env", "filter", "mime", "negotiation", "reqtimeout", "setenvif", "status"]
+
+
 class ApacheFront(WebFront):
     """A kind says besides: `modules`, `user`, and what it replaces in the shipped files: `places()`,
     `statistics_places()`."""
@@ -62,6 +71,7 @@ class ApacheFront(WebFront):
 
     def prepare(self):
         os.makedirs(self.path("documents"), exist_ok=True)
+        self.write("documents/index.html", "<html>It works!</html>\n")
         self.install(self.snippet, "clamscanner.conf", self.places())
         self.install(self.statistics_snippet, "clamscanner-statistics.conf", self.statistics_places())
 
@@ -69,7 +79,7 @@ class ApacheFront(WebFront):
         return ["apache2", "-d", self.directory, "-f", self.path("site.conf"), "-D", "FOREGROUND"]
 
     def configuration(self):
-        modules = ["mpm_event", "authz_core", "headers", "env", *self.modules]
+        modules = ["mpm_event", *_DEBIANS, "headers", *self.modules]
         more = self.more
         if self.site.address_header:
             modules.append("remoteip")
@@ -78,7 +88,9 @@ class ApacheFront(WebFront):
             modules += ["socache_shmcb", "ssl"]
             more += _TLS
         loaded = "\n".join(f"LoadModule {module}_module {MODULES}/mod_{module}.so" for module in modules)
-        return _CONFIGURATION.format(directory=self.directory, responder=self.responder, port=self.port,
+        return _CONFIGURATION.format(directory=self.directory,
+                                     document_root=self.document_root or self.path("documents"),
+                                     responder=self.responder, port=self.port,
                                      user=self.user, modules=loaded, statistics_port=self.statistics_port,
                                      more=more.format(directory=self.directory, site=self.site))
 

@@ -13,12 +13,15 @@ import os
 import random
 import re
 import secrets
+import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import time
 import zipfile
 
+import accounts
 from client import check_records, wait_until
 from service_case import SOAK, ServiceCase, main
 from test_files import EICAR, clean_page
@@ -36,6 +39,7 @@ GREATEST_SIZE = (1 << 63) - 1
 NOT_RUNNING = "no scan"
 SCAN_LOG = ".clamavconnector.scan.log"
 PAGE = 1000
+LONGEST_HOURS = 24  # jobs.max_job_hours
 
 
 def encrypted_zip():
@@ -348,6 +352,9 @@ class EndedEarly(CancelCase):
                 if process.depth == role[1]:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process.pid, signal.SIGKILL)
+        return self.ended_early()
+
+    def ended_early(self):
         result = self.client.result("get_scan_status")
         self.assertTrue(any("ended early" in warning for warning in result["warnings"]), result["warnings"])
         self.assertEqual(result["messages"][:len(result["warnings"])], result["warnings"])
@@ -389,6 +396,30 @@ class EndedEarly(CancelCase):
         self.assertEqual(result["data"]["infected_files"], [found])
         self.assertEqual(result["data"]["total_file_count"], len(self.files))
         self.assertEqual(set(reasons.values()), {"ended early"})
+
+    def test_it_takes_longer_than_the_administrator_allows(self):
+        found = self.account.write("public_html/found", EICAR)
+        self.files.add(found)
+        self.start(self.client)
+        wait_until(lambda: self.client.call("get_scan_status")["infected_files"] == [found], 60, "the infected file")
+        self.set_begin_back(LONGEST_HOURS + 1)
+        self.client.finish_scan(60)
+        result = self.ended_early()
+        self.assertIn("longer than the administrator allows", " ".join(result["warnings"]))
+        reasons = self.check_sums(self.client, result, self.files)
+        self.assertEqual(result["data"]["infected_files"], [found])
+        self.assertEqual(result["data"]["total_file_count"], len(self.files))
+        self.assertEqual(set(reasons.values()), {"ended early"})
+
+    def set_begin_back(self, hours):
+        """Changes jobd's own database, while jobd is not running."""
+        self.service.stop("jobd")
+        with contextlib.closing(sqlite3.connect(self.service.path("state/jobs.sqlite"))) as database, database:
+            changed = database.execute("UPDATE task SET begun_running_ms = begun_running_ms - ? WHERE state < 2",
+                                       (hours * 3_600_000,))
+            self.assertEqual(changed.rowcount, 1)
+        self.service.start("jobd")
+        self.service.wait_until_it_serves(self.account)
 
     def test_what_the_scan_before_found_stays(self):
         kept, quarantined = (self.account.write(f"public_html/sub/{name}", EICAR) for name in ("kept", "quarantined"))
@@ -504,6 +535,28 @@ class Closed(CancelCase):
         os.chmod(self.account.home, 0)
         self.addCleanup(os.chmod, self.account.home, 0o755)
         self.ends_early(other, [self.account.home, "Permission denied"])
+
+
+    def test_its_account_is_removed_and_made_anew(self):
+        other = self.queue()
+        accounts.remove_user(self.account.name)
+        shutil.rmtree(self.account.home)
+        accounts.change(["useradd", "--user-group", "--uid", str(self.account.uid), "--create-home", "--home-dir",
+                         self.account.home, "--shell", "/bin/sh", self.account.name])
+        accounts.change(["chpasswd"], input=f"{self.account.name}:{self.account.password}\n")
+        self.account.write("public_html/found", EICAR)
+        self.cancel(other)
+        wait_until(lambda: f"a task of {self.account.name} is dropped: the account changed" in self.log(), 60,
+                   "the end of the former owner's scan")
+        # The next owner's name, uid, home and password are the same; nothing was scanned for them, or is shown to them.
+        status = self.client.call("get_scan_status")
+        self.assertEqual((status["time_started"], status["total_file_count"]), ("", 0))
+        self.assertEqual(self.client.call("list_unscanned_files"), [])
+        self.assertEqual(self.client.scan("public_html")["infected_files"], [self.found])
+
+    def log(self):
+        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
 
 
 class ManyFiles(CancelCase):

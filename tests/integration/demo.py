@@ -2,6 +2,8 @@
 the files. With --serve, only the service runs, until a signal comes."""
 
 import argparse
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -165,7 +167,10 @@ def walk(service, account):
     infected = {account.path(relative): action for relative, (_, action) in INFECTED.items()}
 
     say(f"The service is at http://127.0.0.1:{service.front.port}; the account is {account.name}, its home "
-        f"{account.home}\n")
+        f"{account.home}")
+    say("That address is the service's own: where an account's content is served, a hacked site's page would be of the "
+        "same\norigin, and could do what the account's owner may.\n")
+    check_origin(service, account, checks)
 
     step(1, "Log in, and ask what may be scanned")
     wrong = service.client(user=account.name, password="wrong")
@@ -217,6 +222,18 @@ def walk(service, account):
     say()
     say("Every step was right." if not checks.failed else "WRONG:\n  " + "\n  ".join(checks.failed))
     return not checks.failed
+
+
+def check_origin(service, account, checks):
+    """Nothing of the home is served beside the service."""
+    page = clean_page(0)
+    page = page if isinstance(page, bytes) else page.encode()
+    for port in (service.front.port, service.front.statistics_port):
+        for directory in ("", f"/~{account.name}", f"/{account.name}", account.home, "/public_html"):
+            for relative in ("/page-000.html", "/public_html/page-000.html"):
+                with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+                    connection.request("GET", directory + relative)
+                    checks.that(page not in connection.getresponse().read(), f"{directory + relative} is not served")
 
 
 def check_statistics(service, account, checks):

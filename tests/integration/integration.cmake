@@ -43,12 +43,17 @@ add_integration_test_behind_all(reload 300)
 add_integration_test_behind_all(model 300)
 add_integration_test_behind_all(clients 300)
 add_integration_test_behind_all(statistics 300)
+add_integration_test_behind_all(slow_bodies 240)
 
+# nginx takes in a slow body before the service sees it, mod_proxy_fcgi does not.
+_add_integration_test(soak.slow_bodies "soak;nginx" slow_bodies 1200 "CLAMSCANNER_SOAK=1")
+_add_integration_test(soak.apache_proxy.slow_bodies "soak;apache" slow_bodies 1200
+    "CLAMSCANNER_FRONT=proxy;CLAMSCANNER_SOAK=1")
 _add_integration_test(soak.model "soak;nginx" model 3600 "CLAMSCANNER_SOAK=1")
 add_integration_test(privileges 120)
 add_integration_test(sigkill 300 7200)
 add_integration_test(two_accounts 120)
-add_integration_test(wrong_logins 180 1200)
+add_integration_test(wrong_logins 300 2400)
 add_integration_test(full_home 120)
 add_integration_test(full_state 120)
 add_integration_test(testfiles 120)

@@ -266,16 +266,34 @@ class Refusals(ServiceCase):
     def test_a_cross_site_change(self):
         _, client = self.new_account()
         host = f"127.0.0.1:{self.service.front.port}"
-        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
-                        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"}):
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Origin": f"http://{host}"},
+                        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
+                        {"Origin": f"https://{host}"}, {"Referer": "http://evil.example/"},
+                        {"Referer": f"https://{host}/panel"}):
             for method, function in (("POST", "disinfect_files"), ("GET", "start_scan?scan_type=home")):
-                self.refused(client.send(method, f"/execute/ClamScanner/{function}", headers=headers), 403)
+                answer = client.send(method, f"/execute/ClamScanner/{function}", headers=headers)
+                self.assertIn(f"its header {next(iter(headers))}.", self.refused(answer, 403))
             self.assertEqual(client.send("GET", "/execute/ClamScanner/get_scan_status",
                                          headers=headers).status, 200)
-        answer = client.send("GET", "/execute/ClamScanner/start_scan?scan_type=home",
-                             headers={"Sec-Fetch-Site": "same-origin", "Origin": f"http://{host}"})
-        self.assertEqual(answer.result()["status"], 1)
-        client.finish_scan()
+        for headers in ({"Sec-Fetch-Site": "same-origin", "Origin": f"http://{host}"},
+                        # Behind a proxy that changes Host, and one that ends TLS.
+                        {"Sec-Fetch-Site": "same-origin", "Origin": "https://panel.example"},
+                        {"Origin": f"https://{host}", "X-Forwarded-Proto": "https"},
+                        {"Sec-Fetch-Site": "none"}, {"Origin": f"http://{host}"}, {"Referer": f"http://{host}/panel"}):
+            answer = client.send("GET", "/execute/ClamScanner/start_scan?scan_type=home", headers=headers)
+            self.assertEqual(answer.result()["status"], 1, headers)
+            client.finish_scan()
+
+    def test_a_pages_own_script_gets_no_challenge(self):
+        _, client = self.new_account()
+        client.password += "x"
+        for headers, challenged in (({}, True), ({"Sec-Fetch-Dest": "document"}, True),
+                                    ({"Sec-Fetch-Dest": "empty"}, False)):
+            for authorization in (True, None, "Basic x"):
+                answer = client.send("GET", "/execute/ClamScanner/get_scan_status", headers=headers,
+                                     authorization=authorization)
+                self.refused(answer, 401)
+                self.assertEqual("www-authenticate" in answer.headers, challenged, headers)
 
     def test_a_body_over_the_cap(self):
         _, client = self.new_account()

@@ -15,6 +15,7 @@ pid {directory}/server.pid;
 error_log {directory}/error.log warn;
 events {{ worker_connections 512; }}
 http {{
+    root {document_root};
     access_log off;
     server_tokens off;
     client_body_temp_path {directory}/body;
@@ -73,5 +74,6 @@ class NginxFront(WebFront):
             more += statistics_more
         if self.site.tls_port:
             more += _TLS.format(site=self.site)
-        return _CONFIGURATION.format(directory=self.directory, responder=self.responder, port=self.port, more=more,
+        return _CONFIGURATION.format(directory=self.directory, document_root=self.document_root or self.path("documents"),
+                                     responder=self.responder, port=self.port, more=more,
                                      statistics_port=self.statistics_port, statistics_more=statistics_more)

@@ -10,10 +10,13 @@ import threading
 
 import accounts
 from client import wait_until
+from service import DAEMONS
 from service_case import ServiceCase, main
+from statistics_client import StatisticsClient
 from test_files import clean_page
 
 PYTHON = "/usr/bin/python3"
+READS = ["ClamScanner", "get_scan_status"]
 
 # Run as the account: tries everything by which one process looks into another, and prints what worked.
 _ATTEMPTS = """
@@ -167,6 +170,29 @@ class Privileges(ServiceCase):
                 self.assertNotIn(self.account.password.encode(), memory)
                 self.assertNotIn(self.client.authorization().split()[1].encode(), memory)
 
+    def test_the_responder_forgets_a_password_after_the_request(self):
+        responder, authd = self.service.pid("fcgi"), self.service.pid("authd")
+        secrets = [self.account.password.encode(), self.client.authorization().split()[1].encode()]
+        login = threading.Thread(target=self.client.ask, args=["get_scan_status"])
+        os.kill(authd, signal.SIGSTOP)
+        try:
+            login.start()
+            # While authd does not answer it is there, so this is the right memory.
+            wait_until(lambda: any(secret in memory_of(responder) for secret in secrets), 30, "a login")
+        finally:
+            os.kill(authd, signal.SIGCONT)
+        login.join()
+        statistics = StatisticsClient(self.service.statistics_url, "", "")
+        # Whichever of its threads takes one, and whatever the request is.
+        for ask in (lambda: self.client.ask("start_scan", {"scan_type": "home"}, method="POST"),
+                    lambda: self.client.send("POST", "/ClamScanner/start_scan", b"x" * 100_000),
+                    lambda: statistics.call_basic(self.account.name, self.account.password, "ListVirusScanTask"),
+                    lambda: self.client.ask("get_scan_status")):
+            for _ in range(10):
+                ask()
+            wait_until(lambda: not any(secret in memory_of(responder) for secret in secrets), 3,
+                       "it to forget the password")
+
     def test_agents_and_runners_hold_no_descriptor_of_others(self):
         for process in (self.agent, self.runner):
             for entry in os.scandir(f"/proc/{process.pid}/fd"):
@@ -285,6 +311,41 @@ class Refusals(ServiceCase):
                                   capture_output=True, text=True, timeout=30)
             with self.subTest(name):
                 self.assertNotEqual(done.returncode, 0)
+
+    def test_no_program_starts_with_an_unknown_key(self):
+        wrong = self.service.path("wrong.toml")
+        with open(self.service.config_file, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        line = lines.index("[paths]") + 2
+        lines.insert(line - 1, "run_directories = \"/nowhere\"")
+        with open(wrong, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        account = self.service.add_account("user")
+        system_users = {DAEMONS[name].program: user for name, user in self.service.users.items() if name in DAEMONS}
+        # What each is asked to do if it is asked at all; and as whom, where not as root.
+        words = {"clamscanner-keys": ["list"], "clamscanner-account": ["list"], "clamscanner-scan": ["--list-held"],
+                 "clamscanner-scan-command": ["--list-held"], "uapi": [f"--user={account.name}", *READS],
+                 "clamscanner-uapi": READS}
+        system_users["clamscanner-scan-command"] = self.service.users["jobd"]
+        accounts_own = {"clamscanner-agent", "clamscanner-uapi"}
+        programs = [os.path.join(self.service.program_directory, name)
+                    for name in os.listdir(self.service.program_directory)
+                    if name != "clamscanner-runner"]  # it needs no configuration
+        programs += [self.service.installed_program(name)
+                     for name in ("clamscanner-keys", "clamscanner-account", "clamscanner-scan", "uapi")]
+        self.assertEqual(len(programs), 11)
+        for program in programs:
+            name = os.path.basename(program)
+            user = account if name in accounts_own else system_users.get(name)
+            ids = (user.uid, user.gid) if user is account else (user.pw_uid, user.pw_gid) if user else (0, 0)
+            done = subprocess.run([program, "--config", wrong, *words.get(name, [])], capture_output=True, text=True,
+                                  timeout=30, check=False, user=ids[0], group=ids[1], extra_groups=[],
+                                  stdin=subprocess.DEVNULL)
+            with self.subTest(name):
+                # To an account's owner it is a fault of the server.
+                self.assertEqual(done.returncode, 70 if name in accounts_own else 78, done.stderr)
+                for part in (wrong, str(line), "run_directories"):
+                    self.assertIn(part, done.stderr)
 
 
 if __name__ == "__main__":

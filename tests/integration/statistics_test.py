@@ -386,8 +386,23 @@ class Errors(StatisticsCase):
         self.assertTrue(wrong.headers["www-authenticate"].startswith("Basic "))
         self.check_error(client.call_basic(self.account.name, self.account.password, "Nothing"), 404,
                          "InvalidAction.NotFound")
-        self.check_error(client.call_basic(self.account.name, self.account.password, CREATE, {"ScanType": "system"},
-                                           headers={"origin": "https://elsewhere.example"}), 403, "NoPermission")
+        script = client.call_basic(self.account.name, "wrong", GET, headers={"sec-fetch-dest": "empty"})
+        self.check_error(script, 401, "InvalidCredentials")
+        self.assertNotIn("www-authenticate", script.headers)
+
+    def test_a_page_of_another_site(self):
+        client = StatisticsClient(self.service.statistics_url, "", "")
+        host = client.host
+        for headers in ({"origin": "https://elsewhere.example"}, {"origin": f"https://{host}"}, {"origin": "null"},
+                        {"referer": "http://elsewhere.example/"},
+                        {"sec-fetch-site": "same-site", "origin": f"http://{host}"}):
+            for method in ("GET", "POST"):
+                answer = client.call_basic(self.account.name, self.account.password, CREATE, {"ScanType": "system"},
+                                           method=method, headers=headers)
+                self.check_error(answer, 403, "NoPermission")
+                self.assertIn(f"its header {next(iter(headers)).title()}", answer.json["Message"])
+            self.assertEqual(client.call_basic(self.account.name, self.account.password, GET,
+                                               headers=headers).status, 200)
 
     def test_xml(self):
         for form in ({"Format": "XML"}, {"Format": None}):

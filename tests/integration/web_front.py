@@ -40,6 +40,7 @@ class WebFront:
     `reload_signal`, `command()` and `configuration()`."""
 
     spawns_responder = False
+    document_root = None  # of its sites; none: an empty directory of its own
     # The one difference that lies in a web server itself; all else is expected of each alike.
     may_leave_requests_unanswered = False  # when it is reloaded
 

@@ -8,6 +8,7 @@ import socket
 from client import wait_until
 from service import FRONTS
 from service_case import ServiceCase, main
+from statistics_client import StatisticsClient
 from web_front import ROOT, Responder
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -103,6 +104,79 @@ class Answers(ServiceCase):
         head = client.send("HEAD", "/ClamScanner/get_scan_status")
         self.assertEqual((head.status, head.body), (200, b""))
         self.assertEqual(head.headers["content-length"], str(len(whole.body)))
+
+
+def another_front(case, **site):
+    """A web server of the same kind before the same responder, whose site is another one, as long as the test lasts."""
+    service = case.service
+    other = type(service.front)(service.path("beside"), service.front.responder, service.launch)
+    for name, value in site.items():
+        setattr(other, name, value)
+    case.addCleanup(shutil.rmtree, other.directory, ignore_errors=True)
+    case.addCleanup(other.stop)
+    other.start()
+    return other
+
+
+class OtherWebServersHabits(ServiceCase):
+    """What a web server does by itself, unless it is told not to."""
+
+    def raw(self, port, method, target):
+        _, client = self.new_account()
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            lines = [f"{method} {target} HTTP/1.1", "Host: localhost", f"Authorization: {client.authorization()}",
+                     "Connection: close", "", ""]
+            connection.sendall("\r\n".join(lines).encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return int(answer.split()[1]), answer, client.authorization().encode()
+
+    def test_no_trace_echoes_a_password(self):
+        ports = (self.service.front.port, self.service.front.statistics_port)
+        for port in ports:
+            for target in ("/ClamScanner/get_scan_status", "/execute/ClamScanner/start_scan", "/", "*", "/other"):
+                status, answer, password = self.raw(port, "TRACE", target)
+                self.assertGreaterEqual(status, 400, (target, answer))
+                self.assertNotIn(password, answer, target)
+
+    def test_no_page_of_the_site_is_in_the_way(self):
+        front = self.service.front
+        if front.name == "apache2":
+            front = another_front(self, more=front.more + "FallbackResource /index.html\n")
+        for target in ("/ClamScanner", "/ClamScanner/", "/execute/ClamScanner/", "/ClamScanner/nothing"):
+            status, answer, _ = self.raw(front.port, "GET", target)
+            self.assertIn(status, (401, 404), answer)
+            self.assertIn(b'"status":0', answer)
+
+    def test_the_root_of_the_statistics_is_no_page(self):
+        status, answer, _ = self.raw(self.service.front.statistics_port, "GET", "/")
+        self.assertIn(b'"RequestId"', answer)
+        self.assertEqual(status, 400, answer)
+
+
+class AnAccountsSite(ServiceCase):
+    """The same files in the site of a customer, whose pages would be of one origin with the service."""
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+
+    def test_is_refused(self):
+        os.mkdir(self.account.path("public_html"))
+        front = another_front(self, document_root=self.account.path("public_html"))
+        self.client.port = front.port
+        for function in ("get_scan_status", "start_scan?scan_type=home"):
+            answer = self.client.send("GET", f"/ClamScanner/{function}")
+            self.assertEqual(answer.status, 403, answer.body)
+            self.assertIn("serves the content of an account", answer.body.decode())
+        statistics = StatisticsClient(f"http://127.0.0.1:{front.statistics_port}", "", "")
+        answer = statistics.call_basic(self.account.name, self.account.password, "GetVirusScanLatestTaskStatistic")
+        self.assertEqual((answer.status, answer.code), (403, "NoPermission"))
+        self.client.port = self.service.front.port
+        self.assertEqual(self.client.ask("get_scan_status").status, 200)
+
+    def test_the_panels_own_is_not(self):
+        front = another_front(self, document_root=self.service.path("no-signatures"))
+        self.client.port = front.port
+        self.assertEqual(self.client.ask("get_scan_status").status, 200)
 
 
 class ParametersOfTheResponder(ServiceCase):

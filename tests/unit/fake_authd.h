@@ -23,13 +23,21 @@ class FakeAuthd {
           daemon_(path, SOCK_SEQPACKET, [this](int peer) { return converse(peer); }) {}
 
     [[nodiscard]] int logins() const noexcept { return logins_; }
+    // For those that came without pipes, once the body was there.
+    [[nodiscard]] int agents_opened() const noexcept { return agents_opened_; }
 
  private:
     [[nodiscard]] bool converse(int peer) {
         Packet packet;
         if (receive_packet(peer, packet) != Got::Packet) return false;
+        if (type_of(packet.bytes) == static_cast<std::uint16_t>(OpenAgent::type)) {
+            ++agents_opened_;
+            serve(take_pipes(packet));
+            return true;
+        }
         ++logins_;
         const auto answer = answer_login_(decode<Login>(packet.bytes));
+        if (packet.descriptors.empty()) return send_message(peer, answer) == Sent::Yes;
         const auto pipes = take_pipes(packet);
         if (answer.verdict != LoginVerdict::Welcome) return send_message(peer, answer) == Sent::Yes;
         serve(pipes);
@@ -45,6 +53,7 @@ class FakeAuthd {
     AnswerLogin answer_login_;
     AnswerRequest answer_request_;
     std::atomic<int> logins_ = 0;
+    std::atomic<int> agents_opened_ = 0;
     FakeDaemon daemon_;
 };
 

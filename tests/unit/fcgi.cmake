@@ -1,6 +1,8 @@
 # Unit tests and fuzz targets of fcgi/.
 add_unit_test(fcgi/basic_credentials clamscanner_fcgi)
+add_unit_test(fcgi/body_limits clamscanner_fcgi)
 add_unit_test(fcgi/cross_site clamscanner_fcgi)
+add_unit_test(fcgi/document_roots clamscanner_fcgi)
 add_unit_test(fcgi/responder clamscanner_envelope)
 add_dependencies(responder_test clamscanner.fcgi)
 target_compile_definitions(responder_test PRIVATE RESPONDER_PROGRAM="$<TARGET_FILE:clamscanner.fcgi>")

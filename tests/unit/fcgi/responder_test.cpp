@@ -1,7 +1,9 @@
 // The real responder on real sockets, between a FastCGI client and an authd that each test writes for itself.
 #include <boost/test/unit_test.hpp>
 #include <future>
+#include <thread>
 
+#include "auth/base/account.h"
 #include "tests/unit/fake_authd.h"
 #include "tests/unit/fastcgi_client.h"
 #include "tests/unit/started_program.h"
@@ -66,6 +68,20 @@ struct Fixture {
         connection.send(begin_record() + stream(Record::Params, encoded(parameters)));
         connection.send(stream(Record::Stdin, body));
         return connection.receive();
+    }
+    // The connection of a request whose body is announced and does not come.
+    WebConnection begin_body(const std::string& function, int length, const std::string& authorization) const {
+        auto parameters = request_for("/ClamScanner/" + function, "POST");
+        parameters["CONTENT_LENGTH"] = std::to_string(length);
+        parameters["HTTP_AUTHORIZATION"] = authorization;
+        WebConnection connection(socket);
+        connection.send(begin_record() + stream(Record::Params, encoded(parameters)));
+        return connection;
+    }
+    void await_logins(int count) const {
+        for (int i = 0; i < 5000 && authd->logins() < count; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        BOOST_REQUIRE(authd->logins() == count);
     }
     void check_stop() {
         responder->signal(SIGTERM);
@@ -194,22 +210,94 @@ BOOST_AUTO_TEST_CASE(wrong_credentials_get_the_same_answer_as_none) {
 BOOST_AUTO_TEST_CASE(a_page_of_another_site_may_read_but_not_change) {
     start_authd();
     start_responder();
-    const auto ask_from = [&](const std::string& function, const std::string& header, const std::string& value) {
-        auto parameters = request_for("/execute/ClamScanner/" + function, "POST");
-        parameters[header] = value;
-        return ask(parameters).status;
+    const auto answer_from = [&](const std::string& function, const Parameters& headers, const std::string& method) {
+        auto parameters = request_for("/execute/ClamScanner/" + function, method);
+        for (const auto& [name, value] : headers) parameters[name] = value;
+        return ask(parameters);
     };
-    BOOST_TEST(ask_from("start_scan", "HTTP_SEC_FETCH_SITE", "cross-site") == 403);
-    BOOST_TEST(ask_from("disinfect_files", "HTTP_SEC_FETCH_SITE", "same-site") == 403);
-    BOOST_TEST(ask_from("start_scan", "HTTP_ORIGIN", "http://evil.example") == 403);
-    BOOST_TEST(ask_from("no_such_function", "HTTP_ORIGIN", "null") == 403);
+    const std::pair<std::string, Parameters> foreign[] = {
+        {"Sec-Fetch-Site", {{"HTTP_SEC_FETCH_SITE", "cross-site"}}},
+        {"Sec-Fetch-Site", {{"HTTP_SEC_FETCH_SITE", "same-site"}, {"HTTP_ORIGIN", "http://localhost:8080"}}},
+        {"Origin", {{"HTTP_ORIGIN", "http://evil.example"}}},
+        {"Origin", {{"HTTP_ORIGIN", "https://localhost:8080"}}},
+        {"Origin", {{"HTTP_ORIGIN", "null"}, {"HTTP_REFERER", "http://localhost:8080/"}}},
+        {"Origin", {{"HTTP_ORIGIN", "http://localhost:8080"}, {"REQUEST_SCHEME", "https"}}},
+        {"Origin", {{"HTTP_ORIGIN", "http://localhost:8080"}, {"HTTPS", "on"}}},
+        {"Origin", {{"HTTP_ORIGIN", "http://localhost:8080"}, {"HTTP_X_FORWARDED_PROTO", "https"}}},
+        {"Origin", {{"HTTP_ORIGIN", "https://localhost:8080"}, {"HTTP_X_FORWARDED_PROTO", "http, https"}}},
+        {"Referer", {{"HTTP_REFERER", "http://evil.example/http://localhost:8080/"}}},
+    };
+    const std::pair<const char*, const char*> changing[] = {{"start_scan", "GET"},
+                                                            {"start_scan", "POST"},
+                                                            {"disinfect_files", "POST"},
+                                                            {"cancel_scan", "POST"},
+                                                            {"no_such_function", "GET"},
+                                                            {"restore_quarantined_files", "POST"},
+                                                            {"delete_quarantined_files", "POST"}};
+    for (const auto& [header, headers] : foreign) {
+        for (const auto& [function, method] : changing) {
+            const auto answer = answer_from(function, headers, method);
+            BOOST_TEST(answer.status == 403, header << " of " << function);
+            BOOST_TEST(holds(answer.body, "its header " + header + "."), answer.body);
+        }
+    }
     BOOST_TEST(authd->logins() == 0);
-    BOOST_TEST(ask_from("start_scan", "HTTP_SEC_FETCH_SITE", "same-origin") == 200);
-    BOOST_TEST(ask_from("start_scan", "HTTP_ORIGIN", "http://localhost:8080") == 200);
-    BOOST_TEST(ask_from("get_scan_status", "HTTP_ORIGIN", "http://evil.example") == 200);
+    const Parameters own[] = {
+        {},
+        {{"HTTP_SEC_FETCH_SITE", "same-origin"}, {"HTTP_ORIGIN", "https://panel.example"}},  // Host was changed
+        {{"HTTP_SEC_FETCH_SITE", "none"}},
+        {{"HTTP_ORIGIN", "http://localhost:8080"}},
+        {{"HTTP_ORIGIN", "https://localhost:8080"}, {"REQUEST_SCHEME", "https"}},
+        {{"HTTP_ORIGIN", "https://localhost:8080"}, {"HTTPS", "on"}},
+        {{"HTTP_ORIGIN", "https://localhost:8080"}, {"REQUEST_SCHEME", "http"}, {"HTTP_X_FORWARDED_PROTO", "https"}},
+        {{"HTTP_REFERER", "http://localhost:8080/panel?x"}},
+    };
+    for (const auto& headers : own)
+        for (const auto& [function, method] : changing)
+            BOOST_TEST(answer_from(function, headers, method).status == 200, function);
+    for (const auto& [header, headers] : foreign)
+        BOOST_TEST(answer_from("get_scan_status", headers, "GET").status == 200, header);
 }
 
-BOOST_AUTO_TEST_CASE(a_body_over_the_cap_is_read_to_its_end_and_refused) {
+BOOST_AUTO_TEST_CASE(beside_an_accounts_content_nobody_is_answered) {
+    start_authd();
+    // Accounts are users with a uid from ours on, so our own home is one's.
+    Account me;
+    BOOST_REQUIRE(find_account(::getuid(), me));
+    std::ofstream(directory.path("clamscanner.toml"), std::ios::app)
+        << "[login]\nuid_floor = " << std::max<uid_t>(me.uid, 1) << "\n";
+    start_responder();
+    const auto status_at = [&](const std::string& target, const std::string& root, const std::string& word) {
+        auto parameters = request_for(target);
+        parameters["DOCUMENT_ROOT"] = root;
+        parameters["CLAMSCANNER_DOCUMENT_ROOT"] = word;
+        return ask(parameters).status;
+    };
+    Account account;
+    BOOST_REQUIRE(find_account(std::max<uid_t>(me.uid, 1), account));
+    for (const char* target : {"/execute/ClamScanner/get_scan_status", "/?Action=GetVirusScanLatestTaskStatistic"}) {
+        BOOST_TEST(status_at(target, account.home + "/public_html", "") == 403, target);
+        BOOST_TEST(status_at(target, "/nowhere/public_html", "") != 403, target);
+        BOOST_TEST(status_at(target, account.home + "/public_html", "unchecked") != 403, target);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_script_gets_no_challenge) {
+    start_authd([](const Login&) { return LoginAnswer{LoginVerdict::Wrong, 0}; });
+    start_responder();
+    for (const char* target :
+         {"/ClamScanner/get_scan_status", "/execute/ClamScanner/start_scan", "/?Action=x&Version=y"}) {
+        auto parameters = request_for(target);
+        for (const char* destination : {"empty", "document", "iframe", ""}) {
+            parameters["HTTP_SEC_FETCH_DEST"] = destination;
+            const auto answer = ask(parameters);
+            BOOST_TEST(answer.status == 401);
+            BOOST_TEST(holds(answer.header, "WWW-Authenticate") == (destination != "empty"s));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_body_over_the_cap_is_refused_and_discarded) {
     start_authd();
     start_responder();
     const std::string three_mebibytes(3 * 1024 * 1024, 'x');
@@ -221,16 +309,112 @@ BOOST_AUTO_TEST_CASE(a_body_over_the_cap_is_read_to_its_end_and_refused) {
     BOOST_TEST(ask(request_for("/ClamScanner/disinfect_files", "POST"), three_mebibytes).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(nobody_but_a_right_login_has_a_body_waited_for) {
+    start_responder();
+    struct Refused {
+        std::string authorization;
+        LoginVerdict verdict;
+        int status;
+    };
+    const Refused all[] = {{"", LoginVerdict::Welcome, 401},
+                           {"Basic dXNlcg==", LoginVerdict::Welcome, 401},
+                           {credentials, LoginVerdict::Wrong, 401},
+                           {credentials, LoginVerdict::Forbidden, 403},
+                           {credentials, LoginVerdict::Penalised, 429},
+                           {credentials, LoginVerdict::Saturated, 503}};
+    for (const auto& one : all) {
+        start_authd([verdict = one.verdict](const Login&) { return LoginAnswer{verdict, 0}; });
+        for (const char* function : {"start_scan", "disinfect_files", "get_scan_status"}) {
+            auto slow = begin_body(function, 10, one.authorization);
+            const auto answer = slow.receive();
+            BOOST_TEST(answer.status == one.status, function);
+            BOOST_TEST(holds(answer.header, "Connection: close\r\n"));
+            BOOST_TEST(authd->agents_opened() == 0);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_after_an_answer_is_read_and_discarded) {
+    start_authd();
+    start_responder();
+    // More of them than threads, each with more than a socket holds: the web server can send it all.
+    std::vector<WebConnection> slow;
+    for (int i = 0; i < 6; ++i) slow.push_back(begin_body("start_scan", 10, ""));
+    const auto content = record(Record::Stdin, std::string(0xffff, 'x'));
+    for (auto& connection : slow)
+        for (int i = 0; i < 20; ++i) BOOST_REQUIRE(connection.send(content));
+    BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
+    for (auto& connection : slow) BOOST_TEST(connection.receive().status == 401);
+    check_stop();
+}
+
+BOOST_AUTO_TEST_CASE(a_body_is_waited_for_after_the_login_and_before_the_agent) {
+    std::promise<Request> request;
+    start_authd(welcome, [&](const Request& asked, int stream) {
+        request.set_value(asked);
+        reply_done(asked, stream);
+    });
+    start_responder();
+    auto slow = begin_body("start_scan", 5, credentials);
+    await_logins(1);
+    BOOST_TEST(authd->agents_opened() == 0);
+    slow.send(stream(Record::Stdin, "12345"));
+    BOOST_TEST(slow.receive().status == 200);
+    BOOST_TEST(request.get_future().get().body == "12345");
+    // The password was sent once.
+    BOOST_TEST(authd->logins() == 1);
+    BOOST_TEST(authd->agents_opened() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(bodies_under_way_leave_threads_to_everybody) {
+    start_authd();
+    start_responder();
+    // Of three threads, one may wait for a body.
+    auto slow = begin_body("start_scan", 5, credentials);
+    await_logins(1);
+    std::vector<WebConnection> more;
+    for (int i = 0; i < 5; ++i) more.push_back(begin_body("start_scan", 5, credentials));
+    for (auto& connection : more) {
+        const auto answer = connection.receive();
+        BOOST_TEST(answer.status == 503);
+        BOOST_TEST(holds(answer.header, "Retry-After: 1\r\n"));
+    }
+    BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
+    slow.send(stream(Record::Stdin, "12345"));
+    BOOST_TEST(slow.receive().status == 200);
+    BOOST_TEST(ask(request_for("/ClamScanner/start_scan", "POST"), "12345").status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_login_whose_body_never_came_is_not_the_next_ones) {
+    start_authd([](const Login& login) {
+        return LoginAnswer{login.user == "user" ? LoginVerdict::Welcome : LoginVerdict::Wrong, 0};
+    });
+    start_responder();
+    // On every thread.
+    for (int i = 0; i < 6; ++i) {
+        auto cut_off = begin_body("start_scan", 5, credentials);
+        cut_off.stop_sending();
+        BOOST_TEST(cut_off.receive().status == 400);
+    }
+    BOOST_TEST(authd->agents_opened() == 0);
+    for (int i = 0; i < 6; ++i) {
+        auto parameters = request_for("/ClamScanner/start_scan", "POST");
+        parameters["HTTP_AUTHORIZATION"] = "Basic ZXZlOngx";  // eve:x1
+        BOOST_TEST(ask(parameters, "12345").status == 401);
+        BOOST_TEST(ask(request_for("/ClamScanner/start_scan", "POST"), "12345").status == 200);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_number_of_long_bodies_at_a_time_is_limited) {
     std::promise<void> under_way;
     std::promise<void> go_on;
     std::atomic<bool> first = true;
-    start_authd([&](const Login&) {
+    start_authd(welcome, [&](const Request& request, int stream) {
         if (first.exchange(false)) {
             under_way.set_value();
             go_on.get_future().wait();
         }
-        return LoginAnswer{LoginVerdict::Welcome, 0};
+        reply_done(request, stream);
     });
     start_responder();
     const std::string long_body(3 * 1024 * 1024, 'x');
@@ -258,7 +442,7 @@ BOOST_AUTO_TEST_CASE(a_body_of_another_length_than_announced_is_refused) {
         const auto answer = connection.receive();
         BOOST_TEST(answer.status == 400, length << ": " << answer.status);
     }
-    BOOST_TEST(authd->logins() == 0);
+    BOOST_TEST(authd->agents_opened() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_request_that_the_web_server_aborts_reaches_no_agent) {
@@ -270,7 +454,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_the_web_server_aborts_reaches_no_agent) {
     connection.send(begin_record() + stream(Record::Params, encoded(parameters)) + record(Record::Stdin, "12345") +
                     record(Record::Abort, ""));
     BOOST_TEST(connection.receive().status == 400);
-    BOOST_TEST(authd->logins() == 0);
+    BOOST_TEST(authd->agents_opened() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(silent_peers_hold_no_thread_for_long) {
@@ -294,7 +478,7 @@ BOOST_AUTO_TEST_CASE(a_body_that_does_not_arrive_in_time_is_answered) {
     WebConnection connection(socket);
     connection.send(begin_record() + stream(Record::Params, encoded(parameters)) + record(Record::Stdin, "12345"));
     BOOST_TEST(connection.receive().status == 408);
-    BOOST_TEST(authd->logins() == 0);
+    BOOST_TEST(authd->agents_opened() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_second_request_on_the_connection_is_never_read) {

@@ -48,6 +48,30 @@ BOOST_AUTO_TEST_CASE(answers_for_the_right_password_until_it_expires) {
     BOOST_TEST(!knows("bob", "right"));
 }
 
+BOOST_AUTO_TEST_CASE(tells_for_a_day_that_a_password_was_right) {
+    remember("bob", "right");
+    now += 60s;
+    const auto answer = cache.find("bob", mac("bob", "right"), now);
+    BOOST_TEST(answer.account == nullptr);
+    BOOST_TEST(answer.was_right);
+    BOOST_TEST(!answer.has_another_password);
+    BOOST_TEST(cache.find("bob", mac("bob", "wrong"), now).has_another_password);
+    now += 24h - 61s;
+    BOOST_TEST(cache.find("bob", mac("bob", "right"), now).was_right);
+    now += 1s;
+    BOOST_TEST(!cache.find("bob", mac("bob", "right"), now).was_right);
+    BOOST_TEST(!cache.find("bob", mac("bob", "wrong"), now).has_another_password);
+}
+
+BOOST_AUTO_TEST_CASE(forgets_what_turned_out_to_be_wrong) {
+    remember("bob", "old");
+    remember("bob", "right");
+    cache.forget("bob", mac("bob", "old"));
+    BOOST_TEST(!cache.find("bob", mac("bob", "old"), now).was_right);
+    BOOST_TEST(knows("bob", "right"));
+    cache.forget("nobody", mac("nobody", "old"));
+}
+
 BOOST_AUTO_TEST_CASE(is_not_changed_by_a_wrong_password) {
     remember("bob", "right");
     const auto answer = cache.find("bob", mac("bob", "wrong"), now);
@@ -70,6 +94,7 @@ BOOST_AUTO_TEST_CASE(forgets_an_account_whose_line_changed_and_no_other) {
     files.replace("shadow", "alice:$y$CHANGED:2:::::\nbob:$y$b:1:::::\n");
     accounts.refresh();
     BOOST_TEST(!knows("alice", "a"));
+    BOOST_TEST(!cache.find("alice", mac("alice", "a"), now).was_right);
     BOOST_TEST(knows("bob", "b"));
 }
 

@@ -13,11 +13,12 @@ struct Fixture {
     Config config;  // 10 for a pair, 300 for an origin, 50 for an account, in 60 s; 30 s
     Penalties penalties{config};
     Deadline now = Clock::now();
+    Fingerprint password = 0;  // the last one that was wrong
 
     void fail(const std::string& user, const std::string& origin, int times = 1) {
         for (int i = 0; i < times; ++i) {
             penalties.begin(user, origin);
-            penalties.end(user, origin, true, now);
+            penalties.end(user, origin, true, now, ++password);
         }
     }
     std::uint32_t stranger(const std::string& user, const std::string& origin) {
@@ -93,7 +94,55 @@ BOOST_AUTO_TEST_CASE(put_on_an_account_everywhere_but_where_it_succeeded_recentl
     BOOST_TEST(stranger("alice", "another") == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(for_different_passwords_only) {
+    for (int i = 0; i < 1000; ++i) penalties.end("bob", "a", true, now, 1007);
+    BOOST_TEST(stranger("bob", "a") == 0U);
+    fail("bob", "a", 8);
+    BOOST_TEST(stranger("bob", "a") == 0U);
+    fail("bob", "a");
+    BOOST_TEST(stranger("bob", "a") == 30U);
+}
+
+BOOST_AUTO_TEST_CASE(no_reason_to_forget_what_was_wrong_a_moment_ago) {
+    penalties.end("bob", "a", true, now, 7);
+    now += 9s;
+    BOOST_TEST(penalties.failed_within(10s, "bob", "a", 7, now));
+    BOOST_TEST(!penalties.failed_within(10s, "bob", "a", 8, now));
+    BOOST_TEST(!penalties.failed_within(10s, "bob", "b", 7, now));
+    BOOST_TEST(!penalties.failed_within(10s, "alice", "a", 7, now));
+    now += 1s;
+    BOOST_TEST(!penalties.failed_within(10s, "bob", "a", 7, now));
+}
+
+BOOST_AUTO_TEST_CASE(put_on_the_memory_after_sixty_misses_in_an_hour) {
+    for (Fingerprint i = 0; i < 59; ++i) {
+        penalties.miss("bob", "a", i, now);
+        now += 1min;
+    }
+    for (int i = 0; i < 100; ++i) penalties.miss("bob", "a", 58, now);
+    BOOST_TEST(penalties.may_compare("bob", "a", now));
+    penalties.miss("bob", "a", 59, now);
+    BOOST_TEST(!penalties.may_compare("bob", "a", now));
+    BOOST_TEST(penalties.may_compare("bob", "b", now));
+    BOOST_TEST(penalties.may_compare("alice", "a", now));
+    now += 1h;
+    BOOST_TEST(penalties.may_compare("bob", "a", now));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(a_table_forgets_rows_that_say_nothing_any_more) {
+    FailureTable table({2, 60s, 30s});
+    auto now = Clock::now();
+    for (int i = 0; i < 100'000; ++i) table.end(std::to_string(i), true, now += 10ms);
+    BOOST_TEST(table.rows() < 15'000U);  // 6,000 of a minute count
+    table.begin("under way");
+    table.end("penalised", true, now);
+    BOOST_TEST(table.end("penalised", true, now));
+    for (int i = 0; i < 20'000; ++i) table.end("more" + std::to_string(i), true, now += 1ms);
+    BOOST_TEST(table.penalty("penalised", now) == 10U);
+    BOOST_TEST(!table.end("under way", false, now));
+}
 
 BOOST_AUTO_TEST_CASE(a_full_table_evicts_the_least_recently_used_row) {
     FailureTable table({1, 60s, 30s}, 3);

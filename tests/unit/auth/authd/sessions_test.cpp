@@ -12,6 +12,7 @@
 #include "auth/authd/access_keys.h"
 #include "auth/base/account.h"
 #include "auth/base/random.h"
+#include "auth/base/service.h"
 #include "auth/base/signature.h"
 #include "tests/unit/local_account_files.h"
 #include "tests/unit/run_until.h"
@@ -97,7 +98,7 @@ struct Fixture {
                        },
                        LocalAccounts(files.names()), config};
     SignatureDesk signatures{accounts, config};
-    Sessions sessions{loop, desk, signatures, agents, runners};
+    Sessions sessions{loop, desk, signatures, agents, runners, config};
     const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob", generation}};
 };
 
@@ -127,6 +128,25 @@ SignedLogin signed_login(const std::string& key_id, const std::string& text, con
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(a_session, Fixture)
+
+BOOST_AUTO_TEST_CASE(of_jobd_begins_however_many_responders_hold) {
+    raise_descriptor_limit();
+    const auto [here, there] = socket_pair(SOCK_SEQPACKET);
+    const auto begin_another = [&, &there = there](PeerRole role) {
+        const auto before = sessions.count();
+        sessions.begin(role, UniqueFd(checked(::dup(there.get()), "copy a socket")));
+        return sessions.count() > before;
+    };
+    try {
+        while (begin_another(PeerRole::Responder)) {
+        }
+    } catch (const std::system_error&) {
+        BOOST_TEST_MESSAGE("skipped: this machine allows too few descriptors");
+        return;
+    }
+    BOOST_TEST(begin_another(PeerRole::Jobd));
+    BOOST_TEST(begin_another(PeerRole::Administrator));
+}
 
 BOOST_AUTO_TEST_CASE(answers_one_login_after_the_other) {
     const auto responder = connect(PeerRole::Responder);
@@ -191,9 +211,6 @@ BOOST_AUTO_TEST_CASE(ends_at_malformed_bytes_and_unexpected_descriptors) {
     }
     const TestPipes pipes;
     const int request = pipes.agents.request.get();
-    const auto without = connect(PeerRole::Responder);
-    say(without, login("bob"));
-    BOOST_TEST(is_ended(without));
     const auto with_one = connect(PeerRole::Responder);
     say(with_one, login("bob"), {request});
     BOOST_TEST(is_ended(with_one));
@@ -204,6 +221,90 @@ BOOST_AUTO_TEST_CASE(ends_at_malformed_bytes_and_unexpected_descriptors) {
     say(jobd, StartRunner{2002, "bob"});
     BOOST_TEST(is_ended(jobd));
     BOOST_TEST(checks.empty());
+}
+
+// ---- Logins before the body
+
+struct BeforeTheBody : Fixture {
+    BeforeTheBody() { config.login.cache_seconds = 0; }
+    UniqueFd responder = connect(PeerRole::Responder);
+
+    LoginAnswer answer_to(const Login& login, const LoginChecked& checked) {
+        say(responder, login);
+        run_until(loop, [&] { return !checks.empty(); });
+        std::exchange(checks, {}).front()(checked);
+        return decode<LoginAnswer>(hear(responder).bytes);
+    }
+    // The pipe from which the reply will be read.
+    UniqueFd open_agent() const {
+        TestPipes pipes;
+        say(responder, OpenAgent{}, {pipes.agents.request.get(), pipes.agents.reply.get()});
+        return std::move(pipes.reply);
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(answers_a_login_without_pipes_and_then_opens_the_agent_once, BeforeTheBody) {
+    const auto answer = answer_to(login("bob"), bob);
+    BOOST_TEST((answer.verdict == LoginVerdict::Welcome));
+    BOOST_TEST(answer.uid == 2002U);
+    BOOST_TEST(agents.count() == 0U);
+    const auto reply = open_agent();
+    run_until(loop, [&] { return agents.count() == 1; });
+    BOOST_TEST(!has_ended(reply));
+    // The password was checked once, and the login is used up.
+    BOOST_TEST(checks.empty());
+    const auto again = open_agent();
+    BOOST_TEST(is_ended(responder));
+}
+
+BOOST_FIXTURE_TEST_CASE(opens_no_agent_without_a_right_login, BeforeTheBody) {
+    const auto early = connect(PeerRole::Responder);
+    const TestPipes pipes;
+    say(early, OpenAgent{}, {pipes.agents.request.get(), pipes.agents.reply.get()});
+    BOOST_TEST(is_ended(early));
+    const auto answer = answer_to(login("bob"), {LoginVerdict::Wrong, true, {}});
+    BOOST_TEST((answer.verdict == LoginVerdict::Wrong));
+    BOOST_TEST(answer.uid == 0U);
+    const auto reply = open_agent();
+    BOOST_TEST(is_ended(responder));
+    BOOST_TEST(agents.count() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(takes_only_pipes_for_the_agent_that_it_opens, BeforeTheBody) {
+    static_cast<void>(answer_to(login("bob"), bob));
+    say(responder, OpenAgent{});
+    BOOST_TEST(is_ended(responder));
+    BOOST_TEST(agents.count() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(keeps_a_login_only_while_the_account_is_what_it_was, BeforeTheBody) {
+    const std::pair<const char*, const char*> changes[] = {
+        {"shadow", "alice:$y$a:1:::::\nbob:!$y$b:1:::::\n"},
+        {"passwd", "alice:x:2001:2001::/home/alice:/bin/sh\nbob:x:2003:2003::/home/bob:/bin/sh\n"},
+        {"passwd", "alice:x:2001:2001::/home/alice:/bin/sh\n"},
+    };
+    for (const auto& [file, content] : changes) {
+        BOOST_TEST((answer_to(login("bob"), bob).verdict == LoginVerdict::Welcome));
+        files.replace(file, content);
+        const auto reply = open_agent();
+        BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Wrong), content);
+        BOOST_TEST(has_ended(reply));
+        BOOST_TEST(agents.count() == 0U);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(says_before_the_body_that_an_account_is_not_served, BeforeTheBody) {
+    config.login.uid_floor = 3000;
+    BOOST_TEST((answer_to(login("bob"), bob).verdict == LoginVerdict::Forbidden));
+    config.login.uid_floor = 1000;
+    // Held later, too.
+    BOOST_TEST((answer_to(login("bob"), bob).verdict == LoginVerdict::Welcome));
+    write_held_accounts(config.held_accounts(), {{"bob", 2002}});
+    const auto reply = open_agent();
+    BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Held));
+    const auto answer = answer_to(login("bob"), bob);
+    BOOST_TEST((answer.verdict == LoginVerdict::Held));
+    BOOST_TEST(agents.count() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(of_a_peer_that_left_is_forgotten_while_its_login_is_checked) {
@@ -321,6 +422,17 @@ BOOST_FIXTURE_TEST_CASE(a_signed_request_is_let_in_when_the_account_is_open, Sig
     ask(signed_login("key", canonical("n2")));
     BOOST_TEST((refusal_of(signed_login("nobody", canonical("n3"))) == LoginVerdict::NoKey));
     BOOST_TEST(checked_users.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_nonce_is_good_for_the_body_that_comes_after_it, Signing) {
+    say(responder, signed_login("key", canonical("n1")));
+    run_until(loop, [&] { return !checks.empty(); });
+    std::exchange(checks, {}).front()(bob);
+    BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Welcome));
+    TestPipes pipes;
+    say(responder, OpenAgent{}, {pipes.agents.request.get(), pipes.agents.reply.get()});
+    run_until(loop, [&] { return agents.count() == 1; });
+    BOOST_TEST((refusal_of(signed_login("key", canonical("n1"))) == LoginVerdict::NonceUsed));
 }
 
 BOOST_FIXTURE_TEST_CASE(the_first_failed_check_is_the_answer, Signing) {

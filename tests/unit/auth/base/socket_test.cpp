@@ -122,6 +122,39 @@ BOOST_AUTO_TEST_CASE(a_listener_has_its_mode_and_replaces_a_dead_socket_only) {
     BOOST_TEST(!accept_from(second.get()));
 }
 
+BOOST_AUTO_TEST_CASE(a_listener_that_lets_nobody_in_keeps_nobody_waiting_for_long) {
+    const TemporaryDirectory directory;
+    const auto path = directory.path + "/socket";
+    const auto listener = listen_at(path, SOCK_SEQPACKET, 0600);
+    BOOST_REQUIRE(::listen(listener.get(), 0) == 0);
+    std::vector<UniqueFd> queue;
+    const auto fill = [&] {
+        while (queue.size() < 100) queue.push_back(connect_at_once(path, SOCK_SEQPACKET));
+    };
+    const auto is_full = [](const std::system_error& fault) { return fault.code().value() == EAGAIN; };
+    BOOST_CHECK_EXCEPTION(fill(), std::system_error, is_full);
+    BOOST_TEST((::fcntl(queue.front().get(), F_GETFL) & O_NONBLOCK) != 0);
+    const auto begun = Clock::now();
+    BOOST_CHECK_EXCEPTION(static_cast<void>(connect_to(path, SOCK_SEQPACKET, std::chrono::milliseconds(200))),
+                          std::system_error, is_full);
+    BOOST_TEST((Clock::now() - begun >= std::chrono::milliseconds(150)));
+    BOOST_TEST((Clock::now() - begun < std::chrono::seconds(5)));
+}
+
+BOOST_AUTO_TEST_CASE(a_listener_may_be_for_one_other_user_alone) {
+    const TemporaryDirectory directory;
+    const auto path = directory.path + "/socket";
+    const auto listener = listen_at(path, SOCK_SEQPACKET, 0600);
+    if (!permit_only(path, ::getuid() + 1)) {
+        BOOST_TEST_MESSAGE("skipped: there are no access lists in " << directory.path);
+        return;
+    }
+    struct stat status {};
+    BOOST_REQUIRE(::stat(path.c_str(), &status) == 0);
+    BOOST_TEST((status.st_mode & 0007) == 0U);  // of the others; the group's bits are the list's mask
+    BOOST_TEST(static_cast<bool>(connect_to(path, SOCK_SEQPACKET)));
+}
+
 BOOST_AUTO_TEST_CASE(a_listener_does_not_remove_a_file_that_is_not_a_socket) {
     const TemporaryDirectory directory;
     directory.write("file", "content");

@@ -60,9 +60,9 @@ struct Fixture {
             BOOST_TEST(served <= requests);
         }
     }
-    static void ask(const TestPipes& pipes, const std::string& target) {
+    static void ask(const TestPipes& pipes, const std::string& target, const std::string& method = "GET") {
         Request request;
-        request.method = "GET";
+        request.method = method;
         const auto question = std::min(target.find('?'), target.size());
         request.path = target.substr(0, question);
         if (question < target.size()) request.query = target.substr(question + 1);
@@ -93,6 +93,36 @@ BOOST_AUTO_TEST_CASE(requests_that_come_together_are_each_answered) {
         BOOST_TEST(reply.status == (i % 2 == 0 ? 200 : 404));
         BOOST_TEST(reply.body.starts_with(i % 2 == 0 ? R"({"data":{"current_file":"")" : R"({"data":null,)"));
     }
+}
+
+// A restoration of a thousand files takes seconds.
+BOOST_AUTO_TEST_CASE(nothing_waits_behind_a_request_that_waits_for_a_job) {
+    std::atomic<bool> restored = false;
+    jobd.emplace(directory.path("jobd/jobs.sock"), [&](std::string_view question) {
+        if (is<ChangeQuarantine>(question)) return encoded_reply(QuarantineQueued{7});
+        if (is<AskQuarantineChange>(question)) return encoded_reply(QuarantineChange{restored.load(), {}});
+        return encoded_reply(ScanStatus{});
+    });
+    const std::string ids = "?ids=%5B%220123456789abcdef0123456789abcdef%22%5D";
+    std::vector<TestPipes> restorations;
+    for (int i = 0; i < 2; ++i) {
+        restorations.push_back(serve());
+        ask(restorations.back(), "/execute/ClamScanner/restore_quarantined_files" + ids, "POST");
+    }
+    for (int i = 0; i < 3; ++i) {
+        const auto status = serve();
+        ask(status, "/execute/ClamScanner/get_scan_status");
+        check_served();
+        BOOST_TEST(reply_on(status).status == 200);
+    }
+    // As many wait as may: this one is answered at once.
+    const auto another = serve();
+    ask(another, "/execute/ClamScanner/delete_quarantined_files" + ids, "POST");
+    check_served();
+    BOOST_TEST(reply_on(another).status == 200);
+    restored = true;
+    check_served(2);
+    for (const auto& restoration : restorations) BOOST_TEST(reply_on(restoration).status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(identical_requests_that_wait_together_are_one_request_to_jobd) {

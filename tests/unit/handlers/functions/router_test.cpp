@@ -203,6 +203,18 @@ BOOST_AUTO_TEST_CASE(only_directories_that_are_there_are_listed) {
                                                    R"({"id":"public_html","message":"Scan the public web space"}])");
 }
 
+BOOST_AUTO_TEST_CASE(the_list_of_directories_is_filtered_sorted_and_paged) {
+    for (const char* name : {"/mail", "/public_html", "/public_ftp"}) std::filesystem::create_directory(home + name);
+    BOOST_TEST(outcome("GET",
+                       "get_scan_paths?api.filter_column=id&api.filter_type=begins&api.filter_term=public"
+                       "&api.sort_column=id&api.sort_reverse=1&api.columns=id") ==
+               R"([{"id":"public_html"},{"id":"public_ftp"}])");
+    BOOST_TEST(outcome("GET",
+                       "get_scan_paths?api.sort_column=id&api.paginate_start=2&api.paginate_size=1"
+                       "&api.columns_0=id") == R"([{"id":"mail"}])");
+    BOOST_TEST(holds(outcome("GET", "get_scan_paths?api.sort_column=file"), "api.sort_column"));
+}
+
 BOOST_AUTO_TEST_CASE(infected_files_are_listed_with_their_virus) {
     jobs.infected.files = {{"/home/u/a", "Eicar-Test-Signature"}, {"/home/u/\x80", "X"}};
     BOOST_TEST(

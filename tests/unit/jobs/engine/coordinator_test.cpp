@@ -623,6 +623,32 @@ BOOST_FIXTURE_TEST_CASE(a_copy_of_a_confirmed_clean_file_is_clean_without_a_scan
     BOOST_TEST(progress.settled.files == 303U);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_large_copy_is_scanned_itself, WithOneWorker) {
+    const std::string large(8 * 1024 * 1024 + 1, 'x');
+    place.write("as long", std::string(large.size(), 'y'));
+    place.write("text", large);
+    write_old("copy", large);
+    start();
+    hand_over_again("as long");
+    hand_over_again("text");
+    for (int i = 0; i < 300; ++i) hand_over(std::to_string(i), std::to_string(i) + " is another text");
+    receive_until([&] { return progress.clean_files > 1 && progress.scanned_files == 302; });
+    stop_worker();
+    hand_over_again("copy");
+    wait_until_asked();
+    // Long enough for a verdict that takes no worker.
+    const timeval patience{0, 500'000};
+    checked(::setsockopt(jobd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "limit a wait");
+    receive_until([&] { return progress.scanned_files > 304; });
+    BOOST_TEST(progress.scanned_files <= 304U);
+    const timeval none{};
+    checked(::setsockopt(jobd.get(), SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none), "wait as long as it takes");
+    continue_worker();
+    receive_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 303U);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_copy_that_is_rewritten_before_the_verdict_is_scanned_itself, WithOneWorker) {
     place.write("text", harmless);
     write_old("copy", harmless);

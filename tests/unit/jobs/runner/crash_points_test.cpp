@@ -3,10 +3,13 @@
 // correctly, with nothing lost and nothing duplicated.
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "jobs/runner/mailbox_lock.h"
@@ -16,9 +19,9 @@
 namespace clamscanner {
 namespace {
 
-// Runs `work` in a process that is killed when it enters or leaves a system call for the `boundary`-th time. False if
-// it ended before that.
-bool killed_at(unsigned boundary, const std::function<void()>& work) {
+// Runs `work` in a process of its own, which stops whenever it enters or leaves a system call. It is killed when
+// `goes_on` then returns false. False if it ended before that.
+bool traced(const std::function<void()>& work, const std::function<bool(pid_t)>& goes_on) {
     const pid_t pid = checked(::fork(), "fork");
     if (pid == 0) {
         ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
@@ -29,16 +32,42 @@ bool killed_at(unsigned boundary, const std::function<void()>& work) {
     int status = 0;
     checked(::waitpid(pid, &status, 0), "wait");
     checked(::ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), "trace");
-    for (unsigned passed = 0;;) {
+    for (;;) {
         checked(::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr), "go on");
         checked(::waitpid(pid, &status, 0), "wait");
         if (WIFEXITED(status) || WIFSIGNALED(status)) return false;
         if (WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
-        if (++passed < boundary) continue;
+        if (goes_on(pid)) continue;
         ::kill(pid, SIGKILL);
         checked(::waitpid(pid, &status, 0), "wait");
         return true;
     }
+}
+
+// Kills `work` when it enters or leaves a system call for the `boundary`-th time. False if it ended before that.
+bool killed_at(unsigned boundary, const std::function<void()>& work) {
+    unsigned passed = 0;
+    return traced(work, [&](pid_t) { return ++passed < boundary; });
+}
+
+// The system calls of `work` by which changes are made or made durable, in their order: "fsync PATH", "renameat2" …
+std::vector<std::string> changes_of(const std::function<void()>& work) {
+    static const std::map<std::uint64_t, std::string> followed = {
+        {SYS_fsync, "fsync "},    {SYS_fdatasync, "fsync "}, {SYS_renameat2, "move"}, {SYS_renameat, "move"},
+        {SYS_unlinkat, "unlink"}, {SYS_unlink, "unlink"},    {SYS_fchmod, "fchmod"}};
+    std::vector<std::string> changes;
+    traced(work, [&](pid_t pid) {
+        __ptrace_syscall_info call{};
+        checked(::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof call, &call), "ask which system call it is");
+        if (call.op != PTRACE_SYSCALL_INFO_ENTRY) return true;
+        const auto found = followed.find(call.entry.nr);
+        if (found == followed.end()) return true;
+        const auto fd = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(call.entry.args[0]);
+        changes.push_back(found->second);
+        if (found->second == "fsync ") changes.back() += std::filesystem::read_symlink(fd).filename();
+        return true;
+    });
+    return changes;
 }
 
 // Each time in a fresh home. Returns the number of boundaries.
@@ -128,6 +157,32 @@ void deliver(const MailboxHome& home, const std::string& message) {
 }
 
 BOOST_AUTO_TEST_SUITE(crash_points)
+
+const std::string synced_quarantine = std::string("fsync ") + quarantine_directory;
+
+// A power loss is no SIGKILL: what was not synced may be lost, in any order.
+BOOST_AUTO_TEST_CASE(everything_is_durable_before_the_only_name_goes) {
+    const OneFile home;
+    const auto changes = changes_of([&] { static_cast<void>(home.act(Action::Delete, false)); });
+    const std::vector<std::string> expected = {"move",   synced_quarantine, "fsync dir",
+                                               "unlink", synced_quarantine, "unlink"};  // the last: of a record
+    BOOST_TEST(changes == expected, boost::test_tools::per_element());
+    BOOST_TEST(!home.home.has("dir/virus"));
+}
+
+BOOST_AUTO_TEST_CASE(a_quarantines_record_is_durable_before_the_file_is_moved) {
+    const OneFile home;
+    const auto changes = changes_of([&] { static_cast<void>(home.act(Action::Quarantine, false)); });
+    const std::vector<std::string> expected = {"unlink",  // of an earlier record
+                                               "fsync " + opaque + ".json",
+                                               synced_quarantine,
+                                               "move",
+                                               synced_quarantine,
+                                               "fsync dir",
+                                               "fchmod"};
+    BOOST_TEST(changes == expected, boost::test_tools::per_element());
+    BOOST_TEST(home.home.has(kept));
+}
 
 BOOST_AUTO_TEST_CASE(a_deletion) {
     kill_everywhere<OneFile>(

@@ -85,6 +85,28 @@ BOOST_AUTO_TEST_CASE(a_tree_deeper_than_a_path_may_be_is_walked_and_opened) {
     BOOST_TEST(static_cast<bool>(open_beneath(home.fd.get(), path + "deep", O_RDONLY, Crossing::Allowed)));
 }
 
+BOOST_AUTO_TEST_CASE(a_directory_too_deep_for_a_packet_is_one_unreadable_entry) {
+    const std::string name(200, 'd');
+    std::string path;
+    UniqueFd at(::open(home.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    while (path.size() <= 62'000) {
+        BOOST_REQUIRE(::mkdirat(at.get(), name.c_str(), 0700) == 0);
+        at.reset(::openat(at.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        path += (path.empty() ? "" : "/") + name;
+        const UniqueFd file(::openat(at.get(), "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        BOOST_REQUIRE(static_cast<bool>(file));
+    }
+    const auto listed = walk();
+    BOOST_REQUIRE(unreadable.size() == 1U);
+    const auto& [too_deep, reason] = unreadable[0];
+    BOOST_TEST((reason == UnscannedReason::Unreadable));
+    BOOST_TEST(too_deep.size() > 59U * 1024U);
+    BOOST_TEST((too_deep.ends_with('/') && path.starts_with(too_deep.substr(0, too_deep.size() - 1))));
+    // Every file above it is listed, and none below it.
+    BOOST_TEST(listed.size() == (too_deep.size() / (name.size() + 1)) - 1);
+    BOOST_TEST(progress.files == listed.size() + 1);
+}
+
 // A quarantined file is left out only while it is where and as it was put: whatever its owner, or malware that runs as
 // its owner, does with it, it is scanned.
 struct QuarantinedHome : Home {
