@@ -54,8 +54,8 @@ inline constexpr std::size_t most_entries = 2'000'000;
 
 // What is long goes to jobd and comes from it in pieces, each a question of its own, so that jobd serves others in
 // between: of about so many bytes of JSON, or so many actions.
-inline constexpr std::size_t piece_budget = 256 * 1024;
-inline constexpr std::size_t most_actions_in_piece = 500;
+inline constexpr std::size_t piece_budget = 1024 * 1024;
+inline constexpr std::size_t most_actions_in_piece = 1000;
 inline constexpr std::size_t longest_jobs_question = 2 * 1024 * 1024;
 inline constexpr std::size_t longest_jobs_answer = 8 * 1024 * 1024;
 
