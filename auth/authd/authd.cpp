@@ -92,20 +92,25 @@ void prepare_process() {
     raise_descriptor_limit();  // one per responder thread, two per agent
 }
 
+enum class CheckOf { Password, Account, AccountFromOrigin };
+
 // Runs each check in a child: of a password, or of whether the account is open.
-LoginDesk::CheckPassword checker(Children& children, const Config& config, bool of_password) {
-    return [&, of_password](const std::string& user, const Secret& password, const std::string& origin,
-                            LoginDesk::Checked done) {
-        const auto check = [&](int report) {
-            const auto checked = of_password ? pam_login(config, user, password, origin) : pam_account(config, user);
-            if (send_message(report, checked) != Sent::Yes) die("cannot report to authd");
+LoginDesk::CheckPassword checker(Children& children, const Config& config, CheckOf what) {
+    return
+        [&, what](const std::string& user, const Secret& password, const std::string& origin, LoginDesk::Checked done) {
+            const auto check = [&](int report) {
+                const auto checked =
+                    what == CheckOf::Password
+                        ? pam_login(config, user, password, origin)
+                        : pam_account(config, user, what == CheckOf::AccountFromOrigin ? origin : std::string());
+                if (send_message(report, checked) != Sent::Yes) die("cannot report to authd");
+            };
+            const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
+                children.kill_and_reap(std::move(child));
+                done(report_or_fault<LoginChecked>(report));
+            };
+            children.begin({}, std::chrono::seconds(config.login.pam_seconds), check, reported);
         };
-        const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
-            children.kill_and_reap(std::move(child));
-            done(report_or_fault<LoginChecked>(report));
-        };
-        children.begin({}, std::chrono::seconds(config.login.pam_seconds), check, reported);
-    };
 }
 
 struct OpenEndpoint {
@@ -141,9 +146,10 @@ void run(const std::string& config_file) {
     EventLoop loop;
     loop.stop_on_signals();
     Children children(loop);
-    LoginDesk logins(loop, checker(children, config, true), LocalAccounts(), config);
-    LoginDesk open_accounts(loop, checker(children, config, false), LocalAccounts({.any_change_affects_all = true}),
-                            config);
+    LoginDesk logins(loop, checker(children, config, CheckOf::Password), LocalAccounts(), config,
+                     checker(children, config, CheckOf::AccountFromOrigin));
+    LoginDesk open_accounts(loop, checker(children, config, CheckOf::Account),
+                            LocalAccounts({.any_change_affects_all = true}), config);
     SignatureDesk signatures(open_accounts, config);
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);

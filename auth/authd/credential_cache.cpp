@@ -53,7 +53,7 @@ CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac
     for (const auto& entry : found->second) {
         if (!is_valid(entry, now)) continue;
         const bool same = ::CRYPTO_memcmp(entry.mac.data(), mac.data(), mac.size()) == 0;
-        if (same && now < entry.expires) answer.account = &entry.account;
+        if (same && is_good(entry, now)) answer.account = &entry.account;
         answer.was_right = answer.was_right || same;
         answer.has_another_password = true;
     }
@@ -62,13 +62,12 @@ CredentialCache::Answer CredentialCache::find(const std::string& user, const Mac
 }
 
 void CredentialCache::remember(const std::string& user, const Mac& mac, const Account& account,
-                               const std::optional<LocalAccounts::Lines>& lines, Deadline now,
-                               std::chrono::seconds lifetime) {
+                               const LocalAccounts::State& state, Deadline now, std::chrono::seconds lifetime) {
     if (!entries_.contains(user)) make_room(now);
     auto& entries = entries_[user];
     std::erase_if(entries, [&](const Entry& entry) { return entry.mac == mac || !is_valid(entry, now); });
     if (entries.size() >= most_passwords) entries.erase(entries.begin());
-    entries.push_back({mac, account, lines, now + lifetime, now + std::max<std::chrono::seconds>(lifetime, known_for)});
+    entries.push_back({mac, account, state, now + lifetime, now + std::max<std::chrono::seconds>(lifetime, known_for)});
 }
 
 void CredentialCache::forget(const std::string& user, const Mac& mac) {

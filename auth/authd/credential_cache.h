@@ -1,9 +1,9 @@
-// Remembers successful logins for a minute, so that a polling client does not cost a PAM run per request. It stores
+// Remembers successful logins for some minutes, so that a polling client does not cost a PAM run per request. It stores
 // successes only, as MACs under a key that only this process has, and only as long as the account's lines in the local
-// files are unchanged. A password that does not match goes to PAM and changes nothing here.
+// files, and PAM's, are unchanged. A password that does not match goes to PAM and changes nothing here.
 //
-// For a day after that minute it still knows that a password was right. That lets nobody in, but PAM may then be asked
-// where guesses would have to wait.
+// For a day after that, unless the account's lines change, it still knows that a password was right. That lets nobody
+// in, but PAM may then be asked where guesses would have to wait.
 #pragma once
 
 #include <openssl/evp.h>
@@ -58,9 +58,9 @@ class CredentialCache {
     // Uses the local files as of their last refresh().
     [[nodiscard]] Answer find(const std::string& user, const Mac& mac, Deadline now) const;
 
-    // `lines`: the account's own, from before PAM was asked.
-    void remember(const std::string& user, const Mac& mac, const Account& account,
-                  const std::optional<LocalAccounts::Lines>& lines, Deadline now, std::chrono::seconds lifetime);
+    // `state`: the account's own, from before PAM was asked.
+    void remember(const std::string& user, const Mac& mac, const Account& account, const LocalAccounts::State& state,
+                  Deadline now, std::chrono::seconds lifetime);
     // It was right, and is not any more.
     void forget(const std::string& user, const Mac& mac);
 
@@ -69,12 +69,15 @@ class CredentialCache {
     struct Entry {
         Mac mac;
         Account account;
-        std::optional<LocalAccounts::Lines> lines;
+        LocalAccounts::State state;
         Deadline expires;
         Deadline forgotten;  // not before it expires
     };
     [[nodiscard]] bool is_valid(const Entry& entry, Deadline now) const {
-        return now < entry.forgotten && entry.lines == accounts_.lines_of(entry.account.name);
+        return now < entry.forgotten && entry.state.lines == accounts_.lines_of(entry.account.name);
+    }
+    [[nodiscard]] bool is_good(const Entry& entry, Deadline now) const {
+        return now < entry.expires && entry.state.rules == accounts_.rules() && is_valid(entry, now);
     }
     void make_room(Deadline now);
 

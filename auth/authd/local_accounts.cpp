@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -37,6 +38,25 @@ void for_each_line(const std::string& file, Take take) {
 void LocalAccounts::refresh() {
     closed_ = std::any_of(files_.nologin.begin(), files_.nologin.end(),
                           [](const std::string& file) { return version_of(file) != FileVersion{}; });
+    refresh_rules();
+    refresh_accounts();
+}
+
+// A file that is made, removed or renamed changes its directory.
+void LocalAccounts::refresh_rules() {
+    const auto same = [](const Watched& one) { return version_of(one.file) == one.version; };
+    if (!watched_.empty() && std::ranges::all_of(watched_, same)) return;
+    ++rules_;
+    watched_.clear();
+    const auto watch = [this](const std::string& file) { watched_.push_back({file, version_of(file)}); };
+    for (const auto& directory : files_.rules) {
+        watch(directory);
+        std::error_code none;  // what cannot be listed is watched as a directory only
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(directory, none)) watch(entry.path());
+    }
+}
+
+void LocalAccounts::refresh_accounts() {
     // Versions first: what is written while we read makes another version, and is read the next time.
     const auto passwd = version_of(files_.passwd);
     const auto shadow = version_of(files_.shadow);

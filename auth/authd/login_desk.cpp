@@ -10,7 +10,6 @@ namespace clamscanner {
 namespace {
 
 constexpr std::size_t longest_pam_answer = 511;  // PAM_MAX_RESP_SIZE with its NUL
-constexpr std::uint32_t saturated_seconds = 2;
 // Of one slot, for each check: a few times what one takes, so that the time of an answer seldom depends on the check.
 constexpr std::chrono::milliseconds check_allowance(280);
 
@@ -31,6 +30,9 @@ std::size_t slots_of(const Config& config) {
                                  wanted != 0 ? wanted : std::thread::hardware_concurrency());  // one cannot be halved
 }
 
+// How long a remembered login goes without PAM being asked whether the account is open.
+constexpr std::chrono::seconds open_for(60);
+
 Fingerprint fingerprint_of(const CredentialCache::Mac& mac, const std::optional<LocalAccounts::Lines>& lines) {
     Fingerprint fingerprint = 0;
     std::memcpy(&fingerprint, mac.data(), sizeof fingerprint);
@@ -39,17 +41,18 @@ Fingerprint fingerprint_of(const CredentialCache::Mac& mac, const std::optional<
 
 }  // namespace
 
-LoginDesk::LoginDesk(EventLoop& loop, CheckPassword check_password, LocalAccounts accounts, const Config& config)
+LoginDesk::LoginDesk(EventLoop& loop, CheckPassword check_password, LocalAccounts accounts, const Config& config,
+                     CheckPassword check_account)
     : loop_(loop),
       check_password_(std::move(check_password)),
+      check_account_(std::move(check_account)),
       accounts_(std::move(accounts)),
       config_(config),
       cache_(accounts_),
       penalties_(config),
-      slots_(slots_of(config)) {
-    known_.slots = slots_ / 2;
-    strangers_.slots = slots_ - known_.slots;
-}
+      slots_(slots_of(config)),
+      known_{{config.login.max_waiting, check_allowance / static_cast<int>(slots_)}, 0, {}},
+      strangers_{{config.login.max_waiting, check_allowance / static_cast<int>(slots_)}, 0, {}} {}
 
 void LoginDesk::refresh_accounts() {
     if (std::exchange(refreshed_in_round_, loop_.round()) != loop_.round()) accounts_.refresh();
@@ -64,19 +67,25 @@ void LoginDesk::answer_login(Login login, Answer answer) {
     auto origin = origin_of(login.address);
     const bool known = recent_successes_.includes(login.user, origin, now);
     const bool plausible = !login.user.empty() && is_possible_password(login.password);
-    const auto lines = accounts_.lines_of(login.user);
-    Question question{std::move(login.user), std::move(origin),         known, now,
-                      std::move(answer),     fingerprint_of(mac, lines)};
+    const auto state = accounts_.state_of(login.user);
+    Question question{std::move(login.user),           std::move(origin), known, now, std::move(answer),
+                      fingerprint_of(mac, state.lines)};
 
     const auto seconds = std::max(penalties_.on_account(question.user, question.origin, known, now),
                                   penalties_.on_origin(question.origin, now));
     const auto remembered = plausible ? look_up(question, mac, seconds != 0) : CredentialCache::Answer{};
-    if (remembered.account != nullptr) return answer_welcome(question, *remembered.account);
+    if (remembered.account != nullptr && was_open_lately(question, *remembered.account))
+        return answer_welcome(question, *remembered.account);
     question.was_right = known && remembered.was_right;
     if (seconds != 0 && !question.was_right) return question.answer({LoginVerdict::Penalised, seconds}, nullptr);
     if (!plausible) return answer_implausible(question);
-    const CheckKey key{mac, lines, question.origin};
-    check(key, std::move(login.password), std::move(question));
+    const CheckKey key{mac, state, question.origin};
+    check(key, std::move(login.password), std::move(question), remembered.account ? remembered.account->name : "");
+}
+
+bool LoginDesk::was_open_lately(const Question& question, const Account& account) const {
+    return !check_account_ || recent_successes_.was_open_within(open_for, account.name, question.origin, question.asked,
+                                                                accounts_.rules());
 }
 
 // During a penalty, the memory would tell anybody quickly whether a guess was right. So only accounts that succeeded
@@ -98,7 +107,7 @@ void LoginDesk::answer_welcome(const Question& question, const Account& account)
 }
 
 void LoginDesk::answer_implausible(const Question& question) {
-    if (is_full(question)) return question.answer({LoginVerdict::Saturated, saturated_seconds}, nullptr);
+    if (!has_place(question)) return;
     penalties_.begin(question.user, question.origin);
     penalties_.end(question.user, question.origin, true, question.asked, question.password);
     answer_wrong(question, failure_due(question, question.asked));
@@ -114,65 +123,96 @@ Deadline LoginDesk::failure_due(const Question& question, Deadline not_before) c
 void LoginDesk::answer_wrong(const Question& question, Deadline due) {
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - loop_.now());
     if (wait.count() <= 0) return question.answer({LoginVerdict::Wrong, 0}, nullptr);
-    auto& delayed = waiting(question.known).delayed;
-    const auto place = delayed.emplace(delayed.end());
-    *place = loop_.after(wait, [&delayed, place, answer = question.answer] {
-        delayed.erase(place);
+    auto& all = class_of(question);
+    const auto sender = question.sender();
+    all.logins.take_place(sender);
+    const auto place = all.delayed.emplace(all.delayed.end());
+    *place = loop_.after(wait, [&all, place, sender, answer = question.answer] {
+        all.logins.give_place_back(sender);
+        all.delayed.erase(place);
         answer({LoginVerdict::Wrong, 0}, nullptr);
     });
 }
 
 // A password that was right here is not refused because of others that wait.
-bool LoginDesk::is_full(const Question& question) {
-    const auto& all = waiting(question.known);
-    return !question.was_right && all.places() >= config_.login.max_waiting + all.slots;
+bool LoginDesk::has_place(const Question& question) {
+    const auto seconds = class_of(question).logins.until_place(question.sender(), question.asked);
+    if (seconds == 0 || question.was_right) return true;
+    question.answer({LoginVerdict::Saturated, seconds}, nullptr);
+    return false;
 }
 
-void LoginDesk::check(const CheckKey& key, Secret password, Question question) {
+bool LoginDesk::may_wait(const Question& question) {
+    auto& logins = class_of(question).logins;
+    std::optional<CheckKey> instead;
+    if (question.was_right || logins.may_wait(question.sender(), instead)) return true;
+    if (instead)
+        refuse_waiting(*instead);
+    else
+        question.answer({LoginVerdict::Saturated, logins.until_checked()}, nullptr);
+    return instead.has_value();
+}
+
+void LoginDesk::refuse_waiting(const CheckKey& key) {
+    const auto check = std::move(checks_.extract(key).mapped());
+    const auto& first = check.questions.front();
+    auto& logins = class_of(first).logins;
+    logins.take_away(first.sender());
+    logins.give_place_back(first.sender());
+    penalties_.end(first.user, first.origin, false, loop_.now());
+    for (const auto& question : check.questions)
+        question.answer({LoginVerdict::Saturated, logins.until_checked()}, nullptr);
+}
+
+void LoginDesk::check(const CheckKey& key, Secret password, Question question, const std::string& account) {
     const std::chrono::seconds moment(config_.login.remote_cache_seconds);
-    auto found = checks_.find(key);
-    if (found == checks_.end() && is_full(question))
-        return question.answer({LoginVerdict::Saturated, saturated_seconds}, nullptr);
-    if (found == checks_.end() &&
-        penalties_.failed_within(moment, question.user, question.origin, question.password, question.asked))
-        return answer_wrong(question, failure_due(question, question.asked));
-    if (found == checks_.end()) wait_for_check(key, std::move(password), question);
+    if (!checks_.contains(key)) {
+        if (!has_place(question)) return;
+        if (penalties_.failed_within(moment, question.user, question.origin, question.password, question.asked))
+            return answer_wrong(question, failure_due(question, question.asked));
+        if (!may_wait(question)) return;
+        wait_for_check(key, std::move(password), question, account);
+    }
     checks_[key].questions.push_back(std::move(question));
     begin_checks();
 }
 
-void LoginDesk::wait_for_check(const CheckKey& key, Secret password, const Question& question) {
-    UninheritedSecret kept(password.reveal());
+void LoginDesk::wait_for_check(const CheckKey& key, Secret password, const Question& question,
+                               const std::string& account) {
+    UninheritedSecret kept(account.empty() ? password.reveal() : std::string());
     auto& check = checks_[key];
     check.password = std::move(kept);
-    auto& all = waiting(question.known);
-    ++all.checks;
-    all.checked_by = std::max(all.checked_by, question.asked) + check_allowance / static_cast<int>(slots_);
-    check.failure_due = failure_due(question, all.checked_by);
-    all.queue.insert(question.was_right ? all.queue.begin() : all.queue.end(), key);
+    check.account = account;
+    auto& logins = class_of(question).logins;
+    logins.take_place(question.sender());
+    check.failure_due = failure_due(question, logins.done_by(question.sender(), question.asked));
+    logins.wait(question.sender(), key, question.was_right);
     penalties_.begin(question.user, question.origin);
 }
 
 void LoginDesk::begin_checks() {
-    while (under_way_ < slots_) {
-        const bool known = !known_.queue.empty();
-        auto& queue = waiting(known).queue;
-        if (!known && (queue.empty() || strangers_under_way_ >= strangers_.slots)) return;
-        const auto key = queue.front();
-        queue.pop_front();
-        begin_check(key);
+    for (;;) {
+        const auto under_way = known_.under_way + strangers_.under_way;
+        const bool known_may = under_way < slots_ || known_.under_way < slots_ / 2;
+        if (known_.logins.has_next() && known_may)
+            begin_check(known_.logins.take_next());
+        else if (strangers_.logins.has_next() && under_way < slots_)
+            begin_check(strangers_.logins.take_next());
+        else
+            return;
     }
 }
 
 void LoginDesk::begin_check(const CheckKey& key) {
     auto& check = checks_.at(key);
     const auto& first = check.questions.front();
-    ++under_way_;
-    if (!first.known) ++strangers_under_way_;
+    ++class_of(first).under_way;
     const Secret own(std::exchange(check.password, {}).reveal());  // of all that wait, the only one that its child gets
+    const bool is_known_right = !check.account.empty();
     try {
-        check_password_(first.user, own, first.origin,
-                        [this, key](const LoginChecked& checked) { end_check(key, checked); });
+        (is_known_right ? check_account_ : check_password_)(
+            is_known_right ? check.account : first.user, own, first.origin,
+            [this, key](const LoginChecked& checked) { end_check(key, checked); });
     } catch (const std::system_error& fault) {
         log_line(Severity::Error, std::string("cannot check a password: ") + fault.what());
         check.later = loop_.after(std::chrono::milliseconds(0), [this, key] { end_check(key, {}); });
@@ -182,8 +222,7 @@ void LoginDesk::begin_check(const CheckKey& key) {
 void LoginDesk::end_check(const CheckKey& key, const LoginChecked& checked) {
     auto& check = checks_.at(key);
     const auto& first = check.questions.front();
-    --under_way_;
-    if (!first.known) --strangers_under_way_;
+    --class_of(first).under_way;
     if (checked.verdict != LoginVerdict::Wrong) {
         settle(key, checked);
     } else {
@@ -197,34 +236,46 @@ void LoginDesk::end_check(const CheckKey& key, const LoginChecked& checked) {
 void LoginDesk::settle(const CheckKey& key, const LoginChecked& checked) {
     const auto check = std::move(checks_.extract(key).mapped());
     const auto& first = check.questions.front();
-    --waiting(first.known).checks;
+    class_of(first).logins.give_place_back(first.sender());
     penalties_.end(first.user, first.origin, checked.verdict == LoginVerdict::Wrong, loop_.now(), first.password);
     if (checked.verdict == LoginVerdict::Wrong) return settle_wrong(key, check);
-    if (checked.verdict == LoginVerdict::Welcome) {
-        recent_successes_.note(checked.account.name, first.origin, loop_.now(), checked.account.generation);
-        remember(key, check, checked);
-    }
+    if (checked.verdict == LoginVerdict::Welcome) settle_welcome(key, check, checked);
     for (const auto& question : check.questions) question.answer({checked.verdict, 0}, &checked.account);
+}
+
+void LoginDesk::settle_welcome(const CheckKey& key, const Check& check, const LoginChecked& checked) {
+    const auto& account = checked.account;
+    recent_successes_.note_open(account.name, check.questions.front().origin, loop_.now(), account.generation,
+                                std::get<LocalAccounts::State>(key).rules);
+    if (check.account.empty()) remember(key, check, checked);
 }
 
 void LoginDesk::settle_wrong(const CheckKey& key, const Check& check) {
     const auto& first = check.questions.front();
     if (first.was_right) cache_.forget(first.user, std::get<CredentialCache::Mac>(key));
     // Log no name that does not exist: it may be a password typed into the wrong field.
-    log_line(Severity::Info, "wrong name or password from " + first.origin +
-                                 (std::get<1>(key) ? " for " + printable(first.user) : std::string()));
+    log_line(Severity::Info,
+             "wrong name or password from " + first.origin +
+                 (std::get<LocalAccounts::State>(key).lines ? " for " + printable(first.user) : std::string()));
     for (const auto& question : check.questions) answer_wrong(question, failure_due(question, check.failure_due));
+}
+
+// A local password is bound to the account's line, which we watch; every other may be changed elsewhere.
+std::chrono::seconds LoginDesk::lifetime_of(const LoginChecked& checked, bool has_lines) const {
+    const std::chrono::seconds local(config_.login.cache_seconds);
+    if (!check_account_ && has_lines) return std::min(local, open_for);
+    return has_lines && checked.is_local ? local : std::chrono::seconds(config_.login.remote_cache_seconds);
 }
 
 void LoginDesk::remember(const CheckKey& key, const Check& check, const LoginChecked& checked) {
     accounts_.refresh();
     const auto& user = check.questions.front().user;
-    const auto lines = accounts_.lines_of(checked.account.name);
-    // The lines must be those from before PAM was asked. If PAM mapped the typed name to another account, that
+    const auto state = accounts_.state_of(checked.account.name);
+    // Lines and rules must be those from before PAM was asked. If PAM mapped the typed name to another account, that
     // account's earlier lines are unknown; it is remembered only if it has none.
-    if (!checked.one_prompt || lines != std::get<1>(key) || accounts_.logins_are_closed()) return;
-    const std::chrono::seconds lifetime(lines ? config_.login.cache_seconds : config_.login.remote_cache_seconds);
-    cache_.remember(user, std::get<CredentialCache::Mac>(key), checked.account, lines, loop_.now(), lifetime);
+    if (!checked.one_prompt || state != std::get<LocalAccounts::State>(key) || accounts_.logins_are_closed()) return;
+    cache_.remember(user, std::get<CredentialCache::Mac>(key), checked.account, state, loop_.now(),
+                    lifetime_of(checked, state.lines.has_value()));
 }
 
 }  // namespace clamscanner

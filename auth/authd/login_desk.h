@@ -5,15 +5,17 @@
 // arrived before it may need for their checks (check_allowance each). Only a check that takes still longer moves it, to
 // the next multiple. Until then a wrong password counts as being checked, in every respect but its slot.
 //
-//   slots      half of the children (at least one) are reserved for pairs of account and origin that succeeded recently
-//   queues     one for those pairs and one for strangers, each with login.max_waiting places beyond its slots; a login
-//              holds its place to its answer, even when its client has gone
+//   slots      strangers use them while no pair of account and origin that succeeded recently waits; such a pair never
+//              waits for a stranger: half as many children more (at least one) are for them
+//   queues     one for those pairs and one for strangers, by turns (waiting_logins.h); a login holds its place to its
+//              answer, even when its client has gone
+//   memory     a remembered login is answered without PAM, once PAM has said within a minute that the account is open,
+//              for this origin
 //   identical  simultaneous logins with the same name and password from one origin share one child; what was wrong a
 //              moment ago (login.remote_cache_seconds) is wrong without one
 //   penalties  a password that was right at this origin within a day is let through, to the cache or to PAM
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -30,6 +32,7 @@
 #include "auth/authd/penalties.h"
 #include "auth/authd/recent_successes.h"
 #include "auth/authd/uninherited_secret.h"
+#include "auth/authd/waiting_logins.h"
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
 
@@ -46,7 +49,10 @@ class LoginDesk {
     using CheckPassword =
         std::function<void(const std::string& user, const Secret& password, const std::string& origin, Checked done)>;
 
-    LoginDesk(EventLoop& loop, CheckPassword check_password, LocalAccounts accounts, const Config& config);
+    // `check_account` asks PAM whether an account is open, without a password: for logins that are remembered longer
+    // than that may be. Without it, `check_password` does nothing else, and is asked once a minute.
+    LoginDesk(EventLoop& loop, CheckPassword check_password, LocalAccounts accounts, const Config& config,
+              CheckPassword check_account = nullptr);
 
     // Calls `answer` once, now or later. The local files are checked once for all logins of one round of the loop:
     // these had arrived when the round began, so the check is never older than a login.
@@ -67,23 +73,23 @@ class LoginDesk {
         Answer answer;
         Fingerprint password;
         bool was_right = false;  // at this origin
+        // Whose turn it is.
+        [[nodiscard]] std::string sender() const { return known ? user + '\0' + origin : origin; }
     };
-    // The lines are part of the key: a login after a change of password must not share a check that began before it.
-    using CheckKey = std::tuple<CredentialCache::Mac, std::optional<LocalAccounts::Lines>, std::string>;  // the origin
+    // The state is part of the key: a login after a change of password must not share a check that began before it.
+    using CheckKey = std::tuple<CredentialCache::Mac, LocalAccounts::State, std::string>;  // the origin
     struct Check {
         UninheritedSecret password;       // until PAM has it; a child that is forked meanwhile has zeros in its place
+        std::string account;              // whose login is remembered, so that only this is asked: is it open?
         std::vector<Question> questions;  // count as one, however many
         Deadline failure_due;             // not before
         EventLoop::Timer later;           // set when PAM could not be asked, or until the failure is answered
     };
-    // Waiting logins: one of these for known pairs, one for strangers.
-    struct Waiting {
-        std::size_t slots = 0;  // its own
-        std::deque<CheckKey> queue;
-        std::size_t checks = 0;               // waiting, under way, or wrong and not yet answered
-        Deadline checked_by{};                // when all of these are done, by the allowance
+    // One of these for known pairs, one for strangers.
+    struct Class {
+        WaitingLogins<CheckKey> logins;
+        std::size_t under_way = 0;
         std::list<EventLoop::Timer> delayed;  // failures that have no check
-        [[nodiscard]] std::size_t places() const { return checks + delayed.size(); }
     };
 
     [[nodiscard]] CredentialCache::Answer look_up(const Question& question, const CredentialCache::Mac& mac,
@@ -91,21 +97,27 @@ class LoginDesk {
     void answer_welcome(const Question& question, const Account& account);
     void answer_implausible(const Question& question);
     void answer_wrong(const Question& question, Deadline due);
-    void check(const CheckKey& key, Secret password, Question question);
-    void wait_for_check(const CheckKey& key, Secret password, const Question& question);
+    void check(const CheckKey& key, Secret password, Question question, const std::string& account);
+    void wait_for_check(const CheckKey& key, Secret password, const Question& question, const std::string& account);
     void begin_checks();
     void begin_check(const CheckKey& key);
     void end_check(const CheckKey& key, const LoginChecked& checked);
     void settle(const CheckKey& key, const LoginChecked& checked);
     void settle_wrong(const CheckKey& key, const Check& check);
+    void settle_welcome(const CheckKey& key, const Check& check, const LoginChecked& checked);
+    [[nodiscard]] std::chrono::seconds lifetime_of(const LoginChecked& checked, bool has_lines) const;
     void remember(const CheckKey& key, const Check& check, const LoginChecked& checked);
-    [[nodiscard]] Waiting& waiting(bool known) { return known ? known_ : strangers_; }
-    [[nodiscard]] bool is_full(const Question& question);
+    [[nodiscard]] Class& class_of(const Question& question) { return question.known ? known_ : strangers_; }
+    [[nodiscard]] bool has_place(const Question& question);
+    [[nodiscard]] bool may_wait(const Question& question);
+    void refuse_waiting(const CheckKey& key);
+    [[nodiscard]] bool was_open_lately(const Question& question, const Account& account) const;
     [[nodiscard]] Deadline failure_due(const Question& question, Deadline not_before) const;
     void refresh_accounts();
 
     EventLoop& loop_;
     const CheckPassword check_password_;
+    const CheckPassword check_account_;
     LocalAccounts accounts_;
     std::uint64_t refreshed_in_round_ = 0;  // the round of the last refresh
     const Config& config_;
@@ -113,11 +125,9 @@ class LoginDesk {
     Penalties penalties_;
     RecentSuccesses recent_successes_;
     std::map<CheckKey, Check> checks_;
-    Waiting known_;
-    Waiting strangers_;
     std::size_t slots_;
-    std::size_t under_way_ = 0;
-    std::size_t strangers_under_way_ = 0;
+    Class known_;
+    Class strangers_;
 };
 
 }  // namespace clamscanner

@@ -137,14 +137,17 @@ LoginChecked pam_login(const Config& config, const std::string& user, const Secr
     const auto right = pam.authenticate();
     if (right == PamResult::No) ShadowFile(shadow_file, user).spend_a_hash(password);
     if (right != PamResult::Yes)
-        return {right == PamResult::No ? LoginVerdict::Wrong : LoginVerdict::Unavailable, false, {}};
+        return {right == PamResult::No ? LoginVerdict::Wrong : LoginVerdict::Unavailable, false, false, {}};
     auto checked = checked_account(pam, config);
     checked.one_prompt = pam.hidden_prompts() == 1;
+    if (checked.verdict == LoginVerdict::Welcome)
+        checked.is_local = ShadowFile(shadow_file, checked.account.name).matches(password);
     return checked;
 }
 
-LoginChecked pam_account(const Config& config, const std::string& user) {
+LoginChecked pam_account(const Config& config, const std::string& user, const std::string& origin) {
     PamTransaction pam(config.login.pam_service, user, nullptr);
+    if (!origin.empty()) pam.set(PAM_RHOST, origin.c_str());
     auto checked = checked_account(pam, config);
     checked.one_prompt = true;  // so it may be remembered: no prompt was involved
     return checked;

@@ -17,10 +17,12 @@ struct LoginChecked {
     static constexpr auto type = MessageType::LoginChecked;
     LoginVerdict verdict = LoginVerdict::Unavailable;
     bool one_prompt = false;  // exactly one hidden prompt was asked: the password alone decided
+    bool is_local = false;    // the password is the one in the account's shadow line
     Account account;          // if welcome
     void fields(auto& wire) {
         wire.choice(verdict, last_login_verdict);
         wire.number(one_prompt);
+        wire.number(is_local);
         wire.text(account.name, longest_user_name);
         wire.number(account.uid);
         wire.number(account.gid);
@@ -34,8 +36,9 @@ struct LoginChecked {
 [[nodiscard]] LoginChecked pam_login(const Config& config, const std::string& user, const Secret& password,
                                      const std::string& origin, const std::string& shadow_file = "/etc/shadow");
 
-// The same without a password, for a client that was authenticated in another way.
-[[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user);
+// The same without a password, for a client that was authenticated in another way. Without an `origin` PAM is told
+// none.
+[[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user, const std::string& origin = "");
 
 // Started if PAM says that the account is open now, else Suspended or Unavailable.
 [[nodiscard]] RunnerVerdict pam_account_is_open(const Config& config, const std::string& user);

@@ -1,14 +1,14 @@
 // Counts wrong passwords and decides who must wait. Names that do not exist are counted exactly like those that do.
 //
-//   account and origin   login.account_failures in the window, then a penalty: nothing is looked at, not even the cache
+//   account and origin   login.account_failures in the window, then a penalty: nothing is looked at but the memory
 //   origin               login.address_failures: the uncached path is closed to it
 //   account, anywhere    five times login.account_failures: for origins from which it has not succeeded recently
 //
 // The same wrong password again is the same failure: whoever polls with an old password harms nobody at that address.
 // Running checks count as failures until they end, so that parallel guessing gains nothing. Rows that say nothing any
 // more are forgotten. The tables are bounded; the least recently used row is evicted first. That is no way out of a
-// penalty: at most login.max_waiting failures fit into each login.failure_milliseconds, so evicting a row takes far
-// longer than waiting.
+// penalty: at most 16 times login.max_waiting failures fit into each login.failure_milliseconds, so evicting a row
+// takes longer than waiting.
 //
 // A remembered password is compared while there is a penalty, too, so that its owner is not shut out by others'
 // guessing at the same address. So that nobody can guess that way, a miss has a budget of its own, for each account and

@@ -45,16 +45,23 @@ ShadowFile::ShadowFile(const std::string& file, const std::string& user) {
     for (std::string line; std::getline(shadow, line);) {
         const auto start = line.find(':') + 1;
         if (start < 2) continue;  // no colon, or no name
-        auto method = method_of_hash(line.substr(start, line.find(':', start) - start));
-        if (line.compare(0, start - 1, user) == 0) users_method_ = method;
+        auto hash = line.substr(start, line.find(':', start) - start);
+        auto method = method_of_hash(hash);
+        if (line.compare(0, start - 1, user) == 0) users_hash_ = std::move(hash);
         if (!method.empty()) ++accounts[std::move(method)];
     }
     const auto usual = std::ranges::max_element(accounts, {}, [](const auto& row) { return row.second; });
     if (usual != accounts.end()) usual_method_ = usual->first;
 }
 
+bool ShadowFile::matches(const Secret& password) const {
+    if (method_of_hash(users_hash_).empty()) return false;
+    const auto* const hash = ::crypt(password.reveal().c_str(), users_hash_.c_str());
+    return hash != nullptr && hash == users_hash_;
+}
+
 void ShadowFile::spend_a_hash(const Secret& password) const {
-    if (!usual_method_.empty() && users_method_ == usual_method_) return;
+    if (!usual_method_.empty() && method_of_hash(users_hash_) == usual_method_) return;
     const auto setting = usual_method_ + any_salt;
     // Without any hash on this host, the method that crypt(3) prefers.
     const char* const preferred = usual_method_.empty() ? ::crypt_gensalt(nullptr, 0, nullptr, 0) : nullptr;

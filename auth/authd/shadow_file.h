@@ -15,11 +15,15 @@ class ShadowFile {
     // Reads the whole file, so that the time does not depend on the name. A file that cannot be read has no accounts.
     ShadowFile(const std::string& file, const std::string& user);
 
+    // Whether crypt(3) makes the account's hash of it: then the password is a local one, and changes with the account's
+    // line. Costs a hash.
+    [[nodiscard]] bool matches(const Secret& password) const;
+
     // Takes as long as a check of the password of most local accounts, unless PAM has just done that for this one.
     void spend_a_hash(const Secret& password) const;
 
  private:
-    std::string users_method_;
+    std::string users_hash_;
     std::string usual_method_;  // of most accounts
 };
 

@@ -6,7 +6,8 @@
 
 namespace clamscanner {
 
-inline constexpr Option uapi_options[] = {{"output", "json|jsonpretty", "how the answer is laid out; json without it"},
+inline constexpr Option uapi_options[] = {{"input", "json", "arguments come on standard input, as a JSON object"},
+                                          {"output", "json|jsonpretty", "how the answer is laid out; json without it"},
                                           {"user", "NAME", "for root: for whom; for all others their own name"}};
 inline constexpr CommandForm uapi_form{"uapi", "ClamScanner FUNCTION [KEY=VALUE ...]", uapi_options,
                                        "Keys and values are percent-encoded, as in a URL.\n"};

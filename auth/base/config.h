@@ -48,7 +48,7 @@ struct Config {
         std::uint64_t pam_processes = 0;  // 0: one for each core
         std::uint64_t pam_seconds = 20;
         std::uint64_t failure_milliseconds = 1000;
-        std::uint64_t cache_seconds = 60;
+        std::uint64_t cache_seconds = 900;
         std::uint64_t remote_cache_seconds = 10;
         std::uint64_t account_failures = 10;
         std::uint64_t address_failures = 300;

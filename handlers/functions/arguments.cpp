@@ -8,6 +8,7 @@
 #include "handlers/functions/multipart.h"
 #include "handlers/shared/media_type.h"
 #include "handlers/shared/percent_encoding.h"
+#include "jobs/shared/json_text.h"
 #include "jobs/shared/refusal.h"
 
 namespace clamscanner {
@@ -20,26 +21,67 @@ struct BodyReader {
 
 constexpr BodyReader body_readers[] = {
     {"application/json",
-     [](const MediaType&, std::string_view body, Arguments& arguments) { read_json_object(body, arguments); }},
+     [](const MediaType&, std::string_view body, Arguments& arguments) { read_json(body, arguments); }},
     {"application/x-www-form-urlencoded",
      [](const MediaType&, std::string_view body, Arguments& arguments) { read_form(body, arguments); }},
     {"multipart/form-data", read_multipart},
 };
 
+constexpr std::size_t longest_in_pieces = longest_body;  // as JSON, in which a byte may take six
+
+bool is_place(std::string_view key) {
+    return key.empty() || std::ranges::all_of(key, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// All between the first bracket and the last: a path may have brackets of its own.
+std::string_view key_of_piece(std::string_view name, const CompoundArgument& whole) {
+    const bool is_array = whole.kind == CompoundArgument::Kind::Array;
+    const auto key = name.substr(whole.name.size() + 1, name.size() - whole.name.size() - 2);
+    if (name.ends_with(']') && (!is_array || is_place(key))) return key;
+    const std::string whole_name(whole.name);
+    throw wrong_argument(name, "is no part of " + quoted(whole_name),
+                         whole_name + (is_array ? "[]" : "[PATH]") + ", or " + whole_name + " as JSON text");
+}
+
+Refusal given_twice(std::string_view name) {
+    return {200, "The argument " + quoted(name) + " was given more than once, with different values."};
+}
+
 }  // namespace
 
 void Arguments::add(std::string name, Argument argument) {
     if (name.empty()) throw Refusal(200, "An argument without a name was given.");
+    if (is_piece(name)) return add_piece(name, argument.text);
     if (name.size() > longest_argument_name)
         throw Refusal(200, "The argument name " + quoted(name) + " is longer than " +
                                std::to_string(longest_argument_name) + " bytes.");
     if (const auto given = arguments_.find(name); given != arguments_.end()) {
         if (given->second.text == argument.text) return;
-        throw Refusal(200, "The argument " + quoted(name) + " was given more than once, with different values.");
+        throw given_twice(name);
     }
     if (arguments_.size() == most_arguments)
         throw Refusal(200, "More than " + std::to_string(most_arguments) + " arguments were given.");
     arguments_.emplace(std::move(name), std::move(argument));
+}
+
+bool Arguments::is_piece(std::string_view name) const noexcept {
+    return compound_ != nullptr && name.starts_with(compound_->name) &&
+           name.substr(compound_->name.size()).starts_with('[');
+}
+
+// All pieces so far are one JSON text, always complete.
+void Arguments::add_piece(std::string_view name, std::string_view value) {
+    const bool is_array = compound_->kind == CompoundArgument::Kind::Array;
+    const auto key = key_of_piece(name, *compound_);
+    if (!in_pieces_ && find(compound_->name) != nullptr) throw given_twice(compound_->name);
+    auto& [form, json] = arguments_[std::string(compound_->name)];
+    form = ArgumentForm::Compound;
+    json.resize(std::max<std::size_t>(json.size(), 1) - 1);
+    json += in_pieces_ ? ',' : is_array ? '[' : '{';
+    if (!is_array) json.append(json_text(key)) += ':';
+    json.append(json_text(value)) += is_array ? ']' : '}';
+    in_pieces_ = true;
+    if (json.size() > longest_in_pieces) throw wrong_argument(compound_->name, "is too long", "less at a time");
 }
 
 const Argument* Arguments::find(std::string_view name) const {
@@ -86,6 +128,13 @@ void read_form(std::string_view encoded, Arguments& arguments) {
     });
 }
 
+void read_json(std::string_view json, Arguments& arguments) {
+    const auto* const compound = arguments.compound();
+    if (compound == nullptr || compound->is_whole_body == nullptr || !compound->is_whole_body(json))
+        return read_json_object(json, arguments);
+    arguments.add(std::string(compound->name), {ArgumentForm::Compound, std::string(json)});
+}
+
 void read_body(std::string_view content_type, std::string_view body, Arguments& arguments) {
     if (body.empty()) return;  // some clients name a type without sending anything
     const auto type = media_type_of(content_type);
@@ -97,8 +146,8 @@ void read_body(std::string_view content_type, std::string_view body, Arguments& 
     reader->read(type, body, arguments);
 }
 
-Arguments arguments_of(const Request& request) {
-    Arguments arguments;
+Arguments arguments_of(const Request& request, const CompoundArgument* compound) {
+    Arguments arguments(compound);
     read_form(request.query, arguments);
     read_body(request.content_type, request.body, arguments);
     return arguments;

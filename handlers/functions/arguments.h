@@ -29,9 +29,24 @@ struct Argument {
     std::string text;
 };
 
+// An argument that is an object or an array. It comes as JSON, or, as forms have them, in pieces: NAME[KEY]=VALUE for
+// each member of an object, NAME[]=VALUE or NAME[0]=VALUE for each of an array.
+struct CompoundArgument {
+    enum class Kind { Object, Array };
+    std::string_view name;
+    Kind kind = Kind::Object;
+    // Whether a JSON body is the argument's value, without its name around it. Null: no body is.
+    bool (*is_whole_body)(std::string_view json) = nullptr;
+};
+
 class Arguments {
  public:
-    // Refuses a name that was given another value before; the same value again does no harm.
+    Arguments() = default;
+    // `compound`: the one that the function takes; null: none. It must outlive this.
+    explicit Arguments(const CompoundArgument* compound) noexcept : compound_(compound) {}
+
+    // Refuses a name that was given another value before; the same value again does no harm. Pieces of the compound
+    // argument are put together, and a value for it beside them is refused.
     void add(std::string name, Argument argument);
 
     // Null when it was not given.
@@ -47,7 +62,14 @@ class Arguments {
 
     [[nodiscard]] bool empty() const noexcept { return arguments_.empty(); }
 
+    [[nodiscard]] const CompoundArgument* compound() const noexcept { return compound_; }
+
  private:
+    [[nodiscard]] bool is_piece(std::string_view name) const noexcept;
+    void add_piece(std::string_view name, std::string_view value);
+
+    const CompoundArgument* compound_ = nullptr;
+    bool in_pieces_ = false;
     std::map<std::string, Argument, std::less<>> arguments_;
 };
 
@@ -57,9 +79,12 @@ class Arguments {
 // Adds what a query or an application/x-www-form-urlencoded body holds.
 void read_form(std::string_view encoded, Arguments& arguments);
 
+// Adds the members of a JSON object, or the whole of it as the compound argument.
+void read_json(std::string_view json, Arguments& arguments);
+
 // Adds what the body holds, by its type. Refuses a type it does not understand with 415.
 void read_body(std::string_view content_type, std::string_view body, Arguments& arguments);
 
-[[nodiscard]] Arguments arguments_of(const Request& request);
+[[nodiscard]] Arguments arguments_of(const Request& request, const CompoundArgument* compound = nullptr);
 
 }  // namespace clamscanner

@@ -1,6 +1,7 @@
 // The API functions that start a disinfection and report on it.
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <unordered_map>
 
 #include "auth/base/log.h"
@@ -15,14 +16,19 @@ namespace clamscanner {
 namespace {
 
 constexpr std::string_view accepted_actions =
-    "an object whose keys are paths of infected files and whose values are \"ignore\", \"delete\" or \"quarantine\"";
-
-constexpr Action all_actions[] = {Action::Ignore, Action::Delete, Action::Quarantine};
+    "an object whose keys are paths of infected files and whose values are \"ignore\", \"delete\", \"quarantine\" or "
+    "\"cleanse_mailbox\"";
 
 constexpr std::int64_t largest_id = 9'007'199'254'740'991;  // beyond it JavaScript loses digits
 constexpr std::string_view accepted_last_id = "a whole number from 1 to 9007199254740991";
 
 constexpr std::array<const char*, 4> state_names = {"none", "queued", "running", "done"};  // by DisinfectionState
+
+// Of those that may be asked for.
+std::optional<Action> action_named(std::string_view name) {
+    const auto* const found = std::ranges::find(requested_actions, name, [](Action one) { return name_of(one); });
+    return found == std::end(requested_actions) ? std::nullopt : std::optional(*found);
+}
 
 FileAction action_of(std::string path, const std::string& name) {
     const auto refuse = [&](const std::string& wrong) { throw wrong_argument("actions", wrong, accepted_actions); };
@@ -30,9 +36,8 @@ FileAction action_of(std::string path, const std::string& name) {
     if (path.find('\0') != std::string::npos) refuse("has a path with a NUL byte, " + quoted(path));
     if (path.size() > longest_path)
         refuse("has a path of more than " + std::to_string(longest_path) + " bytes, " + quoted(path));
-    const auto* const action =
-        std::ranges::find(all_actions, name, [](Action one) { return std::string(name_of(one)); });
-    if (action == std::end(all_actions)) refuse("has the unknown action " + quoted(name) + " for " + quoted(path));
+    const auto action = action_named(name);
+    if (!action) refuse("has the unknown action " + quoted(name) + " for " + quoted(path));
     return {std::move(path), *action};
 }
 
@@ -125,6 +130,13 @@ DisinfectionStatus records_after(const Caller& caller, std::uint64_t last_id) {
 }
 
 }  // namespace
+
+bool is_map_of_actions(std::string_view json) {
+    // A key that is an argument's name says that the arguments are the members.
+    return is_object_of_texts(json, [](std::string_view key, std::string_view text) {
+        return key != "actions" && key != "dry_run" && action_named(text).has_value();
+    });
+}
 
 Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
     const auto* argument = arguments.find("actions");

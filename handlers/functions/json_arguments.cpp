@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "jobs/shared/json_text.h"
 #include "jobs/shared/refusal.h"
@@ -125,6 +126,39 @@ class ArgumentWalk : public ObjectWalk {
     Arguments& arguments_;
 };
 
+// Takes the one member of an object that was put around a value.
+class ValueWalk : public ObjectWalk {
+ public:
+    using ObjectWalk::ObjectWalk;
+    std::optional<Argument> value;
+    bool is_one = false;
+
+ private:
+    void take(Member member) override {
+        is_one = !value;
+        value = std::move(member.value);
+    }
+};
+
+// Stops at the first member that is not accepted.
+class AcceptingHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AcceptingHandler> {
+ public:
+    explicit AcceptingHandler(bool (*accepts)(std::string_view key, std::string_view text)) : accepts_(accepts) {}
+    bool Default() { return false; }  // for what is not named below
+    bool StartObject() { return !std::exchange(begun_, true); }
+    bool EndObject(rapidjson::SizeType members) { return members > 0; }
+    bool Key(const char* text, rapidjson::SizeType size, bool) {
+        key_.assign(text, size);
+        return true;
+    }
+    bool String(const char* text, rapidjson::SizeType size, bool) { return begun_ && accepts_(key_, {text, size}); }
+
+ private:
+    bool (*accepts_)(std::string_view key, std::string_view text);
+    bool begun_ = false;
+    std::string key_;
+};
+
 class TextPairWalk : public ObjectWalk {
  public:
     TextPairWalk(std::string_view json, std::string_view name, std::string_view accepted, std::size_t most)
@@ -160,6 +194,22 @@ void read_json_object(std::string_view json, Arguments& arguments) {
     if (!wrong.empty())
         throw Refusal(200,
                       "The body " + wrong + ". Accepted: a JSON object in UTF-8 with the arguments as its members.");
+}
+
+Argument json_value(std::string_view name, std::string_view json) {
+    const auto around = "{\"\":" + std::string(json) + "}";
+    ValueWalk walk(around);
+    const auto wrong = walk.walk();
+    if (!wrong.empty() || !walk.is_one)
+        throw wrong_argument(name, "is not JSON, although its type says so", "one JSON value in UTF-8");
+    return *std::move(walk.value);
+}
+
+bool is_object_of_texts(std::string_view json, bool (*accepts)(std::string_view key, std::string_view text)) {
+    rapidjson::MemoryStream stream(json.data(), json.size());
+    AcceptingHandler handler(accepts);
+    rapidjson::Reader reader;
+    return !reader.Parse<rapidjson::kParseIterativeFlag>(stream, handler).IsError();
 }
 
 TextPairs object_of_texts(std::string_view name, const Argument& argument, std::string_view accepted,

@@ -1,7 +1,9 @@
 #include "handlers/functions/multipart.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "handlers/functions/json_arguments.h"
 #include "jobs/shared/refusal.h"
 
 namespace clamscanner {
@@ -29,35 +31,63 @@ void check_encoding(std::string_view value) {
         refuse("has a part with a Content-Transfer-Encoding that is not accepted: 7bit, 8bit and binary are");
 }
 
-std::string field_name_in(std::string_view value) {
-    auto disposition = media_type_of(value);
-    const auto name = disposition.parameters.find("name");
-    if (disposition.name != "form-data" || name == disposition.parameters.end())
-        refuse("has a part that is not a named field");
-    if (disposition.parameters.contains("filename") || disposition.parameters.contains("filename*"))
-        throw Refusal(200, "The argument " + quoted(name->second) + " is an uploaded file. Accepted: a plain field.");
-    return name->second;
+// What the headers of a part say.
+struct Part {
+    std::optional<MediaType> disposition;
+    std::optional<MediaType> type;
+
+    [[nodiscard]] const std::string& name() const { return disposition->parameters.at("name"); }
+    [[nodiscard]] bool has_type(std::string_view name) const { return type && type->name == name && type->is_utf8(); }
+    [[nodiscard]] bool has_file_name() const {
+        return disposition->parameters.contains("filename") || disposition->parameters.contains("filename*");
+    }
+};
+
+void set_once(std::optional<MediaType>& header, std::string_view value, const std::string& name) {
+    if (header) refuse("has a part with two " + name + " headers");
+    header = media_type_of(value);
 }
 
-// The headers of a part, up to the empty line; gives the field's name.
-std::string take_headers(std::string_view& part) {
-    std::string field_name;
+void check_is_named(const Part& part) {
+    if (!part.disposition) refuse("has a part without a Content-Disposition header");
+    if (part.disposition->name != "form-data" || !part.disposition->parameters.contains("name"))
+        refuse("has a part that is not a named field");
+}
+
+// Takes the headers of a part, up to the empty line.
+Part take_headers(std::string_view& text) {
+    Part part;
     for (std::size_t count = 0; count < most_part_headers; ++count) {
-        const auto line = take_line(part);
+        const auto line = take_line(text);
         if (line.empty()) {
-            if (field_name.empty()) refuse("has a part without a Content-Disposition header");
-            return field_name;
+            check_is_named(part);
+            return part;
         }
         const auto colon = std::min(line.find(':'), line.size());
         const auto value = line.substr(std::min(colon + 1, line.size()));
         const auto header = lower_case(line.substr(0, colon));
         if (header == "content-transfer-encoding") check_encoding(value);
-        if (header == "content-disposition") {
-            if (!field_name.empty()) refuse("has a part with two Content-Disposition headers");
-            field_name = field_name_in(value);
-        }
+        if (header == "content-disposition") set_once(part.disposition, value, "Content-Disposition");
+        if (header == "content-type") set_once(part.type, value, "Content-Type");
     }
     refuse("has a part with too many headers");
+}
+
+// A page's Blob has a file name, too: "blob", and, when it was given no type, the type of any bytes.
+bool is_uploaded_file(const Part& part) {
+    if (!part.has_file_name() || part.has_type("application/json") || part.has_type("text/plain")) return false;
+    const auto name = part.disposition->parameters.find("filename");
+    const bool is_blob = name != part.disposition->parameters.end() && name->second == "blob";
+    return !is_blob || !part.has_type("application/octet-stream");
+}
+
+Argument value_of(const Part& part, std::string_view content) {
+    if (is_uploaded_file(part))
+        throw Refusal(200, "The argument " + quoted(part.name()) +
+                               " is an uploaded file. Accepted: a plain field, or a part of the type application/json "
+                               "or text/plain, in UTF-8.");
+    if (part.has_type("application/json")) return json_value(part.name(), content);
+    return {ArgumentForm::Text, std::string(content)};
 }
 
 // What may stand after a delimiter: blanks (RFC 2046 allows them), then the end of the line.
@@ -89,10 +119,10 @@ void read_multipart(const MediaType& type, std::string_view body, Arguments& arg
         end_delimiter_line(rest);
         const auto end = rest.find(delimiter);
         if (end == std::string_view::npos) refuse("ends in the middle of a part");
-        auto part = rest.substr(0, end);
+        auto content = rest.substr(0, end);
         rest.remove_prefix(end + delimiter.size());
-        auto name = take_headers(part);
-        arguments.add(std::move(name), {ArgumentForm::Text, std::string(part)});
+        const auto part = take_headers(content);
+        arguments.add(part.name(), value_of(part, content));
     }
 }
 

@@ -1,4 +1,5 @@
-// multipart/form-data (RFC 7578). The body is foreign; a part that is not a plain field is refused, not guessed at.
+// multipart/form-data (RFC 7578). The body is foreign. A part is a plain field, or a Blob as a page's script appends
+// it: a JSON value where its type says so, else a text. Any other uploaded file is refused, not guessed at.
 #pragma once
 
 #include <string_view>

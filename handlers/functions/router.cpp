@@ -1,5 +1,7 @@
 #include "handlers/functions/router.h"
 
+#include <functional>
+
 #include "handlers/functions/routes.h"
 #include "handlers/shared/functions.h"
 #include "jobs/shared/refusal.h"
@@ -8,11 +10,18 @@ namespace clamscanner {
 namespace {
 
 const Function& function_of(const Address& address) {
+    if (find_module(address.module) == nullptr)
+        throw Refusal(404, "There is no module " + quoted(address.module) +
+                               " here. Accepted: " + listed(modules, std::mem_fn(&Module::name)) + ".");
     const auto* function = find_function(address.module, address.function);
     if (function == nullptr)
         throw Refusal(404, "There is no function " + quoted(address.function) + " in the module " +
                                quoted(address.module) + " here.");
     return *function;
+}
+
+const Route& route_of(const Function& function) {
+    return routes[&function - functions];
 }
 
 // Some clients show no warnings, so each is a message, too. In the same words and before all others, so that a client
@@ -22,7 +31,7 @@ void repeat_warnings(Answer& answer) {
 }
 
 Answer answer_of(const Function& function, const Caller& caller, const Arguments& arguments) {
-    auto answer = routes[&function - functions].answer(caller, arguments);
+    auto answer = route_of(function).answer(caller, arguments);
     repeat_warnings(answer);
     return answer;
 }
@@ -51,14 +60,19 @@ Reply answer_request(const Caller& caller, const Request& request) {
                           "The function " + quoted(function.name) + " does not take the method " +
                               quoted(request.method) + ". Accepted: " + std::string(function.methods) + ".",
                           std::string(function.methods));
-        return answer_of(function, caller, arguments_of(request));
+        return answer_of(function, caller, arguments_of(request, route_of(function).compound));
     });
 }
 
 bool waits_for_a_job(const Request& request) {
     const auto address = address_of(request.path);
     const auto* const function = find_function(address.module, address.function);
-    return function != nullptr && routes[function - functions].waits;
+    return function != nullptr && route_of(*function).waits;
+}
+
+Arguments arguments_for(const Address& address) {
+    const auto* const function = find_function(address.module, address.function);
+    return Arguments(function == nullptr ? nullptr : route_of(*function).compound);
 }
 
 Answer answer_call(const Caller& caller, const Address& address, const Arguments& arguments) {

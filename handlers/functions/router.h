@@ -14,6 +14,9 @@ namespace clamscanner {
 // Whether the answer may take some seconds, because it waits for a job.
 [[nodiscard]] bool waits_for_a_job(const Request& request);
 
+// For the arguments of a call of the function at this address.
+[[nodiscard]] Arguments arguments_for(const Address& address);
+
 // The function alone, for a call that did not come over HTTP. Throws Refusal.
 [[nodiscard]] Answer answer_call(const Caller& caller, const Address& address, const Arguments& arguments);
 

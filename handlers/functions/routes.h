@@ -1,5 +1,5 @@
-// Which code answers each function of the interface. A new function has a line here twice, one in
-// handlers/shared/functions.h, and its code in the file of its subject.
+// Which code answers each function of the interface, and which of its arguments is an object or an array. A new
+// function has a line here twice, one in handlers/shared/functions.h, and its code in the file of its subject.
 #pragma once
 
 #include <algorithm>
@@ -27,23 +27,30 @@ AnswerFunction list_unscanned_files;
 AnswerFunction restore_quarantined_files;
 AnswerFunction start_scan;
 
+// Whether `json` is what to do with each file, and nothing else: as the samples of UAPI's reference send it.
+[[nodiscard]] bool is_map_of_actions(std::string_view json);
+
+inline constexpr CompoundArgument actions_argument{"actions", CompoundArgument::Kind::Object, is_map_of_actions};
+inline constexpr CompoundArgument ids_argument{"ids", CompoundArgument::Kind::Array};
+
 struct Route {
     std::string_view function;
     AnswerFunction* answer;
+    const CompoundArgument* compound = nullptr;
     bool waits = false;  // for a job, if the caller may wait
 };
 
 inline constexpr Route routes[] = {
     {"cancel_scan", cancel_scan},
     {"check_disinfection_status", check_disinfection_status},
-    {"delete_quarantined_files", delete_quarantined_files, true},
-    {"disinfect_files", disinfect_files},
+    {"delete_quarantined_files", delete_quarantined_files, &ids_argument, true},
+    {"disinfect_files", disinfect_files, &actions_argument},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
     {"list_infected_files", list_infected_files},
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},
-    {"restore_quarantined_files", restore_quarantined_files, true},
+    {"restore_quarantined_files", restore_quarantined_files, &ids_argument, true},
     {"start_scan", start_scan},
 };
 static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),

@@ -53,6 +53,13 @@ constexpr SortMethod sort_methods[] = {
     {"numeric_zero_as_max", by_number_with_zero_last},
 };
 
+// "ipv_4" is how one client library spells the first.
+const SortMethod& method_of(const Arguments& arguments, const std::string& argument) {
+    const auto* const given = arguments.find(argument);
+    if (given != nullptr && given->text == "ipv_4") return sort_methods[0];
+    return row_of(sort_methods, arguments, argument, "lexicographic");
+}
+
 std::weak_ordering compare(const RowOrder& by, const Row& one, const Row& other) {
     const auto ordering = by.method->compare(one[by.column], other[by.column]);
     return by.reverse ? 0 <=> ordering : ordering;
@@ -65,8 +72,7 @@ std::vector<RowOrder> orders_of(const Arguments& arguments, const std::vector<st
     if (!boolean_of(arguments, "api.sort", true)) return orders;
     const std::string column = "api.sort_column", method = "api.sort_method", reverse = "api.sort_reverse";
     for (const auto& ending : endings_of(arguments, column, {"api.sort_method", "api.sort_reverse"}))
-        orders.push_back({column_of(arguments, column + ending, columns),
-                          &row_of(sort_methods, arguments, method + ending, "lexicographic"),
+        orders.push_back({column_of(arguments, column + ending, columns), &method_of(arguments, method + ending),
                           boolean_of(arguments, reverse + ending, false)});
     return orders;
 }

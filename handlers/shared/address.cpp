@@ -33,7 +33,7 @@ Address address_of(std::string_view path) {
     auto rest = path;
     auto first = take_segment(rest);
     // A session's digits grant nothing and are ignored; they are recognised only before "execute".
-    if (is_session(first) && rest.starts_with("execute/")) first = take_segment(rest);
+    if (is_session(first) && (rest == "execute" || rest.starts_with("execute/"))) first = take_segment(rest);
     if (first == "execute") {
         address.form = EnvelopeForm::Live;
         first = take_segment(rest);

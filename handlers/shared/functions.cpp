@@ -5,10 +5,16 @@
 
 namespace clamscanner {
 
+const Module* find_module(std::string_view name) noexcept {
+    const auto* const found = std::ranges::find(modules, name, &Module::name);
+    return found == std::end(modules) ? nullptr : found;
+}
+
 const Function* find_function(std::string_view module, std::string_view name) noexcept {
-    if (module != module_name) return nullptr;
-    const auto* const found = std::ranges::find(functions, name, &Function::name);
-    return found == std::end(functions) ? nullptr : found;
+    const auto* const its = find_module(module);
+    if (its == nullptr) return nullptr;
+    const auto found = std::ranges::find(its->functions, name, &Function::name);
+    return found == its->functions.end() ? nullptr : &*found;
 }
 
 bool takes_method(const Function& function, std::string_view method) noexcept {

@@ -1,6 +1,7 @@
-// The functions of the module ClamScanner: the one table that both the responder and the agent's router use.
+// The modules and their functions: the tables that both the responder and the agent's router use.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace clamscanner {
@@ -30,7 +31,18 @@ inline constexpr Function functions[] = {
     {"start_scan", "GET, POST", false, false},
 };
 
+struct Module {
+    std::string_view name;
+    std::span<const Function> functions;
+};
+
+// Every other name below /execute/ is an unknown module.
+inline constexpr Module modules[] = {
+    {module_name, functions},
+};
+
 // Null when there is none of that name.
+[[nodiscard]] const Module* find_module(std::string_view name) noexcept;
 [[nodiscard]] const Function* find_function(std::string_view module, std::string_view name) noexcept;
 
 [[nodiscard]] bool takes_method(const Function& function, std::string_view method) noexcept;

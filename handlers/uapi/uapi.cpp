@@ -9,6 +9,7 @@
 #include <span>
 
 #include "auth/base/account.h"
+#include "auth/base/checked.h"
 #include "auth/base/command_forms.h"
 #include "auth/base/log.h"
 #include "handlers/functions/router.h"
@@ -24,6 +25,7 @@ namespace {
 
 struct Call {
     bool pretty = false;
+    bool reads_json = false;  // arguments, from standard input
     Address address;
     std::span<const std::string> arguments;
 };
@@ -32,14 +34,18 @@ Call call_of(const CommandLine& line) {
     const auto layout = line.value("output").value_or("json");
     if (layout != "json" && layout != "jsonpretty")
         throw UsageError("--output is json or jsonpretty, not " + printable(layout));
+    const auto input = line.value("input");
+    if (input && *input != "json") throw UsageError("--input is json, not " + printable(*input));
     const auto& words = line.operands();
     if (words.size() < 2) throw UsageError("a module and a function are wanted");
-    return {layout == "jsonpretty", {EnvelopeForm::Documented, words[0], words[1]}, std::span(words).subspan(2)};
+    return {layout == "jsonpretty",
+            input.has_value(),
+            {EnvelopeForm::Documented, words[0], words[1]},
+            std::span(words).subspan(2)};
 }
 
 // Each word is parsed by itself, so that an ampersand stays part of its value.
-Arguments arguments_of(std::span<const std::string> words) {
-    Arguments arguments;
+void read_words(std::span<const std::string> words, Arguments& arguments) {
     for (const std::string_view word : words) {
         const auto equals = word.find('=');
         if (equals == std::string_view::npos) throw UsageError("no key=value: " + printable(word));
@@ -48,6 +54,25 @@ Arguments arguments_of(std::span<const std::string> words) {
         if (!key || !value) throw UsageError("not correctly percent-encoded: " + printable(word));
         arguments.add(*std::move(key), {ArgumentForm::Text, *std::move(value)});
     }
+}
+
+// As much as a body may hold. Throws Refusal.
+std::string standard_input() {
+    std::string input;
+    char piece[64 * 1024];
+    while (const auto got = uninterrupted([&] { return ::read(STDIN_FILENO, piece, sizeof piece); })) {
+        input.append(piece, static_cast<std::size_t>(checked(got, "read the arguments")));
+        if (input.size() > longest_body)
+            throw Refusal(200, "The input is too long. Accepted: at most " + std::to_string(longest_body) + " bytes.");
+    }
+    return input;
+}
+
+Arguments arguments_of(const Call& call) {
+    auto arguments = arguments_for(call.address);
+    read_words(call.arguments, arguments);
+    if (!call.reads_json) return arguments;
+    if (const auto input = standard_input(); !input.empty()) read_json(input, arguments);
     return arguments;
 }
 
@@ -68,8 +93,7 @@ int answer(const CommandLine& line) {
     const auto config = read_settings(line.config_file());
     JobsClient jobs(config.jobs_socket());
     try {
-        const auto given = arguments_of(call.arguments);
-        const auto answer = answer_call({config, account.home, jobs}, call.address, given);
+        const auto answer = answer_call({config, account.home, jobs}, call.address, arguments_of(call));
         return print(call, envelope(call.address, answer), true);
     } catch (const Refusal& refusal) {
         return print(call, failure_envelope(call.address, refusal.what()), false);

@@ -21,6 +21,7 @@ constexpr auto longest_wait_for_others = std::chrono::milliseconds(100);
 constexpr const char* quarantined_instead =
     "its content has changed since the scan and is still infected, so it was quarantined instead of deleted";
 constexpr const char* already_there = "it was in the quarantine already, from before the home moved, and stays there";
+constexpr const char* not_a_mailbox = "it is not a mailbox of many messages in one file, so it was left alone";
 constexpr const char* changed_since = "its content has changed since the scan, and is still infected";
 constexpr const char* not_known_since =
     "its content when it was found is unknown, so it was quarantined instead of deleted";
@@ -204,6 +205,8 @@ void DisinfectionJob::act(bool again) {
 
 Act DisinfectionJob::order_for(const PlannedAction& action, bool again) const {
     Act order = act_of(action, again);
+    // Of a mailbox, the messages to take out are all that the runner goes by.
+    if (order.action == Action::CleanseMailbox) order.action = Action::Quarantine;
     const auto& mail = context_.config.scan_of(ScanType::Mail).directory;
     order.in_mail = !mail.empty() && is_below(action.path, path_in(account().home, mail));
     return order;
@@ -256,7 +259,12 @@ DisinfectionJob::Judgement DisinfectionJob::judge(PlannedAction& action, const S
         step(action, RecordState::Quarantined, already_there);
         return Judgement::Settled;
     }
-    return is_mailbox ? Judgement::IsMailbox : judge_infected(action, result);
+    if (is_mailbox) return Judgement::IsMailbox;
+    if (action.action == Action::CleanseMailbox) {
+        step(action, RecordState::Error, not_a_mailbox);
+        return Judgement::Settled;
+    }
+    return judge_infected(action, result);
 }
 
 // The owner asked to delete the content that the scan found. Other infected content might be anything, so it is

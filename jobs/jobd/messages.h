@@ -3,10 +3,13 @@
 // user asks; the administrator's questions are accepted only on a socket that only jobd's user may open.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include "auth/base/wire.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/vocabulary.h"
 
@@ -241,7 +244,9 @@ struct FileAction {
     Action action = Action::Ignore;
     void fields(auto& wire) {
         wire.text(path, longest_path);
-        wire.choice(action, Action::Quarantine);
+        wire.choice(action, Action::CleanseMailbox);
+        if (std::ranges::find(requested_actions, action) == std::end(requested_actions))
+            throw Malformed("an action that is none of a disinfection's");
     }
 };
 

@@ -346,6 +346,18 @@ std::vector<PlannedAction> RequestServer::plan(const AccountFacts& facts, std::v
                    " are the same file, but their actions differ. Give each file one action."};
 }
 
+namespace {
+
+// Only the runner looks into files, so it is not known here which of them is a mailbox.
+constexpr const char* only_a_mailbox = ", and a mailbox of many messages in one file; anything else is an error";
+
+RecordState planned_state(Action action) {
+    if (action == Action::CleanseMailbox) return RecordState::MailboxCleansed;
+    return action == Action::Delete ? RecordState::Deleted : RecordState::Quarantined;
+}
+
+}  // namespace
+
 DryRun RequestServer::answer_dry_run(AskDryRun asked, const AccountFacts& facts) {
     DryRun answer;
     for (auto& action : plan(facts, std::move(asked.actions))) {
@@ -356,8 +368,9 @@ DryRun RequestServer::answer_dry_run(AskDryRun asked, const AccountFacts& facts)
             step.state = RecordState::NoAction;
             step.message = ignored_text;
         } else {
-            step.state = action.action == Action::Delete ? RecordState::Deleted : RecordState::Quarantined;
+            step.state = planned_state(action.action);
             step.message = "if it is still infected when it is scanned again";
+            if (action.action == Action::CleanseMailbox) step.message += only_a_mailbox;
         }
         answer.steps.push_back(std::move(step));
     }

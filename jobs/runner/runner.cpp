@@ -281,7 +281,8 @@ class Runner {
         const auto cuts = std::exchange(cuts_, {});
         switch (order.action) {
             case Action::Ignore:
-                throw Malformed("jobd ordered an action that changes nothing");
+            case Action::CleanseMailbox:  // ordered as a quarantine, with the messages to take out
+                throw Malformed("jobd ordered an action that a runner does not carry out");
             case Action::Delete:
             case Action::Quarantine:
                 if (!cuts.empty()) {

@@ -3,7 +3,7 @@
 namespace clamscanner {
 
 const char* name_of(Action action) noexcept {
-    static constexpr const char* names[] = {"ignore", "delete", "quarantine", "restore", "discard"};
+    static constexpr const char* names[] = {"ignore", "delete", "quarantine", "restore", "discard", "cleanse_mailbox"};
     return names[static_cast<int>(action)];
 }
 

@@ -19,7 +19,12 @@ enum class Action : std::uint8_t {
     Quarantine = 2,
     Restore = 3,  // a quarantined file
     Discard = 4,  // delete a quarantined file
+    CleanseMailbox = 5,
 };
+
+// Those that a disinfection may be asked for, in the order in which people are told of them.
+inline constexpr Action requested_actions[] = {Action::Ignore, Action::Delete, Action::Quarantine,
+                                               Action::CleanseMailbox};
 
 enum class RecordType : std::uint8_t { Step = 0, Issue = 1, Done = 2 };
 

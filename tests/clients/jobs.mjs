@@ -75,6 +75,20 @@ export async function mainJob(client, { actions }) {
     return { status, listed, ...done };
 }
 
+/** The ways in which pages send an object, each with an action of its own. */
+export async function waysToSend(client, { files }) {
+    await scan(client);
+    // What a byte that is not UTF-8 becomes in a form: such a path is sent as JSON.
+    assert.equal(new URLSearchParams({ a: '\udcff' }).toString(), 'a=%EF%BF%BD');
+    const ways = ['disinfectInPieces', 'disinfectByBlob', 'disinfectByWholeBody'];
+    const seen = {};
+    for (const [number, way] of ways.entries()) {
+        const { records } = await disinfect({ ...client, disinfect: client[way] }, { [files[number]]: 'delete' });
+        seen[way] = records.filter(({ type }) => type === 'step').map(({ file, state }) => [file, state]);
+    }
+    return seen;
+}
+
 export async function pages(client, { containing, size }) {
     await scan(client);
     const page = async (number) => {

@@ -4,11 +4,13 @@
 export function connect({ base, user, password }) {
     const login = 'Basic ' + Buffer.from(`${user}:${password}`).toString('base64');
 
-    async function call(name, form = {}) {
+    const call = (name, form = {}) => send(name, new URLSearchParams(form));
+
+    async function send(name, body, headers = {}) {
         const response = await fetch(`${base}/cpsess0123456789/execute/ClamScanner/${name}`, {
             method: 'POST',
-            headers: { authorization: login },
-            body: new URLSearchParams(form),
+            headers: { authorization: login, ...headers },
+            body,
         });
         const { status, data, errors, metadata, messages, warnings } = await response.json();
         return { http: response.status, status, data, errors, metadata, messages, warnings };
@@ -35,6 +37,16 @@ export function connect({ base, user, password }) {
                 'api.paginate_size': size,
             }),
         disinfect: (actions) => call('disinfect_files', { actions: JSON.stringify(actions) }),
+        disinfectInPieces: (actions) =>
+            call('disinfect_files', Object.entries(actions).map(([path, action]) => [`actions[${path}]`, action])),
+        disinfectByBlob: (actions) => {
+            const form = new FormData();
+            form.append('actions', new Blob([JSON.stringify(actions)], { type: 'application/json' }));
+            form.append('dry_run', new Blob(['0']));
+            return send('disinfect_files', form);
+        },
+        disinfectByWholeBody: (actions) =>
+            send('disinfect_files', JSON.stringify(actions), { 'content-type': 'application/json' }),
         planDisinfection: (actions) => call('disinfect_files', { actions: JSON.stringify(actions), dry_run: 1 }),
         disinfectionStatus: (lastId) => call('check_disinfection_status', lastId > 0 ? { last_id: lastId } : {}),
         quarantinedFiles: () => call('list_quarantined_files'),

@@ -56,9 +56,10 @@ Listen 127.0.0.1:{site.tls_port}
 """
 
 
-# Those that Debian enables when Apache is installed, beside which the service has to work.
+# Those that Debian enables when Apache is installed, beside which the service has to work; but mod_autoindex, which says
+# 403 where there is no index.
 _DEBIANS = ["access_compat", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user",
-            "autoindex", "deflate", "dir", "env", "filter", "mime", "negotiation", "reqtimeout", "setenvif", "status"]
+            "deflate", "dir", "env", "filter", "mime", "negotiation", "reqtimeout", "setenvif", "status"]
 
 
 class ApacheFront(WebFront):
@@ -71,7 +72,6 @@ class ApacheFront(WebFront):
 
     def prepare(self):
         os.makedirs(self.path("documents"), exist_ok=True)
-        self.write("documents/index.html", "<html>It works!</html>\n")
         self.install(self.snippet, "clamscanner.conf", self.places())
         self.install(self.statistics_snippet, "clamscanner-statistics.conf", self.statistics_places())
 

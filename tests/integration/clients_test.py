@@ -169,6 +169,12 @@ class PublicClients(ServiceCase):
     def test_a_generated_client_does_the_main_job(self):
         self.do_the_main_job(self.generated)
 
+    def test_a_plain_script_sends_actions_as_pages_do(self):
+        account, _ = self.new_account()
+        files = [account.write(name, EICAR) for name in ("a b[1]+&=é.php", "c", "d\udcff")]
+        seen = self.do(self.plain, "waysToSend", account, files=files)
+        self.assertEqual(list(seen.values()), [[[path, "deleted"]] for path in files])
+
     def test_a_plain_script_filters_sorts_and_pages(self):
         self.see_pages(self.plain)
 

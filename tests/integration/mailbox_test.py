@@ -551,7 +551,7 @@ class Forms(MailboxCase):
         for path in paths.values():
             os.chmod(path, 0o640)
             os.utime(path, ns=(1_500_000_000_123_456_789, 1_400_000_000_987_654_321))
-        for action in ("quarantine", "delete"):
+        for action in ("quarantine", "delete", "cleanse_mailbox"):
             before = {name: state(path) for name, path in paths.items()}
             self.assertEqual(self.found(), sorted(paths.values()))
             self.disinfect(action, *paths.values())
@@ -618,6 +618,39 @@ class Forms(MailboxCase):
                 self.assertEqual(self.found(), [path])
                 self.disinfect("delete", path, wanted="deleted")
                 self.assertFalse(os.path.lexists(path))
+
+
+    def test_only_a_mailbox_is_cleansed(self):
+        good, bad = (POSTMARK + message(name, name == "bad") + b"\n" for name in ("good", "bad"))
+        mailbox = self.account.write(MAILBOX, good + bad)
+        others = [self.infected("docs/plain"), self.account.write("Maildir/cur/1.x:2,S", message("m", True)),
+                  self.account.write("docs/letter", b"From here on, dear Bob,\nI write to you:\n\n" + EICAR + b"\n"),
+                  self.account.write("mail/packed.zip", eicar_zip())]
+        self.assertEqual(self.found(), sorted([mailbox, *others]))
+        fine = self.account.write("docs/fine", "fine")
+        before = {path: facts(path) for path in (mailbox, fine, *others)}
+        actions = dict.fromkeys(before, "cleanse_mailbox")
+
+        planned = {step["file"]: step for step in
+                   self.client.call("disinfect_files", {"actions": actions, "dry_run": 1})}
+        self.assertEqual({path: step["state"] for path, step in planned.items()},
+                         {**dict.fromkeys(before, "mailbox-cleansed"), fine: "error"})
+        for path in (mailbox, *others):
+            self.assertIn("anything else is an error", planned[path]["message"])
+        self.assertEqual({path: facts(path) for path in before}, before)
+
+        records = self.client.disinfect(actions)
+        steps = check_records(records)
+        self.assertEqual({path: step["state"] for path, step in steps.items()},
+                         {**dict.fromkeys(before, "error"), mailbox: "mailbox-cleansed"})
+        for path in others:
+            self.assertIn("not a mailbox", steps[path]["message"])
+        self.assertEqual(records[-1]["state"], "error")
+        self.assertEqual(read(mailbox), good)
+        self.assertEqual([self.kept(row) for row in self.rows(mailbox)], [bad])
+        self.assertEqual({path: facts(path) for path in (fine, *others)},
+                         {path: before[path] for path in (fine, *others)})
+        self.assertEqual(self.listed_as_infected(), sorted(others))
 
 
 if __name__ == "__main__":

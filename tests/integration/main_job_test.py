@@ -7,7 +7,7 @@ import os
 import ssl
 import subprocess
 import time
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import accounts
 from client import check_records
@@ -160,6 +160,62 @@ class TheMainJob(ServiceCase):
         self.assertEqual(client.send("POST", "/execute/ClamScanner/disinfect_files", form, FORM).result()["status"], 1)
         self.assertEqual(check_records(client.finish_disinfection())[path]["state"], "deleted")
 
+    def test_actions_arrive_in_every_form(self):
+        """As the contract has them, as the samples of UAPI's reference do, and as pages and scripts write objects."""
+        account, client = self.new_account()
+        target = "/execute/ClamScanner/disinfect_files"
+        multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+
+        def part(head, content):
+            return f"--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n--x--\r\n".encode()
+
+        def in_brackets(path, safe=""):
+            return quote(f"actions[{path}]".encode(errors="surrogateescape"), safe) + "=delete"
+
+        forms = {
+            "whole body": lambda path: (target, json.dumps({path: "delete"}).encode(), JSON),
+            "whole body, no slash": lambda path: (target, json.dumps({path[1:]: "delete"}).encode(), JSON),
+            "form [1].php": lambda path: (target, in_brackets(path).encode(), FORM),
+            "form, plain brackets [x][y]": lambda path: (target, in_brackets(path, "[]/").encode(), FORM),
+            "query é+&=": lambda path: (f"{target}?{in_brackets(path)}", b"", {}),
+            "query \udcff": lambda path: (f"{target}?{in_brackets(path)}", b"", {}),
+            "multipart": lambda path: (target, part(f'name="actions[{path}]"', "delete"), multipart),
+            "blob": lambda path: (target, part('name="actions"; filename="blob"\r\nContent-Type: application/json',
+                                               json.dumps({path: "delete"})), multipart),
+            "curl's file": lambda path: (target, part('name="actions"; filename="a.json"\r\nContent-Type: '
+                                                      'application/json', json.dumps({path: "delete"})), multipart),
+        }
+        paths = {name: account.write(name, EICAR) for name in forms}
+        self.assertEqual(set(client.scan()["infected_files"]), set(paths.values()))
+        for name, request in forms.items():
+            with self.subTest(name):
+                answer = client.send("POST", *request(paths[name]))
+                self.assertEqual((answer.status, answer.result()["status"]), (200, 1), answer.body)
+                steps = check_records(client.finish_disinfection())
+                self.assertEqual({path: step["state"] for path, step in steps.items()}, {paths[name]: "deleted"})
+        self.assertEqual(client.call("list_infected_files"), [])
+
+    def test_what_is_no_map_of_actions_changes_nothing(self):
+        account, client = self.new_account()
+        path = account.write("a", EICAR)
+        client.scan()
+        target = "/execute/ClamScanner/disinfect_files"
+        for body, headers in ((json.dumps({path: "delete", "b": "remove"}), JSON),
+                              (json.dumps({path: "delete", "dry_run": 1}), JSON),
+                              (json.dumps({path: "delete", "actions": "delete"}), JSON),
+                              (json.dumps([{path: "delete"}]), JSON),
+                              (f"actions[{path}]=delete&actions[{path}]=ignore", FORM),
+                              (f"actions[{path}=delete", FORM),
+                              (f"actions[{path}]=delete&actions=" + quote(json.dumps({path: "ignore"})), FORM),
+                              (json.dumps({path: "delete"}), {"Content-Type": "text/plain"})):
+            answer = client.send("POST", target, body.encode(), headers)
+            self.assertEqual(answer.result()["status"], 0, body)
+            self.assertTrue(answer.result()["errors"])
+        answer = client.send("POST", f"{target}?dry_run=1", json.dumps({path: "delete"}).encode(), JSON)
+        self.assertEqual([step["state"] for step in answer.result()["data"]], ["deleted"])
+        self.assertEqual(client.call("check_disinfection_status")["status"], "none")
+        self.assertTrue(os.path.exists(path))
+
 
 class Refusals(ServiceCase):
     config = {"scan": {"public_ftp": False}}
@@ -231,9 +287,10 @@ class Refusals(ServiceCase):
 
     def test_too_many_failures(self):
         account, client = self.new_account()
-        guesser = self.service.client(user=account.name, password="wrong", source="127.0.0.9")
-        statuses = [guesser.ask("get_scan_status").status for _ in range(10)]
-        self.assertEqual(statuses, [401] * 10)
+        guesser = self.service.client(user=account.name, source="127.0.0.9")
+        for number in range(10):
+            guesser.password = f"wrong-{number}"
+            self.assertEqual(guesser.ask("get_scan_status").status, 401)
         answer = guesser.ask("get_scan_status")
         self.refused(answer, 429)
         self.assertGreater(int(answer.headers["retry-after"]), 0)
@@ -248,6 +305,23 @@ class Refusals(ServiceCase):
         self.refused(long, 404)
         self.assertEqual(long.json()["func"], "a" * 128)
         self.refused(client.send("GET", "/execute/ClamScanner/get_scan_status/more"), 404)
+
+    def test_an_unknown_module(self):
+        _, client = self.new_account()
+        targets = ("/execute/Email/list_pops?domain=example.com", "/cpsess0123456789/execute/Email/list_pops",
+                   "/execute/clamscanner/get_scan_status", "/execute/ClamScannerx/get_scan_status", "/execute/Email",
+                   "/execute/", "/execute", "/cpsess1/execute", "/cpsess1/execute/", "/execute/%45mail/x%2Fy")
+        for target in targets:
+            for method in ("GET", "POST"):
+                answer = client.send(method, target)
+                self.assertIn("There is no module", self.refused(answer, 404))
+                self.assertEqual(set(answer.json()), {"data", "errors", "messages", "metadata", "status", "warnings"})
+            self.assertEqual(client.send("HEAD", target).status, 404)
+            stranger = client.send("GET", target, authorization=None)
+            self.refused(stranger, 401)
+            self.assertIn("www-authenticate", stranger.headers)
+        self.refused(client.send("POST", targets[0], headers={"Sec-Fetch-Site": "cross-site"}), 403)
+        self.refused(client.send("POST", targets[0], b"x" * (1024 * 1024 + 1), FORM), 413)
 
     def test_a_method_that_the_function_does_not_take(self):
         _, client = self.new_account()
@@ -384,6 +458,9 @@ class TheSiteSnippet(ServiceCase):
             refused = client.send("GET", target, headers=self.ELSEWHERE)
             self.assertEqual(refused.status, 403)
             self.assertIn(b"HTTPS", refused.body)
+        for target in ("/execute/Email/list_pops", "/cpsess1/execute/Email/list_pops"):
+            self.assertEqual(client.send("GET", target).status, 404)
+            self.assertIn(b"HTTPS", client.send("GET", target, headers=self.ELSEWHERE).body)
 
     def test_over_tls_everybody_is_answered(self):
         _, client = self.new_account()
@@ -392,17 +469,20 @@ class TheSiteSnippet(ServiceCase):
 
     def test_other_addresses_are_not_passed_on(self):
         _, client = self.new_account()
-        for target in ("/", "/execute/Email/list_pops", "/xClamScanner/get_scan_status", "/ClamScannerx/get_scan_status"):
+        for target in ("/", "/executes/ClamScanner/get_scan_status", "/x/execute/ClamScanner/get_scan_status",
+                       "/cpsess/execute/ClamScanner/get_scan_status", "/cpsess1x/execute/ClamScanner/get_scan_status",
+                       "/cpsess1/frontend/x", "/xClamScanner/get_scan_status", "/ClamScannerx/get_scan_status"):
             self.assertEqual(client.send("GET", target).status, 404)
             self.assertIn("html", client.send("GET", target).headers["content-type"])
 
 
 class CommandLine(ServiceCase):
-    def uapi(self, *words, account=None):
+    def uapi(self, *words, account=None, given=""):
         command = [self.service.installed_program("uapi"), f"--config={self.service.config_file}", *words]
         if account:
             command = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups", *command]
-        return subprocess.run(command, capture_output=True, text=True, cwd="/", env={"PATH": "/usr/bin:/bin"})
+        return subprocess.run(command, input=given, capture_output=True, text=True, cwd="/",
+                              env={"PATH": "/usr/bin:/bin"})
 
     def test_a_user_asks_for_themselves(self):
         account, client = self.new_account()
@@ -431,6 +511,24 @@ class CommandLine(ServiceCase):
         done = self.uapi("--output=json", f"--user={account.name}", "ClamScanner", "list_infected_files")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["result"]["data"][0]["file"], account.path("a"))
+
+    def test_arguments_come_on_standard_input(self):
+        account, client = self.new_account()
+        for as_root in (False, True):
+            for whole in (False, True):
+                path = account.write("a \u00e9%25", EICAR)
+                client.scan()
+                actions = {path: "delete"}
+                user, caller = ((f"--user={account.name}",), None) if as_root else ((), account)
+                done = self.uapi("--input=json", *user, "ClamScanner", "disinfect_files", account=caller,
+                                 given=json.dumps(actions if whole else {"actions": actions}))
+                self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+                self.assertEqual(check_records(client.finish_disinfection())[path]["state"], "deleted")
+        done = self.uapi("--input=json", "ClamScanner", "disinfect_files", account=account, given='{"/a":"remove"}')
+        self.assertEqual((done.returncode, json.loads(done.stdout)["result"]["status"]), (1, 0))
+        done = self.uapi("--input", "json", "ClamScanner", "start_scan", account=account, given='{"scan_type":"home"}')
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        client.finish_scan()
 
     def test_options_are_taken_in_either_form(self):
         account, _ = self.new_account()

@@ -42,7 +42,7 @@ class Document:
         """Raises NotAsDocumented. `answer` has a status, headers with names in lower case, and a body; `target` and
         `body` are those of the request."""
         path = target.split("?")[0]
-        if not re.match("/(cpsess[0-9]+/)?(execute/)?ClamScanner(/|$)", path) or _is_the_web_servers(answer):
+        if not re.match("/(cpsess[0-9]+/)?(execute|ClamScanner)(/|$)", path) or _is_the_web_servers(answer):
             return
         try:
             self._check_answer(method.lower(), target, path, answer, body)
@@ -50,8 +50,8 @@ class Document:
             raise NotAsDocumented(f"{method} {ascii(target)}: {wrong}") from None
 
     def _check_answer(self, method, target, path, answer, body):
-        live = re.match("/(cpsess[0-9]+/)?execute/", path) is not None
-        path = re.sub("^/cpsess[0-9]+(?=/execute/)", "", path)
+        live = re.match("/(cpsess[0-9]+/)?execute(/|$)", path) is not None
+        path = re.sub("^/cpsess[0-9]+(?=/execute(/|$))", "", path)
         response = self._response(method, _decoded(path), live, answer.status, _asks_for_columns(target, body))
         if id(response) not in self._checks:
             self._checks[id(response)] = ResponseCheck(response)

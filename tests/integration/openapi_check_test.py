@@ -138,6 +138,14 @@ class OpenApiCheck(unittest.TestCase):
         self.passes("POST", target, answer(refusal(), 503))
         self.fails("POST", target, answer(refusal(), 503, retry_after="later"))
 
+    def test_an_unknown_module_is_refused_in_the_live_envelope(self):
+        for target in ("/execute/Email/list_pops", "/cpsess1/execute/Email/list_pops?x=y", "/execute", "/execute/",
+                       "/cpsess1/execute"):
+            self.passes("GET", target, answer(refusal(), 404))
+            self.fails("GET", target, answer(envelope("list_pops", refusal(), "Email"), 404))
+            self.fails("GET", target, answer(result(None)))
+            self.fails("GET", target, answer(refusal(), 405, allow="GET"))
+
     def test_a_locked_account_is_401_in_the_document(self):
         for name, response in self.document.tree["components"]["responses"].items():
             if name.endswith(("Unauthorized", "Forbidden")):

@@ -234,17 +234,22 @@ class ThereAndBack(QuarantineCase):
         self.assertEqual(self.listed()[b]["id"], second)
 
     def test_both_envelopes_and_every_form_of_arguments(self):
-        names = ("json", "form", "query", "multipart", "documented")
+        names = ("json", "form", "pieces", "numbered", "query", "multipart", "blob", "documented")
         ids = {name: row["id"] for name, row in zip(names, self.quarantine(*(self.infected(name) for name in names)))}
         text = {name: json.dumps([one]) for name, one in ids.items()}
         multipart = ("--x\r\nContent-Disposition: form-data; name=\"ids\"\r\n\r\n" + text["multipart"]
                      + "\r\n--x--\r\n").encode()
+        blob = ("--x\r\nContent-Disposition: form-data; name=\"ids\"; filename=\"blob\"\r\n"
+                "Content-Type: application/json\r\n\r\n" + text["blob"] + "\r\n--x--\r\n").encode()
         target = "/execute/ClamScanner/restore_quarantined_files"
         for name, asked in (
                 ("json", (target, json.dumps({"ids": [ids["json"]]}).encode(), JSON)),
                 ("form", (target, urlencode({"ids": text["form"]}).encode(), FORM)),
+                ("pieces", (target, urlencode({"ids[]": ids["pieces"]}).encode(), FORM)),
+                ("numbered", (f"{target}?ids[0]={ids['numbered']}", b"", {})),
                 ("query", (f"{target}?ids={quote(text['query'])}", b"", {})),
                 ("multipart", (target, multipart, {"Content-Type": "multipart/form-data; boundary=x"})),
+                ("blob", (target, blob, {"Content-Type": "multipart/form-data; boundary=x"})),
                 ("documented", ("/ClamScanner/restore_quarantined_files", f'{{"ids":{text["documented"]}}}'.encode(),
                                 JSON))):
             with self.subTest(name):

@@ -114,7 +114,7 @@ class TheOwnersPolls(SlowBodyCase):
     def test_slow_bodies_and_guesses_do_not_slow_them_down(self):
         Client.checks.clear()  # this measures time, and checking answers takes some
         quiet = self.poll(self.client, max(SOAK_SECONDS / 10, 15))
-        print(f"\n{'':<36}{'polls':>8}{'median':>12}{'p99':>12}")
+        print(f"\n{'':<36}{'polls':>8}{'median':>12}{'p99':>12}{'slowest':>12}")
         self.tell("quiet", quiet)
         port = self.service.front.port
         with contextlib.ExitStack() as attacks:
@@ -127,14 +127,15 @@ class TheOwnersPolls(SlowBodyCase):
         print(f"{len(strangers.answers)} answers to strangers' bodies, {len(own.answers)} to one account's, "
               f"{len(guesser.statuses)} to guesses", flush=True)
         self.assertNotIn(200, guesser.statuses)
-        self.assertLess(max(took), PATIENCE_SECONDS)
         if SOAK:
             self.assertLess(percentile_99(took), FACTOR * percentile_99(quiet))
+        late = [f"after {sum(took[:at]):.0f} s" for at, seconds in enumerate(took) if seconds > PATIENCE_SECONDS]
+        self.assertEqual(late, [], "polls that took longer than anybody waits")
 
     @staticmethod
     def tell(name, took):
-        print(f"{name:<36}{len(took):>8}{statistics.median(took) * 1000:>9.2f} ms{percentile_99(took) * 1000:>9.2f} ms",
-              flush=True)
+        times = (statistics.median(took), percentile_99(took), max(took))
+        print(f"{name:<36}{len(took):>8}" + "".join(f"{seconds * 1000:>9.2f} ms" for seconds in times), flush=True)
 
 
 if __name__ == "__main__":

@@ -443,6 +443,19 @@ class Errors(StatisticsCase):
                        signer.call_v3(GET, method="POST", content_type="application/octet-stream")):
             self.assertEqual(answer.status, 200, answer.body)
 
+    def test_a_token_of_a_security_token_service_is_not_read(self):
+        """Libraries send it beside temporary keys, and sign it."""
+        signer = self.signer_
+        for token in ("CAIS8wF1q6Ft", "x" * 2000):
+            for answer in (signer.call_v1(GET, SecurityToken=token), signer.call_v3(GET, x_acs_security_token=token)):
+                self.assertEqual(answer.status, 200, answer.body)
+        for prepared in (signer.prepare_v3(GET, x_acs_security_token="a"), signer.prepare_v1(GET, SecurityToken="a")):
+            headers = {name: "b" if name == "x-acs-security-token" else value
+                       for name, value in prepared.headers.items()}
+            target = prepared.target.replace("SecurityToken=a", "SecurityToken=b")
+            changed = type(prepared)(**{**vars(prepared), "headers": headers, "target": target})
+            self.check_error(signer.send(changed), 400, "SignatureDoesNotMatch")
+
     def test_other_places_and_methods(self):
         self.check_error(self.signer_.call_v3(GET, method="PUT"), 404, "InvalidAction.NotFound")
         prepared = self.signer_.prepare_v3(GET)

@@ -142,13 +142,18 @@ class OtherWebServersHabits(ServiceCase):
         front = self.service.front
         if front.name == "apache2":
             front = another_front(self, more=front.more + "FallbackResource /index.html\n")
+            front.write("documents/index.html", "<html>It works!</html>\n")
+            os.mkdir(front.path("documents", "ClamScanner"))
         for target in ("/ClamScanner", "/ClamScanner/", "/execute/ClamScanner/", "/ClamScanner/nothing"):
             status, answer, _ = self.raw(front.port, "GET", target)
             self.assertIn(status, (401, 404), answer)
             self.assertIn(b'"status":0', answer)
 
     def test_the_root_of_the_statistics_is_no_page(self):
-        status, answer, _ = self.raw(self.service.front.statistics_port, "GET", "/")
+        front = another_front(self)
+        os.makedirs(front.path("documents"), exist_ok=True)
+        front.write("documents/index.html", "<html>It works!</html>\n")
+        status, answer, _ = self.raw(front.statistics_port, "GET", "/")
         self.assertIn(b'"RequestId"', answer)
         self.assertEqual(status, 400, answer)
 

@@ -60,6 +60,38 @@ class Passwords(StatisticsCase):
         self.assertEqual(self.status(account, "wrong"), 401)
 
 
+class Rules(StatisticsCase):
+    """What PAM's account modules say binds remembered logins, too."""
+
+    def setUp(self):
+        with open(self.service.pam_file, encoding="utf-8") as file:
+            self.before = file.read()
+        self.addCleanup(self.write, self.before)
+
+    def write(self, text):
+        with open(self.service.pam_file, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_rules_about_addresses_bind_a_remembered_login(self):
+        rules = self.service.path("access.conf")
+        with open(rules, "w", encoding="utf-8") as file:
+            file.write("- : ALL : 127.0.0.2\n")
+        self.write(self.before + f"account required pam_access.so accessfile={rules}\n")
+        account, client = self.new_account()
+        elsewhere = {source: self.service.client(account, source=source) for source in ("127.0.0.2", "127.0.0.3")}
+        self.assertEqual(elsewhere["127.0.0.3"].ask("get_scan_status").status, 200)
+        for _ in range(3):
+            self.assertEqual(elsewhere["127.0.0.2"].ask("get_scan_status").status, 403)
+            self.assertEqual(client.ask("get_scan_status").status, 200)
+
+    def test_a_changed_rule_binds_at_once(self):
+        _, client = self.new_account()
+        self.write(self.before + "account required pam_deny.so\n")
+        self.assertEqual(client.ask("get_scan_status").status, 403)
+        self.write(self.before)
+        self.assertEqual(client.ask("get_scan_status").status, 200)
+
+
 class FormerOwner(StatisticsCase):
     def remove(self, account):
         accounts.remove_user(account.name)

@@ -149,6 +149,23 @@ class WrongLogins(Measured):
             self.assertLess(percentile_99(took), FACTOR * percentile_99(quiet))
 
 
+    def test_owners_at_new_addresses_get_in_while_strangers_guess(self):
+        other, _ = self.new_account("other")
+        owners = [self.service.add_account("owner") for _ in range(6)]  # who have not logged in yet
+        took = []
+        with Strangers(self.service.client, [other.name]) as strangers:
+            time.sleep(3)
+            for number, owner in enumerate(owners):
+                begun = time.monotonic()
+                for address in (f"127.4.0.{number + 1}", f"127.4.1.{number + 1}"):
+                    answer = self.service.client(owner, source=address).ask("get_scan_status")
+                    self.assertEqual(answer.status, 200, answer.body)
+                took.append(time.monotonic() - begun)
+        print(f"first logins at two new addresses each: {', '.join(f'{one:.2f}' for one in took)} s; "
+              f"the strangers got {dict(strangers.statuses)}", flush=True)
+        self.assertNotIn(503, strangers.statuses)
+
+
 class AtTheOwnersAddress(ServiceCase):
     """Behind one router, or a panel that asks from 127.0.0.1 for everybody, guesser and owner have one address."""
 

@@ -10,6 +10,7 @@ add_unit_test(auth/authd/penalties clamscanner_auth)
 add_unit_test(auth/authd/sessions clamscanner_auth)
 add_unit_test(auth/authd/shadow_file clamscanner_auth)
 add_unit_test(auth/authd/uninherited_secret clamscanner_auth)
+add_unit_test(auth/authd/waiting_logins clamscanner_auth)
 add_unit_test(auth/identity/held_accounts clamscanner_identity)
 add_unit_test(auth/base/signature clamscanner_signature clamscanner_base)
 
@@ -34,6 +35,8 @@ file(WRITE ${pam}/services/broken
     "auth required ${pam_matrix} passdb=${pam}/nowhere\naccount required ${pam_matrix} passdb=${pam}/nowhere\n")
 file(WRITE ${pam}/services/from_there
     "auth requisite pam_succeed_if.so rhost = 192.0.2.1\nauth required ${matrix}\naccount required pam_permit.so\n")
+file(WRITE ${pam}/services/open_there
+    "auth required ${matrix}\naccount required pam_succeed_if.so rhost = 192.0.2.1\n")
 file(WRITE ${pam}/services/blank_allowed "auth required pam_unix.so nullok\naccount required pam_permit.so\n")
 file(WRITE ${pam}/services/unasked "auth required pam_permit.so\naccount required pam_permit.so\n")
 # The name service's wrapper unlocks mutexes that it has not locked.

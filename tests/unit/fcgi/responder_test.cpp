@@ -385,6 +385,25 @@ BOOST_AUTO_TEST_CASE(bodies_under_way_leave_threads_to_everybody) {
     BOOST_TEST(ask(request_for("/ClamScanner/start_scan", "POST"), "12345").status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(slow_readers_of_long_replies_leave_threads_to_everybody) {
+    start_authd(welcome, [](const Request& request, int stream) {
+        const bool is_long = request.path.ends_with("list_infected_files");
+        reply_with(stream, {200, "", std::string(is_long ? 5 * 1024 * 1024 : 10, 'x')});
+    });
+    start_responder();
+    WebConnection slow(socket);
+    slow.send(begin_record() + stream(Record::Params, encoded(request_for("/ClamScanner/list_infected_files"))) +
+              stream(Record::Stdin, ""));
+    WebAnswer another;
+    for (int i = 0; i < 1000 && another.status != 503; ++i)
+        another = ask(request_for("/ClamScanner/list_infected_files"));
+    BOOST_TEST(another.status == 503);
+    BOOST_TEST(holds(another.header, "Retry-After: 1\r\n"));
+    BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
+    BOOST_TEST(slow.receive().body.size() == 5U * 1024 * 1024);
+    BOOST_TEST(ask(request_for("/ClamScanner/list_infected_files")).status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(a_login_whose_body_never_came_is_not_the_next_ones) {
     start_authd([](const Login& login) {
         return LoginAnswer{login.user == "user" ? LoginVerdict::Welcome : LoginVerdict::Wrong, 0};

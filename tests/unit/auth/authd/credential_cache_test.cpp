@@ -23,7 +23,7 @@ struct Fixture {
     Deadline now = Clock::now();
 
     void remember(const std::string& user, const std::string& password) {
-        cache.remember(user, mac(user, password), {user, 2001, 2001, "/home/" + user}, accounts.lines_of(user), now,
+        cache.remember(user, mac(user, password), {user, 2001, 2001, "/home/" + user}, accounts.state_of(user), now,
                        60s);
     }
     CredentialCache::Mac mac(const std::string& user, const std::string& password) {
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(keeps_a_few_passwords_of_one_name) {
 BOOST_AUTO_TEST_CASE(is_bounded_and_evicts_what_expires_first) {
     CredentialCache small(accounts, 2);
     const auto put = [&](const std::string& user, std::chrono::seconds lifetime) {
-        small.remember(user, small.mac_of(user, Secret("p")), {user, 2001, 2001, "/"}, accounts.lines_of(user), now,
+        small.remember(user, small.mac_of(user, Secret("p")), {user, 2001, 2001, "/"}, accounts.state_of(user), now,
                        lifetime);
     };
     const auto has = [&](const std::string& user) {
@@ -148,7 +148,9 @@ BOOST_AUTO_TEST_CASE(makes_macs_as_the_standard_says) {
 
 BOOST_AUTO_TEST_CASE(leaves_no_key_on_the_heap) {
 #ifdef CLAMSCANNER_SANITIZED
-    std::puts("SKIPPED: a sanitizer's allocator has no heap of its own to look through");
+    std::puts(
+        "SKIPPED: a sanitizer's allocator has no heap of its own to look "
+        "through");
     return;
 #endif
     const auto key = UninheritedSecret::random(Hmac::size);

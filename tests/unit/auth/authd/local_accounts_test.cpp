@@ -1,6 +1,7 @@
 #include "auth/authd/local_accounts.h"
 
 #include <boost/test/unit_test.hpp>
+#include <utility>
 
 #include "tests/unit/local_account_files.h"
 
@@ -22,7 +23,9 @@ BOOST_AUTO_TEST_CASE(a_change_of_one_account_leaves_all_others_as_they_were) {
     LocalAccounts accounts(files.names());
     const auto alice = accounts.lines_of("alice");
     const auto bob = accounts.lines_of("bob");
-    files.replace("passwd", "alice:x:2001:2001::/home/alice:/bin/zsh\nbob:x:2002:2002::/home/bob:/bin/sh\n");
+    files.replace("passwd",
+                  "alice:x:2001:2001::/home/alice:/bin/"
+                  "zsh\nbob:x:2002:2002::/home/bob:/bin/sh\n");
     accounts.refresh();
     BOOST_TEST((accounts.lines_of("alice") != alice));
     BOOST_TEST((accounts.lines_of("bob") == bob));
@@ -30,7 +33,9 @@ BOOST_AUTO_TEST_CASE(a_change_of_one_account_leaves_all_others_as_they_were) {
 
 BOOST_AUTO_TEST_CASE(an_account_made_anew_with_equal_lines_differs_when_any_change_affects_all) {
     const LocalAccountFiles files;
-    const std::string lines = "alice:x:2001:2001::/home/alice:/bin/sh\nbob:x:2002:2002::/home/bob:/bin/sh\n";
+    const std::string lines =
+        "alice:x:2001:2001::/home/alice:/bin/"
+        "sh\nbob:x:2002:2002::/home/bob:/bin/sh\n";
     auto names = files.names();
     LocalAccounts by_its_lines(names);
     names.any_change_affects_all = true;
@@ -44,6 +49,30 @@ BOOST_AUTO_TEST_CASE(an_account_made_anew_with_equal_lines_differs_when_any_chan
     by_every_change.refresh();
     BOOST_TEST((by_its_lines.lines_of("bob") == bob));
     BOOST_TEST((by_every_change.lines_of("bob") != heeded));
+}
+
+BOOST_AUTO_TEST_CASE(every_change_of_pams_rules_shows) {
+    const LocalAccountFiles files;
+    LocalAccounts accounts(files.names());
+    auto changed = [&, last = accounts.rules()]() mutable {
+        accounts.refresh();
+        return std::exchange(last, accounts.rules()) != accounts.rules();
+    };
+    BOOST_TEST(!changed());
+    files.replace("pam.d/clamscanner", "account required pam_deny.so\n");
+    BOOST_TEST(changed());
+    BOOST_TEST(!changed());
+    for (const auto* file : {"pam.d/another", "security/access.conf", "security/limits.d/one.conf"}) {
+        files.replace(file, "new\n");
+        BOOST_TEST(changed(), file);
+        files.append(file, "more\n");
+        BOOST_TEST(changed(), file);
+        files.remove(file);
+        BOOST_TEST(changed(), file);
+        BOOST_TEST(!changed(), file);
+    }
+    files.replace("shadow", "bob:$y$NEW:1:::::\n");
+    BOOST_TEST(!changed());
 }
 
 BOOST_AUTO_TEST_CASE(a_removed_account_is_gone) {

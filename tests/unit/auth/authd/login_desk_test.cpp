@@ -42,7 +42,12 @@ struct Fixture {
                         ends.push_back(loop.after(
                             pam_takes, [this, check = checks.size() - 1] { finish(check, LoginVerdict::Wrong); }));
                 },
-                LocalAccounts(files.names()), config);
+                LocalAccounts(files.names()), config,
+                [this](const std::string& user, const Secret& password, const std::string& origin,
+                       LoginDesk::Checked done) {
+                    BOOST_TEST(password.empty());
+                    account_checks.push_back({user, "", origin, std::move(done)});
+                });
         return *desk_;
     }
     // One round of the loop, after so long.
@@ -74,12 +79,19 @@ struct Fixture {
     }
     void finish(std::size_t check, LoginVerdict verdict, bool one_prompt = true) {
         const auto user = checks.at(check).user;
-        std::exchange(checks.at(check).done, nullptr)({verdict, one_prompt, {user, 2001, 2001, "/home/" + user}});
+        std::exchange(checks.at(check).done,
+                      nullptr)({verdict, one_prompt, is_local, {user, 2001, 2001, "/home/" + user}});
+    }
+    void finish_account(LoginVerdict verdict) {
+        const auto user = account_checks.back().user;
+        std::exchange(account_checks.back().done, nullptr)({verdict, true, false, {user, 2001, 2001, "/home/" + user}});
     }
     void log_in(const std::string& user, const std::string& password, const std::string& address = "192.0.2.1") {
         const auto before = checks.size();
+        const auto accounts_before = account_checks.size();
         const auto index = ask(user, password, address);
         if (checks.size() > before) finish(before, LoginVerdict::Welcome);
+        if (account_checks.size() > accounts_before) finish_account(LoginVerdict::Welcome);
         BOOST_REQUIRE(heard.at(index).has_value());
         BOOST_REQUIRE((heard[index]->verdict == LoginVerdict::Welcome));
     }
@@ -101,7 +113,9 @@ struct Fixture {
     std::chrono::milliseconds pam_takes{};  // to find every password wrong; 0: the test calls finish()
     std::vector<EventLoop::Timer> ends;
     bool checks_fail_to_begin = false;
+    bool is_local = true;  // what the next checks find
     std::vector<Check> checks;
+    std::vector<Check> account_checks;
     std::vector<std::optional<Heard>> heard;
 
     std::optional<LoginDesk> desk_;
@@ -120,8 +134,80 @@ BOOST_AUTO_TEST_CASE(a_right_password_is_welcome_and_remembered) {
     finish(0, LoginVerdict::Welcome);
     BOOST_REQUIRE(is(first, LoginVerdict::Welcome));
     BOOST_TEST(heard[first]->account == "bob");
-    BOOST_TEST(is(ask("bob", "right", "198.51.100.1"), LoginVerdict::Welcome));
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
     BOOST_TEST(checks.size() == 1U);
+    BOOST_TEST(account_checks.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_local_password_is_remembered_for_its_time_and_another_for_less) {
+    config.login.cache_seconds = 900;
+    log_in("bob", "local");
+    is_local = false;
+    log_in("alice",
+           "elsewhere");  // has lines, but PAM found the password in another place
+    now += 9s;
+    log_in("alice", "elsewhere");
+    BOOST_TEST(checks.size() == 2U);
+    now += 2s;
+    log_in("alice", "elsewhere");
+    BOOST_TEST(checks.size() == 3U);
+    for (int minute = 0; minute < 14; ++minute) {
+        now += 1min;
+        ask("bob", "local");
+        BOOST_REQUIRE(account_checks.size() == static_cast<std::size_t>(minute) + 1);
+        finish_account(LoginVerdict::Welcome);
+    }
+    BOOST_TEST(checks.size() == 3U);
+    now += 1min;
+    ask("bob", "local");
+    BOOST_TEST(checks.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(a_remembered_login_has_pam_asked_once_a_minute_for_each_origin) {
+    config.login.cache_seconds = 900;
+    log_in("bob", "right");
+    now += 59s;
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+    BOOST_TEST(account_checks.empty());
+    // Another origin, for which PAM has not been asked.
+    const auto elsewhere = ask("bob", "right", "198.51.100.1");
+    BOOST_REQUIRE(account_checks.size() == 1U);
+    BOOST_TEST(account_checks[0].user == "bob");
+    BOOST_TEST(account_checks[0].origin == "198.51.100.1");
+    BOOST_TEST(!answered(elsewhere));
+    finish_account(LoginVerdict::Forbidden);
+    BOOST_TEST(is(elsewhere, LoginVerdict::Forbidden));
+    const auto again = ask("bob", "right", "198.51.100.1");
+    finish_account(LoginVerdict::Forbidden);
+    BOOST_TEST(is(again, LoginVerdict::Forbidden));
+    // There it is still open, until the minute is over.
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+    now += 1s;
+    const auto first = ask("bob", "right");
+    const auto second = ask("bob", "right");
+    BOOST_REQUIRE(account_checks.size() == 3U);
+    BOOST_TEST(account_checks[2].origin == "192.0.2.1");
+    finish_account(LoginVerdict::Welcome);
+    BOOST_TEST((is(first, LoginVerdict::Welcome) && is(second, LoginVerdict::Welcome)));
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+    BOOST_TEST(account_checks.size() == 3U);
+    BOOST_TEST(checks.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_change_of_pams_rules_ends_what_is_remembered) {
+    log_in("bob", "right");
+    files.replace("pam.d/clamscanner", "account required pam_access.so\n");
+    next_round();
+    ask("bob", "right");
+    BOOST_REQUIRE(checks.size() == 2U);
+    // Changed again while PAM was asked: that is not remembered.
+    files.replace("pam.d/clamscanner", "account required pam_time.so\n");
+    finish(1, LoginVerdict::Welcome);
+    next_round();
+    log_in("bob", "right");
+    BOOST_TEST(checks.size() == 3U);
+    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
+    BOOST_TEST(checks.size() == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(another_password_goes_to_pam_and_does_not_disturb_the_cache) {
@@ -160,7 +246,9 @@ BOOST_AUTO_TEST_CASE(a_login_after_a_change_does_not_share_an_earlier_check) {
 
 BOOST_AUTO_TEST_CASE(a_change_of_another_account_costs_nothing) {
     log_in("bob", "right");
-    files.replace("passwd", "alice:x:2001:2001::/home/alice:/bin/zsh\nbob:x:2002:2002::/home/bob:/bin/sh\n");
+    files.replace("passwd",
+                  "alice:x:2001:2001::/home/alice:/bin/"
+                  "zsh\nbob:x:2002:2002::/home/bob:/bin/sh\n");
     next_round();
     BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
     BOOST_TEST(checks.size() == 1U);
@@ -236,7 +324,8 @@ BOOST_AUTO_TEST_CASE(ten_failures_bring_a_penalty_that_is_answered_at_once) {
     BOOST_REQUIRE(is(refused, LoginVerdict::Penalised));
     BOOST_TEST(heard[refused]->retry_seconds == 30U);
     log_in("bob", "right", "198.51.100.1");
-    BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Penalised));  // remembered, but not from there
+    BOOST_TEST(is(ask("bob", "right"),
+                  LoginVerdict::Penalised));  // remembered, but not from there
 }
 
 BOOST_AUTO_TEST_CASE(an_owner_is_not_shut_out_by_guesses_at_the_same_address) {
@@ -252,10 +341,21 @@ BOOST_AUTO_TEST_CASE(an_owner_is_not_shut_out_by_guesses_at_the_same_address) {
     BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Welcome));
 }
 
+BOOST_AUTO_TEST_CASE(an_owner_is_not_shut_out_when_pams_rules_change_meanwhile) {
+    log_in("bob", "right");
+    for (int i = 0; i < 10; ++i) fail("bob", "wrong" + std::to_string(i));
+    files.replace("pam.d/clamscanner", "account required pam_access.so\n");
+    next_round();
+    BOOST_TEST(is(ask("bob", "another"), LoginVerdict::Penalised));
+    const auto before = checks.size();
+    log_in("bob", "right");
+    BOOST_TEST(checks.size() == before + 1);
+}
+
 BOOST_AUTO_TEST_CASE(an_owner_is_not_kept_waiting_by_guesses_at_the_same_address) {
     log_in("bob", "right");
     now += std::chrono::seconds(config.login.cache_seconds);
-    for (int i = 0; i < 9; ++i) ask("bob", "wrong" + std::to_string(i));
+    for (int i = 0; i < 5; ++i) ask("bob", "wrong" + std::to_string(i));
     BOOST_TEST(is(ask("bob", "wrong"), LoginVerdict::Saturated));
     const auto owner = ask("bob", "right");
     BOOST_TEST(!answered(owner));
@@ -347,7 +447,9 @@ BOOST_AUTO_TEST_CASE(how_long_pam_takes_shows_in_no_answer) {
             next_round(7ms);
             ask("bob", "same", address(1));
         }
-        for (int i = 2; i < 40; ++i) ask("bob", "flood", address(i));  // more than there is room for
+        for (int i = 0; i < 40; ++i)
+            ask("name" + std::to_string(i), "flood",
+                address(2));  // more than there is room for
         wait(1500ms);
         for (int i = 0; i < 10; ++i) {
             ask("bob", "again" + std::to_string(i), address(50));
@@ -397,33 +499,65 @@ BOOST_AUTO_TEST_CASE(the_cache_is_no_oracle_for_a_penalised_origin) {
     BOOST_TEST(is(ask("bob", "right"), LoginVerdict::Penalised));
 }
 
-BOOST_AUTO_TEST_CASE(owners_have_half_of_the_slots_and_a_queue_of_their_own) {
+BOOST_AUTO_TEST_CASE(strangers_use_idle_slots_and_owners_wait_for_no_stranger) {
     log_in("bob", "right");
     for (int i = 0; i < 7; ++i) ask("u" + std::to_string(i), "x", "203.0.113." + std::to_string(i));
-    BOOST_TEST(checks.size() == 1U + 2U);  // two of four slots; five wait
-    const auto beyond = ask("u8", "x", "203.0.113.8");
-    BOOST_REQUIRE(is(beyond, LoginVerdict::Saturated));
-    BOOST_TEST(heard[beyond]->retry_seconds > 0U);
+    BOOST_TEST(checks.size() == 1U + 4U);  // all four slots; three wait
     // bob is let in from where he has succeeded; elsewhere he is a stranger.
-    BOOST_TEST(is(ask("bob", "new", "198.51.100.9"), LoginVerdict::Saturated));
-    ask("bob", "other");
-    BOOST_REQUIRE(checks.size() == 4U);
-    BOOST_TEST(checks[3].user == "bob");
-    // The next stranger gets the slot that a stranger leaves.
+    ask("bob", "new", "198.51.100.9");
+    BOOST_TEST(checks.size() == 5U);
+    for (int i = 0; i < 3; ++i) ask("bob", "other" + std::to_string(i));
+    BOOST_REQUIRE(checks.size() == 7U);  // half as many slots more are for him
+    BOOST_TEST(checks[5].user == "bob");
+    // The next stranger gets the slot that a stranger leaves, when no owner waits.
     finish(1, LoginVerdict::Unavailable);
-    BOOST_REQUIRE(checks.size() == 5U);
-    BOOST_TEST(checks[4].user == "u2");
+    BOOST_TEST(checks.size() == 7U);
+    finish(2, LoginVerdict::Unavailable);
+    finish(3, LoginVerdict::Unavailable);
+    BOOST_REQUIRE(checks.size() == 8U);
+    BOOST_TEST(checks[7].password == "other2");
+    finish(4, LoginVerdict::Unavailable);
+    BOOST_REQUIRE(checks.size() == 9U);
+    BOOST_TEST(checks[8].user == "u4");
+}
+
+BOOST_AUTO_TEST_CASE(who_sends_many_waits_behind_who_sends_few) {
+    for (int i = 0; i < 20; ++i)
+        ask("u" + std::to_string(i), "x",
+            "203.0.113." + std::to_string(i % 4));  // five from each of four
+    ask("owner", "right", "198.51.100.1");
+    std::size_t waited = 0;
+    while (checks.back().user != "owner") finish(waited++, LoginVerdict::Unavailable);
+    BOOST_TEST(waited == 5U);  // those four had their turn once more
+}
+
+BOOST_AUTO_TEST_CASE(who_sends_most_is_refused_for_the_sake_of_others) {
+    for (int i = 0; i < 24; ++i) ask("u" + std::to_string(i), "x", "203.0.113." + std::to_string(i % 6));
+    BOOST_TEST(checks.size() == 4U);  // and twenty wait, as many as may
+    const auto one_of_them = ask("u", "x", "203.0.113.5");
+    BOOST_REQUIRE(is(one_of_them, LoginVerdict::Saturated));
+    BOOST_TEST(heard[one_of_them]->retry_seconds == 2U);  // twenty checks of 280 ms, four at a time
+    const auto newcomer = ask("owner", "right", "198.51.100.1");
+    BOOST_TEST(!answered(newcomer));
+    const auto refused = std::ranges::count_if(heard, [](const auto& one) { return one.has_value(); });
+    BOOST_TEST(refused == 2);
+    BOOST_TEST((is(22, LoginVerdict::Saturated) || is(23, LoginVerdict::Saturated)));
+    // One sender alone may have five places.
+    for (int i = 0; i < 5; ++i) ask("v" + std::to_string(i), "x", "198.51.100.2");
+    BOOST_TEST(is(ask("v", "x", "198.51.100.2"), LoginVerdict::Saturated));
 }
 
 BOOST_AUTO_TEST_CASE(delayed_failures_hold_their_places) {
-    // As many as may wait or be checked: an existing name is still being checked when an unknown one has failed.
-    for (int i = 0; i < 7; ++i) {
-        ask("u" + std::to_string(i), "x", "203.0.113." + std::to_string(i));
+    for (int i = 0; i < 5; ++i) {
+        ask("u" + std::to_string(i), "x");
         finish(checks.size() - 1, LoginVerdict::Wrong);
     }
-    BOOST_TEST(is(ask("u7", "x", "203.0.113.7"), LoginVerdict::Saturated));
-    wait_until([&] { return answered(6); });
-    BOOST_TEST(!is(ask("u8", "x", "203.0.113.8"), LoginVerdict::Saturated));
+    const auto beyond = ask("u5", "x");
+    BOOST_REQUIRE(is(beyond, LoginVerdict::Saturated));
+    BOOST_TEST(heard[beyond]->retry_seconds == 1U);
+    BOOST_TEST(!answered(ask("u6", "x", "203.0.113.6")));
+    wait_until([&] { return answered(4); });
+    BOOST_TEST(!answered(ask("u7", "x")));
 }
 
 BOOST_AUTO_TEST_CASE(a_check_that_cannot_begin_is_an_internal_fault) {

@@ -2,11 +2,14 @@
 // own (pam_matrix), and the real name service with another passwd. Without the wrappers it is skipped, with a message.
 #include "auth/authd/pam_login.h"
 
+#include <crypt.h>
 #include <stdlib.h>
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <cstdio>
+
+#include "tests/unit/temporary_directory.h"
 
 using namespace clamscanner;
 
@@ -104,6 +107,25 @@ BOOST_FIXTURE_TEST_CASE(names_where_it_came_from, Fixture) {
     BOOST_TEST((verdict_on("alice", "alices") == LoginVerdict::Welcome));
     const auto elsewhere = pam_login(config, "alice", Secret("alices"), "198.51.100.1");
     BOOST_TEST((elsewhere.verdict == LoginVerdict::Wrong));
+}
+
+BOOST_FIXTURE_TEST_CASE(is_of_a_local_password_if_crypt_makes_the_accounts_hash_of_it, Fixture) {
+    const TemporaryDirectory directory;
+    const auto is_local = [&](const std::string& shadow) {
+        directory.write("shadow", shadow);
+        return pam_login(config, "alice", Secret("alices"), "192.0.2.1", directory.path + "/shadow").is_local;
+    };
+    BOOST_TEST(is_local("alice:" + std::string(::crypt("alices", "$6$rounds=1000$abcdefgh$")) + ":1:::::\n"));
+    // PAM knows the password from elsewhere.
+    BOOST_TEST(!is_local("alice:" + std::string(::crypt("another", "$6$rounds=1000$abcdefgh$")) + ":1:::::\n"));
+    BOOST_TEST(!is_local("alice:*:1:::::\n"));
+    BOOST_TEST(!is_local(""));
+}
+
+BOOST_FIXTURE_TEST_CASE(tells_pam_where_a_remembered_one_comes_from, Fixture) {
+    config.login.pam_service = "open_there";
+    BOOST_TEST((pam_account(config, "alice", "192.0.2.1").verdict == LoginVerdict::Welcome));
+    BOOST_TEST((pam_account(config, "alice", "198.51.100.1").verdict == LoginVerdict::Forbidden));
 }
 
 BOOST_FIXTURE_TEST_CASE(is_not_needed_to_see_whether_an_account_is_open, Fixture) {

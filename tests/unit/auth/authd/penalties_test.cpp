@@ -175,6 +175,20 @@ BOOST_AUTO_TEST_CASE(a_success_is_recent_for_a_day) {
     BOOST_TEST(!recent.includes("alice", "home", now));
 }
 
+BOOST_AUTO_TEST_CASE(an_account_is_open_at_one_origin_for_a_minute_by_the_same_rules) {
+    RecentSuccesses recent;
+    const auto now = Clock::now();
+    recent.note("bob", "home", now);
+    BOOST_TEST(!recent.was_open_within(60s, "bob", "home", now, 0));
+    recent.note_open("bob", "home", now, "", 7);
+    recent.note("bob", "home", now + 30s);
+    BOOST_TEST(recent.was_open_within(60s, "bob", "home", now + 59s, 7));
+    BOOST_TEST(!recent.was_open_within(60s, "bob", "home", now + 60s, 7));
+    BOOST_TEST(!recent.was_open_within(60s, "bob", "home", now, 8));
+    BOOST_TEST(!recent.was_open_within(60s, "bob", "elsewhere", now, 7));
+    BOOST_TEST(!recent.was_open_within(60s, "alice", "home", now, 7));
+}
+
 BOOST_AUTO_TEST_CASE(a_success_of_an_earlier_owner_of_the_name_does_not_count) {
     RecentSuccesses recent;
     const auto now = Clock::now();

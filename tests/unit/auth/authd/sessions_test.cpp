@@ -99,7 +99,7 @@ struct Fixture {
                        LocalAccounts(files.names()), config};
     SignatureDesk signatures{accounts, config};
     Sessions sessions{loop, desk, signatures, agents, runners, config};
-    const LoginChecked bob{LoginVerdict::Welcome, true, {"bob", 2002, 2002, "/home/bob", generation}};
+    const LoginChecked bob{LoginVerdict::Welcome, true, true, {"bob", 2002, 2002, "/home/bob", generation}};
 };
 
 // What a client of version 3 signs, as the responder reconstructs it.
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(answers_one_login_after_the_other) {
     const auto eves = ask_login(responder, "eve");
     run_until(loop, [&] { return checks.size() == 2; });
     BOOST_TEST(!has_ended(eves));
-    checks[1]({LoginVerdict::Wrong, true, {}});
+    checks[1]({LoginVerdict::Wrong, true, true, {}});
     BOOST_TEST((decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Wrong));
     BOOST_TEST(has_ended(eves));
     BOOST_TEST(agents.count() == 1U);

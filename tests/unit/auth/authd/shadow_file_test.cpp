@@ -65,6 +65,20 @@ BOOST_FIXTURE_TEST_CASE(a_host_without_local_hashes_has_the_preferred_method, Fi
         for (const auto* user : {"root", "nobody-of-that-name"}) BOOST_TEST(spends_a_hash(user, file), user);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_password_is_local_if_it_makes_the_accounts_hash, Fixture) {
+    const std::string hash = ::crypt("right", "$6$rounds=1000$abcdefgh$");
+    directory.write("shadow", "bob:" + hash + ":1:::::\nlocked:!" + hash + ":1:::::\nnone::1:::::\nstar:*:1:::::\n");
+    const auto matches = [&](const std::string& user, const std::string& password) {
+        return ShadowFile(directory.path + "/shadow", user).matches(Secret(password));
+    };
+    BOOST_TEST(matches("bob", "right"));
+    BOOST_TEST(!matches("bob", "wrong"));
+    for (const auto* user : {"locked", "none", "star", "nobody-of-that-name"})
+        BOOST_TEST(!matches(user, "right"), user);
+    BOOST_TEST(!matches("none", ""));
+    BOOST_TEST(!ShadowFile(directory.path + "/nowhere", "bob").matches(Secret("right")));
+}
+
 BOOST_AUTO_TEST_CASE(a_method_is_named_with_its_cost_and_without_the_salt) {
     BOOST_TEST(method_of_hash("$y$j9T$abc$def") == "$y$j9T$");
     BOOST_TEST(method_of_hash("$gy$jCT$abc$def") == "$gy$jCT$");

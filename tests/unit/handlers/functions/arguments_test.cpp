@@ -167,6 +167,40 @@ BOOST_AUTO_TEST_CASE(multipart_fields_are_read) {
     BOOST_TEST(text(given("", "Multipart/Form-Data; boundary=\"XX\"", part("q\\\"q", "1") + "--XX--"), "q\"q") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(a_part_with_a_type_of_json_is_a_json_value) {
+    const std::string json_type = "Content-Type: application/json\r\n";
+    const auto read = [&](const std::string& value) {
+        return given("", multipart, part("a", value, json_type) + "--XX--");
+    };
+    BOOST_TEST((read(R"( {"/a":"x"} )").find("a")->form == ArgumentForm::Compound));
+    BOOST_TEST(text(read(R"({"/a":"x"})"), "a") == R"({"/a":"x"})");
+    BOOST_TEST(text(read("[1]"), "a") == "[1]");
+    BOOST_TEST(text(read(R"("h\u006fme\udcff")"), "a") == "home\xff");
+    BOOST_TEST((read("1").find("a")->form == ArgumentForm::Number));
+    BOOST_TEST(read("true").flag("a"));
+    for (const char* wrong : {"", "home", "{", "1,\"b\":2", "1,\"\":1", "1}", "{}}", "\"\\ud800\"", "\"\xff\"", "1 2"})
+        BOOST_TEST(names(refusal([&] { return read(wrong); }), "\"a\" is not JSON"), wrong);
+}
+
+// What a page's script makes of form.append("a", new Blob([…], {type})), and what curl makes of -F a=@FILE;type=….
+BOOST_AUTO_TEST_CASE(a_part_with_a_file_name_is_read_if_its_type_is_that_of_an_argument) {
+    const auto read = [&](const std::string& file, const std::string& type, const std::string& value) {
+        return given("", multipart, part("a\"; filename=\"" + file, value, type) + "--XX--");
+    };
+    const std::string json_type = "Content-Type: application/json\r\n";
+    BOOST_TEST(text(read("blob", json_type, R"({"/a":"x"})"), "a") == R"({"/a":"x"})");
+    BOOST_TEST(text(read("actions.json", json_type, R"("x")"), "a") == "x");
+    BOOST_TEST(text(read("blob", "content-type: Application/JSON; charset=\"UTF-8\"\r\n", R"("x")"), "a") == "x");
+    BOOST_TEST(text(read("blob", "Content-Type: text/plain;charset=utf-8\r\n", "x"), "a") == "x");
+    BOOST_TEST(text(read("blob", "Content-Type: application/octet-stream\r\n", "x"), "a") == "x");
+    for (const auto& [file, type] : {std::pair("blob", ""), std::pair("x.png", "Content-Type: image/png\r\n"),
+                                     std::pair("x", "Content-Type: application/octet-stream\r\n"),
+                                     std::pair("blob", "Content-Type: application/json; charset=utf-16\r\n"),
+                                     std::pair("x", "Content-Type: application/json,\r\n")})
+        BOOST_TEST(names(refusal([&] { return read(file, type, "1"); }), "\"a\" is an uploaded file. Accepted: "),
+                   type);
+}
+
 BOOST_AUTO_TEST_CASE(broken_multipart_is_refused) {
     const auto refused = [](const std::string& type, const std::string& body) {
         return refusal([&] { return given("", type, body); }) != "";
@@ -182,6 +216,9 @@ BOOST_AUTO_TEST_CASE(broken_multipart_is_refused) {
     BOOST_TEST(refused(multipart, part("a", "1", "Content-Transfer-Encoding: base64\r\n") + "--XX--"));
     BOOST_TEST(refused(multipart, part("a", "1", "Content-Disposition: form-data; name=\"b\"\r\n") + "--XX--"));
     BOOST_TEST(refused(multipart, part("a\"; filename=\"f", "1") + "--XX--"));
+    BOOST_TEST(refused(multipart, part("a\"; filename*=\"f", "1") + "--XX--"));
+    BOOST_TEST(
+        refused(multipart, part("a", "1", "Content-Type: text/plain\r\nContent-Type: text/plain\r\n") + "--XX--"));
 }
 
 BOOST_AUTO_TEST_CASE(another_type_of_body_is_415) {
@@ -222,4 +259,72 @@ BOOST_AUTO_TEST_CASE(an_object_of_texts_holds_texts_only_and_each_key_once) {
         BOOST_TEST(names(sentence, "Accepted: an object of this kind."), value);
     }
     BOOST_TEST(refused("{\"a\":\"\",\"b\":\"\",\"c\":\"\"}") == "");
+}
+
+namespace {
+
+constexpr CompoundArgument actions{"actions", CompoundArgument::Kind::Object};
+constexpr CompoundArgument ids{"ids", CompoundArgument::Kind::Array};
+
+Arguments in_pieces(const CompoundArgument& compound, std::string query, std::string type = "", std::string body = "") {
+    Request request;
+    request.query = std::move(query);
+    request.content_type = std::move(type);
+    request.body = std::move(body);
+    return arguments_of(request, &compound);
+}
+
+}  // namespace
+
+// As jQuery and PHP's http_build_query() write an object.
+BOOST_AUTO_TEST_CASE(an_object_may_come_in_pieces) {
+    const auto pairs_of = [](const Arguments& arguments) {
+        return object_of_texts("actions", *arguments.find("actions"), "", 10);
+    };
+    const TextPairs expected = {{"/a", "delete"}, {"/b[1].php", "ignore"}};
+    const std::string plain = "actions[/a]=delete&actions[/b[1].php]=ignore";
+    const std::string encoded = "actions%5B%2Fa%5D=delete&actions%5b%2fb%5B1%5D.php%5d=ignore";
+    BOOST_TEST((pairs_of(in_pieces(actions, plain)) == expected));
+    BOOST_TEST((pairs_of(in_pieces(actions, encoded)) == expected));
+    BOOST_TEST((pairs_of(in_pieces(actions, "", form, plain)) == expected));
+    BOOST_TEST((pairs_of(in_pieces(actions, "", form, encoded)) == expected));
+    BOOST_TEST((pairs_of(in_pieces(actions, "actions[/a]=delete", form, "actions[/b[1].php]=ignore")) == expected));
+    BOOST_TEST((pairs_of(in_pieces(actions, "", multipart,
+                                   part("actions[/a]", "delete") + part("actions[/b[1].php]", "ignore") + "--XX--")) ==
+                expected));
+    BOOST_TEST(
+        (pairs_of(in_pieces(actions, "actions[/%FF%22%5C%0A%00]=%ff+%2b")) == TextPairs{{"/\xff\"\\\n\0"s, "\xff +"}}));
+    BOOST_TEST((pairs_of(in_pieces(actions, "actions[/" + std::string(5000, 'x') + "]=delete")).size() == 1));
+}
+
+BOOST_AUTO_TEST_CASE(an_array_may_come_in_pieces) {
+    for (const char* query : {"ids[]=a&ids[]=b", "ids[0]=a&ids[1]=b", "ids%5B%5D=a&ids%5B7%5D=b"}) {
+        const auto arguments = in_pieces(ids, query);
+        BOOST_TEST((array_of_texts("ids", *arguments.find("ids"), "", 10) == std::vector<std::string>{"a", "b"}),
+                   query);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(pieces_may_be_more_than_arguments_may) {
+    std::string query = "x=1";
+    for (std::size_t i = 0; i < 2 * most_arguments; ++i) query += "&actions[/" + std::to_string(i) + "]=ignore";
+    const auto arguments = in_pieces(actions, query);
+    BOOST_TEST(object_of_texts("actions", *arguments.find("actions"), "", 10000).size() == 2 * most_arguments);
+    BOOST_TEST(text(arguments, "x") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(pieces_that_are_broken_or_beside_the_whole_are_refused) {
+    for (const char* query : {"actions[=x", "actions[/a=x", "actions[/a]b=x", "actions[/a]&actions=%7B%7D",
+                              "actions=%7B%7D&actions[/a]=x", "actions[/a]=x&actions[/b=x"})
+        BOOST_TEST(names(refusal([&] { return in_pieces(actions, query); }), "actions"), query);
+    for (const char* query : {"ids[x]=a", "ids[0][]=a", "ids[-1]=a", "ids[=a"})
+        BOOST_TEST(names(refusal([&] { return in_pieces(ids, query); }), "Accepted: ids[], or ids as JSON text."),
+                   query);
+    const auto twice = in_pieces(actions, "actions[/a]=x&actions[/a]=x");
+    BOOST_TEST(names(refusal([&] { return object_of_texts("actions", *twice.find("actions"), "", 10); }), "twice"));
+}
+
+BOOST_AUTO_TEST_CASE(pieces_of_what_the_function_does_not_take_are_arguments_of_their_own) {
+    BOOST_TEST(text(in_pieces(actions, "ids[]=a&actionsx[/a]=b"), "ids[]") == "a");
+    BOOST_TEST(text(given("actions[/a]=x"), "actions[/a]") == "x");
 }

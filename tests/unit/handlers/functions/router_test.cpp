@@ -75,6 +75,18 @@ BOOST_AUTO_TEST_CASE(an_unknown_function_is_404_in_the_form_that_was_asked_for) 
     BOOST_TEST(live.body.starts_with(R"({"data":null,"errors":[)"));
 }
 
+BOOST_AUTO_TEST_CASE(an_unknown_module_is_404_and_the_known_ones_are_named) {
+    for (const char* path :
+         {"/execute/Email/list_pops", "/cpsess1/execute/Email/list_pops", "/execute/Email", "/Email/x"}) {
+        const auto reply = ask("POST", path);
+        BOOST_TEST(reply.status == 404, path);
+        BOOST_TEST(holds(reply.body, R"(There is no module \"Email\" here. Accepted: ClamScanner)"), reply.body);
+    }
+    for (const char* path : {"/execute", "/execute/", "/cpsess1/execute", "/cpsess1/execute/", "/execute//"})
+        BOOST_TEST(ask("GET", path).body.starts_with(R"({"data":null,"errors":["There is no module \"\" here.)"), path);
+    BOOST_TEST(holds(ask("GET", "/execute/ClamScanner/x").body, R"(There is no function \"x\" in the module)"));
+}
+
 BOOST_AUTO_TEST_CASE(a_method_that_is_not_accepted_is_405_with_those_that_are) {
     const auto reply = ask("GET", "/ClamScanner/disinfect_files");
     BOOST_TEST(reply.status == 405);
@@ -281,12 +293,92 @@ BOOST_AUTO_TEST_CASE(actions_may_come_in_a_form) {
     BOOST_TEST(jobs.actions[0].path == "/a");
 }
 
+BOOST_AUTO_TEST_CASE(actions_may_be_the_whole_body) {
+    const auto data =
+        outcome("POST", "disinfect_files",
+                R"({"home/virus1":"delete","/home/\udcff":"quarantine","/x":"ignore","/m":"cleanse_mailbox"})");
+    BOOST_TEST(data.starts_with("{\"log\""));
+    BOOST_REQUIRE(jobs.actions.size() == 4U);
+    BOOST_TEST(jobs.actions[0].path == "home/virus1");
+    BOOST_TEST((jobs.actions[0].action == Action::Delete));
+    BOOST_TEST(jobs.actions[1].path == "/home/\xff");
+    BOOST_TEST((jobs.actions[2].action == Action::Ignore));
+    BOOST_TEST((jobs.actions[3].action == Action::CleanseMailbox));
+}
+
+BOOST_AUTO_TEST_CASE(the_whole_body_may_hold_as_many_actions_and_as_long_paths_as_actions_may) {
+    std::string body = "{\"/" + std::string(5000, 'x') + "\":\"delete\"";
+    for (std::size_t i = 0; i < 2 * most_arguments; ++i) body += ",\"/" + std::to_string(i) + "\":\"ignore\"";
+    BOOST_TEST(outcome("POST", "disinfect_files", body + "}").starts_with("{\"log\""));
+    BOOST_TEST(jobs.actions.size() == 2 * most_arguments + 1);
+    for (std::size_t i = 2 * most_arguments; i <= most_actions; ++i)
+        body += ",\"/" + std::to_string(i) + "\":\"ignore\"";
+    BOOST_TEST(holds(outcome("POST", "disinfect_files", body + "}"), "more than 500000 members"));
+}
+
+BOOST_AUTO_TEST_CASE(a_body_is_not_taken_for_actions_unless_each_value_is_one) {
+    for (const char* body :
+         {R"({"/a":"destroy"})", R"({"/a":"delete","/b":"Delete"})", R"({"/a":"delete","dry_run":1})",
+          R"({"/a":"delete","dry_run":"1"})", R"({"/a":"delete","/b":{}})", R"({"/a":"delete","/b":null})",
+          R"({"/a":["delete"]})", R"({"dry_run":"delete"})", R"({"action":{"/a":"delete"}})"}) {
+        BOOST_TEST(holds(outcome("POST", "disinfect_files", body), "is missing"), body);
+        BOOST_TEST(jobs.actions.empty(), body);
+    }
+    for (const char* body :
+         {R"({"actions":"delete"})", R"({"/a":"delete","actions":"delete"})", R"({"/a":"delete"}x)",
+          R"({"/a":"delete")", R"({"/a":"delete","/a":"delete"})", R"({"/a":"delete","/a":"ignore"})",
+          R"({"":"delete"})", R"(["/a"])", R"("delete")", "{\"/\xff\":\"delete\"}"}) {
+        BOOST_TEST(ask("POST", "/ClamScanner/disinfect_files", body).body.find("\"status\":0") != std::string::npos,
+                   body);
+        BOOST_TEST(jobs.actions.empty(), body);
+    }
+    // Elsewhere such a body is arguments that are not known.
+    BOOST_TEST(holds(outcome("POST", "restore_quarantined_files", R"({"/a":"delete"})"), R"(\"ids\" is missing)"));
+}
+
+BOOST_AUTO_TEST_CASE(a_dry_run_of_a_whole_body_is_asked_for_in_the_query) {
+    BOOST_TEST(outcome("POST", "disinfect_files?dry_run=1", R"({"/a":"delete"})") ==
+               R"([{"file":"/a","message":"","state":"error"}])");
+    BOOST_TEST(jobs.actions.size() == 1U);
+    BOOST_TEST(holds(outcome("POST", "disinfect_files?actions=%7B%7D", R"({"/a":"delete"})"), "more than once"));
+}
+
+BOOST_AUTO_TEST_CASE(actions_may_come_in_pieces) {
+    const auto send = [&](const std::string& query, const std::string& body) {
+        return ask("POST", "/ClamScanner/disinfect_files?" + query, body, "application/x-www-form-urlencoded").body;
+    };
+    BOOST_TEST(holds(send("", "actions%5B%2Fa%5B1%5D%5D=delete&actions[b]=cleanse_mailbox"), "\"status\":1"));
+    BOOST_REQUIRE(jobs.actions.size() == 2U);
+    BOOST_TEST(jobs.actions[0].path == "/a[1]");
+    BOOST_TEST((jobs.actions[1].action == Action::CleanseMailbox));
+    BOOST_TEST(holds(send("actions[/q]=ignore", ""), "\"status\":1"));
+    BOOST_TEST(jobs.actions[0].path == "/q");
+    jobs.actions.clear();
+    for (const char* body : {"actions[/a]=destroy", "actions[/a]=delete&actions[/a]=delete", "actions[]=delete",
+                             "actions[/a]=delete&actions[/b", "actions[/a]=", "actions[/a]=delete&actions=%7B%7D"})
+        BOOST_TEST(holds(send("", body), "\"status\":0"), body);
+    BOOST_TEST(jobs.actions.empty());
+}
+
+BOOST_AUTO_TEST_CASE(ids_may_come_in_pieces) {
+    const std::string one(32, 'a');
+    const std::string two(32, 'b');
+    for (const auto& body : {"ids[]=" + one + "&ids[]=" + two, "ids%5B0%5D=" + one + "&ids%5B1%5D=" + two}) {
+        static_cast<void>(
+            ask("POST", "/ClamScanner/restore_quarantined_files", body, "application/x-www-form-urlencoded"));
+        BOOST_TEST((jobs.changed_ids == std::vector{one, two}), body);
+        jobs.changed_ids.clear();
+    }
+}
+
 BOOST_AUTO_TEST_CASE(one_wrong_action_refuses_them_all) {
     const std::string good = R"("/good":"delete",)";
     const std::pair<std::string, std::string> wrong[] = {
         {R"("/a":"destroy")", R"(unknown action \"destroy\" for \"/a\")"},
         {R"("/a":"Delete")", "unknown action"},
         {R"("/a":"")", "unknown action"},
+        {R"("/a":"restore")", "unknown action"},
+        {R"("/a":"discard")", "unknown action"},
         {R"("/a":1)", R"(is not a text, for \"/a\")"},
         {R"("/a":null)", "is not a text"},
         {R"("":"delete")", "empty path"},

@@ -94,6 +94,8 @@ BOOST_AUTO_TEST_CASE(each_sort_method_does_what_uapi_says) {
     BOOST_TEST(shaped("api.sort=0&api.sort_column=file") == "bAcd");
     rows.rows = {{"/x", "10.0.0.2"}, {"/y", "9.1.1.1"}, {"/z", "10.0.0.10"}};
     BOOST_TEST(shaped("api.sort_column=size&api.sort_method=ipv4") == "yxz");
+    BOOST_TEST(shaped("api.sort_column_3=size&api.sort_method_3=ipv_4") == "yxz");
+    BOOST_TEST(metadata == R"({"sort":[{"column":"size","method":"ipv4","reverse":0}]})");
 }
 
 BOOST_AUTO_TEST_CASE(a_later_sort_counts_where_an_earlier_one_finds_no_difference) {
@@ -148,6 +150,7 @@ BOOST_AUTO_TEST_CASE(an_error_names_the_argument_and_what_is_accepted) {
     BOOST_TEST(names(refusal("api.sort_column=no"), {"api.sort_column", "\"no\"", "file, size"}));
     BOOST_TEST(names(refusal("api.sort_column_3=file&api.sort_method_3=alphabet"),
                      {"api.sort_method_3", "alphabet", "ipv4, lexicographic, numeric, numeric_zero_as_max"}));
+    BOOST_TEST(names(refusal("api.sort_column=file&api.sort_method=ipv_6"), {"api.sort_method", "\"ipv_6\""}));
     BOOST_TEST(names(refusal("api.sort_column=file&api.sort_reverse=yes"), {"api.sort_reverse", "1 or 0"}));
     BOOST_TEST(names(refusal("api.sort_reverse_1=1"), {"api.sort_reverse_1", "api.sort_column_1"}));
     BOOST_TEST(names(refusal("api.sort_column_x=file"), {"api.sort_column_x"}));

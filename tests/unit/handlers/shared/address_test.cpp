@@ -39,6 +39,9 @@ BOOST_AUTO_TEST_CASE(every_path_is_an_address) {
     check("//", EnvelopeForm::Documented, "", "");
     check("/ClamScanner", EnvelopeForm::Documented, "ClamScanner", "");
     check("/execute", EnvelopeForm::Live, "", "");
+    check("/cpsess1/execute", EnvelopeForm::Live, "", "");
+    check("/cpsess1/execute/", EnvelopeForm::Live, "", "");
+    check("/cpsess1/executes", EnvelopeForm::Documented, "cpsess1", "executes");
     check("/ClamScanner/a/b", EnvelopeForm::Documented, "ClamScanner", "a/b");
     check("/ClamScanner/get_scan_status/", EnvelopeForm::Documented, "ClamScanner", "get_scan_status/");
 }
@@ -51,6 +54,9 @@ BOOST_AUTO_TEST_CASE(a_name_is_percent_decoded_once_and_a_broken_one_stays_as_as
 }
 
 BOOST_AUTO_TEST_CASE(functions_are_found_by_their_exact_name) {
+    BOOST_TEST(find_module("ClamScanner") != nullptr);
+    BOOST_TEST(find_module("clamscanner") == nullptr);
+    BOOST_TEST(find_module("") == nullptr);
     BOOST_TEST(find_function("ClamScanner", "get_scan_status") != nullptr);
     BOOST_TEST(find_function("clamscanner", "get_scan_status") == nullptr);
     BOOST_TEST(find_function("ClamScanner", "get_scan_statu") == nullptr);

@@ -29,16 +29,25 @@ struct Fixture {
                     {decode<AskDisinfection>(question).last_id + 1, RecordType::Step, RecordState::Error, "/\xff", ""}};
                 return encoded_reply(status);
             }
+            if (is<Disinfect>(question)) {
+                std::string asked = "asked:";
+                for (const auto& one : decode<Disinfect>(question).actions)
+                    asked += " " + one.path + "=" + name_of(one.action);
+                return encoded_reply(Declined{asked});
+            }
             return encoded_reply(Declined{"not now"});
         });
     }
-    Outcome run(const std::vector<std::string>& words) const {
+    Outcome run(const std::vector<std::string>& words, const std::string& given = "") const {
+        const auto input = directory.path("input");
+        std::ofstream(input, std::ios::binary) << given;
+        const UniqueFd in(checked(::open(input.c_str(), O_RDONLY | O_CLOEXEC), "open the input"));
         const auto output = directory.path("output");
         const UniqueFd file(
             checked(::open(output.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), "open the output"));
         StartedProgram uapi({.program = UAPI_PROGRAM,
                              .config_file = "",
-                             .descriptors = {{file.get(), 1}},
+                             .descriptors = {{in.get(), 0}, {file.get(), 1}},
                              .environment = {},
                              .handed_over_by_systemd = false,
                              .as_root = false,
@@ -92,7 +101,8 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_printed_too_and_the_exit_status_tells) {
         BOOST_TEST(outcome.output.find(part) != std::string::npos);
         BOOST_TEST(outcome.output.find("\"status\":0") != std::string::npos);
     };
-    check({"ClamScanner", "disinfect_files", R"(actions={"/a%25":"delete"})"}, R"("errors":["not now"])");
+    check({"ClamScanner", "disinfect_files", R"(actions={"/a%25":"delete"})"}, R"("errors":["asked: /a%=delete"])");
+    check({"ClamScanner", "cancel_scan"}, R"("errors":["not now"])");
     check({"ClamScanner", "check_disinfection_status", "last_id=0"}, "last_id");
     check({"ClamScanner", "check_disinfection_status", "last_id=1", "last_id=2"}, "more than once");
     check({"ClamScanner", "no_such"}, R"("func":"no_such")");
@@ -101,11 +111,37 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_printed_too_and_the_exit_status_tells) {
     check({"ClamScanner", "check_disinfection_status"}, "starting or gone");
 }
 
+BOOST_AUTO_TEST_CASE(arguments_may_come_on_standard_input) {
+    const auto json = "--input=json";
+    const auto run_with = [&](const std::string& given, std::vector<std::string> words) {
+        words.insert(words.begin(), {config(), json, "ClamScanner"});
+        return run(words, given).output;
+    };
+    const auto holds = [](const std::string& text, const std::string& part) {
+        return text.find(part) != std::string::npos;
+    };
+    const std::vector<std::string> disinfect = {"disinfect_files"};
+    BOOST_TEST(holds(run_with(R"({"actions":{"/a b":"delete","/m":"cleanse_mailbox"}})", disinfect),
+                     "asked: /a b=delete /m=cleanse_mailbox"));
+    BOOST_TEST(holds(run_with("{\"home/x%25\":\"quarantine\"}\n", disinfect), "asked: home/x%25=quarantine"));
+    BOOST_TEST(holds(run_with("", {"disinfect_files", "actions[/a%25]=ignore"}), "asked: /a%=ignore"));
+    BOOST_TEST(holds(run_with(R"({"last_id":4})", {"check_disinfection_status"}), "\"id\":5"));
+    BOOST_TEST(holds(run_with(R"({"last_id":4})", {"check_disinfection_status", "last_id=4"}), "\"id\":5"));
+    BOOST_TEST(holds(run_with(R"({"last_id":4})", {"check_disinfection_status", "last_id=3"}), "more than once"));
+    for (const char* wrong : {"[]", "{", "{} {}", " ", "x", "\xff"})
+        BOOST_TEST(holds(run_with(wrong, disinfect), "Accepted: a JSON object"), wrong);
+    BOOST_TEST(holds(run_with("", disinfect), "is missing"));
+    // Without the option it is not read.
+    BOOST_TEST(holds(run({config(), "ClamScanner", "check_disinfection_status"}, "[]").output, "\"id\":1"));
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_command_line_exits_with_64_and_prints_nothing) {
     const std::vector<std::vector<std::string>> wrong = {
         {},
         {"ClamScanner"},
         {"--output=yaml", "ClamScanner", "get_scan_status"},
+        {config(), "--input=yaml", "ClamScanner", "get_scan_status"},
+        {config(), "--input", "ClamScanner", "get_scan_status"},
         {"--user=somebody-else", "ClamScanner", "get_scan_status"},
         {config(), "ClamScanner", "get_scan_status", "no-equals-sign"},
         {config(), "ClamScanner", "get_scan_status", "a=%zz"},
