@@ -34,6 +34,9 @@ constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Penalised, 429, 1, "There were too many failed logins. Try again later."},
     {LoginVerdict::Saturated, 503, 1, "Too many logins are under way. Try again in a moment."},
     {LoginVerdict::Held, 503, 1, "The administrator is changing this account. Try again later."},
+    {LoginVerdict::FilesHang, 503, 10,
+     "The files of this account do not answer: the file system of its home directory, or one that is mounted there, "
+     "hangs. Try again when it answers."},
     {LoginVerdict::Busy, 503, 1, "This account has too many requests under way. Try again in a moment."},
 };
 

@@ -27,6 +27,7 @@ constexpr VerdictRow verdict_rows[] = {
     {LoginVerdict::Saturated, RpcError::Throttling},
     {LoginVerdict::Busy, RpcError::Throttling},
     {LoginVerdict::Held, RpcError::Throttling},
+    {LoginVerdict::FilesHang, RpcError::Throttling},
     {LoginVerdict::NoKey, RpcError::KeyNotFound},
     {LoginVerdict::KeyDisabled, RpcError::KeyInactive},
     {LoginVerdict::TimeMalformed, RpcError::TimeStampFormat},

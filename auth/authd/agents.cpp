@@ -2,6 +2,8 @@
 
 #include "auth/identity/become_user.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "auth/base/log.h"
@@ -23,6 +25,8 @@ LoginAnswer refusal(LoginVerdict verdict) {
 
 // A change of an account takes about that long.
 constexpr std::uint32_t held_seconds = 30;
+// Runners have a lower limit: an owner whose scan hangs must still be able to ask, and to cancel it.
+constexpr std::size_t most_ending = 4;
 
 }  // namespace
 
@@ -50,6 +54,8 @@ LoginAnswer Agents::admit(const Account& account, const Serve& serve, const Requ
     if (const auto answer = may_serve(account, serve.purpose); answer.verdict != LoginVerdict::Welcome) return answer;
     // Tries twice: the agent found first may just have ended.
     for (int tries = 0; tries < 2; ++tries) {
+        const bool many_hang = children_.ending(account.uid) >= most_ending && children_.hangs(account.uid);
+        if (many_hang && !agents_.contains(key_of(account))) return refusal(LoginVerdict::FilesHang);
         const auto found = agent_of(account);
         if (found == agents_.end()) return refusal(LoginVerdict::Busy);
         const auto now = Clock::now();
@@ -82,7 +88,7 @@ std::size_t Agents::most_in_flight(uid_t uid, Deadline now) const {
 }
 
 Agents::Found Agents::agent_of(const Account& account) {
-    const Key key{account.name, account.uid, account.gid, account.home, account.generation};
+    const Key key = key_of(account);
     if (const auto found = agents_.find(key); found != agents_.end()) return found;
     if (!may_start(account.uid, Clock::now()) || !make_room()) return agents_.end();
 
@@ -142,13 +148,16 @@ bool Agents::listen_to(const Key& key) {
     }
 }
 
-// With a grace the agent ends by itself, as its control socket is closed.
+// With a grace the agent ends by itself, as its control socket is shut. That tells also when the last process is gone
+// that the agent has started: it looks at directories in children, who may be in the kernel for longer than it.
 void Agents::end(Found found, std::chrono::milliseconds grace) {
     const uid_t uid = std::get<1>(found->first);
-    auto process = std::move(found->second.process);
+    auto agent = std::move(found->second);
     agents_.erase(found);
-    if (grace.count() == 0) process.kill();
-    children_.reap(std::move(process), grace, uid);
+    agent.watch = {};
+    ::shutdown(agent.control.get(), SHUT_WR);
+    if (grace.count() == 0) agent.process.kill();
+    children_.reap(std::move(agent.process), grace, uid, std::move(agent.control));
 }
 
 void Agents::end_all_of(uid_t uid) {

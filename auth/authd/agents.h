@@ -6,6 +6,8 @@
 //                  at a time for the next minute
 //   misbehaviour   anything but Served, or more of them than requests in flight: the agent is killed
 //   held           the administrator holds the account (held_accounts.h): its agent is killed, and a login gets Held
+//   hanging        agents that were ended but wait in the kernel for files of the account's: after the fourth, none is
+//                  started, and a login gets FilesHang
 //   restarts       more than eight in ten seconds: Busy, because every start costs all accounts some time
 #pragma once
 
@@ -67,6 +69,9 @@ class Agents {
     };
     using Found = std::map<Key, Agent>::iterator;
 
+    [[nodiscard]] static Key key_of(const Account& account) {
+        return {account.name, account.uid, account.gid, account.home, account.generation};
+    }
     [[nodiscard]] Found agent_of(const Account& account);
     [[nodiscard]] bool make_room();
     [[nodiscard]] bool may_start(uid_t uid, Deadline now);

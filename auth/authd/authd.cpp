@@ -23,6 +23,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
+#include "auth/base/home_lookup.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
@@ -94,8 +95,18 @@ void prepare_process() {
 
 enum class CheckOf { Password, Account, AccountFromOrigin };
 
-// Runs each check in a child: of a password, or of whether the account is open.
-LoginDesk::CheckPassword checker(Children& children, const Config& config, CheckOf what) {
+void look_at_home(HomeLookup& homes, const Config& config, const LoginChecked& checked,
+                  const LoginDesk::Checked& done) try {
+    homes.ask(checked.account.home, [&config, checked, done](const std::optional<HomeIdentity>& home) {
+        done(with_home(checked, home, config));
+    });
+} catch (const std::system_error& fault) {
+    log_line(Severity::Error, std::string("cannot look at a home: ") + fault.what());
+    done({});
+}
+
+// Runs each check in a child: of a password, or of whether the account is open; and then has the home looked at.
+LoginDesk::CheckPassword checker(Children& children, HomeLookup& homes, const Config& config, CheckOf what) {
     return
         [&, what](const std::string& user, const Secret& password, const std::string& origin, LoginDesk::Checked done) {
             const auto check = [&](int report) {
@@ -105,9 +116,11 @@ LoginDesk::CheckPassword checker(Children& children, const Config& config, Check
                         : pam_account(config, user, what == CheckOf::AccountFromOrigin ? origin : std::string());
                 if (send_message(report, checked) != Sent::Yes) die("cannot report to authd");
             };
-            const auto reported = [&children, done = std::move(done)](const std::string& report, ChildProcess child) {
+            const auto reported = [&, done = std::move(done)](const std::string& report, ChildProcess child) {
                 children.kill_and_reap(std::move(child));
-                done(report_or_fault<LoginChecked>(report));
+                const auto checked = report_or_fault<LoginChecked>(report);
+                if (checked.verdict != LoginVerdict::Welcome) return done(checked);
+                look_at_home(homes, config, checked, done);
             };
             children.begin({}, std::chrono::seconds(config.login.pam_seconds), check, reported);
         };
@@ -146,9 +159,10 @@ void run(const std::string& config_file) {
     EventLoop loop;
     loop.stop_on_signals();
     Children children(loop);
-    LoginDesk logins(loop, checker(children, config, CheckOf::Password), LocalAccounts(), config,
-                     checker(children, config, CheckOf::AccountFromOrigin));
-    LoginDesk open_accounts(loop, checker(children, config, CheckOf::Account),
+    HomeLookup homes(loop);
+    LoginDesk logins(loop, checker(children, homes, config, CheckOf::Password), LocalAccounts(), config,
+                     checker(children, homes, config, CheckOf::AccountFromOrigin));
+    LoginDesk open_accounts(loop, checker(children, homes, config, CheckOf::Account),
                             LocalAccounts({.any_change_affects_all = true}), config);
     SignatureDesk signatures(open_accounts, config);
     Agents agents(loop, children, config, agent_launcher(config, config_file));

@@ -75,29 +75,53 @@ void Children::take_report(std::uint64_t id) {
     child.reported(packet.bytes, std::move(child.process));
 }
 
-void Children::reap(ChildProcess child, std::chrono::milliseconds grace, uid_t uid) {
-    if (!child || child.ended()) return;
-    const int pidfd = child.pidfd();
-    auto& dying = dying_[pidfd];
+Children::~Children() {
+    for (auto& [id, dying] : dying_) {
+        dying.watch = {};
+        dying.process.leave();
+    }
+    for (auto& [id, reporting] : reporting_) reporting.process.leave();
+}
+
+void Children::reap(ChildProcess child, std::chrono::milliseconds grace, uid_t uid, UniqueFd lifeline) {
+    if (!child || (!lifeline && child.ended())) return;
+    const auto id = next_child_++;
+    auto& dying = dying_[id];
     dying.process = std::move(child);
+    dying.lifeline = std::move(lifeline);
     dying.uid = uid;
-    dying.watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { take_end(pidfd); });
+    dying.watch = loop_.watch(dying.process.pidfd(), EPOLLIN, [this, id](std::uint32_t) { take_end(id); });
     if (grace.count() > 0) dying.grace = loop_.after(grace, [&dying] { dying.process.kill(); });
 }
 
-void Children::take_end(int pidfd) {
-    const uid_t uid = dying_.at(pidfd).uid;
-    dying_.erase(pidfd);
+void Children::take_end(std::uint64_t id) {
+    auto& dying = dying_.at(id);
+    if (!dying.lifeline) return take_gone(id);
+    dying.grace = {};
+    dying.watch = loop_.watch(dying.lifeline.get(), 0, [this, id](std::uint32_t) { take_gone(id); });
+    dying.process = {};
+}
+
+void Children::take_gone(std::uint64_t id) {
+    const uid_t uid = dying_.at(id).uid;
+    dying_.erase(id);
     if (!is_gone(uid)) return;
     for (auto awaited = awaited_.extract(uid); awaited; awaited = awaited_.extract(uid)) awaited.mapped()();
 }
 
-bool Children::is_gone(uid_t uid) const {
-    return std::ranges::none_of(dying_, [uid](const auto& one) { return one.second.uid == uid; });
+std::size_t Children::ending(uid_t uid) const noexcept {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(dying_, [uid](const auto& one) { return one.second.uid == uid; }));
+}
+
+bool Children::hangs(uid_t uid) const noexcept {
+    const auto now = Clock::now();
+    return std::ranges::any_of(
+        dying_, [&](const auto& one) { return one.second.uid == uid && now - one.second.since > longest_end_; });
 }
 
 void Children::when_gone(uid_t uid, std::function<void()> gone) {
-    for (auto& [pidfd, dying] : dying_)
+    for (auto& [id, dying] : dying_)
         if (dying.uid == uid) dying.process.kill();
     if (is_gone(uid)) return gone();
     awaited_.emplace(uid, std::move(gone));

@@ -100,8 +100,9 @@ enum class LoginVerdict : std::uint8_t {
     Throttled = 13,  // the key's nonce table is full
     NoAction = 14,   // the signed text names no action, or an impossible one
     Held = 15,       // for any login: the administrator holds the account
+    FilesHang = 16,  // for any login: the home, or what is mounted in it, does not answer
 };
-inline constexpr auto last_login_verdict = LoginVerdict::Held;
+inline constexpr auto last_login_verdict = LoginVerdict::FilesHang;
 
 // Sent for Welcome only where the login came without pipes: else the agent's reply on its pipe is answer enough. A
 // refusal is sent before authd closes the pipes, so that a responder that sees them close finds the reason waiting.
@@ -167,13 +168,14 @@ enum class RunnerVerdict : std::uint8_t {
     NoAccount = 2,    // no such uid, another name, or below the floor
     Unavailable = 3,  // a fault, or too many runners
     Held = 4,         // the administrator holds the account; also sent when that ends a runner
+    FilesHang = 5,    // earlier ones were killed and have not ended: the kernel waits for files of the account's
 };
 
 // A second one follows Started only if the runner is ended because its account is held.
 struct RunnerAnswer {
     static constexpr auto type = MessageType::RunnerAnswer;
     RunnerVerdict verdict = RunnerVerdict::Unavailable;
-    void fields(auto& wire) { wire.choice(verdict, RunnerVerdict::Held); }
+    void fields(auto& wire) { wire.choice(verdict, RunnerVerdict::FilesHang); }
 };
 
 // From root's clamscanner-account, which has written down that the account is held.

@@ -111,10 +111,12 @@ class PamTransaction {
 const char* why_forbidden(const PamTransaction& pam, PamResult open, const Config& config, Account& account) {
     if (open == PamResult::No) return "PAM says that the account is locked, expired or closed";
     if (!find_account(pam.user(), account)) return "the name service does not know the account";
-    if (!is_served(account, config)) return "its uid is below login.uid_floor";
-    const auto home = home_identity(account.home);
-    account.generation = account_generation(account, home);
-    return !home.is_missing || is_host_user(account.name, config) ? nullptr : "it has no home directory";
+    return is_served(account, config) ? nullptr : "its uid is below login.uid_floor";
+}
+
+// The client is not told why; the administrator needs to know.
+void log_refusal(const std::string& user, const char* why) {
+    log_line(Severity::Info, printable(user) + " authenticated but is refused: " + why);
 }
 
 LoginChecked checked_account(PamTransaction& pam, const Config& config) {
@@ -122,8 +124,7 @@ LoginChecked checked_account(PamTransaction& pam, const Config& config) {
     const auto open = pam.account_is_open();
     if (open == PamResult::Fault) return checked;
     const char* why = why_forbidden(pam, open, config, checked.account);
-    // The client is not told why; the administrator needs to know.
-    if (why != nullptr) log_line(Severity::Info, printable(pam.user()) + " authenticated but is refused: " + why);
+    if (why != nullptr) log_refusal(pam.user(), why);
     checked.verdict = why != nullptr ? LoginVerdict::Forbidden : LoginVerdict::Welcome;
     return checked;
 }
@@ -150,6 +151,17 @@ LoginChecked pam_account(const Config& config, const std::string& user, const st
     if (!origin.empty()) pam.set(PAM_RHOST, origin.c_str());
     auto checked = checked_account(pam, config);
     checked.one_prompt = true;  // so it may be remembered: no prompt was involved
+    return checked;
+}
+
+LoginChecked with_home(LoginChecked checked, const std::optional<HomeIdentity>& home, const Config& config) {
+    auto& account = checked.account;
+    if (checked.verdict != LoginVerdict::Welcome) return checked;
+    if (!home) return {LoginVerdict::FilesHang, false, false, {}};
+    account.generation = account_generation(account, *home);
+    if (!home->is_missing || is_host_user(account.name, config)) return checked;
+    log_refusal(account.name, "it has no home directory");
+    checked.verdict = LoginVerdict::Forbidden;
     return checked;
 }
 

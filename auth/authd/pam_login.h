@@ -2,6 +2,7 @@
 // may take as long as they like, and may do anything to the process they run in.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "auth/authd/account_generation.h"
@@ -12,7 +13,7 @@
 
 namespace clamscanner {
 
-// What the child reports.
+// What the child reports: without the account's generation and without having looked at the home, which may hang.
 struct LoginChecked {
     static constexpr auto type = MessageType::LoginChecked;
     LoginVerdict verdict = LoginVerdict::Unavailable;
@@ -39,6 +40,10 @@ struct LoginChecked {
 // The same without a password, for a client that was authenticated in another way. Without an `origin` PAM is told
 // none.
 [[nodiscard]] LoginChecked pam_account(const Config& config, const std::string& user, const std::string& origin = "");
+
+// What was checked, with the generation of a welcome account. `home`: empty if it does not answer.
+[[nodiscard]] LoginChecked with_home(LoginChecked checked, const std::optional<HomeIdentity>& home,
+                                     const Config& config);
 
 // Started if PAM says that the account is open now, else Suspended or Unavailable.
 [[nodiscard]] RunnerVerdict pam_account_is_open(const Config& config, const std::string& user);

@@ -9,6 +9,10 @@
 namespace clamscanner {
 namespace {
 
+// Of the account's processes: those that were killed and wait in the kernel for its files. There is no end to how many
+// an account could leave there, with a file system of its own.
+constexpr std::size_t most_ending = 2;
+
 RunnerVerdict verdict_on(const Config& config, const StartRunner& request, Account& account) {
     // Name and home of the uid must match: a uid that now belongs to somebody else gets no runner for the former
     // owner's tasks.
@@ -32,6 +36,13 @@ void become_runner(const Config& config, const std::string& config_file, const S
 
 }  // namespace
 
+Runners::~Runners() {
+    for (auto& [session, runner] : runners_) {
+        runner.watch = {};
+        runner.process.leave();
+    }
+}
+
 void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd conversation, Answer answer) {
     if (runners_.size() >= 2 * config_.jobs.max_running + 8) {
         log_line(Severity::Warning, "too many runners");
@@ -39,6 +50,8 @@ void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd 
     }
     try {
         if (held_.include(request.name, request.uid)) return answer(RunnerVerdict::Held);
+        if (children_.ending(request.uid) >= most_ending)
+            return answer(children_.hangs(request.uid) ? RunnerVerdict::FilesHang : RunnerVerdict::Unavailable);
         const auto child = children_.begin(
             {conversation.get()}, std::chrono::seconds(config_.login.pam_seconds),
             [&](int report) { become_runner(config_, config_file_, request, report); },

@@ -24,6 +24,10 @@ class Runners {
           config_file_(std::move(config_file)),
           held_(config.held_accounts()) {}
 
+    ~Runners();
+    Runners(const Runners&) = delete;
+    Runners& operator=(const Runners&) = delete;
+
     // `session` identifies it for the caller, and is never reused. Calls `answer` once, later or now;
     // and again, with Held, if end_all_of() kills the runner. `conversation` is
     // jobd's descriptor, which the runner is born with as its fd 3; by its other end jobd learns when the runner ends.

@@ -15,6 +15,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/command_line.h"
 #include "auth/base/config.h"
+#include "auth/base/home_lookup.h"
 #include "auth/base/log.h"
 #include "auth/base/random.h"
 #include "auth/base/unique_fd.h"
@@ -29,16 +30,17 @@ int fail(int status, const std::string& why) {
     return status;
 }
 
-int add(const Config& config, std::vector<AccessKey>& keys, const std::string& user) {
-    Account account;
+// Whom a key may be made for, with the generation.
+int find_owner(const Config& config, const std::string& user, Account& account) {
     if (!find_account(user, account)) return fail(EX_NOUSER, "there is no user " + printable(user));
     if (!is_served(account, config)) return fail(EX_NOPERM, printable(user) + " is a system user: not served");
-    const auto home = home_identity(account.home);
+    const auto home = home_identity_in_time(account.home);
+    if (!home)
+        return fail(EX_TEMPFAIL, "the home directory of " + printable(user) + " does not answer: try again later");
     // Making the home later would change the generation and invalidate the key.
-    if (home.is_missing && !is_host_user(account.name, config))
+    if (home->is_missing && !is_host_user(account.name, config))
         return fail(EX_NOUSER, printable(user) + " has no home directory");
-    keys.push_back(
-        {"cs" + random_hex(11), Secret(random_hex(20)), account.name, true, account_generation(account, home)});
+    account.generation = account_generation(account, *home);
     return EX_OK;
 }
 
@@ -63,14 +65,18 @@ int run(const Config& config, const std::vector<std::string>& words) {
     if (words == std::vector<std::string>{"list"}) return list(read_access_keys(file));
     static constexpr const char* verbs[] = {"add", "enable", "disable", "remove"};
     if (words.size() != 2 || std::ranges::find(verbs, words[0]) == std::end(verbs)) throw UsageError("no such command");
+    const bool adds = words[0] == "add";
+    Account owner;
+    if (const int status = adds ? find_owner(config, words[1], owner) : EX_OK; status != EX_OK) return status;
     // One writer at a time. Readers need no lock: the file is replaced as a whole.
     const auto directory = std::filesystem::path(file).parent_path();
     const UniqueFd lock(checked(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open its directory"));
     checked(::flock(lock.get(), LOCK_EX), "wait for others that write access keys");
     auto keys = read_access_keys(file);
-    const int status = words[0] == "add" ? add(config, keys, words[1]) : change(keys, words[0], words[1]);
+    if (adds) keys.push_back({"cs" + random_hex(11), Secret(random_hex(20)), owner.name, true, owner.generation});
+    const int status = adds ? EX_OK : change(keys, words[0], words[1]);
     if (status == EX_OK) write_access_keys(file, keys);
-    if (status == EX_OK && words[0] == "add")
+    if (adds)
         std::printf("AccessKeyId: %s\nAccessKeySecret: %s\n", keys.back().id.c_str(),
                     keys.back().secret.reveal().c_str());
     return status;

@@ -196,7 +196,7 @@ void serve_until_closed(const Settings& config, const std::string& home, const s
             read = without_waiting(read, waiting);
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, jobs, user, false}, shared, read);
+                const auto answered = answer_requests({config, home, jobs, user, control, false}, shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }

@@ -70,8 +70,8 @@ void scan_host(const Caller& caller, const std::string& type) {
 void scan_account(const Caller& caller, const Arguments& parameters, bool system) {
     const auto type = system ? ScanType::Home : type_for(caller, list_of(parameters, "ScanPath"));
     const auto& scan = settings_of(caller, type);
-    const auto problem =
-        scan.allowed ? directory_problem(caller.home, scan.directory) : "is not scanned: it is switched off here";
+    const auto problem = scan.allowed ? directory_problem(caller.home, scan.directory, caller.lifeline)
+                                      : "is not scanned: it is switched off here";
     if (!problem.empty())
         throw invalid_parameter(system ? "ScanType" : "ScanPath",
                                 "asks for " + path_in(caller.home, scan.directory) + ", which " + problem,

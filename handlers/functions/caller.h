@@ -14,6 +14,9 @@ struct Caller {
     const std::string& home;
     Jobs& jobs;
     std::string_view user = {};  // by name; only the statistics use it
+    // Kept open by every process that is started for a request: whoever has its other end sees when they are gone. -1:
+    // nobody.
+    int lifeline = -1;
     bool may_wait = true;        // for a job, for some seconds; else the answer says that it is not done yet
 };
 

@@ -45,7 +45,7 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     const bool full = arguments.flag("full");
     const auto& scan = caller.config.scan_of(known->type);
     if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
-    if (const auto problem = directory_problem(caller.home, scan.directory); !problem.empty())
+    if (const auto problem = directory_problem(caller.home, scan.directory, caller.lifeline); !problem.empty())
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + problem + ".");
     caller.jobs.ask(StartScan{known->type, false, full});
@@ -114,7 +114,7 @@ Answer get_scan_paths(const Caller& caller, const Arguments& arguments) {
     const RowShaping shaping(arguments, rows.columns);
     for (const auto& row : scan_types) {
         const auto& scan = caller.config.scan_of(row.type);
-        if (scan.allowed && directory_problem(caller.home, scan.directory).empty())
+        if (scan.allowed && directory_problem(caller.home, scan.directory, caller.lifeline).empty())
             rows.rows.push_back({std::string(row.name), std::string(row.description)});
     }
     return answer_rows(rows, shaping);

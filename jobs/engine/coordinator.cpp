@@ -40,6 +40,8 @@ constexpr auto test_time_limit = 60s;
 constexpr auto progress_interval = 200ms;
 constexpr auto grace_beyond_scan_time = 15s;
 constexpr int most_failed_starts = 3;
+constexpr int most_stuck_workers = 2;
+constexpr auto time_to_end = 5s;                // at idle priority, on a busy machine
 constexpr std::size_t files_ahead = 16;         // for each worker
 constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines are checked
 constexpr int poll_ms = 200;
@@ -100,7 +102,8 @@ Coordinator::Worker::~Worker() {
 }
 
 Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job,
-                         const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner)
+                         const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner,
+                         int lifeline)
     : config_(config),
       engine_(engine),
       jobs_(jobs),
@@ -108,6 +111,7 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       full_(job.full),
       jobd_(std::move(jobd)),
       runner_(std::move(runner)),
+      lifeline_(lifeline),
       plain_test_(sealed_file(engine.test_virus().content)),
       zipped_test_(sealed_file(stored_zip("test.com", engine.test_virus().content))),
       drained_(checked(::epoll_create1(EPOLL_CLOEXEC), "watch the workers' requests")),
@@ -117,6 +121,12 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
     workers_.resize(worker_count(config));
     test_every_files_ = untested_limit(workers_.size());
     open_scan_cache(job);
+}
+
+Coordinator::~Coordinator() {
+    for (auto& worker : workers_)
+        if (worker) worker->process.kill();  // all first, because each may take its time to end
+    workers_.clear();
 }
 
 template <class Message>
@@ -181,7 +191,8 @@ void Coordinator::start_worker(std::size_t slot) {
     const pid_t pid = checked(::fork(), "fork a worker");
     if (pid == 0) {
         jobs_.unmap();
-        run_worker(engine_, {std::move(asked), std::move(answered)}, worker->directory, sandbox_limits(config_));
+        run_worker(engine_, {std::move(asked), std::move(answered), lifeline_}, worker->directory,
+                   sandbox_limits(config_));
     }
     worker->process = ChildProcess(pid);
     worker->requests = std::move(requests);
@@ -212,10 +223,17 @@ void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
         file->answer.reset();
         waiting_.push_front(std::move(file));
     }
+    end_worker(worker);
     failed_starts_ = was_proven ? 0 : failed_starts_ + 1;
     if (failed_starts_ >= most_failed_starts)
         throw SignatureError("the virus scanner does not find a test virus, so it is not trusted with any file");
     start_worker(slot);
+}
+
+// Its place in the room is taken by another, so what waits in the kernel for a file must not become many.
+void Coordinator::end_worker(Worker& worker) {
+    if (!worker.process.end(time_to_end) && ++stuck_workers_ >= most_stuck_workers)
+        throw FilesHang("files do not answer: workers that read them cannot be ended");
 }
 
 std::uint64_t Coordinator::send_request(Worker& worker, int fd, bool write_out) {

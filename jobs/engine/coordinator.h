@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,13 +25,19 @@
 
 namespace clamscanner {
 
+// Workers that were killed do not end: they wait in the kernel for files that do not answer.
+struct FilesHang : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 class Coordinator {
  public:
     // `jobs`: the engine's, must outlive this. `directory`: for the temporary files of this job alone; whoever made it
     // removes it. `problem`: why the newest signatures could not be loaded, so that `engine` has earlier ones; empty if
-    // it has them.
+    // it has them. `lifeline`: a descriptor that each worker keeps open as long as it lives; or -1.
     Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job,
-                const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner);
+                const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner, int lifeline = -1);
+    ~Coordinator();
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
     // Runs until jobd ends the job or the last verdict is sent. Throws when the job cannot continue.
@@ -99,6 +106,7 @@ class Coordinator {
 
     void start_worker(std::size_t slot);
     void replace_worker(std::size_t slot, bool failed_test);
+    void end_worker(Worker& worker);
     void assign_work();
     [[nodiscard]] FilePtr take_next();
     void give(Worker& worker, FilePtr file);
@@ -158,6 +166,7 @@ class Coordinator {
     std::optional<ScanCache> scan_cache_;
     UniqueFd jobd_;
     UniqueFd runner_;
+    const int lifeline_;
     UniqueFd plain_test_;
     UniqueFd zipped_test_;
     UniqueFd drained_;           // an epoll descriptor: readable when a worker has read most of its requests
@@ -193,6 +202,7 @@ class Coordinator {
     std::optional<std::uint64_t> announced_;  // by HandOverEnd
     std::size_t test_every_files_ = 1;
     int failed_starts_ = 0;
+    int stuck_workers_ = 0;
     bool ready_sent_ = false;
     bool runner_gone_ = false;
     bool turn_ends_ = false;

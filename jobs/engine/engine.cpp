@@ -5,7 +5,7 @@
 // (signature_host.h), passes every job on to it, and ends it when no job has come for engine.idle_minutes. When the
 // signatures change, it starts a second host to load the new ones; once they are loaded, that host takes all new jobs
 // while the old one finishes its own. If they fail to load, the old host stays. SECURITY: only jobd's user may connect,
-// as the kernel attests; hostile bytes are read two processes further down (worker.h).
+// by the socket's access list and as the kernel attests; hostile bytes are read two processes further down (worker.h).
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <list>
 #include <map>
 #include <memory>
 #include <vector>
@@ -42,6 +43,10 @@ using namespace std::chrono_literals;
 
 constexpr auto request_timeout = 5s;
 constexpr std::size_t most_pending = 64;
+// Of one account: jobs that have ended, and of which a process is left because it waits in the kernel for a file.
+constexpr std::size_t most_stuck_jobs = 2;
+// A job that began less long ago has perhaps only just ended, and its processes are on their way.
+constexpr auto time_to_go = 10s;
 constexpr auto delay_after_failed_load = 10s;
 
 class Engine {
@@ -52,7 +57,8 @@ class Engine {
         std::filesystem::remove_all(tmp_);
         checked(::mkdir(tmp_.c_str(), 0700), "make the directory for temporary files");
         loop_.stop_on_signals();
-        listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0666);
+        listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0600);
+        if (!permit_only(config.engine_socket(), jobd)) let_anybody_knock();
         listener_watch_ =
             loop_.accept_connections(listener_.get(), [this](UniqueFd connection) { accept(std::move(connection)); });
     }
@@ -85,6 +91,12 @@ class Engine {
         EventLoop::Watch watch;
         EventLoop::Timer timeout;
     };
+
+    void let_anybody_knock() const {
+        log_line(Severity::Warning, "no access lists in " + config_.paths.run_directory +
+                                        ": everybody may connect to the engine, though only jobd is let in");
+        checked(::chmod(config_.engine_socket().c_str(), 0666), "open the engine's socket");
+    }
 
     void accept(UniqueFd connection) {
         if (peer_of(connection.get()).uid != jobd_ || pending_.size() >= most_pending) return;
@@ -127,14 +139,49 @@ class Engine {
         if (starts_anew_ && running_jobs() == 0) loop_.stop();
     }
 
+    // One of them is still here for each earlier job of the account, unless that is gone with all of its processes.
+    struct Lifeline {
+        UniqueFd end;
+        EventLoop::Watch watch;
+        Deadline begun_at = Clock::now();
+    };
+
+    // The other end goes to the job's processes, and is closed when the last one is gone.
+    [[nodiscard]] UniqueFd new_lifeline(std::uint32_t uid) {
+        auto [ours, theirs] = socket_pair(SOCK_STREAM);
+        auto& lifelines = lifelines_[uid];
+        const auto line = lifelines.emplace(lifelines.end());
+        line->watch = loop_.watch(ours.get(), 0, [this, uid, line](std::uint32_t) {
+            auto& of_account = lifelines_.at(uid);
+            of_account.erase(line);
+            if (of_account.empty()) lifelines_.erase(uid);
+        });
+        line->end = std::move(ours);
+        return std::move(theirs);
+    }
+
+    [[nodiscard]] bool has_too_many_stuck(std::uint32_t uid) const {
+        const auto lifelines = lifelines_.find(uid);
+        return lifelines != lifelines_.end() && lifelines->second.size() >= most_stuck_jobs;
+    }
+
+    // jobd tries again, soon if it hears nothing.
+    void refuse(std::uint32_t uid, const UniqueFd& connection) const {
+        if (Clock::now() - lifelines_.at(uid).back().begun_at < time_to_go) return;
+        static_cast<void>(send_message(connection.get(), ScannerFailed{"files of the account do not answer", true}));
+    }
+
     void pass_on(NewJob job, const UniqueFd& connection, const UniqueFd& runner) {
+        if (has_too_many_stuck(job.uid)) return refuse(job.uid, connection);
         if (must_start_anew()) return start_anew_when_idle();
         if (host_ && lacks_new_database()) retire();
         if (!host_) host_ = next_ ? std::move(next_) : start_host();
         ++host_->jobs;
         count_jobs();
         host_->idle_timer = {};
-        if (send_message(host_->socket.get(), std::move(job), {connection.get(), runner.get()}) != Sent::Yes)
+        const auto lifeline = new_lifeline(job.uid);
+        if (send_message(host_->socket.get(), std::move(job), {connection.get(), runner.get(), lifeline.get()}) !=
+            Sent::Yes)
             log_line(Severity::Error, "a job could not be passed on; jobd will try again");
     }
 
@@ -303,6 +350,7 @@ class Engine {
     UniqueFd listener_;
     EventLoop::Watch listener_watch_;
     std::map<int, PendingConnection> pending_;
+    std::map<std::uint32_t, std::list<Lifeline>> lifelines_;  // by uid
     std::unique_ptr<Host> host_;
     std::unique_ptr<Host> next_;  // loads the signatures that will replace host_'s
     Deadline load_not_before_;

@@ -35,11 +35,13 @@ enum class EngineMessage : std::uint16_t {
 // one between jobd and the coordinator; the job ends when either side closes it.
 struct NewJob {
     static constexpr auto type = EngineMessage::NewJob;
-    std::string account;  // hex digits: whose scan cache to use and fill; empty: none
-    bool full = false;    // fill the cache without using it
+    std::string account;    // hex digits: whose scan cache to use and fill; empty: none
+    bool full = false;      // fill the cache without using it
+    std::uint32_t uid = 0;  // whose files these are: an account may leave only so many processes hanging
     void fields(auto& wire) {
         wire.text(account, 64);
         wire.number(full);
+        wire.number(uid);
     }
 };
 
@@ -62,7 +64,11 @@ struct ScannerReady {
 struct ScannerFailed {
     static constexpr auto type = EngineMessage::ScannerFailed;
     std::string why;
-    void fields(auto& wire) { wire.text(why, longest_message); }
+    bool files_hang = false;  // processes that scan the account's files were killed, and wait for these in the kernel
+    void fields(auto& wire) {
+        wire.text(why, longest_message);
+        wire.number(files_hang);
+    }
 };
 
 // How far a scan has got in its list: the first `files` files have final verdicts that were sent. (Some later files may

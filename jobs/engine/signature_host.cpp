@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 
 #include "auth/base/checked.h"
@@ -28,10 +29,21 @@
 namespace clamscanner {
 namespace {
 
+// A coordinator's, once jobd has ended the job: for its workers to be killed, and what it hashes to be read.
+constexpr auto time_to_end = std::chrono::seconds(10);
+
 class SignatureHost {
  public:
     SignatureHost(const Settings& config, JobCount& jobs, Trial trial, const std::string& directory, UniqueFd engine)
         : config_(config), jobs_(jobs), trial_(trial), directory_(directory), socket_(std::move(engine)) {}
+    ~SignatureHost() {
+        for (auto& [pidfd, running] : coordinators_) {
+            running.watch = {};
+            running.process.leave();
+        }
+    }
+    SignatureHost(const SignatureHost&) = delete;
+    SignatureHost& operator=(const SignatureHost&) = delete;
 
     void run() {
         try {
@@ -81,6 +93,10 @@ class SignatureHost {
         std::unique_ptr<ChildDirectory> directory;  // removed once the process has ended
         ChildProcess process;
         EventLoop::Watch watch;
+        UniqueFd jobd;  // a copy of the coordinator's connection
+        EventLoop::Watch hangup;
+        EventLoop::Timer grace;
+        bool is_over = false;  // the engine was told so
     };
 
     void take_message() try {
@@ -111,11 +127,13 @@ class SignatureHost {
     void take_signatures_broken(SignaturesBroken broken) { reload_error_ = std::move(broken.problem); }
 
     void begin_job(const NewJob& job, Packet& packet) {
-        if (packet.descriptors.size() != 2) throw Malformed("a job without its two descriptors");
+        if (packet.descriptors.size() != 3) throw Malformed("a job without its three descriptors");
         UniqueFd jobd = std::move(packet.descriptors[0]);
         UniqueFd runner = std::move(packet.descriptors[1]);
+        const UniqueFd lifeline = std::move(packet.descriptors[2]);
         if (!load_error_.empty()) {
-            static_cast<void>(send_message(jobd.get(), ScannerFailed{"the signature database could not be loaded"}));
+            static_cast<void>(
+                send_message(jobd.get(), ScannerFailed{"the signature database could not be loaded", false}));
             send_job_ended();
             // The engine starts a new host for the next job, and that tries to load them again.
             loop_.stop();
@@ -124,11 +142,33 @@ class SignatureHost {
         if (!check_for_new_signatures()) return loop_.stop();
         auto directory = std::make_unique<ChildDirectory>(directory_);
         const pid_t pid = checked(::fork(), "fork a coordinator");
-        if (pid == 0) coordinate(job, directory->path(), std::move(jobd), std::move(runner));
-        ChildProcess coordinator(pid);
-        const int pidfd = coordinator.pidfd();
-        auto watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
-        coordinators_.emplace(pidfd, Running{std::move(directory), std::move(coordinator), std::move(watch)});
+        if (pid == 0) coordinate(job, directory->path(), std::move(jobd), std::move(runner), lifeline.get());
+        Running running;
+        running.directory = std::move(directory);
+        running.process = ChildProcess(pid);
+        running.jobd = std::move(jobd);
+        const int pidfd = running.process.pidfd();
+        running.watch = loop_.watch(pidfd, EPOLLIN, [this, pidfd](std::uint32_t) { end_job(pidfd); });
+        running.hangup = loop_.watch(running.jobd.get(), 0, [this, pidfd](std::uint32_t) { expect_end(pidfd); });
+        coordinators_.emplace(pidfd, std::move(running));
+    }
+
+    // jobd has closed the connection, so the job is over, even if its coordinator never sees that: it may wait in the
+    // kernel for a file. Nobody else must wait for it.
+    void expect_end(int pidfd) {
+        auto& running = coordinators_.at(pidfd);
+        running.hangup = {};
+        running.jobd.reset();
+        running.grace = loop_.after(time_to_end, [this, pidfd] { give_up(pidfd); });
+    }
+
+    void give_up(int pidfd) {
+        auto& running = coordinators_.at(pidfd);
+        log_line(Severity::Warning, "a job ended, but not its processes: a file does not answer");
+        ::kill(-running.process.pid(), SIGKILL);  // its workers, too
+        running.is_over = true;
+        send_job_ended();
+        stop_if_finished();
     }
 
     // The job does not wait for the new signatures: it uses the ones loaded here. False when the engine is gone.
@@ -150,21 +190,28 @@ class SignatureHost {
         send_job_ended();
     }
 
-    [[noreturn]] void coordinate(const NewJob& job, const std::string& directory, UniqueFd jobd,
-                                 UniqueFd runner) noexcept {
+    [[noreturn]] void coordinate(const NewJob& job, const std::string& directory, UniqueFd jobd, UniqueFd runner,
+                                 int lifeline) noexcept {
         // This process must never run the destructors of the host's descriptors and children, so it always ends by
         // _exit().
         try {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            ::setpgid(0, 0);  // with its workers
             ::close(socket_.get());
+            // Of the other jobs: jobd must see when their coordinators are gone. (Their watches are the host's.)
+            for (const auto& [pidfd, running] : coordinators_)
+                if (running.jobd) ::close(running.jobd.get());
             const int jobd_copy = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
             try {
                 Coordinator(config_, *signatures_, jobs_, job, directory, reload_error_, std::move(jobd),
-                            std::move(runner))
+                            std::move(runner), lifeline)
                     .run();
+            } catch (const FilesHang& fault) {
+                log_line(Severity::Warning, fault.what());
+                static_cast<void>(send_message(jobd_copy, ScannerFailed{fault.what(), true}));
             } catch (const SignatureError& error) {
                 log_line(Severity::Error, error.what());
-                static_cast<void>(send_message(jobd_copy, ScannerFailed{error.what()}));
+                static_cast<void>(send_message(jobd_copy, ScannerFailed{error.what(), false}));
             }
             ::_exit(0);
         } catch (const std::exception& fault) {
@@ -174,8 +221,8 @@ class SignatureHost {
     }
 
     void end_job(int pidfd) {
-        coordinators_.erase(pidfd);
-        send_job_ended();
+        const auto ended = coordinators_.extract(pidfd);
+        if (!ended.mapped().is_over) send_job_ended();
         stop_if_finished();
     }
 
@@ -184,7 +231,9 @@ class SignatureHost {
     }
 
     void stop_if_finished() {
-        if (retiring_ && coordinators_.empty()) loop_.stop();
+        const bool all_are_over =
+            std::ranges::all_of(coordinators_, [](const auto& one) { return one.second.is_over; });
+        if (retiring_ && all_are_over) loop_.stop();
     }
 
     const Settings& config_;

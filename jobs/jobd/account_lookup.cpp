@@ -6,7 +6,6 @@
 
 #include "auth/base/account.h"
 #include "auth/base/checked.h"
-#include "auth/base/home_identity.h"
 #include "auth/base/log.h"
 #include "auth/base/nanoseconds.h"
 
@@ -23,26 +22,23 @@ std::int64_t passwd_stamp() noexcept {
     return nanoseconds_of(status.st_ctim);
 }
 
-AccountLookup::Entry find_facts(uid_t uid) {
+// All but the home's identity.
+AccountLookup::Entry find_facts(uid_t uid) try {
     Account account;
-    try {
-        if (!find_account(uid, account)) return {};
-    } catch (const std::exception& fault) {
-        log_line(Severity::Warning, fault.what());
-        return {std::nullopt, true};
-    }
-    // If we may not search the home's parent directories, the facts lack the home's identity.
-    const auto home = home_identity(account.home);
-    const AccountFacts facts{uid, account.name, account.home, home.file_system, home.inode, home.born_ns};
-    return {facts, false};
+    if (!find_account(uid, account)) return {};
+    return {AccountFacts{uid, account.name, account.home}};
+} catch (const std::exception& fault) {
+    log_line(Severity::Warning, fault.what());
+    return {std::nullopt, true};
 }
 
 }  // namespace
 
 AccountLookup::AccountLookup(EventLoop& loop, std::chrono::milliseconds fresh_for)
     : fresh_for_(fresh_for),
+      homes_(loop),
       answered_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd")),
-      watch_(loop.watch(answered_.get(), EPOLLIN, [this](std::uint32_t) { deliver(); })),
+      watch_(loop.watch(answered_.get(), EPOLLIN, [this](std::uint32_t) { take_answers(); })),
       thread_([this] { look_up(); }) {}
 
 AccountLookup::~AccountLookup() {
@@ -87,13 +83,13 @@ void AccountLookup::look_up() {
         const auto passwd = passwd_stamp();
         Entry entry = find_facts(uid);
         lock.lock();
-        answers_.emplace_back(uid, Known{std::move(entry), Clock::now() + fresh_for_, passwd});
+        answers_.emplace_back(uid, Known{std::move(entry), {}, passwd});
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(answered_.get(), &one, sizeof one);
     }
 }
 
-void AccountLookup::deliver() {
+void AccountLookup::take_answers() {
     std::uint64_t count = 0;
     [[maybe_unused]] const auto read = ::read(answered_.get(), &count, sizeof count);
     std::deque<std::pair<uid_t, Known>> answers;
@@ -101,13 +97,51 @@ void AccountLookup::deliver() {
         const std::lock_guard lock(mutex_);
         answers.swap(answers_);
     }
-    if (known_.size() > most_known) known_.clear();
-    for (auto& [uid, known] : answers) {
-        if (!known.entry.failed) known_[uid] = known;
-        auto waiting = waiting_.extract(uid);
-        if (waiting.empty()) continue;
-        for (const auto& take : waiting.mapped()) take(known.entry);
+    for (const auto& [uid, known] : answers) {
+        if (known.entry.facts)
+            look_at_home(uid, known);
+        else
+            deliver(uid, known);
     }
+}
+
+void AccountLookup::look_at_home(uid_t uid, const Known& known) try {
+    homes_.ask(known.entry.facts->home,
+               [this, uid, known](const std::optional<HomeIdentity>& home) { take_home(uid, known, home); });
+} catch (const std::system_error& fault) {
+    log_line(Severity::Warning, fault.what());
+    deliver(uid, {{std::nullopt, true}, {}, known.passwd});
+}
+
+void AccountLookup::take_home(uid_t uid, Known known, const std::optional<HomeIdentity>& home) {
+    auto& facts = *known.entry.facts;
+    const auto before = known_.find(uid);
+    if (home) {
+        // If we may not search the home's parent directories, it has none.
+        facts.file_system = home->file_system;
+        facts.inode = home->inode;
+        facts.born_ns = home->born_ns;
+        known.entry.home = home->is_missing ? Home::Missing : Home::Seen;
+    } else {
+        known.entry.home = Home::Hangs;
+        const auto* earlier =
+            before != known_.end() && before->second.passwd == known.passwd && before->second.entry.facts
+                ? &*before->second.entry.facts
+                : nullptr;
+        if (earlier != nullptr && earlier->name == facts.name && earlier->home == facts.home) facts = *earlier;
+    }
+    deliver(uid, known);
+}
+
+void AccountLookup::deliver(uid_t uid, const Known& known) {
+    if (known_.size() > most_known) known_.clear();
+    if (!known.entry.failed) {
+        known_[uid] = known;
+        known_[uid].until = Clock::now() + fresh_for_;
+    }
+    const auto waiting = waiting_.extract(uid);
+    if (waiting.empty()) return;
+    for (const auto& take : waiting.mapped()) take(known.entry);
 }
 
 }  // namespace clamscanner

@@ -1,6 +1,6 @@
 // Looks up which account has a uid now: its name, its home and the identity of the home's directory. The name service
-// may be slow, so a thread of its own asks it; answers are delivered in jobd's event loop. Homes are only examined with
-// stat, never opened.
+// may be slow, so a thread of its own asks it; homes may hang, so a child looks at each (home_lookup.h). Answers are
+// delivered in jobd's event loop. Homes are only examined with stat, never opened.
 #pragma once
 
 #include <chrono>
@@ -14,16 +14,23 @@
 #include <vector>
 
 #include "auth/base/event_loop.h"
+#include "auth/base/home_lookup.h"
 #include "jobs/jobd/task.h"
 
 namespace clamscanner {
 
 class AccountLookup {
  public:
-    // `facts` is empty if there is no such account. If the name service fails, only `failed` is set.
+    enum class Home : std::uint8_t { Seen, Missing, Hangs };
+    // `facts` is empty if there is no such account. If the name service fails, only `failed` is set. While the home
+    // does not answer, the facts have the identity that it had, if it is known and /etc/passwd has not changed since,
+    // and else none.
     struct Entry {
         std::optional<AccountFacts> facts;
         bool failed = false;
+        Home home = Home::Seen;
+        // Whether it may be the same account as an earlier one: of a home that has not answered yet, nobody knows.
+        [[nodiscard]] bool is_known() const { return facts && (home != Home::Hangs || facts->inode != 0); }
     };
     using Take = std::function<void(const Entry&)>;
 
@@ -39,15 +46,19 @@ class AccountLookup {
     void ask(uid_t uid, Take take);
 
  private:
-    void look_up();
-    void deliver();
-
-    std::chrono::milliseconds fresh_for_;
     struct Known {
         Entry entry;
         Deadline until;
         std::int64_t passwd;  // passwd_stamp(), before the look-up
     };
+    void look_up();
+    void take_answers();
+    void look_at_home(uid_t uid, const Known& known);
+    void take_home(uid_t uid, Known known, const std::optional<HomeIdentity>& home);
+    void deliver(uid_t uid, const Known& known);
+
+    std::chrono::milliseconds fresh_for_;
+    HomeLookup homes_;
     std::map<uid_t, Known> known_;
     std::map<uid_t, std::vector<Take>> waiting_;
 

@@ -120,7 +120,7 @@ class DisinfectionJob : public Job {
     // From the coordinator.
     void take_scanner_ready(const ScannerReady& ready);
     void take_scan_result(ScanResult result);
-    void take_scanner_failed(const ScannerFailed& failed) { finish(End::Failed, failed.why); }
+    void take_scanner_failed(const ScannerFailed& failed) { scanner_failed(failed); }
     void take_progress(const ScanProgress& progress) { coordinator_waits_ = progress.waits_for_runner; }
 
     [[nodiscard]] const std::string& why_held(const std::string& signature);

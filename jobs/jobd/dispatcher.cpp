@@ -16,6 +16,7 @@ constexpr auto tick_interval = 250ms;
 constexpr std::uint32_t most_attempts = 3;
 constexpr auto delay_after_failure = 2s;
 constexpr auto delay_after_postponement = 1s;
+constexpr auto delay_while_files_hang = 10s;
 constexpr std::size_t log_copies_at_once = 2;
 constexpr auto longest_wait = 1h;
 
@@ -130,14 +131,16 @@ void Dispatcher::end_turns() {
 
 void Dispatcher::start_tasks() {
     const auto& limits = context_.config.jobs;
-    std::size_t starting = static_cast<std::size_t>(std::count_if(
-        waiting_.begin(), waiting_.end(), [](const auto& entry) { return entry.second.checking_account; }));
+    // Counted anew each time: a job that cannot start now, and is postponed at once, takes nobody's place.
+    const auto starting = [this] {
+        return static_cast<std::size_t>(std::count_if(waiting_.begin(), waiting_.end(),
+                                                      [](const auto& entry) { return entry.second.checking_account; }));
+    };
     // Stalled jobs hold no slot, but each holds a process, so their number is limited, too.
-    while (active() + starting < limits.max_running && running_.size() + starting < limits.max_running * 8) {
+    while (active() + starting() < limits.max_running && running_.size() + starting() < limits.max_running * 8) {
         const auto next = next_in_turn();
         if (next == waiting_.end()) return;
         next->second.checking_account = true;
-        ++starting;
         start_if_account_fits(next->first);
     }
 }
@@ -147,11 +150,7 @@ void Dispatcher::start_if_account_fits(TaskId id) {
     accounts_.ask(uid, [this, id](const AccountLookup::Entry& entry) {
         const auto found = waiting_.find(id);
         if (found == waiting_.end()) return;
-        if (entry.failed) {
-            found->second.checking_account = false;
-            found->second.not_before = Clock::now() + delay_after_postponement;
-            return;
-        }
+        if (entry.failed || entry.home == AccountLookup::Home::Hangs) return postpone(id, entry);
         AccountTask task = std::move(found->second.task);
         waiting_.erase(found);
         if (entry.facts && *entry.facts == task.account) {
@@ -163,6 +162,20 @@ void Dispatcher::start_if_account_fits(TaskId id) {
             end_early(task.task, task.account, "the account changed");
         }
     });
+}
+
+void Dispatcher::postpone(TaskId id, const AccountLookup::Entry& entry) {
+    auto& waiting = waiting_.at(id);
+    waiting.checking_account = false;
+    waiting.not_before = Clock::now() + (entry.failed ? delay_after_postponement : delay_while_files_hang);
+    if (entry.failed) return;
+    const std::string why = std::string("the home directory ") + home_hangs;
+    context_.ledger.tasks().set_why(id, why);
+    // It would delay the scan of all accounts.
+    if (!waiting.task.task.of_system_scan) return;
+    const AccountTask task = std::move(waiting.task);
+    waiting_.erase(id);
+    end_early(task.task, task.account, why);
 }
 
 void Dispatcher::start(AccountTask task) {
@@ -196,14 +209,16 @@ void Dispatcher::settle(Job& job) {
     ledger.tasks().requeue(task.id, failed, job.why());
     ledger.tasks().set_why(task.id, job.why());
     task = ledger.tasks().get(task.id);
-    // A suspended account delays only its own tasks, not the system scan.
-    const bool gives_up = is_overdue(context_, job.begun_running_ms()) || (job.suspended() && task.of_system_scan);
+    // A suspended account, or one whose files hang, delays only its own tasks, not the system scan.
+    const bool must_wait = job.suspended() || job.files_hang();
+    const bool gives_up = is_overdue(context_, job.begun_running_ms()) || (must_wait && task.of_system_scan);
     if (task.attempts >= most_attempts || gives_up) {
         end_early(job.task(), job.account(), job.why());
         return;
     }
     auto delay = failed ? std::chrono::milliseconds(delay_after_failure) * task.attempts
                         : std::chrono::milliseconds(delay_after_postponement);
+    if (job.files_hang()) delay = delay_while_files_hang;
     if (job.suspended()) delay = std::chrono::seconds(context_.config.jobs.retry_seconds);
     if (had_its_turn) delay = 0ms;
     waiting_.emplace(task.id, Waiting{{task, job.account()}, Clock::now() + delay});

@@ -38,6 +38,16 @@ void Job::finish(End end, std::string why) {
     why_ = std::move(why);
 }
 
+void Job::wait_for_files() {
+    files_hang_ = true;
+    finish(End::Postponed, files_do_not_answer);
+}
+
+void Job::scanner_failed(const ScannerFailed& failed) {
+    if (failed.files_hang) return wait_for_files();
+    finish(End::Failed, failed.why);
+}
+
 void Job::start() {
     try {
         if (needs_engine()) connect_engine();
@@ -50,10 +60,11 @@ void Job::start() {
 }
 
 void Job::connect_engine() {
-    coordinator_ = connect_to(context_.config.engine_socket(), SOCK_SEQPACKET);
-    set_blocking(coordinator_.get(), false);
+    coordinator_ = connect_at_once(context_.config.engine_socket(), SOCK_SEQPACKET);
     auto [for_coordinator, for_runner] = socket_pair(SOCK_SEQPACKET);
-    if (send_message(coordinator_.get(), new_job(), {for_coordinator.get()}) != Sent::Yes)
+    auto job = new_job();
+    job.uid = account().uid;
+    if (send_message(coordinator_.get(), std::move(job), {for_coordinator.get()}) != Sent::Yes)
         throw_errno("hand a job to the engine", ECONNREFUSED);
     coordinator_for_runner_ = std::move(for_runner);
     coordinator_watch_ = context_.loop.watch(coordinator_.get(), EPOLLIN, [this](std::uint32_t) {
@@ -62,8 +73,7 @@ void Job::connect_engine() {
 }
 
 void Job::connect_authd() {
-    authd_ = connect_to(context_.config.runner_socket(), SOCK_SEQPACKET);
-    set_blocking(authd_.get(), false);
+    authd_ = connect_at_once(context_.config.runner_socket(), SOCK_SEQPACKET);
     auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
     const HomeIdentity home{false, account().file_system, account().inode, account().born_ns};
     if (send_message(authd_.get(), StartRunner{account().uid, account().name, home}, {theirs.get()}) != Sent::Yes)
@@ -135,6 +145,9 @@ bool Job::receive_from_authd() {
             case RunnerVerdict::Held:
                 suspended_ = true;
                 finish(End::Postponed, "the administrator holds the account; the task resumes when it is released");
+                break;
+            case RunnerVerdict::FilesHang:
+                wait_for_files();
                 break;
             case RunnerVerdict::NoAccount:
                 finish(End::Failed, "there is no such account any more");

@@ -23,6 +23,11 @@ struct JobContext {
     Ledger& ledger;
 };
 
+// Of a home or a file, for sentences.
+inline constexpr const char* home_hangs = "does not answer: the file system that it is on hangs";
+inline constexpr const char* files_do_not_answer =
+    "files of the account do not answer: the file system of the home directory, or one that is mounted there, hangs";
+
 // Whether what began at this running time of the host has exceeded the time that the administrator allows. The time of
 // day does not matter: whoever sets the clock ends no job.
 [[nodiscard]] bool is_overdue(const JobContext& context, std::int64_t begun_running_ms);
@@ -54,6 +59,8 @@ class Job {
     [[nodiscard]] End end() const noexcept { return end_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     [[nodiscard]] bool suspended() const noexcept { return suspended_; }
+    // The account's files do not answer, so the job waits until they do.
+    [[nodiscard]] bool files_hang() const noexcept { return files_hang_; }
 
     // How long the job has been waiting for the runner to make progress; 0 if the runner owes no answer.
     [[nodiscard]] Clock::duration runner_owes_answer_for() const;
@@ -91,6 +98,8 @@ class Job {
     virtual void runner_ended();
 
     void finish(End end, std::string why);
+    void scanner_failed(const ScannerFailed& failed);
+    void wait_for_files();
     // Calls `step` until it returns false, letting the event loop run in between if that takes long. Stops when the job
     // is destroyed.
     void in_pieces(std::function<bool()> step);
@@ -129,6 +138,7 @@ class Job {
     bool runner_started_ = false;
     bool coordinator_replied_ = false;
     bool suspended_ = false;
+    bool files_hang_ = false;
     Deadline started_at_;
     Deadline last_progress_at_;
     Deadline last_packet_at_;

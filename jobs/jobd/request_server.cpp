@@ -1,5 +1,6 @@
 #include "jobs/jobd/request_server.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Time limit for a question to arrive completely, and for its answer to be read.
+// Time limit for a question to begin, to arrive completely, and for its answer to be read.
 constexpr auto peer_timeout = 20s;
 constexpr std::size_t frame_header = 4;
 constexpr std::uint32_t no_events = 0;  // no epoll events; a closed connection is reported anyway
@@ -74,13 +75,37 @@ RequestServer::RequestServer(const JobContext& context, AccountLookup& accounts,
 
 // ---- Connections ---------------------------------------------------------------------------------------------------
 
+bool RequestServer::Connection::is_idle() const {
+    int unread = 0;
+    return in.empty() && !answering && !is_waiting() && ::ioctl(socket.get(), FIONREAD, &unread) == 0 && unread == 0;
+}
+
+// The administrator's command runs as jobd's own user.
+bool RequestServer::may_ask(uid_t uid, bool as_administrator) const {
+    if (as_administrator) return uid == ::geteuid();
+    return uid >= context_.config.login.uid_floor || host_users_.contains(uid);
+}
+
+// An account that has all its connections loses the one on which nothing has come for longest, so that a program which
+// keeps them open shuts out nobody else of its account.
+bool RequestServer::make_room(uid_t uid) {
+    const auto known = by_uid_.find(uid);
+    if (known == by_uid_.end()) return true;
+    const auto& open = known->second.connections;
+    if (open.size() < context_.config.jobs.max_connections_per_account) return true;
+    const auto silent_since = [this](int fd) {
+        const auto& connection = *connections_.at(fd);
+        return connection.is_idle() ? connection.silent_since : Deadline::max();
+    };
+    const int first = *std::ranges::min_element(open, {}, silent_since);
+    if (!connections_.at(first)->is_idle()) return false;
+    close(first);
+    return true;
+}
+
 void RequestServer::accept(UniqueFd socket, bool for_administrator) {
     const uid_t uid = peer_of(socket.get()).uid;
-    // The administrator's command runs as jobd's own user.
-    if (for_administrator && uid != ::geteuid()) return;
-    const auto known = by_uid_.find(uid);
-    const auto most = context_.config.jobs.max_connections_per_account;
-    if (known != by_uid_.end() && known->second.connections >= most) return;
+    if (!may_ask(uid, for_administrator) || !make_room(uid)) return;
     const int fd = socket.get();
     auto connection = std::make_unique<Connection>();
     connection->socket = std::move(socket);
@@ -88,7 +113,8 @@ void RequestServer::accept(UniqueFd socket, bool for_administrator) {
     connection->of_administrator = for_administrator;
     connection->uid = uid;
     connection->serial = next_serial_++;
-    ++by_uid_[uid].connections;
+    by_uid_[uid].connections.insert(fd);
+    restart_deadline(fd, *connection);
     connections_.emplace(fd, std::move(connection));
 }
 
@@ -98,12 +124,20 @@ void RequestServer::close(int fd) {
     unflushed_.erase(fd);
     const auto account = by_uid_.find(connection.uid);
     account->second.buffered -= connection.in.size() + connection.out.size();
-    if (--account->second.connections == 0 && Clock::now() >= account->second.paused_until) by_uid_.erase(account);
+    account->second.connections.erase(fd);
+    if (account->second.connections.empty() && Clock::now() >= account->second.paused_until) by_uid_.erase(account);
 }
 
-// Closes the connection of a peer that stops in the middle of a question or an answer.
+// Closes the connection of a peer that says nothing, or stops in the middle of a question or an answer.
 void RequestServer::restart_deadline(int fd, Connection& connection) {
-    connection.deadline = context_.loop.after(peer_timeout, [this, fd] { close(fd); });
+    connection.deadline = context_.loop.after(peer_timeout, [this, fd] { end_if_silent(fd); });
+}
+
+// A question that has just come is answered, although it comes late.
+void RequestServer::end_if_silent(int fd) {
+    const auto& connection = *connections_.at(fd);
+    const bool is_late = !connection.in.empty() || connection.answering || connection.is_waiting();
+    if (is_late || connection.is_idle()) close(fd);
 }
 
 void RequestServer::resume_reading(Connection& connection) {
@@ -123,16 +157,14 @@ void RequestServer::take(int fd, std::uint32_t events) {
     try {
         auto& account = by_uid_[connection.uid];
         const std::size_t before = connection.in.size();
+        if (before == 0) restart_deadline(fd, connection);
         const Got got = connection.in.read_from(fd);
         account.buffered += connection.in.size() - before;
         if (got == Got::PeerGone) return close(fd);
         if (account.buffered > most_buffered) throw Malformed("it has too many bytes of questions and answers pending");
-        if (!connection.deadline.is_set()) restart_deadline(fd, connection);
         answer_next(fd);
     } catch (const Malformed& wrong) {
-        log_line(Severity::Warning,
-                 "closing a connection of uid " + std::to_string(connection.uid) + ": " + wrong.what());
-        close(fd);
+        close_malformed(fd, wrong);
     }
 }
 
@@ -156,6 +188,7 @@ void RequestServer::answer_next(int fd) {
     auto question = connection.in.next();
     if (!question) return;
     account.buffered -= question->size() + frame_header;
+    if (connection.of_administrator) return answer_administrator(fd, connection, *question);
     connection.looking_up = true;
     // The facts are usually fresh, and then this is called at once.
     accounts_.ask(connection.uid, [this, fd, serial = connection.serial,
@@ -166,13 +199,27 @@ void RequestServer::answer_next(int fd) {
         asker.looking_up = false;
         try {
             if (!entry.facts) throw Malformed("there is no such account");
-            answer(asker, *entry.facts, asked);
+            if (entry.is_known())
+                answer(asker, *entry.facts, asked);
+            else
+                reply(asker, encode(Declined{std::string("Your home directory ") + home_hangs + ". Try again later."}));
         } catch (const Malformed& wrong) {
-            log_line(Severity::Warning,
-                     "closing a connection of uid " + std::to_string(asker.uid) + ": " + wrong.what());
-            close(fd);
+            close_malformed(fd, wrong);
         }
     });
+}
+
+void RequestServer::close_malformed(int fd, const Malformed& wrong) {
+    log_line(Severity::Warning,
+             "closing a connection of uid " + std::to_string(connections_.at(fd)->uid) + ": " + wrong.what());
+    close(fd);
+}
+
+// Of our own user nothing needs to be known, and nobody's home is looked at for the administrator.
+void RequestServer::answer_administrator(int fd, Connection& connection, const std::string& question) try {
+    answer(connection, {}, question);
+} catch (const Malformed& wrong) {
+    close_malformed(fd, wrong);
 }
 
 void RequestServer::answer(Connection& connection, const AccountFacts& facts, const std::string& question) {
@@ -196,15 +243,18 @@ void RequestServer::answer(Connection& connection, const AccountFacts& facts, co
     const auto table = connection.of_administrator ? std::span<const Row>(of_administrator) : std::span(of_agents);
 
     const auto began = Clock::now();
-    const Encoded reply = answer_or_decline([&] { return dispatch(table, *this, question, facts); });
-    connection.out.add(reply.bytes());
-    by_uid_[connection.uid].buffered += reply.bytes().size() + frame_header;
+    reply(connection, answer_or_decline([&] { return dispatch(table, *this, question, facts); }));
+    const auto cost = Clock::now() - began;
+    if (cost > free_cost) by_uid_[connection.uid].paused_until = Clock::now() + cost * pause_factor;
+}
+
+void RequestServer::reply(Connection& connection, const Encoded& answer) {
+    connection.out.add(answer.bytes());
+    by_uid_[connection.uid].buffered += answer.bytes().size() + frame_header;
     connection.answering = true;
     const int fd = connection.socket.get();
     unflushed_.insert(fd);
     restart_deadline(fd, connection);
-    const auto cost = Clock::now() - began;
-    if (cost > free_cost) by_uid_[connection.uid].paused_until = Clock::now() + cost * pause_factor;
 }
 
 void RequestServer::flush() {
@@ -222,7 +272,8 @@ void RequestServer::flush() {
             connection.reading_paused = true;
             connection.watch.change(EPOLLOUT);
         } else if (std::exchange(connection.answering, false)) {
-            connection.deadline = {};
+            connection.silent_since = Clock::now();
+            restart_deadline(fd, connection);
             resume_reading(connection);
             // A question that arrived together with the last one is in our buffer already, so no event will announce
             // it.

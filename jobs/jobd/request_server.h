@@ -45,22 +45,31 @@ class RequestServer {
             false;  // we do not read from it, so that what it sends stays in the kernel and takes none of our memory
         EventLoop::Timer pause;     // until then the next question waits
         EventLoop::Timer deadline;  // for progress
+        Deadline silent_since = Clock::now();
         [[nodiscard]] bool is_waiting() const { return looking_up || pause.is_set(); }
+        // Nobody waits for anything: no question of its has begun to arrive, and its last answer has been read.
+        [[nodiscard]] bool is_idle() const;
     };
     struct Account {
-        std::size_t connections = 0;
+        std::set<int> connections;
         std::size_t buffered = 0;  // bytes of incomplete questions and of unsent answers
         Deadline paused_until;
     };
 
     void accept(UniqueFd socket, bool for_administrator);
+    [[nodiscard]] bool may_ask(uid_t uid, bool as_administrator) const;
+    [[nodiscard]] bool make_room(uid_t uid);
     void take(int fd, std::uint32_t events);
     void answer_next(int fd);
+    void answer_administrator(int fd, Connection& connection, const std::string& question);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
+    void reply(Connection& connection, const Encoded& answer);
+    void close_malformed(int fd, const Malformed& wrong);
     void close(int fd);
     static void resume_reading(Connection& connection);
     void pause(int fd, Connection& connection, Clock::duration length);
     void restart_deadline(int fd, Connection& connection);
+    void end_if_silent(int fd);
 
     // One function for each question that agents may ask. To decline a question, it throws Declined.
     Accepted answer_start_scan(const StartScan& asked, const AccountFacts& facts);

@@ -92,7 +92,7 @@ NewJob ScanJob::new_job() const {
     return {sha256_hex(facts.name + '\0' + facts.home + '\0' + std::to_string(facts.uid) + ' ' +
                        std::to_string(facts.file_system) + ' ' + std::to_string(facts.inode) + ' ' +
                        std::to_string(facts.born_ns)),
-            task().full};
+            task().full, 0};
 }
 
 // The list of an earlier start if it is complete, else an empty file. An earlier list is kept until the walk has ended:

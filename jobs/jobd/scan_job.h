@@ -60,7 +60,7 @@ class ScanJob : public Job {
     void take_unscanned(const FoundUnscanned& found);
     void take_turn_ended(const TurnEnded&) { finish(End::TurnOver, "others have their turn"); }
     void take_scan_result(const ScanResult& result);
-    void take_scanner_failed(const ScannerFailed& failed) { finish(End::Failed, failed.why); }
+    void take_scanner_failed(const ScannerFailed& failed) { scanner_failed(failed); }
     void take_scan_completed(const ScanCompleted& all);
 
     void discard_expired();

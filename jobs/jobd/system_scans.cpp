@@ -69,10 +69,17 @@ void SystemScans::ask_for(ScanHistory::SystemScanId scan, uid_t uid) {
     accounts_.ask(uid, [this, scan, uid](const AccountLookup::Entry& entry) { queue(scan, uid, entry); });
 }
 
+// The next account takes its place at once: there may be many without a home.
+void SystemScans::leave_out(ScanHistory::SystemScanId scan, uid_t uid) {
+    history_.leave_out(scan, uid);
+    next_tick_ = context_.loop.after(0ms, [this] { tick(); });
+}
+
 void SystemScans::queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountLookup::Entry& entry) {
     asked_.erase(uid);
     if (entry.failed || !history_.is_waiting(scan, uid)) return;  // it is tried again, or has its job already
-    if (!entry.facts) return history_.leave_out(scan, uid);
+    // Of a home that hangs the job ends at once, and says so: left out, it would count as scanned.
+    if (!entry.facts || entry.home == AccountLookup::Home::Missing) return leave_out(scan, uid);
     auto& ledger = context_.ledger;
     if (const auto id = history_.queue_job(scan, uid, ledger.tasks().account_of(*entry.facts)))
         dispatcher_.add({ledger.tasks().get(*id), *entry.facts});

@@ -23,6 +23,7 @@ class SystemScans {
     void tick();
     void proceed(ScanHistory::SystemScanId scan);
     void ask_for(ScanHistory::SystemScanId scan, uid_t uid);
+    void leave_out(ScanHistory::SystemScanId scan, uid_t uid);
     void queue(ScanHistory::SystemScanId scan, uid_t uid, const AccountLookup::Entry& entry);
 
     JobContext context_;

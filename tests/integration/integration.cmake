@@ -74,6 +74,8 @@ add_integration_test(long_lists 240)
 add_integration_test(who_gets_in 240)
 add_integration_test(survival 240)
 add_integration_test(example_site 60)
+add_integration_test(sockets 240)
+add_integration_test(hanging 600)
 add_integration_test(unit_files 60)
 
 # What some need beside their web server; this one starts none.

@@ -18,18 +18,25 @@ namespace {
 
 constexpr int requests_number = 3;
 constexpr int answers_number = 4;
+constexpr int lifeline_number = 5;
 
-// Keeps only the sockets of all the coordinator's descriptors.
+// Keeps only the sockets and the lifeline of all the coordinator's descriptors.
 WorkerSockets keep_only_sockets(const WorkerSockets& coordinator) {
     reset_signals();
     ignore_stray_signals();
     checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the coordinator");
     // Through a third number, because one of the sockets may already have the number that the other needs.
     const int answers =
-        checked(::fcntl(coordinator.answers.get(), F_DUPFD_CLOEXEC, answers_number + 1), "keep a socket");
+        checked(::fcntl(coordinator.answers.get(), F_DUPFD_CLOEXEC, lifeline_number + 1), "keep a socket");
+    const bool has_lifeline = coordinator.lifeline >= 0;
+    const int lifeline =
+        has_lifeline ? checked(::fcntl(coordinator.lifeline, F_DUPFD_CLOEXEC, lifeline_number + 1), "keep a lifeline")
+                     : -1;
     checked(::dup2(coordinator.requests.get(), requests_number), "renumber the socket for requests");
     checked(::dup2(answers, answers_number), "renumber the socket for answers");
-    checked(::syscall(SYS_close_range, answers_number + 1, ~0U, 0), "close all descriptors but a worker's sockets");
+    if (has_lifeline) checked(::dup2(lifeline, lifeline_number), "renumber the lifeline");
+    const int first_closed = has_lifeline ? lifeline_number + 1 : lifeline_number;
+    checked(::syscall(SYS_close_range, first_closed, ~0U, 0), "close all descriptors but a worker's sockets");
     ::tzset();  // reads a file, so it must run before the sandbox is entered
     return {UniqueFd(requests_number), UniqueFd(answers_number)};
 }

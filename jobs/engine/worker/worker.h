@@ -14,6 +14,7 @@ namespace clamscanner {
 struct WorkerSockets {
     UniqueFd requests;
     UniqueFd answers;
+    int lifeline = -1;  // kept open and not used: others see by it when the worker is gone; or -1
 };
 
 // Called in a fresh child. Never returns; the process ends when the coordinator dies or takes no answers.

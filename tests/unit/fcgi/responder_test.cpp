@@ -185,6 +185,7 @@ BOOST_AUTO_TEST_CASE(each_verdict_has_its_answer) {
         {{LoginVerdict::Saturated, 0}, 503, "Retry-After: 1\r\n"},
         {{LoginVerdict::Busy, 3}, 503, "Retry-After: 3\r\n"},
         {{LoginVerdict::Held, 30}, 503, "Retry-After: 30\r\n"},
+        {{LoginVerdict::FilesHang, 0}, 503, "Retry-After: 10\r\n"},
         {{LoginVerdict::Unavailable, 0}, 503, "Retry-After: 2\r\n"},
     };
     for (const auto& one : expected) {

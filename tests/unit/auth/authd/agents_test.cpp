@@ -1,5 +1,6 @@
 #include "auth/authd/agents.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -51,6 +52,13 @@ void sends_a_descriptor() {
 
 void ends_at_once() {}
 
+// As the child does that looks at a directory which does not answer. It ends when authd does.
+void leaves_a_process_behind() {
+    if (::fork() != 0) return;
+    pollfd authd{3, 0, 0};
+    ::poll(&authd, 1, 60'000);
+}
+
 struct Fixture {
     Fixture() { config.login.uid_floor = 1; }
     Agents& agents(void (*behaviour)()) {
@@ -84,7 +92,7 @@ struct Fixture {
     bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
 
     EventLoop loop;
-    Children children{loop};
+    Children children{loop, 100ms};
     Config config;
     unsigned started = 0;
     std::vector<UniqueFd> streams;
@@ -204,6 +212,23 @@ BOOST_AUTO_TEST_CASE(that_ended_is_replaced_but_not_endlessly) {
     while (!is_busy(1)) run_until(loop, [&] { return all.count() == 0; });
     BOOST_TEST(started == 8U);
     BOOST_TEST(!is_busy(2));
+}
+
+BOOST_AUTO_TEST_CASE(is_not_started_while_too_many_have_left_processes_behind) {
+    config.agents.request_seconds = 1;  // by the control socket it seems to be there
+    auto& all = agents(leaves_a_process_behind);
+    while (children.ending(1) < 4) {
+        static_cast<void>(is_welcome(1));
+        run_until(loop, [&] { return all.count() == 0; });
+    }
+    run_until(loop, [&] { return children.hangs(1); });
+    BOOST_TEST((admit(account(1)).verdict == LoginVerdict::FilesHang));
+    BOOST_TEST(started == 4U);
+    BOOST_TEST(!is_busy(2));
+    bool gone = false;
+    children.when_gone(1, [&] { gone = true; });
+    run_until(loop, [] { return true; });
+    BOOST_TEST(!gone);
 }
 
 BOOST_AUTO_TEST_CASE(that_is_idle_is_ended) {

@@ -34,7 +34,7 @@ struct Fixture {
     }
 
     EventLoop loop;
-    Children children{loop};
+    Children children{loop, 100ms};
     std::optional<Reported> reported;
 };
 
@@ -136,6 +136,34 @@ BOOST_AUTO_TEST_CASE(of_a_uid_is_awaited_until_it_is_reaped) {
     children.when_gone(1002, [&] { ++calls; });
     children.when_gone(1002, [&] { ++calls; });
     run_until(loop, [&] { return calls == 3; });
+}
+
+BOOST_AUTO_TEST_CASE(is_not_gone_before_its_own_children_are) {
+    auto [lifeline, childs] = socket_pair(SOCK_SEQPACKET);
+    auto [ours, grandchilds] = socket_pair(SOCK_SEQPACKET);
+    auto child = fork_child({childs.get(), grandchilds.get()}, [] {
+        if (::fork() != 0) return;
+        Packet packet;
+        static_cast<void>(send_packet(4, "I am here"));
+        static_cast<void>(receive_packet(4, packet));  // until we tell it to end
+    });
+    childs.reset();
+    grandchilds.reset();
+    Packet packet;
+    BOOST_REQUIRE((receive_packet(ours.get(), packet) == Got::Packet));
+    const pid_t pid = child.pid();
+    children.reap(std::move(child), 10s, 1001, std::move(lifeline));
+    bool gone = false;
+    children.when_gone(1001, [&] { gone = true; });
+    run_until(loop, [&] { return is_reaped(pid); });
+    BOOST_TEST(children.ending(1001) == 1U);
+    BOOST_TEST(children.ending(1002) == 0U);
+    BOOST_TEST(!children.hangs(1001));
+    run_until(loop, [&] { return children.hangs(1001); });
+    BOOST_TEST(!gone);
+    ours.reset();
+    run_until(loop, [&] { return gone; });
+    BOOST_TEST(children.ending(1001) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(dies_with_authd) {

@@ -60,7 +60,6 @@ BOOST_FIXTURE_TEST_CASE(is_forbidden_only_after_the_right_password, Fixture) {
     // pam_matrix opens an account to the one service that its line names: closed's is another.
     BOOST_TEST((verdict_on("closed", "closeds") == LoginVerdict::Forbidden));
     BOOST_TEST((verdict_on("closed", "wrong") == LoginVerdict::Wrong));
-    BOOST_TEST((verdict_on("homeless", "homeless-pw") == LoginVerdict::Forbidden));
     BOOST_TEST((verdict_on("homeless", "wrong") == LoginVerdict::Wrong));
     BOOST_TEST((verdict_on("lowly", "lowlys") == LoginVerdict::Forbidden));
     BOOST_TEST((verdict_on("wheeled", "wheeleds") == LoginVerdict::Forbidden));
@@ -78,11 +77,27 @@ BOOST_FIXTURE_TEST_CASE(is_wrong_when_pam_did_not_ask_for_the_password, Fixture)
     BOOST_TEST((verdict_on("alice", "alices") == LoginVerdict::Wrong));
 }
 
-BOOST_FIXTURE_TEST_CASE(tells_which_generation_of_the_account_it_is, Fixture) {
+BOOST_FIXTURE_TEST_CASE(tells_which_generation_of_the_account_it_is_once_the_home_was_seen, Fixture) {
     BOOST_REQUIRE((verdict_on("alice", "alices") == LoginVerdict::Welcome));
-    BOOST_TEST(checked.account.generation == account_generation(checked.account, home_identity("/tmp")));
-    BOOST_TEST(pam_account(config, "alice").account.generation == checked.account.generation);
-    BOOST_TEST(checked.account.generation != account_generation(checked.account, home_identity("/")));
+    BOOST_TEST(checked.account.generation == "");
+    const auto seen = with_home(checked, home_identity("/tmp"), config);
+    BOOST_TEST((seen.verdict == LoginVerdict::Welcome));
+    BOOST_TEST(seen.account.generation == account_generation(checked.account, home_identity("/tmp")));
+    BOOST_TEST(seen.account.generation != account_generation(checked.account, home_identity("/")));
+    BOOST_TEST(seen.one_prompt);
+}
+
+BOOST_FIXTURE_TEST_CASE(is_forbidden_without_a_home_and_refused_while_that_hangs, Fixture) {
+    BOOST_REQUIRE((verdict_on("homeless", "homeless-pw") == LoginVerdict::Welcome));
+    const auto missing = home_identity(checked.account.home);
+    BOOST_TEST((with_home(checked, missing, config).verdict == LoginVerdict::Forbidden));
+    BOOST_TEST((with_home(checked, std::nullopt, config).verdict == LoginVerdict::FilesHang));
+    // A wrong password stays one, whatever the home does.
+    BOOST_REQUIRE((verdict_on("homeless", "wrong") == LoginVerdict::Wrong));
+    BOOST_TEST((with_home(checked, std::nullopt, config).verdict == LoginVerdict::Wrong));
+    config.jobs.host_users = {"homeless"};
+    BOOST_REQUIRE((verdict_on("homeless", "homeless-pw") == LoginVerdict::Welcome));
+    BOOST_TEST((with_home(checked, missing, config).verdict == LoginVerdict::Welcome));
 }
 
 BOOST_FIXTURE_TEST_CASE(says_when_more_than_one_hidden_prompt_was_asked, Fixture) {

@@ -262,7 +262,7 @@ BOOST_FIXTURE_TEST_CASE(opens_no_agent_without_a_right_login, BeforeTheBody) {
     const TestPipes pipes;
     say(early, OpenAgent{}, {pipes.agents.request.get(), pipes.agents.reply.get()});
     BOOST_TEST(is_ended(early));
-    const auto answer = answer_to(login("bob"), {LoginVerdict::Wrong, true, {}});
+    const auto answer = answer_to(login("bob"), {LoginVerdict::Wrong, true, true, {}});
     BOOST_TEST((answer.verdict == LoginVerdict::Wrong));
     BOOST_TEST(answer.uid == 0U);
     const auto reply = open_agent();

@@ -52,7 +52,7 @@ struct StartedCoordinator {
                                 std::move(coordinators_runner))
                         .run();
                 } catch (const SignatureError& error) {
-                    static_cast<void>(send_message(jobd_copy.get(), ScannerFailed{error.what()}));
+                    static_cast<void>(send_message(jobd_copy.get(), ScannerFailed{error.what(), false}));
                 }
             } catch (const std::exception&) {
                 ::_exit(1);
