@@ -64,6 +64,7 @@ if [ $mode = bench ]; then
     "$root/tests/packages.sh" integration nginx bench
     CLAMSCANNER_BUILD_DIR=$build python3 "$root/tests/bench/api.py"
     python3 "$root/tests/bench/scan/run.py" --small --build "$build"
+    python3 "$root/tests/bench/scale/run.py" --small --build "$build"
     exit
 fi
 

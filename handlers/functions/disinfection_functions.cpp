@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <unordered_map>
 
+#include "auth/base/log.h"
 #include "handlers/functions/json_arguments.h"
 #include "handlers/functions/routes.h"
 #include "handlers/functions/rows.h"
@@ -59,6 +61,74 @@ Answer steps_of(const std::vector<Record>& steps) {
     });
 }
 
+// Of these actions, from `first` on, as many as one question to jobd may hold.
+std::vector<FileAction> piece_of(const std::vector<FileAction>& actions, std::size_t first) {
+    std::vector<FileAction> piece;
+    std::size_t bytes = 0;
+    while (first < actions.size() && piece.size() < most_actions_in_piece && bytes < piece_budget) {
+        bytes += actions[first].path.size();
+        piece.push_back(actions[first++]);
+    }
+    return piece;
+}
+
+[[noreturn]] void refuse_conflict(const std::string& first, const std::string& second) {
+    constexpr std::size_t shown = 400;
+    throw Refusal(200, "actions: " + printable(first.substr(0, shown)) + " and " + printable(second.substr(0, shown)) +
+                           " are the same file, but their actions differ. Give each file one action.");
+}
+
+// What would be done with each file, asked for piece by piece. `actions` becomes one action for each file, by the path
+// that jobd knows it by; jobd itself sees two for one file only if they are in the same piece.
+std::vector<Record> resolve(const Caller& caller, std::vector<FileAction>& actions) {
+    std::vector<Record> steps;
+    std::vector<FileAction> resolved;
+    std::unordered_map<std::string, Action> known;
+    for (std::size_t first = 0; first < actions.size();) {
+        auto piece = piece_of(actions, first);
+        first += piece.size();
+        for (auto& step : caller.jobs.ask(AskDryRun{piece}).steps) {
+            if (step.id == 0 || step.id > piece.size()) throw Malformed("a step of no action");
+            const auto action = piece[step.id - 1].action;
+            const auto [one, fresh] = known.try_emplace(step.file, action);
+            if (!fresh && one->second != action) refuse_conflict(step.file, step.file);
+            if (!fresh) continue;
+            step.id = steps.size() + 1;
+            resolved.push_back({step.file, action});
+            steps.push_back(std::move(step));
+        }
+    }
+    actions = std::move(resolved);
+    return steps;
+}
+
+// Queued with the last piece, or not at all.
+DisinfectionQueued disinfect(const Caller& caller, std::vector<FileAction> actions) {
+    if (piece_of(actions, 0).size() < actions.size()) resolve(caller, actions);
+    DisinfectionQueued queued;
+    for (std::size_t first = 0; first < actions.size();) {
+        auto piece = piece_of(actions, first);
+        first += piece.size();
+        queued = caller.jobs.ask(Disinfect{std::move(piece), queued.task, first < actions.size()});
+    }
+    return queued;
+}
+
+// The records behind `last_id`, put together from as many pieces as fit into an answer.
+DisinfectionStatus records_after(const Caller& caller, std::uint64_t last_id) {
+    auto all = caller.jobs.ask(AskDisinfection{last_id});
+    for (std::size_t bytes = piece_budget; all.more && bytes < answer_budget; bytes += piece_budget) {
+        auto piece = caller.jobs.ask(AskDisinfection{all.records.back().id});
+        const bool is_another = piece.task != all.task;  // a disinfection that was begun meanwhile
+        if (!is_another) {
+            std::ranges::move(piece.records, std::back_inserter(all.records));
+            piece.records = std::move(all.records);
+        }
+        all = is_another ? caller.jobs.ask(AskDisinfection{0}) : std::move(piece);
+    }
+    return all;
+}
+
 }  // namespace
 
 bool is_map_of_actions(std::string_view json) {
@@ -76,8 +146,8 @@ Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
     std::vector<FileAction> actions;
     actions.reserve(pairs.size());
     for (auto& [path, action] : pairs) actions.push_back(action_of(std::move(path), action));
-    if (arguments.flag("dry_run")) return steps_of(caller.jobs.ask(AskDryRun{std::move(actions)}).steps);
-    const auto queued = caller.jobs.ask(Disinfect{std::move(actions)});
+    if (arguments.flag("dry_run")) return steps_of(resolve(caller, actions));
+    const auto queued = disinfect(caller, std::move(actions));
     Answer answer;
     answer.data = json_object([&](JsonWriter& json) {
         json.member("log", queued.log);
@@ -87,7 +157,7 @@ Answer disinfect_files(const Caller& caller, const Arguments& arguments) {
 }
 
 Answer check_disinfection_status(const Caller& caller, const Arguments& arguments) {
-    auto status = caller.jobs.ask(AskDisinfection{last_id_of(arguments)});
+    auto status = records_after(caller, last_id_of(arguments));
     Answer answer;
     answer.warnings = std::move(status.warnings);
     answer.data = json_object([&](JsonWriter& json) {

@@ -55,18 +55,39 @@ std::string json_of(const ChangedFile& file) {
     });
 }
 
+// Returns the number of what was asked for.
+std::uint64_t ask_for_change(const Caller& caller, const std::vector<std::string>& ids, bool restore) {
+    std::uint64_t task = 0;
+    for (std::size_t first = 0; first < ids.size();) {
+        const auto end = std::min(first + most_actions_in_piece, ids.size());
+        ChangeQuarantine piece{restore, {}, task, end < ids.size()};
+        for (; first < end; ++first) piece.ids.push_back(ids[first]);
+        task = caller.jobs.ask(piece).task;
+    }
+    return task;
+}
+
+std::vector<ChangedFile> changed_files(const Caller& caller, std::uint64_t task) {
+    std::vector<ChangedFile> files;
+    for (std::uint64_t after = 0;;) {
+        auto piece = caller.jobs.ask(AskQuarantineChange{task, after});
+        std::ranges::move(piece.files, std::back_inserter(files));
+        after = piece.next;
+        if (after == 0) return files;
+    }
+}
+
 // Waits for what was asked for, but not for longer than the caller is sure to wait.
 Answer change_quarantine(const Caller& caller, const Arguments& arguments, bool restore) {
-    const auto task = caller.jobs.ask(ChangeQuarantine{restore, ids_of(arguments)}).task;
+    const auto task = ask_for_change(caller, ids_of(arguments), restore);
     const auto until = Clock::now() + (caller.may_wait ? patience : std::chrono::seconds(0));
     auto pause = shortest_pause;
-    auto change = caller.jobs.ask(AskQuarantineChange{task});
-    while (!change.ended && Clock::now() < until) {
+    const AskQuarantineChange whether_ended{task, AskQuarantineChange::nothing_after};
+    while (!caller.jobs.ask(whether_ended).ended && Clock::now() < until) {
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, longest_pause);
-        change = caller.jobs.ask(AskQuarantineChange{task});
     }
-    return answer_array(change.files, json_of);
+    return answer_array(changed_files(caller, task), json_of);
 }
 
 }  // namespace
@@ -82,8 +103,8 @@ Answer restore_quarantined_files(const Caller& caller, const Arguments& argument
 Answer list_quarantined_files(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"file", "id", "restorable", "sha256", "size", "time", "virus_type"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
-    auto quarantined =
-        whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.ask(AskQuarantinedFiles{after}); });
+    auto quarantined = whole_list<QuarantinedFiles>(
+        most_shaped_bytes, [&](const auto& last) { return caller.jobs.ask(AskQuarantinedFiles{last.next}); });
     rows.rows.reserve(quarantined.files.size());
     for (auto& file : quarantined.files)
         rows.rows.push_back({std::move(file.path), std::move(file.id), file.clean ? "1" : "0", std::move(file.sha256),

@@ -26,6 +26,15 @@ std::uint64_t mebibytes(std::uint64_t bytes) {
     return bytes / mebibyte + (bytes % mebibyte != 0 ? 1 : 0);
 }
 
+constexpr const char* list_is_cut =
+    "The list of infected files is longer than an answer may be; only its start is given.";
+
+InfectedFiles infected_files(const Caller& caller, std::size_t most, bool with_gone) {
+    return whole_list<InfectedFiles>(most, [&](const auto& last) {
+        return caller.jobs.ask(AskInfectedFiles{last.next, with_gone});
+    });
+}
+
 }  // namespace
 
 Answer start_scan(const Caller& caller, const Arguments& arguments) {
@@ -49,12 +58,14 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
     answer.messages = std::move(status.messages);
     answer.warnings = std::move(status.warnings);
     if (!status.ever_started && answer.messages.empty()) answer.messages.emplace_back("No scan has been started.");
+    InfectedFiles infected;
+    if (status.infected_files > 0) infected = infected_files(caller, answer_budget, true);
     answer.data = json_object([&](JsonWriter& json) {
         json.member("current_file", status.current_file);
         json.key("infected_files");
-        const auto written = json.bounded_array(status.infected_files, answer_budget, json_text);
-        if (written < status.infected_files.size())
-            answer.warnings.push_back(truncation_warning(status.infected_files.size(), written));
+        const auto written = json.bounded_array(infected.files, answer_budget,
+                                                [](const InfectedFile& file) { return json_text(file.path); });
+        if (infected.next != 0 || written < infected.files.size()) answer.warnings.emplace_back(list_is_cut);
         json.member("scan_complete", status.complete);
         json.member("scanned_file_count", status.scanned_files);
         json.member("scanned_file_size", status.scanned_bytes);
@@ -70,7 +81,7 @@ Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
     const RowShaping shaping(arguments, rows.columns);
     // Filters, sorting and paging work on the whole list; without them, what one answer holds is enough.
     const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
-    auto infected = whole_list(most, [&](std::uint64_t after) { return caller.jobs.ask(AskInfectedFiles{after}); });
+    auto infected = infected_files(caller, most, false);
     rows.rows.reserve(infected.files.size());
     for (auto& file : infected.files) rows.rows.push_back({std::move(file.path), std::move(file.virus)});
     auto answer = answer_rows(rows, shaping);
@@ -82,8 +93,9 @@ Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
 Answer list_unscanned_files(const Caller& caller, const Arguments& arguments) {
     Rows rows{.columns = {"file", "reason"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
-    auto unscanned =
-        whole_list(most_shaped_bytes, [&](std::uint64_t after) { return caller.jobs.ask(AskUnscannedFiles{after}); });
+    auto unscanned = whole_list<UnscannedFiles>(most_shaped_bytes, [&](const auto& last) {
+        return caller.jobs.ask(AskUnscannedFiles{last.next, last.place});
+    });
     rows.rows.reserve(unscanned.files.size());
     for (auto& file : unscanned.files) rows.rows.push_back({std::move(file.path), name_of(file.reason)});
     auto answer = answer_rows(rows, shaping);

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "handlers/shared/envelope.h"
+#include "jobs/jobd/messages.h"
 
 namespace clamscanner {
 
@@ -13,21 +14,22 @@ namespace clamscanner {
 inline constexpr std::size_t most_shaped_bytes = 8 * answer_budget;
 
 // The list, put together from as many pieces as it takes, up to about `most` bytes; `next` is not 0 when there is more.
-// `ask` gives the piece after the one that `next` came from; 0 asks for the first.
-template <class Ask>
-auto whole_list(std::size_t most, Ask ask) {
-    auto all = ask(0);
-    for (std::size_t bytes = answer_budget; all.next != 0 && bytes < most; bytes += answer_budget) {
-        auto piece = ask(all.next);
+// `ask` gives the piece behind the one that it gets; an empty one asks for the first.
+template <class Piece, class Ask>
+Piece whole_list(std::size_t most, Ask ask) {
+    Piece all = ask(Piece{});
+    for (std::size_t bytes = piece_budget; all.next != 0 && bytes < most; bytes += piece_budget) {
+        auto piece = ask(all);
         if constexpr (requires { piece.scan; }) {
             if (piece.scan != all.scan) {
                 // A new scan was started meanwhile: begin again with its list.
-                all = ask(0);
+                all = ask(Piece{});
                 continue;
             }
         }
         std::ranges::move(piece.files, std::back_inserter(all.files));
-        all.next = piece.next;
+        piece.files = std::move(all.files);
+        all = std::move(piece);
     }
     return all;
 }

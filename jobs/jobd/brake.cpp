@@ -22,32 +22,26 @@ HeldSignature read_held(const Row& row) {
 Brake::Hits Brake::files_hit(AccountId account, const std::string& signature) {
     const auto scan = ledger_.tasks().last(account, TaskKind::Scan);
     if (!scan) return {};
-    const auto hit =
-        statement("SELECT count(*) FROM find INDEXED BY hits_of_task WHERE task = ? AND verdict = 1 AND virus = ?")
-            .number(scan->id, signature);
+    const auto hit = statement<"SELECT files FROM hit WHERE task = ? AND virus = ?">().number(scan->id, signature);
     return {static_cast<std::uint64_t>(hit.value_or(0)), scan->total_files};
 }
 
 Brake::Hits Brake::accounts_hit(const std::string& signature, std::int64_t since_running_ms) {
-    const auto hit = statement("SELECT count(*) FROM signature_hit WHERE signature = ? AND running_ms >= ?")
+    const auto hit = statement<
+                         "SELECT count(*) FROM signature_hit INDEXED BY hits_of_signature "
+                         "WHERE signature = ? AND running_ms >= ?">()
                          .number(signature, since_running_ms);
-    const auto accounts = static_cast<std::uint64_t>(hit.value_or(0));
-    // Counting all accounts takes long on a large host.
-    if (accounts < fewest_accounts) return {accounts, 0};
-    const auto all = statement(
-                         "SELECT count(*) FROM account "
-                         "WHERE EXISTS (SELECT 1 FROM task WHERE task.account = account.id AND kind = 0)")
-                         .number();
-    return {accounts, static_cast<std::uint64_t>(all.value_or(0))};
+    const auto all = statement<"SELECT scanned_accounts FROM total">().number();
+    return {static_cast<std::uint64_t>(hit.value_or(0)), static_cast<std::uint64_t>(all.value_or(0))};
 }
 
 std::optional<HeldSignature> Brake::find(const std::string& signature) {
-    return statement("SELECT " COLUMNS " FROM held_signature WHERE signature = ?").first(read_held, signature);
+    return statement<"SELECT " COLUMNS " FROM held_signature WHERE signature = ?">().first(read_held, signature);
 }
 
 std::vector<HeldSignature> Brake::held() {
     std::vector<HeldSignature> held;
-    statement("SELECT " COLUMNS " FROM held_signature ORDER BY since_ms").each([&](Row row) {
+    statement<"SELECT " COLUMNS " FROM held_signature ORDER BY since_ms">().each([&](Row row) {
         held.push_back(read_held(row));
         return true;
     });
@@ -56,22 +50,22 @@ std::vector<HeldSignature> Brake::held() {
 
 bool Brake::allow(const std::string& signature) {
     database_.write();
-    statement("UPDATE held_signature SET allowed = 1 WHERE signature = ?").run(signature);
+    statement<"UPDATE held_signature SET allowed = 1 WHERE signature = ?">().run(signature);
     return database_.changed_rows() > 0;
 }
 
 void Brake::hold(const std::string& signature, const std::string& why) {
     database_.write();
-    statement("INSERT OR IGNORE INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)")
-        .run(signature, why, now_ms());
+    statement<"INSERT OR IGNORE INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)">().run(signature, why,
+                                                                                                      now_ms());
 }
 
 void Brake::add_hit(AccountId account, const std::string& signature) {
     const auto now = ledger_.running_time().now();
     database_.write();
-    statement(
+    statement<
         "INSERT INTO signature_hit VALUES(?, ?, ?) ON CONFLICT(signature, account) DO UPDATE SET "
-        "running_ms = excluded.running_ms WHERE running_ms < excluded.running_ms - ?")
+        "running_ms = excluded.running_ms WHERE running_ms < excluded.running_ms - ?">()
         .run(signature, account, now, hour_ms);
     if (database_.changed_rows() == 0) return;  // this account counts already
     forget_hits_before(now - hour_ms);
@@ -82,9 +76,9 @@ void Brake::add_hit(AccountId account, const std::string& signature) {
 }
 
 void Brake::forget_hits_before(std::int64_t running_ms) {
-    statement(
+    statement<
         "DELETE FROM signature_hit WHERE (signature, account) IN "
-        "(SELECT signature, account FROM signature_hit INDEXED BY hits_by_age WHERE running_ms < ? LIMIT 8)")
+        "(SELECT signature, account FROM signature_hit INDEXED BY hits_by_age WHERE running_ms < ? LIMIT 8)">()
         .run(running_ms);
 }
 

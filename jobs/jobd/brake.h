@@ -35,7 +35,10 @@ class Brake {
     [[nodiscard]] bool allow(const std::string& signature);
 
  private:
-    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        return database_.statement<sql>();
+    }
     struct Hits {
         std::uint64_t hit = 0;
         std::uint64_t of = 0;

@@ -6,7 +6,6 @@
 #include "jobs/jobd/disinfection_job.h"
 #include "jobs/jobd/restoration_job.h"
 #include "jobs/jobd/scan_job.h"
-#include "jobs/jobd/unreached_files.h"
 
 namespace clamscanner {
 namespace {
@@ -29,7 +28,7 @@ AccountId customer_of(const Task& task) {
 }  // namespace
 
 Dispatcher::Dispatcher(const JobContext& context, AccountLookup& accounts)
-    : context_(context), accounts_(accounts), logs_due_(Clock::now()) {
+    : context_(context), accounts_(accounts), endings_(context), logs_due_(Clock::now()) {
     for (auto& task : context_.ledger.tasks().queued()) add(std::move(task));
     tick();
 }
@@ -43,6 +42,7 @@ void Dispatcher::tick() {
 
 void Dispatcher::add(AccountTask task) {
     const TaskId id = task.task.id;
+    if (task.task.outcome != Outcome::None) return endings_.resume(id, task.account.home);
     waiting_.emplace(id, Waiting{std::move(task), Clock::now()});
     recheck_ = true;
 }
@@ -76,7 +76,10 @@ void Dispatcher::dispatch() {
             if (jobs == &running_) {
                 recent_use_.add(customer_of(job.task()), job.used(), Clock::now());
                 settle(job);
-                if (context_.ledger.tasks().get(entry->first).state == TaskState::Ended) job.remove_leftovers();
+                const Task known = context_.ledger.tasks().get(entry->first);
+                if (known.state == TaskState::Ended) job.remove_leftovers();
+                if (known.state != TaskState::Ended && known.outcome != Outcome::None && !endings_.contains(known.id))
+                    endings_.resume(known.id, job.account().home);
             }
             const uid_t uid = job.account().uid;
             entry = jobs->erase(entry);
@@ -225,13 +228,16 @@ void Dispatcher::end_early(const Task& task, const AccountFacts& account, const 
     auto& ledger = context_.ledger;
     switch (task.kind) {
         case TaskKind::Scan:
-            return end_unfinished_scan(context_.config, ledger, task.id, account.home, Outcome::EndedEarly, why);
+            return endings_.begin(task.id, account.home, Outcome::EndedEarly, why);
         case TaskKind::Restoration:
             return ledger.tasks().end(task.id, Outcome::EndedEarly, why);
         case TaskKind::Disinfection:
             ledger.records().record_issue(task.id, RecordState::Error, why);
             ledger.records().record_done(task.id, RecordState::Error, "ended early: " + why, Outcome::EndedEarly);
             logs_due_ = Clock::now();
+            return;
+        case TaskKind::Preparation:
+            return;  // it is never run
     }
 }
 
@@ -258,7 +264,7 @@ void Dispatcher::cancel_scan(TaskId task, const AccountFacts& account) {
     const auto running = running_.find(task);
     if (running != running_.end()) return running->second->cancel();
     waiting_.erase(task);
-    end_unfinished_scan(context_.config, context_.ledger, task, account.home, Outcome::Cancelled, "it was cancelled");
+    endings_.begin(task, account.home, Outcome::Cancelled, "it was cancelled");
 }
 
 std::string Dispatcher::current_file(TaskId task) const {

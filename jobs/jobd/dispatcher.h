@@ -15,6 +15,7 @@
 #include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/job.h"
 #include "jobs/jobd/recent_use.h"
+#include "jobs/jobd/scan_endings.h"
 
 namespace clamscanner {
 
@@ -62,6 +63,7 @@ class Dispatcher {
     std::map<TaskId, Waiting> waiting_;
     std::map<TaskId, std::unique_ptr<Job>> running_;
     std::map<TaskId, std::unique_ptr<Job>> log_copies_;
+    ScanEndings endings_;
     RecentUse recent_use_;
     std::function<void(uid_t)> when_free_ = [](uid_t) {};
     bool recheck_ = true;  // something may have changed since start_tasks() was last called

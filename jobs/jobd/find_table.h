@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -19,51 +18,51 @@ class FindTable {
     // Both must outlive this.
     FindTable(LedgerDatabase& database, TaskTable& tasks) : database_(database), tasks_(tasks) {}
 
-    // This start has made a new list of files, which replaces an earlier one; nothing in it is settled.
+    // This start has made a new list of files, which replaces an earlier one; nothing in it is settled. What earlier
+    // starts recorded, forget_earlier() forgets.
     // `embedded_only`: as far as this start has scanned, the test signatures were all that it had.
     void begin_list(TaskId id, std::uint32_t start, bool embedded_only);
+    // A piece of a change that may be long, so that others are served in between: each forgets some rows, and returns
+    // whether there were any.
+    // Forgets files recorded as unscanned by starts before this one, which made the list, and what place infected files
+    // had in earlier lists.
+    [[nodiscard]] bool forget_earlier(TaskId id, std::uint32_t start);
     // The scan resumes after the settled files: forgets what is recorded of later ones, except infections.
-    void forget_unsettled(TaskId id);
+    [[nodiscard]] bool forget_unsettled(TaskId id);
+
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                       const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt);
     // `place`: in the list; none for entries that the walk could not read.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);
-    // Every file has its verdict. Forgets files recorded as unscanned by starts before the one that made the list.
-    void complete_scan(TaskId id, std::uint32_t walk_start, std::uint64_t total_files, std::uint64_t clean_files,
-                       std::uint64_t known_files);
-    // Finds in files that the scan may not have reached: its own of earlier starts, and those of the account's scan
-    // before.
-    struct EarlierFind {
-        std::int64_t id = 0;
-        bool of_this_scan = true;
-        std::string virus;
-    };
-    [[nodiscard]] std::map<std::string, EarlierFind> earlier_finds(const Task& scan);  // by path
-    // The file was not reached: what was found earlier still counts. `place`: in the list; none if there is no list.
-    void keep_find(TaskId id, const EarlierFind& find, std::optional<std::uint64_t> place);
-    // It was cancelled or ended early. Of the `listed` files those that were not reached are counted as unscanned.
-    void end_unfinished(TaskId id, Outcome outcome, const std::string& why, std::uint64_t listed);
+    // Every file has its verdict, and forget_earlier() has nothing more to forget.
+    void complete_scan(TaskId id, std::uint64_t total_files, std::uint64_t clean_files, std::uint64_t known_files);
 
-    // Each takes at most `budget` bytes; `cut` says that there is more.
-    struct Paths {
-        std::vector<std::string> paths;
-        bool cut = false;
-    };
-    [[nodiscard]] Paths found_paths(TaskId id, std::size_t budget);  // including files disinfected since
+    // ---- A scan that ends before it is complete
+    // The file at this place in the list was not reached: what an earlier start or the account's scan before found
+    // there still counts.
+    void keep_find(const Task& scan, std::optional<TaskId> before, const std::string& path, std::uint64_t place);
+    // There is no list: so does whatever the scan before found below this directory. One piece: those of its finds that
+    // come behind `after`, which it moves on. False if there are no more.
+    [[nodiscard]] bool keep_finds_below(TaskId id, TaskId before, const std::string& directory, std::int64_t& after);
+    // How many of these places in the list have a find.
+    [[nodiscard]] std::uint64_t count_placed(TaskId id, std::uint64_t from, std::uint64_t to);
+    [[nodiscard]] bool is_known(TaskId id, const std::string& path);
+    // `unreached`: how many files are counted as unscanned.
+    void end_unfinished(TaskId id, Outcome outcome, const std::string& why, std::uint64_t unreached);
+
+    // Each takes at most `budget` bytes.
     struct Listed {
         std::vector<InfectedFile> files;
         std::int64_t next = 0;  // pass it as `after` to get the rest; 0: there is none
     };
-    [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget);
+    // `with_gone`: also those disinfected since.
+    [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget, bool with_gone = false);
     struct Unscanned {
         std::vector<UnscannedFile> files;
         std::int64_t next = 0;  // as in Listed
     };
     [[nodiscard]] Unscanned unscanned_files(TaskId id, std::int64_t after, std::size_t budget);
-    // Files beyond the settled ones that have a find all the same: of workers, which do not get far ahead of each
-    // other, and what was found earlier.
-    [[nodiscard]] std::set<std::string> placed_beyond_settled(TaskId id);
     struct Find {
         std::int64_t id = 0;
         std::string path;
@@ -88,14 +87,15 @@ class FindTable {
     void return_to_list(AccountId account, const std::string& path);
 
  private:
-    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        return database_.statement<sql>();
+    }
     [[nodiscard]] bool is_listed(TaskId scan, const std::string& path);
     void mark_gone(AccountId account, const std::string& path, bool gone);
-    struct ForgetStatements {
-        const char* count;
-        const char* remove;
-    };
-    void forget_unscanned(TaskId id, const ForgetStatements& statements, std::int64_t bound);
+    [[nodiscard]] bool forget_unscanned(TaskId id, Statement& reasons, Statement& remove, std::int64_t bound);
+    void count_hit(TaskId id, const std::string& virus, std::int64_t change);
+    void copy_find(TaskId id, std::int64_t find, std::optional<std::uint64_t> place);
 
     LedgerDatabase& database_;
     TaskTable& tasks_;

@@ -37,7 +37,13 @@ class Ledger {
     bool prune(std::int64_t forget_before_ms, std::int64_t forget_before_running_ms);
 
  private:
-    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        return database_.statement<sql>();
+    }
+    bool delete_some_of(TaskId old);
+    [[nodiscard]] bool review_jobs();
+    [[nodiscard]] bool delete_accounts_of_system_scan();
     [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_running_ms);
 
     LedgerDatabase database_;
@@ -46,6 +52,9 @@ class Ledger {
     QuarantineList quarantine_;
     FindTable finds_;
     RecordTable records_;
+    // Which jobs of scans of all accounts were looked at since the latest such scan began: up to this one.
+    TaskId reviewed_ = 0;
+    std::int64_t reviewed_for_ = 0;
 };
 
 }  // namespace clamscanner

@@ -2,11 +2,13 @@
 
 #include <chrono>
 
+#include "jobs/jobd/scan_sql.h"
+
 namespace clamscanner {
 namespace {
 
-// Raise it when a table changes; a database that another version wrote is refused.
-constexpr int schema_version = 2;
+// Raise it when a table or a trigger changes; a database that another version wrote is refused.
+constexpr int schema_version = 3;
 
 // The database itself allows only one job per account, by a unique index. No number that clients may keep (of a task, a
 // find, a quarantined file) is used again once its row was deleted: AUTOINCREMENT.
@@ -14,6 +16,8 @@ constexpr const char* schema = R"(
 CREATE TABLE account(
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER, name BLOB, home BLOB, file_system INTEGER, inode INTEGER,
     born_ns INTEGER,
+    scans INTEGER NOT NULL DEFAULT 0, -- how many there were ever
+    clean_in_quarantine INTEGER NOT NULL DEFAULT 0,
     UNIQUE(uid, name, home, file_system, inode, born_ns));
 CREATE TABLE task(
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
@@ -25,7 +29,7 @@ CREATE TABLE task(
     total_files INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,
     scanned_files INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0,
     clean_files INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0,
-    unscanned_files INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0,
+    last_record INTEGER NOT NULL DEFAULT 0,
     embedded INTEGER NOT NULL DEFAULT 0, log_pending INTEGER NOT NULL DEFAULT 0, why BLOB NOT NULL DEFAULT x'',
     pruned INTEGER NOT NULL DEFAULT 0, -- 1: a newer task has superseded it; 2: its rows are deleted
     risk INTEGER NOT NULL DEFAULT 0,
@@ -36,13 +40,9 @@ CREATE TABLE task(
     known_files INTEGER NOT NULL DEFAULT 0, full_scan INTEGER NOT NULL DEFAULT 0,
     signature_problem BLOB NOT NULL DEFAULT x'', list_bytes INTEGER NOT NULL DEFAULT 0,
     walk_unreadable INTEGER NOT NULL DEFAULT 0, walk_start INTEGER NOT NULL DEFAULT 0,
-    known_infected INTEGER NOT NULL DEFAULT 0);
+    known_infected INTEGER NOT NULL DEFAULT 0,
+    number INTEGER NOT NULL DEFAULT 0); -- of a scan, among its account's, from 1
 CREATE UNIQUE INDEX one_job_an_account ON task(account) WHERE state < 2;
-CREATE INDEX tasks_of_account ON task(account, kind, id);
-CREATE INDEX pending_logs ON task(id) WHERE log_pending = 1 AND state = 2;
-CREATE INDEX to_prune ON task(id) WHERE pruned = 1;
-CREATE INDEX old_tasks ON task(ended_ms) WHERE pruned = 2;
-CREATE INDEX jobs_of_system_scan ON task(system_scan) WHERE system_scan IS NOT NULL;
 CREATE TABLE find(
     id INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL,
     virus BLOB NOT NULL, reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
@@ -50,10 +50,12 @@ CREATE TABLE find(
     known INTEGER NOT NULL DEFAULT 0, -- infected by an earlier scan: it was not read
     place INTEGER, -- in the list of files
     sha256 BLOB NOT NULL DEFAULT x'', -- of what was found
+    number INTEGER NOT NULL DEFAULT 0, -- of an infected file, among its task's, from 1, in the order found
     UNIQUE(task, path));
-CREATE INDEX finds_in_order ON find(task, verdict, id);
 CREATE TABLE unscanned_count(
     task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;
+-- In how many files a task found a signature.
+CREATE TABLE hit(task INTEGER, virus BLOB, files INTEGER NOT NULL, PRIMARY KEY(task, virus)) WITHOUT ROWID;
 CREATE TABLE action(
     task INTEGER, number INTEGER, path BLOB NOT NULL, action INTEGER NOT NULL, listed INTEGER NOT NULL,
     state INTEGER NOT NULL DEFAULT 0, opaque BLOB, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER,
@@ -61,7 +63,6 @@ CREATE TABLE action(
     remark BLOB NOT NULL DEFAULT x'', -- for its step
     moved INTEGER NOT NULL DEFAULT 0, -- whether it differs from the scanned file
     PRIMARY KEY(task, number)) WITHOUT ROWID;
-CREATE INDEX open_actions ON action(task, number) WHERE state < 2;
 CREATE TABLE cut_message(
     task INTEGER, number INTEGER, opaque BLOB, sha256 BLOB NOT NULL, virus BLOB NOT NULL,
     PRIMARY KEY(task, number, opaque)) WITHOUT ROWID;
@@ -82,8 +83,11 @@ CREATE TABLE quarantine(
     UNIQUE(account, opaque));
 CREATE TABLE system_scan(
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_ms INTEGER NOT NULL, created_running_ms INTEGER NOT NULL,
-    accounts INTEGER NOT NULL, left_out INTEGER NOT NULL DEFAULT 0,
-    ended_ms INTEGER, completed INTEGER NOT NULL DEFAULT 0, infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0,
+    ended_ms INTEGER, accounts INTEGER NOT NULL DEFAULT 0, left_out INTEGER NOT NULL DEFAULT 0,
+    -- Of its jobs that have ended:
+    jobs INTEGER NOT NULL DEFAULT 0, incomplete INTEGER NOT NULL DEFAULT 0, total_files INTEGER NOT NULL DEFAULT 0,
+    scanned_files INTEGER NOT NULL DEFAULT 0, unscanned_files INTEGER NOT NULL DEFAULT 0,
+    infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0,
     proves_nothing INTEGER NOT NULL DEFAULT 0); -- see ScanTask
 CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
 CREATE TABLE system_scan_account(
@@ -96,24 +100,100 @@ CREATE TABLE held_signature(
     signature BLOB PRIMARY KEY, why BLOB NOT NULL, since_ms INTEGER NOT NULL, allowed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE signature_hit( -- of the last hour, one of each account
     signature BLOB, account INTEGER, running_ms INTEGER NOT NULL, PRIMARY KEY(signature, account)) WITHOUT ROWID;
-CREATE INDEX hits_by_age ON signature_hit(running_ms);
-CREATE INDEX hits_of_signature ON signature_hit(signature, running_ms);
+
+-- How many scans there are, by blocks of 1024 numbers: of an account by their number among its scans; of the host,
+-- account 0, by their id. So a page deep in a long history is found without passing all that comes before. Times are
+-- the least and the greatest of all scans that were ever counted there.
+CREATE TABLE scan_count(
+    account INTEGER, block INTEGER, origin INTEGER, phase INTEGER, scans INTEGER NOT NULL DEFAULT 0,
+    first_created_ms INTEGER NOT NULL, last_created_ms INTEGER NOT NULL,
+    first_ended_ms INTEGER NOT NULL, last_ended_ms INTEGER NOT NULL, -- 0 if the phase is none of an end
+    PRIMARY KEY(account, block, origin, phase)) WITHOUT ROWID;
+CREATE TABLE total(id INTEGER PRIMARY KEY CHECK(id = 1), scanned_accounts INTEGER NOT NULL); -- one row
+INSERT INTO total VALUES(1, 0);
 )";
+
+#define COUNT_OF(whose, block_number, row) \
+    " WHERE account = " whose " AND block = " block_number " AND origin = " row ".origin AND phase = " PHASE_OF(row)
+#define COUNT_IN(whose, block_number, row)                                                                \
+    "INSERT OR IGNORE INTO scan_count(account, block, origin, phase, first_created_ms, last_created_ms, " \
+    "first_ended_ms, last_ended_ms) VALUES(" whose ", " block_number ", " row                             \
+    ".origin, " PHASE_OF(row) ", " row ".created_ms, " row ".created_ms, coalesce(" row                   \
+                              ".ended_ms, 0), 0); "                                                       \
+                              "UPDATE scan_count SET scans = scans + 1, "                                 \
+                              "first_created_ms = min(first_created_ms, " row                             \
+                              ".created_ms), "                                                            \
+                              "last_created_ms = max(last_created_ms, " row                               \
+                              ".created_ms), "                                                            \
+                              "first_ended_ms = min(first_ended_ms, coalesce(" row                        \
+                              ".ended_ms, 0)), "                                                          \
+                              "last_ended_ms = max(last_ended_ms, coalesce(" row                          \
+                              ".ended_ms, 0))" COUNT_OF(whose, block_number, row) "; "
+#define COUNT_OUT(whose, block_number, row) \
+    "UPDATE scan_count SET scans = scans - 1" COUNT_OF(whose, block_number, row) "; "          \
+    "DELETE FROM scan_count" COUNT_OF(whose, block_number, row) " AND scans = 0; "
+
+// Counts are kept by the database itself, whoever changes a task.
+constexpr const char* triggers =
+    "CREATE TRIGGER scan_added AFTER INSERT ON task WHEN new.kind = 0 BEGIN "
+    "UPDATE account SET scans = scans + 1 WHERE id = new.account; "
+    "UPDATE total SET scanned_accounts = scanned_accounts + 1 "
+    "WHERE id = 1 AND (SELECT scans FROM account WHERE id = new.account) = 1; "
+    "UPDATE task SET number = (SELECT scans FROM account WHERE id = new.account) WHERE id = new.id; "
+    COUNT_IN("0", "new.id >> 10", "new")
+    COUNT_IN("new.account", "(SELECT scans FROM account WHERE id = new.account) >> 10", "new")
+    "END; "
+    "CREATE TRIGGER scan_changed AFTER UPDATE OF state, outcome, starts, origin ON task "
+    "WHEN new.kind = 0 AND (" PHASE_OF("old") " <> " PHASE_OF("new") " OR old.origin <> new.origin) BEGIN "
+    COUNT_OUT("0", "old.id >> 10", "old") COUNT_OUT("old.account", "old.number >> 10", "old")
+    COUNT_IN("0", "new.id >> 10", "new") COUNT_IN("new.account", "new.number >> 10", "new")
+    "END; "
+    "CREATE TRIGGER scan_removed AFTER DELETE ON task WHEN old.kind = 0 BEGIN "
+    COUNT_OUT("0", "old.id >> 10", "old") COUNT_OUT("old.account", "old.number >> 10", "old")
+    "END; "
+    "CREATE TRIGGER job_ended AFTER UPDATE OF state ON task "
+    "WHEN new.state = 2 AND old.state < 2 AND new.system_scan IS NOT NULL BEGIN "
+    "UPDATE system_scan SET jobs = jobs + 1, incomplete = incomplete + (new.outcome <> 1), "
+    "infected_files = infected_files + new.infected_files, risk = max(risk, new.risk), "
+    "total_files = total_files + new.total_files, scanned_files = scanned_files + new.scanned_files, "
+    "unscanned_files = unscanned_files + " UNSCANNED_FILES("new") ", "
+    "proves_nothing = max(proves_nothing, " PROVES_NOTHING("new") ") WHERE id = new.system_scan; "
+    "END; ";
 
 // These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They
 // are apart from the schema, because indexes can be added and dropped without raising its version.
 constexpr const char* index_schema = R"(
+CREATE INDEX IF NOT EXISTS tasks_of_account ON task(account, kind, id);
+CREATE INDEX IF NOT EXISTS scans_of_account ON task(account, number) WHERE kind = 0;
+CREATE INDEX IF NOT EXISTS open_tasks ON task(id) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS pending_logs ON task(ended_running_ms) WHERE log_pending = 1 AND state = 2;
+CREATE INDEX IF NOT EXISTS unfinished_scans ON task(id) WHERE kind = 0 AND pruned = 0 AND outcome > 1;
+CREATE INDEX IF NOT EXISTS to_prune ON task(id) WHERE pruned = 1;
+CREATE INDEX IF NOT EXISTS old_tasks ON task(ended_ms) WHERE pruned = 2;
 CREATE INDEX IF NOT EXISTS unpruned_tasks ON task(account, kind, id) WHERE pruned = 0;
-CREATE INDEX IF NOT EXISTS unpruned_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND pruned = 0;
-CREATE INDEX IF NOT EXISTS open_jobs ON task(system_scan) WHERE system_scan IS NOT NULL AND state < 2;
+CREATE INDEX IF NOT EXISTS unpruned_jobs ON task(id) WHERE system_scan IS NOT NULL AND pruned = 0;
+CREATE INDEX IF NOT EXISTS open_jobs ON task(system_scan, begun_running_ms) WHERE system_scan IS NOT NULL AND state < 2;
+CREATE INDEX IF NOT EXISTS infected_jobs ON task(system_scan, id)
+    WHERE system_scan IS NOT NULL AND infected_files > 0;
 CREATE INDEX IF NOT EXISTS waiting_accounts ON system_scan_account(scan, uid) WHERE dealt_with = 0;
+CREATE INDEX IF NOT EXISTS finds_in_order ON find(task, verdict, id);
+CREATE INDEX IF NOT EXISTS infected_in_order ON find(task, number) WHERE verdict = 1;
 CREATE INDEX IF NOT EXISTS listed_finds ON find(task) WHERE verdict = 1 AND gone = 0;
-CREATE INDEX IF NOT EXISTS hits_of_task ON find(task, virus) WHERE verdict = 1;
-CREATE INDEX IF NOT EXISTS finds_by_place ON find(task, place) WHERE place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS infected_by_place ON find(task, place) WHERE verdict = 1 AND place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS infected_by_start ON find(task, start) WHERE verdict = 1 AND place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS unscanned_by_place ON find(task, place) WHERE verdict = 2 AND place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS unscanned_by_start ON find(task, start) WHERE verdict = 2;
+CREATE INDEX IF NOT EXISTS hits_of_signature ON signature_hit(signature, running_ms);
+CREATE INDEX IF NOT EXISTS hits_by_age ON signature_hit(running_ms);
+CREATE INDEX IF NOT EXISTS open_actions ON action(task, number) WHERE state < 2;
 CREATE INDEX IF NOT EXISTS quarantine_in_order ON quarantine(account);
-CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms);
-CREATE INDEX IF NOT EXISTS quarantined_clean ON quarantine(account) WHERE clean = 1;
+CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms) WHERE clean = 0 AND may_hold_mail = 0;
 )";
+
+std::vector<const char*>& statements() {
+    static std::vector<const char*> all;
+    return all;
+}
 
 }  // namespace
 
@@ -125,16 +205,33 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     if (version != 0 && version != schema_version)
         throw DatabaseError("the database was written by another version of this program");
     write();
-    if (version == 0) database_.execute(schema);
+    if (version == 0) {
+        database_.execute(schema);
+        database_.execute(triggers);
+    }
     database_.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
     // Tasks that were running when jobd last ended are queued again. Their attempts do not count, because we cannot
     // tell whose fault it was.
-    statement("UPDATE task SET state = 0 WHERE state = 1").run();
     database_.execute(index_schema);
+    statement<"UPDATE task INDEXED BY open_tasks SET state = 0 WHERE state = 1 AND state < 2">().run();
+    // Whoever sent the actions of a preparation was not told that they are all there.
+    statement<
+        "UPDATE task INDEXED BY open_tasks SET state = 2, outcome = 2, pruned = 1, ended_ms = created_ms, "
+        "ended_running_ms = 0 WHERE state < 2 AND kind = 3">()
+        .run();
     commit();
 }
 
-Statement& LedgerDatabase::statement(const char* sql) {
+const std::vector<const char*>& all_statements() {
+    return statements();
+}
+
+bool LedgerDatabase::register_statement(const char* sql) {
+    statements().push_back(sql);
+    return true;
+}
+
+Statement& LedgerDatabase::prepared(const char* sql) {
     auto& prepared = statements_[sql];
     if (!prepared) prepared = std::make_unique<Statement>(database_.handle(), sql);
     return *prepared;

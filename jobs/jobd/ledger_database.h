@@ -2,14 +2,29 @@
 // alone, single-threaded; throws DatabaseError.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "jobs/shared/sqlite.h"
 
 namespace clamscanner {
+
+// The text of a statement, as a template's argument.
+template <std::size_t size>
+struct Sql {
+    // NOLINTNEXTLINE(google-explicit-constructor): a literal is the text
+    consteval Sql(const char (&literal)[size]) { std::copy_n(literal, size, text); }
+    char text[size]{};
+};
+
+// Every statement of this program, whether it ever ran or not: each registers itself before main(). For tests, which
+// see how SQLite would carry it out.
+[[nodiscard]] const std::vector<const char*>& all_statements();
 
 class LedgerDatabase {
  public:
@@ -22,8 +37,12 @@ class LedgerDatabase {
     // Makes every change since the last commit durable. Cheap when there is none.
     void commit();
 
-    // Prepared once for each string literal; `sql` must be a literal.
-    [[nodiscard]] Statement& statement(const char* sql);
+    // Prepared at its first use.
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        static_cast<void>(&registered<sql>);
+        return prepared(sql.text);
+    }
     // Every statement prepared so far, with the average work of one run. For tests: a statement that searches more rows
     // than it uses delays every account.
     [[nodiscard]] std::map<std::string, std::int64_t> work();
@@ -32,6 +51,11 @@ class LedgerDatabase {
     [[nodiscard]] std::int64_t changed_rows() const noexcept { return database_.changed_rows(); }
 
  private:
+    static bool register_statement(const char* sql);
+    template <Sql sql>
+    static inline const bool registered = register_statement(sql.text);
+    [[nodiscard]] Statement& prepared(const char* sql);
+
     Database database_;
     std::map<const char*, std::unique_ptr<Statement>> statements_;
     bool in_transaction_ = false;

@@ -13,8 +13,8 @@ namespace clamscanner {
 // The most bytes that `text` may take in an answer: a byte outside UTF-8 takes six, and the JSON around it takes some.
 [[nodiscard]] std::size_t cost_in_json(const std::string& text);
 
-// One piece: rows in order, as long as they fit. `Listed` holds the entries in `files`, and in `next` the row after
-// which the next piece begins; 0: there is none.
+// One piece: rows in order, as long as they fit; at least one. `Listed` holds the entries in `files`, and in `next` the
+// row after which the next piece begins; 0: there is none.
 template <class Listed>
 class Piece {
  public:
@@ -23,7 +23,7 @@ class Piece {
     template <class File>
     [[nodiscard]] bool add(std::int64_t row, File file, std::size_t cost) {
         cost_ += cost;
-        if (cost_ > budget_ || listed_.files.size() >= most_entries) {
+        if (!listed_.files.empty() && (cost_ > budget_ || listed_.files.size() >= most_entries)) {
             listed_.next = last_;
             return false;
         }

@@ -54,12 +54,16 @@ enum class JobdMessage : std::uint16_t {
 
 inline constexpr std::size_t most_actions = 500'000;
 inline constexpr std::size_t most_entries = 2'000'000;
-inline constexpr std::size_t longest_jobs_question = 24 * 1024 * 1024;
 
-// An answer holds at most `answer_budget` bytes of JSON: jobd counts the bytes of its texts against it.
+// What is long goes to jobd and comes from it in pieces, each a question of its own, so that jobd serves others in
+// between: of about so many bytes of JSON, or so many actions.
+inline constexpr std::size_t piece_budget = 1024 * 1024;
+inline constexpr std::size_t most_actions_in_piece = 1000;
+inline constexpr std::size_t longest_jobs_question = 2 * 1024 * 1024;
+inline constexpr std::size_t longest_jobs_answer = 8 * 1024 * 1024;
+
+// An answer of the API holds at most so many bytes of JSON.
 inline constexpr std::size_t answer_budget = 32 * 1024 * 1024;
-
-inline constexpr std::size_t longest_jobs_answer = answer_budget + 1024 * 1024;
 
 // Whether a question changes something: one that only reads may be asked again when its answer was lost.
 enum class Effect { Reads, Changes };
@@ -129,7 +133,7 @@ struct ScanStatus {
     std::uint64_t total_files = 0;
     std::uint64_t total_bytes = 0;
     std::string current_file;
-    std::vector<std::string> infected_files;  // in the order found
+    std::uint64_t infected_files = 0;  // AskInfectedFiles tells which, `with_gone`
     std::vector<std::string> warnings;
     std::vector<std::string> messages;
     void fields(auto& wire) {
@@ -141,7 +145,7 @@ struct ScanStatus {
         wire.number(total_files);
         wire.number(total_bytes);
         wire.text(current_file, longest_path);
-        wire.texts(infected_files, most_entries, longest_path);
+        wire.number(infected_files);
         wire.texts(warnings, 64, longest_message);
         wire.texts(messages, 64, longest_message);
     }
@@ -180,7 +184,11 @@ struct AskInfectedFiles {
     using Answer = InfectedFiles;
     static constexpr auto effect = Effect::Reads;
     std::uint64_t after = 0;  // `next` of the previous piece; 0: the first
-    void fields(auto& wire) { wire.number(after); }
+    bool with_gone = false;   // also files that were disinfected since
+    void fields(auto& wire) {
+        wire.number(after);
+        wire.number(with_gone);
+    }
 };
 
 struct UnscannedFile {
@@ -192,15 +200,27 @@ struct UnscannedFile {
     }
 };
 
+// In the list of a walk.
+struct ListPlace {
+    std::uint64_t file = 0;    // how many come before
+    std::uint64_t offset = 0;  // in bytes
+    void fields(auto& wire) {
+        wire.number(file);
+        wire.number(offset);
+    }
+};
+
 struct UnscannedFiles {
     static constexpr auto type = JobdMessage::UnscannedFiles;
     std::vector<UnscannedFile> files;
     std::uint64_t scan = 0;  // two pieces of one list have the same
-    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last. A piece may be empty
+    ListPlace place;         // where the next piece begins, too
     void fields(auto& wire) {
         wire.list(files, most_entries);
         wire.number(scan);
         wire.number(next);
+        place.fields(wire);
     }
 };
 
@@ -210,7 +230,11 @@ struct AskUnscannedFiles {
     using Answer = UnscannedFiles;
     static constexpr auto effect = Effect::Reads;
     std::uint64_t after = 0;  // `next` of the previous piece; 0: the first
-    void fields(auto& wire) { wire.number(after); }
+    ListPlace place;          // the same
+    void fields(auto& wire) {
+        wire.number(after);
+        place.fields(wire);
+    }
 };
 
 // ---- Disinfections --------------------------------------------------------------------------------------------------
@@ -228,26 +252,36 @@ struct FileAction {
 
 struct DisinfectionQueued {
     static constexpr auto type = JobdMessage::DisinfectionQueued;
-    std::string task_id;  // 8 hex digits, a slash, 14 hex digits
-    std::string log;      // absolute path
+    std::string task_id;     // 8 hex digits, a slash, 14 hex digits; empty if there is another piece
+    std::string log;         // absolute path; the same
+    std::uint64_t task = 0;  // to be named with the next piece
     void fields(auto& wire) {
         wire.text(task_id, 23);
         wire.text(log, longest_path);
+        wire.number(task);
     }
 };
 
+// One piece of the actions of a disinfection, which is queued with the last one. If the next piece does not come soon,
+// it comes to nothing. No two actions of one piece may be on the same file, unless they are equal.
 struct Disinfect {
     static constexpr auto type = JobdMessage::Disinfect;
     using Answer = DisinfectionQueued;
     static constexpr auto effect = Effect::Changes;
     std::vector<FileAction> actions;
-    void fields(auto& wire) { wire.list(actions, most_actions); }
+    std::uint64_t task = 0;  // which the answer to the first piece named; 0: this is the first
+    bool more = false;       // there is another piece
+    void fields(auto& wire) {
+        wire.list(actions, most_actions_in_piece);
+        wire.number(task);
+        wire.number(more);
+    }
 };
 
 struct DryRun {
     static constexpr auto type = JobdMessage::DryRun;
-    std::vector<Record> steps;
-    void fields(auto& wire) { wire.list(steps, most_actions); }
+    std::vector<Record> steps;  // each file once; the id is the number of its action in the question, from 1
+    void fields(auto& wire) { wire.list(steps, most_actions_in_piece); }
 };
 
 // The steps that a disinfection would take.
@@ -256,7 +290,7 @@ struct AskDryRun {
     using Answer = DryRun;
     static constexpr auto effect = Effect::Reads;
     std::vector<FileAction> actions;
-    void fields(auto& wire) { wire.list(actions, most_actions); }
+    void fields(auto& wire) { wire.list(actions, most_actions_in_piece); }
 };
 
 enum class DisinfectionState : std::uint8_t { None = 0, Queued = 1, Running = 2, Done = 3 };
@@ -265,12 +299,16 @@ struct DisinfectionStatus {
     static constexpr auto type = JobdMessage::DisinfectionStatus;
     DisinfectionState state = DisinfectionState::None;
     std::string log;
-    std::vector<Record> records;
+    std::uint64_t task = 0;       // two pieces of one log have the same
+    std::vector<Record> records;  // as many as fit into a piece
+    bool more = false;            // there are more
     std::vector<std::string> warnings;
     void fields(auto& wire) {
         wire.choice(state, DisinfectionState::Done);
         wire.text(log, longest_path);
+        wire.number(task);
         wire.list(records, most_entries);
+        wire.number(more);
         wire.texts(warnings, 64, longest_message);
     }
 };
@@ -328,16 +366,20 @@ struct QuarantineQueued {
     void fields(auto& wire) { wire.number(task); }
 };
 
-// Restores or deletes quarantined files, given by their opaque names.
+// Restores or deletes quarantined files, given by their opaque names. In pieces, as Disinfect.
 struct ChangeQuarantine {
     static constexpr auto type = JobdMessage::ChangeQuarantine;
     using Answer = QuarantineQueued;
     static constexpr auto effect = Effect::Changes;
     bool restore = false;  // false: delete for good
     std::vector<std::string> ids;
+    std::uint64_t task = 0;
+    bool more = false;
     void fields(auto& wire) {
         wire.number(restore);
-        wire.texts(ids, most_actions, 32);
+        wire.texts(ids, most_actions_in_piece, 32);
+        wire.number(task);
+        wire.number(more);
     }
 };
 
@@ -360,9 +402,11 @@ struct QuarantineChange {
     static constexpr auto type = JobdMessage::QuarantineChange;
     bool ended = false;
     std::vector<ChangedFile> files;  // in the order of the request
+    std::uint64_t next = 0;          // where the next piece begins; 0: this is the last
     void fields(auto& wire) {
         wire.number(ended);
         wire.list(files, most_actions);
+        wire.number(next);
     }
 };
 
@@ -371,7 +415,12 @@ struct AskQuarantineChange {
     using Answer = QuarantineChange;
     static constexpr auto effect = Effect::Reads;
     std::uint64_t task = 0;
-    void fields(auto& wire) { wire.number(task); }
+    std::uint64_t after = 0;  // `next` of the previous piece; 0: the first; nothing_after: whether it has ended, only
+    static constexpr std::uint64_t nothing_after = INT64_MAX;
+    void fields(auto& wire) {
+        wire.number(task);
+        wire.number(after);
+    }
 };
 
 // ---- Statistics: of an account's own scans, or of the whole host's for a host user (jobs.host_users) ----------------

@@ -14,7 +14,7 @@ namespace clamscanner {
 enum class Moved : std::uint8_t { AsScanned = 0, Changed = 1, PutBackClean = 2, PutBackUnscanned = 3 };
 
 struct PlannedAction {
-    std::uint64_t number = 0;  // its position in the request, from 1
+    std::uint64_t number = 0;  // its position in the request, or of what is asked in pieces in its piece, from 1
     std::string path;
     Action action = Action::Ignore;
     bool listed = false;    // it is in the list of infected files

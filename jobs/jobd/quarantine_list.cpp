@@ -5,21 +5,18 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::size_t most_known_accounts = 20'000;
-
 // The identity is that of the file in the quarantine, except for the modification time, which is the original one.
 #define QUARANTINE_COLUMNS "opaque, path, virus, sha256, device, inode, size, mtime_ns, metadata"
 
+constexpr int quarantine_column_count = 9;
+
 PlannedAction read_quarantined(const Row& row) {
     PlannedAction file;
+    std::string metadata;
     file.listed = true;
-    file.opaque = row.bytes(0);
-    file.path = row.bytes(1);
-    file.virus = row.bytes(2);
-    file.sha256 = row.bytes(3);
-    file.identity = {row.number<std::uint64_t>(4), row.number<std::uint64_t>(5), row.number<std::uint64_t>(6),
-                     row.number(7)};
-    file.metadata = unpacked(row.bytes(8));
+    Cursor(row).into(file.opaque, file.path, file.virus, file.sha256, file.identity.device, file.identity.inode,
+                     file.identity.size, file.identity.mtime_ns, metadata);
+    file.metadata = unpacked(metadata);
     return file;
 }
 
@@ -28,9 +25,9 @@ PlannedAction read_quarantined(const Row& row) {
 void QuarantineList::add(AccountId account, const PlannedAction& action, std::uint64_t device, std::uint64_t inode,
                          bool may_hold_mail) {
     database_.write();
-    statement(
+    statement<
         "INSERT OR IGNORE INTO quarantine(account, opaque, path, virus, sha256, device, inode, size, mtime_ns, "
-        "metadata, time_ms, running_ms, may_hold_mail) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        "metadata, time_ms, running_ms, may_hold_mail) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)">()
         .run(account, action.opaque, action.path, action.virus, action.sha256, device, inode, action.identity.size,
              action.identity.mtime_ns, packed(action.metadata), now_ms(), running_time_.now(), may_hold_mail);
 }
@@ -39,14 +36,14 @@ void QuarantineList::adopt(AccountId account, const PlannedAction& action, std::
                            bool may_hold_mail) {
     add(account, action, device, inode, may_hold_mail);
     if (database_.changed_rows() == 0) return;
-    statement("UPDATE quarantine SET adopted = 1 WHERE account = ? AND opaque = ?").run(account, action.opaque);
+    statement<"UPDATE quarantine SET adopted = 1 WHERE account = ? AND opaque = ?">().run(account, action.opaque);
 }
 
 bool QuarantineList::confirm(AccountId account, const std::string& opaque, const PlannedAction& found) {
     database_.write();
-    statement(
+    statement<
         "UPDATE quarantine SET adopted = 0, virus = ?, device = ?, inode = ? "
-        "WHERE account = ? AND opaque = ? AND sha256 = ? AND size = ? AND adopted = 1")
+        "WHERE account = ? AND opaque = ? AND sha256 = ? AND size = ? AND adopted = 1">()
         .run(found.virus, found.identity.device, found.identity.inode, account, opaque, found.sha256,
              found.identity.size);
     return database_.changed_rows() > 0;
@@ -57,94 +54,94 @@ void QuarantineList::forget_adopted(AccountId account, const std::string& opaque
 }
 
 std::optional<PlannedAction> QuarantineList::find_adopted(AccountId account, const std::string& opaque) {
-    return statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ? AND adopted = 1")
+    return statement<"SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ? AND adopted = 1">()
         .first(read_quarantined, account, opaque);
 }
 
-std::vector<QuarantineList::Stored> QuarantineList::all(AccountId account) {
+std::vector<QuarantineList::Stored> QuarantineList::after(AccountId account, std::int64_t id, std::size_t limit) {
     std::vector<Stored> files;
-    statement(
-        "SELECT opaque, inode, size, sha256, adopted FROM quarantine INDEXED BY quarantine_in_order WHERE account = ? "
-        "ORDER BY id")
+    statement<
+        "SELECT id, opaque, inode, size, sha256, adopted FROM quarantine INDEXED BY quarantine_in_order "
+        "WHERE account = ? AND id > ? ORDER BY id LIMIT ?">()
         .each(
             [&](Row row) {
-                files.push_back({row.bytes(0), row.number<std::uint64_t>(1), row.number<std::uint64_t>(2), row.bytes(3),
-                                 row.number(4) != 0});
+                auto& file = files.emplace_back();
+                Cursor(row).into(file.id, file.opaque, file.inode, file.size, file.sha256, file.adopted);
                 return true;
             },
-            account);
+            account, id, limit);
     return files;
+}
+
+std::optional<std::string> QuarantineList::name_of(AccountId account, std::int64_t id) {
+    return statement<"SELECT opaque FROM quarantine WHERE id = ? AND account = ?">().first(
+        [](Row row) { return row.bytes(0); }, id, account);
 }
 
 void QuarantineList::set_clean(AccountId account, const std::string& opaque, bool clean) {
     database_.write();
-    statement("UPDATE quarantine SET clean = ?1 WHERE account = ?2 AND opaque = ?3 AND clean <> ?1")
-        .run(clean, account, opaque);
+    statement<"UPDATE quarantine SET clean = ?1 WHERE account = ?2 AND opaque = ?3 AND clean <> ?1">().run(
+        clean, account, opaque);
     if (database_.changed_rows() > 0) adjust_clean_count(account, clean ? 1 : -1);
 }
 
 void QuarantineList::adjust_clean_count(AccountId account, int change) {
-    const auto known = clean_.find(account);
-    if (known != clean_.end()) known->second += change;
+    statement<"UPDATE account SET clean_in_quarantine = clean_in_quarantine + ? WHERE id = ?">().run(change, account);
 }
 
 std::uint64_t QuarantineList::count_clean(AccountId account) {
-    if (const auto known = clean_.find(account); known != clean_.end())
-        return static_cast<std::uint64_t>(known->second);
-    const auto counted =
-        statement("SELECT count(*) FROM quarantine INDEXED BY quarantined_clean WHERE account = ? AND clean = 1")
-            .number(account)
-            .value_or(0);
-    if (clean_.size() >= most_known_accounts) clean_.clear();
-    clean_[account] = counted;
-    return static_cast<std::uint64_t>(counted);
+    return static_cast<std::uint64_t>(
+        statement<"SELECT clean_in_quarantine FROM account WHERE id = ?">().number(account).value_or(0));
 }
 
 QuarantineList::Listed QuarantineList::listed(AccountId account, std::int64_t after, std::size_t budget) {
     Listed found;
     Piece piece(found, after, budget);
-    statement(
+    statement<
         "SELECT id, opaque, path, virus, sha256, size, time_ms, clean FROM quarantine INDEXED BY quarantine_in_order "
-        "WHERE account = ? AND id > ? ORDER BY id")
+        "WHERE account = ? AND id > ? ORDER BY id">()
         .each(
             [&](Row row) {
-                QuarantinedFile file{
-                    row.bytes(1),  row.bytes(2),      row.bytes(3), row.bytes(4), row.number<std::uint64_t>(5),
-                    row.number(6), row.number(7) != 0};
+                QuarantinedFile file;
+                Cursor columns(row);
+                const auto id = columns.next<std::int64_t>();
+                columns.into(file.id, file.path, file.virus, file.sha256, file.size, file.time_ms, file.clean);
                 const auto cost = cost_in_json(file.path) + cost_in_json(file.virus) + 256;
-                return piece.add(row.number(0), std::move(file), cost);
+                return piece.add(id, std::move(file), cost);
             },
             account, after);
     return found;
 }
 
 std::optional<PlannedAction> QuarantineList::find(AccountId account, const std::string& opaque) {
-    return statement("SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ?")
-        .first(read_quarantined, account, opaque);
+    return statement<"SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE account = ? AND opaque = ?">().first(
+        read_quarantined, account, opaque);
 }
 
-std::vector<PlannedAction> QuarantineList::expired(AccountId account, std::int64_t before_ms,
-                                                   std::int64_t before_running_ms, std::size_t limit) {
-    std::vector<PlannedAction> files;
-    statement(
-        "SELECT " QUARANTINE_COLUMNS
-        " FROM quarantine WHERE account = ? AND time_ms < ? AND running_ms < ? AND may_hold_mail = 0 AND clean = "
-        "0 AND NOT EXISTS (SELECT 1 FROM held_signature WHERE signature = virus AND allowed = 0) ORDER BY time_ms "
-        "LIMIT ?")
+std::vector<QuarantineList::Expired> QuarantineList::expired(AccountId account, std::int64_t before_ms,
+                                                             std::int64_t before_running_ms, const Expired& after,
+                                                             std::size_t limit) {
+    std::vector<Expired> files;
+    statement<"SELECT " QUARANTINE_COLUMNS
+              ", id, time_ms FROM quarantine INDEXED BY quarantine_by_age "
+              "WHERE account = ? AND time_ms < ? AND running_ms < ? AND may_hold_mail = 0 AND clean = 0 AND "
+              "NOT EXISTS (SELECT 1 FROM held_signature WHERE signature = virus AND allowed = 0) AND "
+              "(time_ms, id) > (?, ?) ORDER BY time_ms, id LIMIT ?">()
         .each(
             [&](Row row) {
-                files.push_back(read_quarantined(row));
-                files.back().number = files.size();
-                files.back().action = Action::Discard;
+                auto& expired = files.emplace_back();
+                expired.file = read_quarantined(row);
+                Cursor(row, quarantine_column_count).into(expired.file.number, expired.time_ms);
+                expired.file.action = Action::Discard;
                 return true;
             },
-            account, before_ms, before_running_ms, limit);
+            account, before_ms, before_running_ms, after.time_ms, after.file.number, limit);
     return files;
 }
 
 void QuarantineList::forget(AccountId account, const std::string& opaque) {
     database_.write();
-    const bool was_clean = statement("DELETE FROM quarantine WHERE account = ? AND opaque = ? RETURNING clean")
+    const bool was_clean = statement<"DELETE FROM quarantine WHERE account = ? AND opaque = ? RETURNING clean">()
                                .number(account, opaque)
                                .value_or(0) != 0;
     if (was_clean) adjust_clean_count(account, -1);

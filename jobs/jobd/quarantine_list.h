@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,13 +36,17 @@ class QuarantineList {
     void forget_adopted(AccountId account, const std::string& opaque);
     [[nodiscard]] std::optional<PlannedAction> find(AccountId account, const std::string& opaque);
     struct Stored {
+        std::int64_t id = 0;
         std::string opaque;
         std::uint64_t inode = 0;
         std::uint64_t size = 0;
         std::string sha256;
         bool adopted = false;
     };
-    [[nodiscard]] std::vector<Stored> all(AccountId account);
+    // At most `limit` files with an id above `id`, in order.
+    [[nodiscard]] std::vector<Stored> after(AccountId account, std::int64_t id, std::size_t limit);
+    // The opaque name of the file with this id.
+    [[nodiscard]] std::optional<std::string> name_of(AccountId account, std::int64_t id);
     struct Listed {
         std::vector<QuarantinedFile> files;
         std::int64_t next = 0;  // pass it as `after` to get the rest; 0: there is none
@@ -51,9 +54,14 @@ class QuarantineList {
     // `budget`: the most bytes that the answer may take.
     [[nodiscard]] Listed listed(AccountId account, std::int64_t after, std::size_t budget);
     // At most `limit` files quarantined before that time of day and that running time of the host, except those that
-    // may hold mail, are clean by now, or were found by a signature that is held (brake.h).
-    [[nodiscard]] std::vector<PlannedAction> expired(AccountId account, std::int64_t before_ms,
-                                                     std::int64_t before_running_ms, std::size_t limit);
+    // may hold mail, are clean by now, or were found by a signature that is held (brake.h); the oldest first, from
+    // behind `after` on.
+    struct Expired {
+        PlannedAction file;  // its number is its id
+        std::int64_t time_ms = 0;
+    };
+    [[nodiscard]] std::vector<Expired> expired(AccountId account, std::int64_t before_ms,
+                                               std::int64_t before_running_ms, const Expired& after, std::size_t limit);
     // By the latest signatures.
     void set_clean(AccountId account, const std::string& opaque, bool clean);
     [[nodiscard]] std::uint64_t count_clean(AccountId account);
@@ -61,13 +69,15 @@ class QuarantineList {
     void forget(AccountId account, const std::string& opaque);
 
  private:
-    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        return database_.statement<sql>();
+    }
 
     void adjust_clean_count(AccountId account, int change);
 
     LedgerDatabase& database_;
     const RunningTime& running_time_;
-    std::map<AccountId, std::int64_t> clean_;  // the number of clean files; a bounded cache, as every poll needs it
 };
 
 }  // namespace clamscanner

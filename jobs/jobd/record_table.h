@@ -22,9 +22,8 @@ class RecordTable {
         : database_(database), tasks_(tasks), quarantine_(quarantine) {}
 
     // ---- A disinfection
-    // Empty if the account has a task queued or running.
-    [[nodiscard]] std::optional<TaskId> queue_disinfection(AccountId account,
-                                                           const std::vector<PlannedAction>& planned);
+    // To a preparation, behind the actions that it has.
+    void add_actions(TaskId id, const std::vector<PlannedAction>& planned);
     [[nodiscard]] std::optional<PlannedAction> next_action(TaskId id);
     // Unfinished ones with higher numbers, without the messages to be cut out of a mailbox.
     [[nodiscard]] std::vector<PlannedAction> actions_after(TaskId id, std::uint64_t number, std::size_t limit);
@@ -43,14 +42,21 @@ class RecordTable {
     [[nodiscard]] Records records_after(TaskId id, std::uint64_t last_id, std::size_t budget, std::size_t limit);
 
     // ---- A restoration
-    // Empty if the account has a task queued or running. The intent for each file is recorded at once.
-    [[nodiscard]] std::optional<TaskId> queue_restoration(AccountId account, const std::vector<std::string>& ids,
-                                                          Action action);
-    [[nodiscard]] std::vector<ChangedFile> changed_files(TaskId id);
+    // To a preparation, behind those that it has. The intent for each file is recorded at once.
+    void add_changes(TaskId id, AccountId account, const std::vector<std::string>& opaque_names, Action action);
+    struct Changed {
+        std::vector<ChangedFile> files;
+        std::int64_t next = 0;  // pass it as `after` to get the rest; 0: there is none
+    };
+    [[nodiscard]] Changed changed_files(TaskId id, std::int64_t after, std::size_t budget);
 
  private:
-    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        return database_.statement<sql>();
+    }
     void add_record(TaskId id, Record record);
+    [[nodiscard]] std::int64_t last_action(TaskId id);
 
     LedgerDatabase& database_;
     TaskTable& tasks_;

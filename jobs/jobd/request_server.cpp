@@ -18,25 +18,20 @@
 namespace clamscanner {
 namespace {
 
-// The most bytes that a list may take in an answer; the rest is for the other members.
-constexpr std::size_t list_budget = answer_budget - 64 * 1024;
-
 using namespace std::chrono_literals;
 
 // Time limit for a question to begin, to arrive completely, and for its answer to be read.
 constexpr auto peer_timeout = 20s;
-constexpr const char* list_is_cut =
-    "The list of infected files is longer than an answer may be; only its start is given.";
 constexpr std::size_t frame_header = 4;
 constexpr std::uint32_t no_events = 0;  // no epoll events; a closed connection is reported anyway
 // The memory that one account's incoming questions and outgoing answers may take before its next question must wait.
 constexpr std::size_t most_buffered = longest_jobs_question + 2 * longest_jobs_answer;
 constexpr std::size_t most_unsent = longest_jobs_answer;
 constexpr auto pause_until_read = 100ms;
-// An answer that took longer than this delays its account's next answer by three times as long, so one account gets at
-// most a quarter of jobd's time.
-constexpr auto free_cost = 2ms;
-constexpr int pause_factor = 3;
+// An answer that took longer than this, which a piece seldom does, delays its account's next answer by as long, so one
+// account gets at most half of jobd's time.
+constexpr auto free_cost = 5ms;
+constexpr int pause_factor = 1;
 constexpr auto signatures_check_interval = 10s;
 
 std::string files(std::uint64_t count) {
@@ -56,6 +51,7 @@ Encoded answer_or_decline(Answer answer) {
     }
 }
 
+constexpr const char* too_slow_text = "The request took too long, so nothing was done; try again.";
 constexpr const char* busy_text =
     "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
 
@@ -68,6 +64,7 @@ RequestServer::RequestServer(const JobContext& context, AccountLookup& accounts,
       dispatcher_(dispatcher),
       history_(history),
       system_scans_(system_scans),
+      preparations_(context.loop, context.ledger),
       host_users_(std::move(host_users)),
       listener_(listen_at(context.config.jobs_socket(), SOCK_STREAM, 0666)),
       administrators_listener_(listen_at(context.config.administrator_socket(), SOCK_STREAM, 0600)),
@@ -331,7 +328,7 @@ std::vector<std::string> RequestServer::scan_warnings(const std::optional<Task>&
                            "): what it had not reached was not scanned.");
     } else if (task->outcome == Outcome::Cancelled) {
         warnings.emplace_back("The scan was cancelled: what it had not reached was not scanned.");
-    } else if (task->state != TaskState::Ended && !task->why.empty()) {
+    } else if (task->state != TaskState::Ended && task->outcome == Outcome::None && !task->why.empty()) {
         warnings.push_back("The scan waits: " + task->why + ".");
     }
     for (const auto& [reason, count] : context_.ledger.tasks().unscanned_counts(task->id))
@@ -370,11 +367,7 @@ ScanStatus RequestServer::answer_scan_status(const AskScanStatus&, const Account
                                   (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
                                   " clean by today's signatures and can be restored.");
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
-    if (task->infected_files > 0) {
-        auto found = ledger.finds().found_paths(task->id, list_budget);
-        status.infected_files = std::move(found.paths);
-        if (found.cut) status.warnings.emplace_back(list_is_cut);
-    }
+    status.infected_files = task->infected_files;
     return status;
 }
 
@@ -382,8 +375,8 @@ InfectedFiles RequestServer::answer_infected_files(const AskInfectedFiles& asked
     auto& ledger = context_.ledger;
     InfectedFiles infected;
     if (const auto task = ledger.tasks().last(ledger.tasks().account_of(facts), TaskKind::Scan)) {
-        auto listed =
-            ledger.finds().infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
+        auto listed = ledger.finds().infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX),
+                                                    piece_budget, asked.with_gone);
         infected.files = std::move(listed.files);
         infected.scan = static_cast<std::uint64_t>(task->id);
         infected.next = static_cast<std::uint64_t>(listed.next);
@@ -438,13 +431,30 @@ DryRun RequestServer::answer_dry_run(AskDryRun asked, const AccountFacts& facts)
 DisinfectionQueued RequestServer::answer_disinfect(Disinfect asked, const AccountFacts& facts) {
     if (asked.actions.empty()) throw Malformed("a disinfection without actions");
     auto& ledger = context_.ledger;
-    const AccountId account = ledger.tasks().account_of(facts);
-    if (ledger.tasks().active(account)) throw Declined{busy_text};
-    const auto id = ledger.records().queue_disinfection(account, plan(facts, std::move(asked.actions)));
-    if (!id) throw Declined{busy_text};
-    const Task task = ledger.tasks().get(*id);
+    const auto id = prepare(facts, asked.task);
+    try {
+        ledger.records().add_actions(id, plan(facts, std::move(asked.actions)));
+    } catch (const Declined&) {
+        preparations_.abandon(id);
+        throw;
+    }
+    if (asked.more) return {"", "", static_cast<std::uint64_t>(id)};
+    const Task task = queue(id, TaskKind::Disinfection, facts);
+    return {task_name(task), log_path(facts), static_cast<std::uint64_t>(id)};
+}
+
+TaskId RequestServer::prepare(const AccountFacts& facts, std::uint64_t task) {
+    const auto id =
+        preparations_.take(context_.ledger.tasks().account_of(facts), static_cast<TaskId>(task & INT64_MAX));
+    if (!id) throw Declined{task == 0 ? busy_text : too_slow_text};
+    return *id;
+}
+
+Task RequestServer::queue(TaskId id, TaskKind kind, const AccountFacts& facts) {
+    preparations_.finish(id, kind);
+    const Task task = context_.ledger.tasks().get(id);
     dispatcher_.add({task, facts});
-    return {task_name(task), log_path(facts)};
+    return task;
 }
 
 DisinfectionStatus RequestServer::answer_disinfection(const AskDisinfection& asked, const AccountFacts& facts) {
@@ -455,8 +465,10 @@ DisinfectionStatus RequestServer::answer_disinfection(const AskDisinfection& ask
     if (!task) return status;
     // A number that this log has not reached belongs to an earlier log, so the client gets all of this one.
     const std::uint64_t after = asked.last_id > task->last_record ? 0 : asked.last_id;
-    auto found = ledger.records().records_after(task->id, after, list_budget, most_entries);
+    auto found = ledger.records().records_after(task->id, after, piece_budget, most_entries);
+    status.task = static_cast<std::uint64_t>(task->id);
     status.records = std::move(found.records);
+    status.more = found.cut;
     if (task->state == TaskState::Ended)
         status.state = found.cut ? DisinfectionState::Running : DisinfectionState::Done;
     else
@@ -472,7 +484,7 @@ DisinfectionStatus RequestServer::answer_disinfection(const AskDisinfection& ask
 Accepted RequestServer::answer_cancel_scan(const CancelScan&, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
     const auto task = ledger.tasks().active(ledger.tasks().account_of(facts));
-    if (!task || task->kind != TaskKind::Scan)
+    if (!task || task->kind != TaskKind::Scan || task->outcome != Outcome::None)
         throw Declined{"No scan is queued or running, so there is none to cancel."};
     dispatcher_.cancel_scan(task->id, facts);
     return {};
@@ -480,7 +492,7 @@ Accepted RequestServer::answer_cancel_scan(const CancelScan&, const AccountFacts
 
 namespace {
 
-// `after` values from here on mean files that an unfinished scan did not reach, by their place in the list of the walk.
+// This `after` means files that an unfinished scan did not reach, by their place in the list of the walk.
 constexpr std::uint64_t unreached = 1ULL << 62;
 
 }  // namespace
@@ -494,14 +506,14 @@ UnscannedFiles RequestServer::answer_unscanned_files(const AskUnscannedFiles& as
     const bool has_unreached =
         task->state == TaskState::Ended && task->outcome != Outcome::Completed && task->list_bytes > 0;
     if (asked.after < unreached) {
-        auto found = ledger.finds().unscanned_files(task->id, static_cast<std::int64_t>(asked.after), list_budget);
+        auto found = ledger.finds().unscanned_files(task->id, static_cast<std::int64_t>(asked.after), piece_budget);
         unscanned.files = std::move(found.files);
         unscanned.next = static_cast<std::uint64_t>(found.next);
-        if (unscanned.next == 0 && has_unreached) unscanned.next = unreached + task->settled.files;
+        if (unscanned.next == 0 && has_unreached) unscanned.next = unreached;
     } else if (has_unreached) {
-        std::uint64_t next = 0;
-        if (add_unreached(context_.config, ledger, *task, facts.home, asked.after - unreached, unscanned, next))
-            unscanned.next = unreached + next;
+        unscanned.place = asked.place;
+        if (add_unreached(context_.config, ledger, *task, facts.home, unscanned.place, unscanned))
+            unscanned.next = unreached;
     }
     return unscanned;
 }
@@ -511,26 +523,28 @@ UnscannedFiles RequestServer::answer_unscanned_files(const AskUnscannedFiles& as
 QuarantinedFiles RequestServer::answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
     auto found = ledger.quarantine().listed(ledger.tasks().account_of(facts),
-                                            static_cast<std::int64_t>(asked.after & INT64_MAX), list_budget);
+                                            static_cast<std::int64_t>(asked.after & INT64_MAX), piece_budget);
     return {std::move(found.files), static_cast<std::uint64_t>(found.next)};
 }
 
 QuarantineQueued RequestServer::answer_change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts) {
     if (asked.ids.empty()) throw Malformed("a quarantine change without ids");
     auto& ledger = context_.ledger;
-    const auto id = ledger.records().queue_restoration(ledger.tasks().account_of(facts), asked.ids,
-                                                       asked.restore ? Action::Restore : Action::Discard);
-    if (!id) throw Declined{busy_text};
-    dispatcher_.add({ledger.tasks().get(*id), facts});
-    return {static_cast<std::uint64_t>(*id)};
+    const auto id = prepare(facts, asked.task);
+    ledger.records().add_changes(id, ledger.tasks().account_of(facts), asked.ids,
+                                 asked.restore ? Action::Restore : Action::Discard);
+    if (!asked.more) static_cast<void>(queue(id, TaskKind::Restoration, facts));
+    return {static_cast<std::uint64_t>(id)};
 }
 
 QuarantineChange RequestServer::answer_quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
     const auto task = ledger.tasks().last(ledger.tasks().account_of(facts), TaskKind::Restoration);
     // A later request of the same account may have replaced this task; then this one is over.
-    if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return {true, {}};
-    return {task->state == TaskState::Ended, ledger.records().changed_files(task->id)};
+    if (!task || static_cast<std::uint64_t>(task->id) != asked.task) return {true, {}, 0};
+    auto changed =
+        ledger.records().changed_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), piece_budget);
+    return {task->state == TaskState::Ended, std::move(changed.files), static_cast<std::uint64_t>(changed.next)};
 }
 
 // ---- Statistics ----------------------------------------------------------------------------------------------------
@@ -549,7 +563,7 @@ ScanTasks RequestServer::answer_scan_tasks(const AskScanTasks& asked, const Acco
 }
 
 ScanEvents RequestServer::answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts) {
-    return history_.events(scope_of(facts), asked.offset, std::min(asked.limit, longest_page), answer_budget / 2);
+    return history_.events(scope_of(facts), asked.offset, std::min(asked.limit, longest_page), longest_jobs_answer / 2);
 }
 
 Accepted RequestServer::answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {

@@ -1,7 +1,7 @@
 // jobd's request server: answers agents and other programs of users on one socket, and the administrator's command on
 // another. The kernel says which uid asks, and only that counts. Requests are foreign bytes; there are limits on every
 // length, on the memory that an account's requests and answers may take, and on the time that its requests may take: a
-// list of a million finds delays its owner's next answer, not anybody else's.
+// list of a million finds is asked for in small pieces.
 #pragma once
 
 #include <chrono>
@@ -15,6 +15,7 @@
 #include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
+#include "jobs/jobd/preparations.h"
 #include "jobs/jobd/scan_history.h"
 #include "jobs/jobd/system_scans.h"
 #include "jobs/shared/frames.h"
@@ -93,6 +94,8 @@ class RequestServer {
     HeldSignatures answer_held_signatures(const AskHeldSignatures&);
     Accepted answer_allow_signature(const AllowSignature& asked);
 
+    [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
+    Task queue(TaskId id, TaskKind kind, const AccountFacts& facts);
     [[nodiscard]] std::vector<PlannedAction> plan(const AccountFacts& facts, std::vector<FileAction> asked);
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
 
@@ -104,6 +107,7 @@ class RequestServer {
     Dispatcher& dispatcher_;
     ScanHistory& history_;
     SystemScans& system_scans_;
+    Preparations preparations_;
     const std::set<uid_t> host_users_;
     UniqueFd listener_;
     UniqueFd administrators_listener_;

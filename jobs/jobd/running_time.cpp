@@ -18,7 +18,7 @@ std::int64_t milliseconds_since_boot() {
 
 RunningTime::RunningTime(LedgerDatabase& database, std::function<std::int64_t()> since_boot)
     : database_(database), since_boot_(std::move(since_boot)), at_(since_boot_()) {
-    database_.statement("SELECT total_ms, since_boot_ms FROM running_time WHERE id = 1").each([&](Row row) {
+    database_.statement<"SELECT total_ms, since_boot_ms FROM running_time WHERE id = 1">().each([&](Row row) {
         total_ = added(row.number(0), row.number(1), at_);
         return false;
     });
@@ -40,7 +40,7 @@ void RunningTime::save() {
     total_ = added(total_, at_, at);
     at_ = at;
     database_.write();
-    database_.statement("UPDATE running_time SET total_ms = ?, since_boot_ms = ? WHERE id = 1").run(total_, at_);
+    database_.statement<"UPDATE running_time SET total_ms = ?, since_boot_ms = ? WHERE id = 1">().run(total_, at_);
 }
 
 }  // namespace clamscanner

@@ -6,9 +6,11 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <utility>
 
 #include "auth/base/checked.h"
 #include "jobs/jobd/list_piece.h"
+#include "jobs/jobd/scan_sql.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/uuid.h"
 
@@ -46,29 +48,30 @@ bool is_wanted(const ScanTask& task, const ScanFilter& filter) {
            (task.ended_ms == 0 || task.ended_ms <= filter.ended_until_ms);
 }
 
-// The values of ScanPhase. A task that has begun counts as running even while it waits for its next turn.
-#define PHASE "(CASE WHEN state = 2 THEN CASE outcome WHEN 1 THEN 2 ELSE 3 END WHEN starts > 0 THEN 1 ELSE 0 END)"
-// What the scanner itself did not get done: TimeLimit and ScannerFailed. (A file that its owner has made unreadable,
-// encrypted or too large says nothing about the scan.)
-#define PROVES_NOTHING                                                                                       \
-    "(embedded OR EXISTS (SELECT 1 FROM unscanned_count WHERE unscanned_count.task = task.id AND reason IN " \
-    "(3, 7) AND files > 0))"
-#define SCAN_COLUMNS                                     \
-    "task.id, created_ms, coalesce(ended_ms, 0), " PHASE \
-    ", scan_type, origin, walked, scanned_files, "       \
-    "total_files, infected_files, risk, account.home, " PROVES_NOTHING
-#define SCANS                                                                                         \
-    " FROM task JOIN account ON account.id = account WHERE kind = 0 AND (?1 = 2 OR origin = ?1) AND " \
-    "(?2 >> " PHASE " & 1) = 1 AND created_ms >= ?3 AND coalesce(ended_ms, 0) <= ?4 AND (?5 < 0 OR task.id = ?5)"
-#define OF_ACCOUNT " AND account = ?6"
-#define A_PAGE " ORDER BY task.id DESC LIMIT ?7 OFFSET ?8"
+// Scans are counted in blocks of this many numbers (ledger_database.cpp).
+constexpr std::int64_t block_bits = 10;
+
+#define SCAN_COLUMNS \
+    "task.id, created_ms, coalesce(ended_ms, 0), " PHASE_OF("task") ", scan_type, origin, walked, "       \
+    "scanned_files, total_files, infected_files, risk, account.home, " PROVES_NOTHING("task")
+#define WANTED \
+    "kind = 0 AND (?1 = 2 OR origin = ?1) AND (?2 >> " PHASE_OF("task") " & 1) = 1 " \
+    "AND created_ms >= ?3 AND coalesce(ended_ms, 0) <= ?4 "
+// The rows of one block.
+#define OF_HOST "task.id >= ?5 AND task.id < ?6 AND ?7 = 0 "
+#define OF_ACCOUNT "account = ?7 AND number >= ?5 AND number < ?6 "
+#define OWN_SCANS "task INDEXED BY scans_of_account"
+#define COUNT_IN(tasks, block) "SELECT count(*) FROM " tasks " WHERE " WANTED "AND " block
+#define PAGE_OF(tasks, block, number)                                                                              \
+    "SELECT " SCAN_COLUMNS " FROM " tasks " CROSS JOIN account ON account.id = account WHERE " WANTED "AND " block \
+    "ORDER BY " number " DESC LIMIT ?8 OFFSET ?9"
 
 }  // namespace
 
 ScanHistory::ScanHistory(Ledger& ledger, const Settings& settings)
     : ledger_(ledger), database_(ledger.database()), settings_(settings) {
     const auto read = [&] {
-        statement("SELECT uuid FROM host").each([&](Row row) {
+        statement<"SELECT uuid FROM host">().each([&](Row row) {
             uuid_ = row.bytes(0);
             return false;
         });
@@ -77,7 +80,7 @@ ScanHistory::ScanHistory(Ledger& ledger, const Settings& settings)
     if (read()) return;
     uuid_ = random_uuid();
     database_.write();
-    statement("INSERT INTO host(uuid) VALUES(?)").run(uuid_);
+    statement<"INSERT INTO host(uuid) VALUES(?)">().run(uuid_);
 }
 
 Host ScanHistory::host() {
@@ -87,99 +90,151 @@ Host ScanHistory::host() {
 }
 
 bool ScanHistory::host_was_scanned() {
-    return statement("SELECT 1 FROM system_scan LIMIT 1").number().has_value();
+    return statement<"SELECT 1 FROM system_scan LIMIT 1">().number().has_value();
 }
 
 // ---- Past scans -----------------------------------------------------------------------------------------------------
 
 ScanTask ScanHistory::read_scan(const Row& row) const {
     ScanTask task;
-    task.created_ms = row.number(1);
-    task.id = task_id(task.created_ms, row.number(0), false);
-    task.ended_ms = row.number(2);
-    task.phase = row.number<ScanPhase>(3);
-    task.system = row.number(5) != 0;
-    if (!task.system) {
-        const auto& directory = settings_.scan_of(row.number<ScanType>(4)).directory;
-        task.paths = {path_in(row.bytes(11), directory)};
-    }
+    std::int64_t number = 0;
+    ScanType type{};
+    bool walked = false;
+    std::uint64_t scanned_files = 0;
+    std::uint64_t total_files = 0;
+    std::string home;
+    Cursor(row).into(number, task.created_ms, task.ended_ms, task.phase, type, task.system, walked, scanned_files,
+                     total_files, task.infected_files, task.risk, home, task.proves_nothing);
+    task.id = task_id(task.created_ms, number, false);
+    if (!task.system) task.paths = {path_in(home, settings_.scan_of(type).directory)};
     if (task.ended_ms != 0)
         task.percent = 100;
-    else if (row.number(6) != 0)
-        task.percent = percent_of(row.number<std::uint64_t>(7), row.number<std::uint64_t>(8));
-    task.infected_files = row.number<std::uint64_t>(9);
-    task.risk = row.number<RiskLevel>(10);
-    task.proves_nothing = row.number(12) != 0;
+    else if (walked)
+        task.percent = percent_of(scanned_files, total_files);
     return task;
 }
 
-std::vector<ScanTask> ScanHistory::scans(Scope scope, const ScanFilter& filter, std::uint64_t offset,
-                                         std::uint64_t limit) {
-    const auto number = filter.task_id.empty() ? -1 : number_of(filter.task_id, false);
-    auto& page =
-        statement(scope.host ? "SELECT " SCAN_COLUMNS SCANS A_PAGE : "SELECT " SCAN_COLUMNS SCANS OF_ACCOUNT A_PAGE);
-    std::vector<ScanTask> found;
+// By the counts alone, where they tell; else the scans of the block must be looked at.
+std::vector<ScanHistory::Block> ScanHistory::blocks(Scope scope, const ScanFilter& filter) {
+    std::vector<Block> found;
     const auto take = [&](Row row) {
-        auto task = read_scan(row);
-        if (filter.task_id.empty() || task.id == filter.task_id) found.push_back(std::move(task));
+        std::int64_t number = 0;
+        std::uint8_t origin = 0;
+        unsigned phase = 0;
+        std::uint64_t scans = 0;
+        std::int64_t first_created = 0;
+        std::int64_t last_created = 0;
+        std::int64_t first_ended = 0;
+        std::int64_t last_ended = 0;
+        Cursor(row).into(number, origin, phase, scans, first_created, last_created, first_ended, last_ended);
+        if (filter.system != 2 && filter.system != origin) return true;
+        if ((filter.phases >> phase & 1) == 0) return true;
+        if (last_created < filter.created_from_ms || first_ended > filter.ended_until_ms) return true;
+        if (found.empty() || found.back().number != number) found.push_back({number, 0, true});
+        found.back().scans += scans;
+        found.back().counted &= first_created >= filter.created_from_ms && last_ended <= filter.ended_until_ms;
         return true;
     };
-    page.each(take, filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, number,
-              scope.host ? -1 : scope.account, limit, offset);
+    statement<
+        "SELECT block, origin, phase, scans, first_created_ms, last_created_ms, first_ended_ms, "
+        "last_ended_ms FROM scan_count "
+        "WHERE account = ? ORDER BY block DESC">()
+        .each(take, scope.host ? 0 : scope.account);
     return found;
 }
 
-std::uint64_t ScanHistory::count_scans(Scope scope, const ScanFilter& filter) {
-    // An id matches one scan or none.
-    if (!filter.task_id.empty()) return scans(scope, filter, 0, 1).size();
-    constexpr std::int64_t any = -1;
-    const auto count = [&](const char* sql, const auto&... account) {
-        return statement(sql).number(filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, any,
-                                     account...);
-    };
-    const auto total =
-        scope.host ? count("SELECT count(*)" SCANS) : count("SELECT count(*)" SCANS OF_ACCOUNT, scope.account);
-    return static_cast<std::uint64_t>(total.value_or(0));
+std::uint64_t ScanHistory::count_in(Scope scope, const ScanFilter& filter, const Block& block) {
+    if (block.counted) return block.scans;
+    auto& count = scope.host ? statement<COUNT_IN("task", OF_HOST)>() : statement<COUNT_IN(OWN_SCANS, OF_ACCOUNT)>();
+    return static_cast<std::uint64_t>(count
+                                          .number(filter.system, filter.phases, filter.created_from_ms,
+                                                  filter.ended_until_ms, block.number << block_bits,
+                                                  (block.number + 1) << block_bits, scope.host ? 0 : scope.account)
+                                          .value_or(0));
+}
+
+void ScanHistory::add_page(Scope scope, const ScanFilter& filter, const Block& block, std::uint64_t offset,
+                           std::uint64_t limit, std::vector<ScanTask>& page) {
+    auto& rows = scope.host ? statement<PAGE_OF("task", OF_HOST, "task.id")>()
+                            : statement<PAGE_OF(OWN_SCANS, OF_ACCOUNT, "number")>();
+    rows.each(
+        [&](Row row) {
+            page.push_back(read_scan(row));
+            return true;
+        },
+        filter.system, filter.phases, filter.created_from_ms, filter.ended_until_ms, block.number << block_bits,
+        (block.number + 1) << block_bits, scope.host ? 0 : scope.account, limit, offset);
+}
+
+std::optional<ScanTask> ScanHistory::scan(Scope scope, const std::string& id) {
+    auto found = statement<"SELECT " SCAN_COLUMNS
+                           " FROM task CROSS JOIN account ON account.id = account "
+                           "WHERE task.id = ? AND kind = 0 AND (? OR account = ?)">()
+                     .first([&](Row row) { return read_scan(row); }, number_of(id, false), scope.host, scope.account);
+    return found && found->id == id ? found : std::nullopt;
+}
+
+ScanTasks ScanHistory::scans(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
+    ScanTasks found{host(), 0, {}};
+    if (!filter.task_id.empty()) {
+        auto one = scan(scope, filter.task_id);
+        const bool is_one =
+            one && is_wanted(*one, filter) && (filter.system == 2 || one->system == (filter.system == 1));
+        if (is_one) found.total = 1;
+        if (is_one && offset == 0 && limit > 0) found.tasks.push_back(*std::move(one));
+        return found;
+    }
+    for (const auto& block : blocks(scope, filter)) {
+        const auto scans = count_in(scope, filter, block);
+        const auto skipped = offset > found.total ? offset - found.total : 0;
+        found.total += scans;
+        if (found.tasks.size() < limit && skipped < scans)
+            add_page(scope, filter, block, skipped, limit - found.tasks.size(), found.tasks);
+    }
+    return found;
 }
 
 ScanTask ScanHistory::read_system_scan(const Row& row) {
     ScanTask task;
     task.system = true;
-    task.created_ms = row.number(1);
-    task.id = task_id(task.created_ms, row.number(0), true);
-    task.ended_ms = row.number(2);
+    std::int64_t number = 0;
+    bool completed = false;
+    std::uint64_t accounts = 0;
+    std::uint64_t jobs = 0;
+    Cursor(row).into(number, task.created_ms, task.ended_ms, completed, accounts, jobs, task.infected_files, task.risk,
+                     task.proves_nothing);
+    task.id = task_id(task.created_ms, number, true);
     if (task.ended_ms != 0) {
-        task.phase = row.number(3) != 0 ? ScanPhase::Completed : ScanPhase::EndedEarly;
+        task.phase = completed ? ScanPhase::Completed : ScanPhase::EndedEarly;
         task.percent = 100;
-        task.infected_files = row.number<std::uint64_t>(4);
-        task.risk = row.number<RiskLevel>(5);
-        task.proves_nothing = row.number(6) != 0;
         return task;
     }
-    // Each account has the same weight: the amount of files is not known before all homes have been walked.
-    const auto accounts = static_cast<std::uint64_t>(
-        statement("SELECT count(*) FROM system_scan_account WHERE scan = ?").number(row.number(0)).value_or(0));
-    statement(
-        "SELECT coalesce(sum(infected_files), 0), coalesce(max(risk), 0), coalesce(sum(starts > 0), 0), "
-        "coalesce(sum(CASE WHEN state = 2 THEN 1000 WHEN walked AND total_files > 0 THEN "
-        "1000 * scanned_files / total_files ELSE 0 END), 0) FROM task WHERE system_scan = ?")
-        .each(
-            [&](Row jobs) {
-                task.infected_files = jobs.number<std::uint64_t>(0);
-                task.risk = jobs.number<RiskLevel>(1);
-                task.phase = jobs.number(2) > 0 ? ScanPhase::Running : ScanPhase::Queued;
-                task.percent = percent_of(jobs.number<std::uint64_t>(3), accounts * 1000);
-                return false;
-            },
-            row.number(0));
+    add_open_jobs(number, accounts, jobs, task);
     return task;
 }
 
+// Each account has the same weight: the amount of files is not known before all homes have been walked.
+void ScanHistory::add_open_jobs(SystemScanId scan, std::uint64_t accounts, std::uint64_t ended, ScanTask& task) {
+    task.proves_nothing = false;
+    statement<
+        "SELECT coalesce(sum(infected_files), 0), coalesce(max(risk), 0), coalesce(sum(starts > 0), 0), "
+        "coalesce(sum(CASE WHEN walked AND total_files > 0 THEN 1000 * scanned_files / total_files ELSE 0 END), "
+        "0) FROM task INDEXED BY open_jobs WHERE system_scan = ? AND state < 2">()
+        .each(
+            [&](Row jobs) {
+                task.infected_files += jobs.number<std::uint64_t>(0);
+                task.risk = std::max(task.risk, jobs.number<RiskLevel>(1));
+                task.phase = ended > 0 || jobs.number(2) > 0 ? ScanPhase::Running : ScanPhase::Queued;
+                task.percent = percent_of(1000 * ended + jobs.number<std::uint64_t>(3), accounts * 1000);
+                return false;
+            },
+            scan);
+}
+
 void ScanHistory::each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take) {
-    statement(
-        "SELECT id, created_ms, coalesce(ended_ms, 0), completed, infected_files, risk, proves_nothing FROM "
-        "system_scan "
-        "WHERE created_ms >= ? ORDER BY id DESC")
+    statement<
+        "SELECT id, created_ms, coalesce(ended_ms, 0), jobs > 0 AND incomplete = 0 AND left_out = 0, accounts, "
+        "jobs, infected_files, risk, proves_nothing FROM system_scan WHERE created_ms >= ? ORDER BY id DESC">()
         .each([&](Row row) { return take(read_system_scan(row)); }, created_from_ms);
 }
 
@@ -196,50 +251,81 @@ ScanTasks ScanHistory::system_scans(const ScanFilter& filter, std::uint64_t offs
     return found;
 }
 
-ScanStatistics ScanHistory::statistics(Scope scope) {
+std::optional<ScanTask> ScanHistory::latest(Scope scope) {
     std::vector<ScanTask> found;
-    const auto take_first = [&](ScanTask task) {
-        found.push_back(std::move(task));
-        return false;
-    };
-    if (scope.host) each_system_scan(0, take_first);
-    if (found.empty()) found = scans(scope, {}, 0, 1);
+    if (scope.host)
+        each_system_scan(0, [&](ScanTask task) {
+            found.push_back(std::move(task));
+            return false;
+        });
+    if (found.empty()) {
+        const auto all = blocks(scope, {});
+        if (!all.empty()) add_page(scope, {}, all.front(), 0, 1, found);
+    }
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+ScanStatistics ScanHistory::statistics(Scope scope) {
     ScanStatistics statistics;
     statistics.host = host();
-    statistics.ever_scanned = !found.empty();
-    if (statistics.ever_scanned) statistics.latest = std::move(found.front());
+    auto found = latest(scope);
+    statistics.ever_scanned = found.has_value();
+    if (found) statistics.latest = *std::move(found);
     return statistics;
 }
 
 ScanTasks ScanHistory::tasks(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit) {
     if (scope.host && host_was_scanned()) return system_scans(filter, offset, limit);
-    return {host(), count_scans(scope, filter), scans(scope, filter, offset, limit)};
+    return scans(scope, filter, offset, limit);
 }
 
+// One job after another: how many finds each has is known without passing them.
 ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t limit, std::size_t budget) {
-    const auto latest = statistics(scope);
     ScanEvents events;
-    events.host = latest.host;
-    if (!latest.ever_scanned) return events;
-    events.total = latest.latest.infected_files;
+    events.host = host();
+    const auto scan = latest(scope);
+    if (!scan) return events;
+    events.total = scan->infected_files;
     const bool system = scope.host && host_was_scanned();
-    auto& page = statement(
-        system
-            ? "SELECT find.id, path, virus, found_ms FROM find JOIN task ON task.id = task WHERE system_scan = ? AND "
-              "verdict = 1 ORDER BY find.id LIMIT ? OFFSET ?"
-            : "SELECT id, path, virus, found_ms FROM find WHERE task = ? AND verdict = 1 ORDER BY id LIMIT ? "
-              "OFFSET ?");
-    std::size_t cost = 0;
-    page.each(
-        [&](Row row) {
-            ScanEvent event{row.number<std::uint64_t>(0), row.bytes(1), row.bytes(2), row.number(3)};
-            cost += cost_in_json(event.path) + cost_in_json(event.virus);
-            if (cost > budget) return false;
-            events.events.push_back(std::move(event));
-            return true;
-        },
-        number_of(latest.latest.id, system), limit, offset);
+    const auto number = number_of(scan->id, system);
+    if (!system) {
+        static_cast<void>(add_events(number, offset, limit, budget, events.events));
+        return events;
+    }
+    statement<
+        "SELECT id, infected_files FROM task INDEXED BY infected_jobs "
+        "WHERE system_scan = ? AND infected_files > 0 ORDER BY id">()
+        .each(
+            [&](Row job) {
+                const auto finds = job.number<std::uint64_t>(1);
+                const bool is_before = offset >= finds;
+                if (is_before) offset -= finds;
+                return is_before || add_events(job.number(0), std::exchange(offset, 0), limit, budget, events.events);
+            },
+            number);
     return events;
+}
+
+// False if the page is full.
+bool ScanHistory::add_events(TaskId task, std::uint64_t offset, std::uint64_t limit, std::size_t& budget,
+                             std::vector<ScanEvent>& events) {
+    bool full = false;
+    statement<
+        "SELECT id, path, virus, found_ms FROM find INDEXED BY infected_in_order "
+        "WHERE task = ? AND verdict = 1 AND number > ? ORDER BY number">()
+        .each(
+            [&](Row row) {
+                ScanEvent event;
+                Cursor(row).into(event.id, event.path, event.virus, event.found_ms);
+                const auto cost = cost_in_json(event.path) + cost_in_json(event.virus);
+                full = events.size() >= limit || cost > budget;
+                if (full) return false;
+                budget -= cost;
+                events.push_back(std::move(event));
+                return true;
+            },
+            task, offset);
+    return !full;
 }
 
 // ---- System scans --------------------------------------------------------------------------------------------------
@@ -247,29 +333,28 @@ ScanEvents ScanHistory::events(Scope scope, std::uint64_t offset, std::uint64_t 
 std::optional<ScanHistory::SystemScanId> ScanHistory::begin_system_scan(const std::vector<uid_t>& accounts) {
     if (open_system_scan()) return std::nullopt;
     database_.write();
-    statement("INSERT INTO system_scan(created_ms, created_running_ms, accounts) VALUES(?, ?, ?)")
-        .run(now_ms(), ledger_.running_time().now(), accounts.size());
+    statement<"INSERT INTO system_scan(created_ms, created_running_ms) VALUES(?, ?)">().run(
+        now_ms(), ledger_.running_time().now());
     const SystemScanId scan = database_.last_row();
-    // Prunes the jobs of earlier system scans, unless they are still the last scan of their account that has ended.
-    statement(
-        "UPDATE task INDEXED BY unpruned_jobs SET pruned = 1 WHERE system_scan < ? AND pruned = 0 AND id < (SELECT "
-        "max(newer.id) FROM task "
-        "AS newer WHERE newer.account = task.account AND newer.kind = 0 AND newer.state = 2)")
-        .run(scan);
-    auto& insert = statement("INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)");
-    for (const uid_t uid : accounts) insert.run(scan, uid);
+    auto& insert = statement<"INSERT OR IGNORE INTO system_scan_account(scan, uid) VALUES(?, ?)">();
+    std::int64_t inserted = 0;
+    for (const uid_t uid : accounts) {
+        insert.run(scan, uid);
+        inserted += database_.changed_rows();
+    }
+    statement<"UPDATE system_scan SET accounts = ? WHERE id = ?">().run(inserted, scan);
     return scan;
 }
 
 std::optional<ScanHistory::SystemScanId> ScanHistory::open_system_scan() {
-    return statement("SELECT id FROM system_scan WHERE ended_ms IS NULL").number();
+    return statement<"SELECT id FROM system_scan WHERE ended_ms IS NULL">().number();
 }
 
 std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after, std::size_t limit) {
     std::vector<uid_t> uids;
-    statement(
+    statement<
         "SELECT uid FROM system_scan_account INDEXED BY waiting_accounts "
-        "WHERE scan = ? AND dealt_with = 0 AND uid > ? LIMIT ?")
+        "WHERE scan = ? AND dealt_with = 0 AND uid > ? LIMIT ?">()
         .each(
             [&](Row row) {
                 uids.push_back(row.number<uid_t>(0));
@@ -280,84 +365,91 @@ std::vector<uid_t> ScanHistory::waiting_accounts(SystemScanId scan, uid_t after,
 }
 
 bool ScanHistory::is_waiting(SystemScanId scan, uid_t uid) {
-    return statement("SELECT 1 FROM system_scan_account WHERE scan = ? AND uid = ? AND dealt_with = 0")
+    return statement<"SELECT 1 FROM system_scan_account WHERE scan = ? AND uid = ? AND dealt_with = 0">()
         .number(scan, uid)
         .has_value();
 }
 
 std::int64_t ScanHistory::begun_running_ms(SystemScanId scan) {
-    return statement("SELECT created_running_ms FROM system_scan WHERE id = ?").number(scan).value_or(0);
+    return statement<"SELECT created_running_ms FROM system_scan WHERE id = ?">().number(scan).value_or(0);
 }
 
 void ScanHistory::settle_account(SystemScanId scan, uid_t uid, Settled how) {
     database_.write();
-    statement("UPDATE system_scan_account SET dealt_with = ? WHERE scan = ? AND uid = ?").run(how, scan, uid);
+    statement<"UPDATE system_scan_account SET dealt_with = ? WHERE scan = ? AND uid = ?">().run(how, scan, uid);
 }
 
 std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, AccountId account) {
     const auto id = ledger_.tasks().queue_scan(account, ScanType::Home, true);
     if (!id) return id;
-    statement("UPDATE task SET system_scan = ? WHERE id = ?").run(scan, *id);
+    statement<"UPDATE task SET system_scan = ? WHERE id = ?">().run(scan, *id);
     settle_account(scan, uid, Settled::HasJob);
     return id;
 }
 
 void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
-    statement("UPDATE system_scan SET left_out = left_out + 1 WHERE id = ?").run(scan);
     settle_account(scan, uid, Settled::LeftOut);
+    statement<"UPDATE system_scan SET left_out = left_out + 1 WHERE id = ?">().run(scan);
 }
+
+#define OPEN_JOBS "FROM task INDEXED BY open_jobs WHERE system_scan = ?1 AND state < 2"
 
 SystemScanProgress ScanHistory::system_scan_progress() {
     SystemScanProgress progress;
-    const auto scan = statement("SELECT id FROM system_scan ORDER BY id DESC LIMIT 1").number();
-    if (!scan) return progress;
-    progress.ever = true;
-    statement("SELECT created_ms, coalesce(ended_ms, 0), accounts, left_out FROM system_scan WHERE id = ?")
-        .each(
-            [&](Row row) {
-                Cursor(row).into(progress.started_ms, progress.ended_ms, progress.accounts, progress.left_out);
-                return false;
-            },
-            *scan);
-    statement(
-        "SELECT count(*), coalesce(sum(state = 1), 0), coalesce(sum(state = 2), 0), "
-        "coalesce(sum(state = 2 AND outcome <> 1), 0), coalesce(sum(total_files), 0), coalesce(sum(scanned_files), 0), "
-        "coalesce(sum(infected_files), 0), coalesce(sum(unscanned_files), 0) "
-        "FROM task INDEXED BY jobs_of_system_scan WHERE system_scan = ?")
-        .each(
-            [&](Row row) {
-                std::uint64_t queued = 0;
-                Cursor(row).into(queued, progress.running, progress.ended, progress.not_completed, progress.total_files,
-                                 progress.scanned_files, progress.infected_files, progress.unscanned_files);
-                progress.waiting = progress.accounts - std::min(progress.accounts, queued + progress.left_out);
-                return false;
-            },
-            *scan);
+    SystemScanId scan = 0;
+    statement<
+        "SELECT id, created_ms, coalesce(ended_ms, 0), accounts, left_out, jobs, incomplete, total_files, "
+        "scanned_files, infected_files, unscanned_files FROM system_scan ORDER BY id DESC LIMIT 1">()
+        .each([&](Row row) {
+            progress.ever = true;
+            Cursor(row).into(scan, progress.started_ms, progress.ended_ms, progress.accounts, progress.left_out,
+                             progress.ended, progress.not_completed, progress.total_files, progress.scanned_files,
+                             progress.infected_files, progress.unscanned_files);
+            return false;
+        });
+    if (progress.ever) add_open_jobs(scan, progress);
     return progress;
 }
 
+void ScanHistory::add_open_jobs(SystemScanId scan, SystemScanProgress& progress) {
+    statement<
+        "SELECT count(*), coalesce(sum(state = 1), 0), coalesce(sum(total_files), 0), "
+        "coalesce(sum(scanned_files), 0), coalesce(sum(infected_files), 0), "
+        "coalesce(sum(" UNSCANNED_FILES("task") "), 0) " OPEN_JOBS>()
+        .each(
+            [&](Row row) {
+                std::uint64_t open = 0;
+                std::uint64_t total = 0;
+                std::uint64_t scanned = 0;
+                std::uint64_t infected = 0;
+                std::uint64_t unscanned = 0;
+                Cursor(row).into(open, progress.running, total, scanned, infected, unscanned);
+                progress.total_files += total;
+                progress.scanned_files += scanned;
+                progress.infected_files += infected;
+                progress.unscanned_files += unscanned;
+                const auto dealt_with = open + progress.ended + progress.left_out;
+                progress.waiting = progress.accounts - std::min(progress.accounts, dealt_with);
+                return false;
+            },
+            scan);
+}
+
 std::size_t ScanHistory::unfinished_jobs(SystemScanId scan, std::int64_t begun_since_running_ms) {
-    auto& count = statement(
-        "SELECT count(*) FROM task INDEXED BY open_jobs WHERE system_scan = ? AND state < 2 AND (begun_running_ms = 0 "
-        "OR "
-        "begun_running_ms >= ?)");
-    return static_cast<std::size_t>(count.number(scan, begun_since_running_ms).value_or(0));
+    const auto jobs =
+        statement<"SELECT (SELECT count(*) " OPEN_JOBS " AND begun_running_ms = 0) + (SELECT count(*) " OPEN_JOBS
+                  " AND begun_running_ms >= ?2)">()
+            .number(scan, std::max<std::int64_t>(begun_since_running_ms, 1));
+    return static_cast<std::size_t>(jobs.value_or(0));
+}
+
+bool ScanHistory::has_unfinished_jobs(SystemScanId scan) {
+    return statement<"SELECT 1 " OPEN_JOBS " LIMIT 1">().number(scan).has_value();
 }
 
 void ScanHistory::end_system_scan(SystemScanId scan) {
     database_.write();
-    // Stores the sums, so that polls need not add them up again.
-    statement(
-        "UPDATE system_scan SET ended_ms = ?1, "
-        "completed = EXISTS (SELECT 1 FROM task WHERE system_scan = ?2) AND "
-        "NOT EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND outcome <> 1) AND "
-        "NOT EXISTS (SELECT 1 FROM system_scan_account WHERE scan = ?2 AND dealt_with <> 1), "
-        "infected_files = (SELECT coalesce(sum(infected_files), 0) FROM task WHERE system_scan = ?2), "
-        "proves_nothing = EXISTS (SELECT 1 FROM task WHERE system_scan = ?2 AND " PROVES_NOTHING
-        "), "
-        "risk = (SELECT coalesce(max(risk), 0) FROM task WHERE system_scan = ?2) WHERE id = ?2")
-        .run(now_ms(), scan);
-    statement("DELETE FROM system_scan_account WHERE scan = ?").run(scan);
+    statement<"UPDATE system_scan SET ended_ms = ? WHERE id = ?">().run(now_ms(), scan);
 }
 
 }  // namespace clamscanner

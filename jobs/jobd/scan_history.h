@@ -41,21 +41,39 @@ class ScanHistory {
     void leave_out(SystemScanId scan, uid_t uid);
     // Jobs that wait for their first start, and unfinished jobs begun since `begun_since_running_ms`.
     [[nodiscard]] std::size_t unfinished_jobs(SystemScanId scan, std::int64_t begun_since_running_ms = 0);
+    [[nodiscard]] bool has_unfinished_jobs(SystemScanId scan);
     [[nodiscard]] bool is_waiting(SystemScanId scan, uid_t uid);
     [[nodiscard]] std::int64_t begun_running_ms(SystemScanId scan);
     void end_system_scan(SystemScanId scan);
-    // Of the latest. Adds up its jobs: for the administrator alone.
+    // Of the latest.
     [[nodiscard]] SystemScanProgress system_scan_progress();
 
  private:
-    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        return database_.statement<sql>();
+    }
     enum class Settled : std::uint8_t { HasJob = 1, LeftOut = 2 };
     [[nodiscard]] bool host_was_scanned();
     [[nodiscard]] ScanTask read_scan(const Row& row) const;
     [[nodiscard]] ScanTask read_system_scan(const Row& row);
-    [[nodiscard]] std::vector<ScanTask> scans(Scope scope, const ScanFilter& filter, std::uint64_t offset,
-                                              std::uint64_t limit);
-    [[nodiscard]] std::uint64_t count_scans(Scope scope, const ScanFilter& filter);
+    void add_open_jobs(SystemScanId scan, std::uint64_t accounts, std::uint64_t ended, ScanTask& task);
+    void add_open_jobs(SystemScanId scan, SystemScanProgress& progress);
+    // Scans with neighbouring numbers that a filter lets through.
+    struct Block {
+        std::int64_t number = 0;
+        std::uint64_t scans = 0;  // at most
+        bool counted = true;      // exactly
+    };
+    [[nodiscard]] std::vector<Block> blocks(Scope scope, const ScanFilter& filter);  // the latest first
+    [[nodiscard]] std::uint64_t count_in(Scope scope, const ScanFilter& filter, const Block& block);
+    void add_page(Scope scope, const ScanFilter& filter, const Block& block, std::uint64_t offset, std::uint64_t limit,
+                  std::vector<ScanTask>& page);
+    [[nodiscard]] std::optional<ScanTask> scan(Scope scope, const std::string& id);
+    [[nodiscard]] ScanTasks scans(Scope scope, const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
+    [[nodiscard]] std::optional<ScanTask> latest(Scope scope);
+    [[nodiscard]] bool add_events(TaskId task, std::uint64_t offset, std::uint64_t limit, std::size_t& budget,
+                                  std::vector<ScanEvent>& events);
     void settle_account(SystemScanId scan, uid_t uid, Settled how);
     // Calls `take` for each, the latest first, until it returns false.
     void each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take);

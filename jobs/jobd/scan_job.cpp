@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "auth/base/checked.h"
@@ -21,8 +22,10 @@ namespace clamscanner {
 
 namespace {
 
-// How many expired files are deleted from the quarantine at the end of one scan.
+// How many expired files the runner may have yet to delete at the end of one scan.
 constexpr std::size_t expired_at_once = 10'000;
+// How many files of the quarantine go to the runner before others are served.
+constexpr std::size_t quarantined_at_once = 64;
 constexpr std::size_t sha256_length = 64;
 
 }  // namespace
@@ -45,9 +48,40 @@ void ScanJob::begin() {
     std::vector<UniqueFd> coordinator;
     coordinator.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(coordinator));
-    scan_quarantined();
+    list_ = open_list();
+}
+
+// One piece in a round: there may be a million files in the quarantine, or to be forgotten.
+void ScanJob::feed_runner() {
+    if (!to_runner_.empty()) return;
+    switch (feeding_) {
+        case Feeding::Preparing:
+            return prepare();
+        case Feeding::Quarantined:
+            return scan_quarantined();
+        case Feeding::Scan:
+            return;
+        case Feeding::Expired:
+            return discard_expired();
+        case Feeding::Log:
+            log_.feed(to_runner_);
+    }
+}
+
+void ScanJob::prepare() {
+    context_.loop.request_another_round();
+    auto& finds = context_.ledger.finds();
+    // A list that is kept is that of an earlier start.
+    if (walked_ && (finds.forget_unsettled(task().id) || finds.forget_earlier(task().id, walk_start_))) return;
+    feeding_ = Feeding::Quarantined;
+}
+
+void ScanJob::run_scan() {
+    feeding_ = Feeding::Scan;
+    to_runner_.add(
+        AdoptQuarantined{context_.config.engine.max_file_bytes, context_.config.scan_of(ScanType::Mail).directory});
     std::vector<UniqueFd> list;
-    list.push_back(open_list());
+    list.push_back(std::move(list_));
     const auto& directory = context_.config.scan_of(task().scan_type).directory;
     to_runner_.add(RunScan{directory, walked_, before_.files}, std::move(list));
 }
@@ -74,7 +108,6 @@ UniqueFd ScanJob::open_list() {
         walk_unreadable_ = known.walk_unreadable;
         walk_start_ = known.walk_start;
         walked_ = true;
-        ledger.finds().forget_unsettled(task().id);
         return kept;
     }
     walk_start_ = start_;
@@ -86,7 +119,7 @@ UniqueFd ScanJob::open_list() {
 
 bool ScanJob::waits_for_runner() const {
     // While signatures load, the runner is not to blame: it cannot hand over listed or quarantined files yet.
-    if (!scanner_ready_ && (walked_ || !quarantined_.empty())) return false;
+    if (feeding_ < Feeding::Scan || (!scanner_ready_ && (walked_ || last_quarantined_ > 0))) return false;
     return !walked_ || coordinator_waits_ || (scan_completed_ && !completed_) || completed_;
 }
 
@@ -122,6 +155,18 @@ void ScanJob::take_walk_progress(const WalkProgress& walk) {
     if (earlier.list_bytes > 0) ::unlink(list_name(context_.config, earlier).c_str());
     ledger.finds().begin_list(task().id, start_, embedded_only_);
     ledger.tasks().keep_list(task().id, walk.list_bytes, walk_unreadable_);
+    forget_earlier();
+}
+
+// Beside the scan, which is not complete before.
+void ScanJob::forget_earlier() {
+    forgetting_ = true;
+    in_pieces([this] {
+        if (context_.ledger.finds().forget_earlier(task().id, walk_start_)) return true;
+        forgetting_ = false;
+        complete_if_agreed();
+        return false;
+    });
 }
 
 void ScanJob::take_unreadable(const Unreadable& file) {
@@ -137,12 +182,13 @@ void ScanJob::take_handed_over(const HandedOver& handed_over) {
 }
 
 void ScanJob::take_walk_failed(const WalkFailed& failed) {
-    end_unfinished(Outcome::EndedEarly, failed.why);
+    context_.ledger.tasks().set_outcome(task().id, Outcome::EndedEarly, failed.why);
+    finish(End::Over, "");
 }
 
 // The file is no longer in the quarantine as recorded, so it is not known to be clean.
 void ScanJob::take_not_opened(const NotOpened& refused) {
-    const auto& opaque = quarantined(refused.token);
+    const auto opaque = quarantined(refused.token);
     context_.ledger.quarantine().set_clean(task().account, opaque, false);
     context_.ledger.quarantine().forget_adopted(task().account, opaque);
 }
@@ -165,10 +211,10 @@ void ScanJob::take_adopted(Adopted adopted) {
 }
 
 void ScanJob::take_acted(const Acted& acted) {
-    if (acted.token == 0 || acted.token > expired_.size())
-        throw Malformed("the runner reports an action that was not ordered");
-    if (acted.state != RecordState::Error)
-        context_.ledger.quarantine().forget(task().account, expired_[acted.token - 1]);
+    if (expired_.erase(acted.token) == 0) throw Malformed("the runner reports an action that was not ordered");
+    auto& quarantine = context_.ledger.quarantine();
+    const auto opaque = quarantine.name_of(task().account, static_cast<std::int64_t>(acted.token));
+    if (acted.state != RecordState::Error && opaque) quarantine.forget(task().account, *opaque);
 }
 
 void ScanJob::take_copy_done(const CopyDone&) {
@@ -214,7 +260,7 @@ void ScanJob::take_unscanned(const FoundUnscanned& found) {
 }
 
 void ScanJob::take_scan_result(const ScanResult& result) {
-    const auto& opaque = quarantined(result.token);
+    const auto opaque = quarantined(result.token);
     // That the scanner does not know it makes no file good unless it has all signatures.
     const bool is_known =
         result.verdict == Verdict::Infected || (result.verdict == Verdict::Clean && !lacks_signatures_);
@@ -229,57 +275,65 @@ void ScanJob::take_scan_completed(const ScanCompleted& all) {
 // ---- The end of a scan ---------------------------------------------------------------------------------------------
 
 void ScanJob::complete_if_agreed() {
-    if (!handed_over_ || !scan_completed_) return;
+    if (!handed_over_ || !scan_completed_ || forgetting_ || completed_) return;
     if (handed_over_->files != scan_completed_->files)
         throw Malformed("the runner's and the coordinator's counts of files differ");
-    context_.ledger.finds().complete_scan(
-        task().id, walk_start_, walk_unreadable_ + before_.files + scan_completed_->files,
-        before_.clean_files + scan_completed_->clean_files, before_.known_files + scan_completed_->known_files);
+    context_.ledger.finds().complete_scan(task().id, walk_unreadable_ + before_.files + scan_completed_->files,
+                                          before_.clean_files + scan_completed_->clean_files,
+                                          before_.known_files + scan_completed_->known_files);
     current_file_.clear();
     completed_ = true;
     close_coordinator();
-    discard_expired();
-    log_.begin(to_runner_);
-    log_.ask_if_whole();
+    feeding_ = Feeding::Expired;
+    context_.loop.request_another_round();
 }
 
 // Files that are in the quarantine as recorded are left out of the walk and scanned individually: newer signatures may
 // call them clean. Anything else in that directory, and what was adopted, is scanned like any other file.
 void ScanJob::scan_quarantined() {
-    for (auto& file : context_.ledger.quarantine().all(task().account)) {
-        quarantined_.push_back(file.opaque);
-        to_runner_.add(ScanQuarantined{quarantined_.size(), std::move(file.opaque), file.inode, file.size,
-                                       std::move(file.sha256), file.adopted});
+    auto files = context_.ledger.quarantine().after(task().account, last_quarantined_, quarantined_at_once);
+    if (files.empty()) return run_scan();
+    for (auto& file : files) {
+        last_quarantined_ = file.id;
+        to_runner_.add(ScanQuarantined{static_cast<std::uint64_t>(file.id), std::move(file.opaque), file.inode,
+                                       file.size, std::move(file.sha256), file.adopted});
     }
-    to_runner_.add(
-        AdoptQuarantined{context_.config.engine.max_file_bytes, context_.config.scan_of(ScanType::Mail).directory});
 }
 
-const std::string& ScanJob::quarantined(std::uint64_t token) const {
-    if (token == 0 || token > quarantined_.size()) throw Malformed("a result for a file that is not in the quarantine");
-    return quarantined_[token - 1];
+std::string ScanJob::quarantined(std::uint64_t token) {
+    const auto id = static_cast<std::int64_t>(std::min<std::uint64_t>(token, INT64_MAX));
+    auto name = id <= last_quarantined_ ? context_.ledger.quarantine().name_of(task().account, id) : std::nullopt;
+    if (!name) throw Malformed("a result for a file that is not in the quarantine");
+    return *std::move(name);
 }
 
 // Deletes files that have been in the quarantine longer than the administrator keeps them: by the time of day, and by
 // the time that the host has been running, because for good is too long for a clock that was wrong for a moment. Not
 // while a signature may be loaded that finds too much.
 void ScanJob::discard_expired() {
-    const auto longest_ms = static_cast<std::int64_t>(context_.config.quarantine_days) * day_ms;
-    if (longest_ms == 0 || may_find_too_much_) return;
     auto& ledger = context_.ledger;
-    for (const auto& file : ledger.quarantine().expired(task().account, now_ms() - longest_ms,
-                                                        ledger.running_time().now() - longest_ms, expired_at_once)) {
-        expired_.push_back(file.opaque);
-        to_runner_.add(act_of(file, true));
+    const auto longest_ms = static_cast<std::int64_t>(context_.config.quarantine_days) * day_ms;
+    std::vector<QuarantineList::Expired> files;
+    if (longest_ms != 0 && !may_find_too_much_ && expired_.size() < expired_at_once)
+        files =
+            ledger.quarantine().expired(task().account, now_ms() - longest_ms, ledger.running_time().now() - longest_ms,
+                                        last_expired_, quarantined_at_once);
+    for (auto& expired : files) {
+        expired_.insert(expired.file.number);
+        to_runner_.add(act_of(expired.file, true));
     }
+    if (!files.empty()) {
+        last_expired_ = std::move(files.back());
+        return;
+    }
+    feeding_ = Feeding::Log;
+    log_.begin(to_runner_);
+    log_.ask_if_whole();
 }
 
+// The dispatcher ends it (ScanEndings).
 void ScanJob::cancel() {
-    end_unfinished(Outcome::Cancelled, "it was cancelled");
-}
-
-void ScanJob::end_unfinished(Outcome outcome, const std::string& why) {
-    end_unfinished_scan(context_.config, context_.ledger, task().id, account().home, outcome, why);
+    context_.ledger.tasks().set_outcome(task().id, Outcome::Cancelled, "it was cancelled");
     finish(End::Over, "");
 }
 

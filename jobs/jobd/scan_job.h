@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 
 #include "jobs/jobd/job.h"
 #include "jobs/jobd/log_copy.h"
@@ -30,14 +31,17 @@ class ScanJob : public Job {
     [[nodiscard]] NewJob new_job() const override;
     void receive_from_runner(Packet& packet) override;
     void receive_from_coordinator(Packet& packet) override;
-    void feed_runner() override { log_.feed(to_runner_); }
+    void feed_runner() override;
     [[nodiscard]] bool waits_for_runner() const override;
     void runner_ended() override;
 
  private:
     [[nodiscard]] UniqueFd open_list();
+    void prepare();
     void scan_quarantined();
-    [[nodiscard]] const std::string& quarantined(std::uint64_t token) const;
+    void run_scan();
+    void forget_earlier();
+    [[nodiscard]] std::string quarantined(std::uint64_t token);
     // From the runner.
     void take_walk_progress(const WalkProgress& walk);
     void take_unreadable(const Unreadable& file);
@@ -62,7 +66,6 @@ class ScanJob : public Job {
     void discard_expired();
     void complete_if_agreed();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);
-    void end_unfinished(Outcome outcome, const std::string& why);
     void save_progress();
 
     LogCopy log_;
@@ -82,8 +85,14 @@ class ScanJob : public Job {
     std::optional<ScanCompleted> scan_completed_;
     bool completed_ = false;
     std::size_t adopted_ = 0;
-    std::vector<std::string> quarantined_;  // opaque names, by the token of their ScanFile, from 1
-    std::vector<std::string> expired_;      // opaque names, by the token of their Act, from 1
+    // Each piece of what goes to the runner before its walk, or after it, is sent once it has taken the last one.
+    enum class Feeding { Preparing, Quarantined, Scan, Expired, Log };
+    Feeding feeding_ = Feeding::Preparing;
+    UniqueFd list_;
+    std::int64_t last_quarantined_ = 0;  // the id of the last file in the quarantine that was sent; ids are the tokens
+    bool forgetting_ = false;            // what earlier starts recorded
+    QuarantineList::Expired last_expired_;
+    std::set<std::uint64_t> expired_;  // the ids of files that the runner is to delete; they are the tokens
 };
 
 }  // namespace clamscanner

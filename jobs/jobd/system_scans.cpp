@@ -49,7 +49,7 @@ void SystemScans::proceed(ScanHistory::SystemScanId scan) {
     const auto uids = history_.waiting_accounts(scan, last_, std::max<std::size_t>(room, 1));
     if (uids.empty()) {
         const bool nobody_waits = std::exchange(last_, 0) == 0;
-        if (nobody_waits && asked_.empty() && history_.unfinished_jobs(scan) == 0) {
+        if (nobody_waits && asked_.empty() && !history_.has_unfinished_jobs(scan)) {
             history_.end_system_scan(scan);
             log_line(Severity::Info, "the scan of all accounts has ended");
         }

@@ -25,7 +25,9 @@ struct AccountFacts {
     bool operator==(const AccountFacts&) const = default;
 };
 
-enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2 };
+// A preparation becomes a disinfection or a restoration once all of its actions have come; until then only its account
+// is busy.
+enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2, Preparation = 3 };
 enum class TaskState : std::uint8_t { Queued = 0, Running = 1, Ended = 2 };
 enum class Outcome : std::uint8_t { None = 0, Completed = 1, EndedEarly = 2, Cancelled = 3 };
 
@@ -34,7 +36,7 @@ struct Task {
     AccountId account = 0;
     TaskKind kind = TaskKind::Scan;
     TaskState state = TaskState::Queued;
-    Outcome outcome = Outcome::None;
+    Outcome outcome = Outcome::None;  // may be set before it has ended: TaskTable::set_outcome()
     ScanType scan_type = ScanType::Home;
     std::int64_t created_ms = 0;  // since the epoch
     std::uint32_t attempts = 0;   // starts that made no progress, since the last that did

@@ -40,6 +40,11 @@ class TaskTable {
     void requeue(TaskId id, bool made_no_progress, const std::string& why);
     void set_why(TaskId id, const std::string& why);
     void mark_log_whole(TaskId id);
+    // A preparation becomes what it prepared, or comes to nothing.
+    void turn_into(TaskId id, TaskKind kind);
+    void abandon(TaskId id);
+    // How it will end, once what is left to do for that is done: a restart goes on with that, not with the task.
+    void set_outcome(TaskId id, Outcome outcome, const std::string& why);
     void end(TaskId id, Outcome outcome, const std::string& why);
 
     // ---- Of a scan
@@ -58,7 +63,11 @@ class TaskTable {
     void write(TaskId id);
 
  private:
-    [[nodiscard]] Statement& statement(const char* sql) { return database_.statement(sql); }
+    template <Sql sql>
+    [[nodiscard]] Statement& statement() {
+        return database_.statement<sql>();
+    }
+    void prune_before(TaskId id, AccountId account, TaskKind kind);
     void prune_scans_before(TaskId id);
 
     LedgerDatabase& database_;

@@ -3,67 +3,21 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <set>
 
 #include "auth/base/log.h"
 #include "auth/base/wire.h"
 #include "jobs/jobd/list_piece.h"
-#include "jobs/shared/path_list.h"
 #include "jobs/shared/paths.h"
 
 namespace clamscanner {
 namespace {
 
-std::optional<PathList> open_list(const Settings& config, const Task& scan) {
-    UniqueFd file = open_kept_list(config, scan, O_RDONLY);
-    return file ? std::optional<PathList>(std::move(file)) : std::nullopt;
-}
-
-// Calls `take` for each file of the list behind the settled ones, with its place. Returns how many files the list has.
-std::uint64_t each_unsettled(PathList& list, const Task& scan, const std::string& home,
-                             const std::function<void(const std::string&, std::uint64_t)>& take) {
-    std::string relative;
-    std::uint64_t place = 0;
-    for (; list.next(relative); ++place)
-        if (place >= scan.settled.files) take(path_in(home, relative), place);
-    return place;
-}
-
-// Finds of earlier starts and of the scan before, by path: those whose place in this scan's list is not known.
-using EarlierFinds = std::map<std::string, FindTable::EarlierFind>;
-
-// Keeps what was found before in files that the scan did not reach. Returns the number of files in the list; empty if
-// there is no whole list.
-std::optional<std::uint64_t> keep_finds_in_list(const Settings& config, Ledger& ledger, const Task& scan,
-                                                const std::string& home, const EarlierFinds& finds) {
-    auto list = open_list(config, scan);
-    if (!list) return std::nullopt;
-    try {
-        return each_unsettled(*list, scan, home, [&](const std::string& path, std::uint64_t place) {
-            if (const auto find = finds.find(path); find != finds.end())
-                ledger.finds().keep_find(scan.id, find->second, place);
-        });
-    } catch (const Malformed& damaged) {
-        log_line(Severity::Warning, std::string("a list of files is not used: ") + damaged.what());
-        return std::nullopt;
-    }
-}
-
-// Nothing is known of the files: the directory stands for all of them.
-void keep_finds_without_list(const Settings& config, Ledger& ledger, const Task& scan, const std::string& home,
-                             Outcome outcome, const EarlierFinds& finds) {
-    const auto directory = path_in(home, config.scan_of(scan.scan_type).directory);
-    ledger.finds().begin_list(scan.id, scan.starts, scan.embedded_signatures);
-    for (const auto& [path, find] : finds)
-        if (is_below(path, directory)) ledger.finds().keep_find(scan.id, find, std::nullopt);
-    // Whoever cancels a scan at once is told so, and nothing was listed.
-    if (outcome == Outcome::Cancelled) return;
-    ledger.finds().add_unscanned(scan.id, scan.starts, directory.ends_with('/') ? directory : directory + "/",
-                                 UnscannedReason::EndedEarly, std::nullopt);
-}
+// So many files of a list take some milliseconds: to be looked up, or for their finds to be copied as well.
+constexpr std::uint64_t looked_up_at_once = 4000;
+constexpr std::uint64_t passed_at_once = 1000;
 
 }  // namespace
 
@@ -98,35 +52,98 @@ void remove_old_lists(const Settings& config, Ledger& ledger) {
         if (!needed.contains(list.path())) std::filesystem::remove(list.path());
 }
 
-void end_unfinished_scan(const Settings& config, Ledger& ledger, TaskId id, const std::string& home, Outcome outcome,
-                         const std::string& why) {
-    ledger.finds().forget_unsettled(id);
-    const Task scan = ledger.tasks().get(id);
-    const auto finds = ledger.finds().earlier_finds(scan);
-    const auto listed = keep_finds_in_list(config, ledger, scan, home, finds);
-    if (!listed) keep_finds_without_list(config, ledger, scan, home, outcome, finds);
-    ledger.finds().end_unfinished(id, outcome, why, listed.value_or(0));
-}
+// ---- The end of a scan ---------------------------------------------------------------------------------------------
 
-bool add_unreached(const Settings& config, Ledger& ledger, const Task& scan, const std::string& home,
-                   std::uint64_t from, UnscannedFiles& unscanned, std::uint64_t& next_place) {
-    auto list = open_list(config, scan);
-    if (!list) return false;
-    const auto reason = scan.outcome == Outcome::Cancelled ? UnscannedReason::Cancelled : UnscannedReason::EndedEarly;
-    const auto placed = ledger.finds().placed_beyond_settled(scan.id);
-    std::string relative;
-    std::size_t cost = 0;
-    for (std::uint64_t place = 0; list->next(relative); ++place) {
-        if (place < from) continue;
-        auto path = path_in(home, relative);
-        cost += cost_in_json(path) + 64;
-        if (cost > answer_budget / 4) {  // one piece at a time, so that others are answered meanwhile
-            next_place = place;
+EndOfScan::EndOfScan(const Settings& config, Ledger& ledger, TaskId scan, std::string home)
+    : config_(config), ledger_(ledger), id_(scan), home_(std::move(home)), scan_(ledger.tasks().get(scan)) {}
+
+bool EndOfScan::step() {
+    switch (stage_) {
+        case Stage::Forgetting:
+            if (!ledger_.finds().forget_unsettled(id_) && !ledger_.finds().forget_earlier(id_, scan_.walk_start))
+                open_list();
             return true;
-        }
-        if (path.size() <= longest_path && !placed.contains(path)) unscanned.files.push_back({std::move(path), reason});
+        case Stage::InList:
+            try {
+                pass_some();
+            } catch (const Malformed& damaged) {
+                log_line(Severity::Warning, std::string("a list of files is not used: ") + damaged.what());
+                stage_ = Stage::WithoutList;
+            }
+            return stage_ != Stage::Over;
+        case Stage::WithoutList:
+            without_list();
+            return stage_ != Stage::Over;
+        case Stage::Over:
+            break;
     }
     return false;
+}
+
+void EndOfScan::open_list() {
+    scan_ = ledger_.tasks().get(id_);
+    before_ = ledger_.tasks().before(scan_);
+    if (before_ && ledger_.tasks().get(*before_).infected_files == 0) before_.reset();
+    looks_for_finds_ = before_ || scan_.infected_files > 0 || scan_.unscanned_files > 0;
+    if (auto file = open_kept_list(config_, scan_, O_RDONLY)) list_.emplace(std::move(file));
+    stage_ = list_ ? Stage::InList : Stage::WithoutList;
+}
+
+void EndOfScan::pass_some() {
+    const auto settled = scan_.settled.files;
+    const auto from = std::max(place_, settled);
+    std::string relative;
+    bool more = false;
+    for (std::uint64_t passed = 0; passed < passed_at_once && (more = list_->next(relative)); ++passed, ++place_)
+        if (looks_for_finds_ && place_ >= settled)
+            ledger_.finds().keep_find(scan_, before_, path_in(home_, relative), place_);
+    if (place_ > from) with_find_ += ledger_.finds().count_placed(id_, from, place_);
+    if (more) return;
+    const auto unsettled = place_ > settled ? place_ - settled : 0;
+    end(unsettled > with_find_ ? unsettled - with_find_ : 0);
+}
+
+// Nothing is known of the files: the directory stands for all of them.
+void EndOfScan::without_list() {
+    const auto directory = path_in(home_, config_.scan_of(scan_.scan_type).directory);
+    auto& finds = ledger_.finds();
+    if (finds.forget_earlier(id_, scan_.starts)) return;
+    if (before_ && finds.keep_finds_below(id_, *before_, directory, after_)) return;
+    finds.begin_list(id_, scan_.starts, scan_.embedded_signatures);
+    // Whoever cancels a scan at once is told so, and nothing was listed.
+    if (scan_.outcome != Outcome::Cancelled)
+        finds.add_unscanned(id_, scan_.starts, directory.ends_with('/') ? directory : directory + "/",
+                            UnscannedReason::EndedEarly, std::nullopt);
+    end(0);
+}
+
+void EndOfScan::end(std::uint64_t unreached) {
+    ledger_.finds().end_unfinished(id_, scan_.outcome, scan_.why, unreached);
+    list_.reset();
+    stage_ = Stage::Over;
+}
+
+// ---- What it did not reach ------------------------------------------------------------------------------------------
+
+bool add_unreached(const Settings& config, Ledger& ledger, const Task& scan, const std::string& home, ListPlace& place,
+                   UnscannedFiles& unscanned) {
+    auto file = open_kept_list(config, scan, O_RDONLY);
+    // The place is what the asker says.
+    if (!file || place.offset > scan.list_bytes) return false;
+    PathList list(std::move(file), place.offset);
+    const auto reason = scan.outcome == Outcome::Cancelled ? UnscannedReason::Cancelled : UnscannedReason::EndedEarly;
+    std::string relative;
+    std::size_t cost = 0;
+    for (std::uint64_t passed = 0; passed < looked_up_at_once && cost < piece_budget; ++passed, ++place.file) {
+        if (!list.next(relative)) return false;
+        if (place.file < scan.settled.files) continue;
+        auto path = path_in(home, relative);
+        cost += cost_in_json(path) + 64;
+        if (path.size() <= longest_path && !ledger.finds().is_known(scan.id, path))
+            unscanned.files.push_back({std::move(path), reason});
+    }
+    place.offset = list.offset();
+    return true;
 }
 
 }  // namespace clamscanner

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "auth/base/unique_fd.h"
 #include "jobs/jobd/ledger.h"
+#include "jobs/shared/path_list.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {
@@ -26,13 +28,38 @@ namespace clamscanner {
 // Removes lists that no scan needs any more. Called when jobd starts.
 void remove_old_lists(const Settings& config, Ledger& ledger);
 
-// Ends a scan before it is complete. `home`: the account's.
-void end_unfinished_scan(const Settings& config, Ledger& ledger, TaskId scan, const std::string& home, Outcome outcome,
-                         const std::string& why);
+// Ends a scan before it is complete, in pieces that take some milliseconds each: its list may have a million files.
+// TaskTable::set_outcome() says how it ends. After a restart it begins anew.
+class EndOfScan {
+ public:
+    // `home`: the account's.
+    EndOfScan(const Settings& config, Ledger& ledger, TaskId scan, std::string home);
+    // True while there is more to do.
+    [[nodiscard]] bool step();
 
-// Adds unreached files from this place in the list on. Sets `next_place`, and returns true, if the piece was full
-// before the end of the list.
+ private:
+    void open_list();
+    void pass_some();
+    void without_list();
+    void end(std::uint64_t unreached);
+
+    const Settings& config_;
+    Ledger& ledger_;
+    TaskId id_;
+    std::string home_;
+    Task scan_;
+    std::optional<TaskId> before_;  // the scan before, if it found anything
+    enum class Stage { Forgetting, InList, WithoutList, Over } stage_ = Stage::Forgetting;
+    std::optional<PathList> list_;
+    std::uint64_t place_ = 0;      // in the list
+    std::uint64_t with_find_ = 0;  // of the files that were passed and are not settled
+    bool looks_for_finds_ = true;  // there may be earlier ones
+    std::int64_t after_ = 0;       // the last find that was passed
+};
+
+// Adds unreached files from this place on, which is at `offset` of the list; goes on from there when asked again, if
+// it returns true. At most one piece, which may hold no file at all.
 [[nodiscard]] bool add_unreached(const Settings& config, Ledger& ledger, const Task& scan, const std::string& home,
-                                 std::uint64_t from, UnscannedFiles& unscanned, std::uint64_t& next_place);
+                                 ListPlace& place, UnscannedFiles& unscanned);
 
 }  // namespace clamscanner

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "auth/base/checked.h"
@@ -16,7 +17,8 @@ constexpr std::size_t list_buffer = 256 * 1024;
 
 }  // namespace
 
-PathList::PathList(UniqueFd file) : file_(std::move(file)) {}
+PathList::PathList(UniqueFd file, std::uint64_t offset)
+    : file_(std::move(file)), read_to_(static_cast<off_t>(std::min<std::uint64_t>(offset, INT64_MAX))) {}
 
 void PathList::append(std::string_view path) {
     const auto size = static_cast<std::uint32_t>(path.size());

@@ -12,12 +12,17 @@ namespace clamscanner {
 
 class PathList {
  public:
-    explicit PathList(UniqueFd file);
+    // Reads from this byte on, where a path must begin.
+    explicit PathList(UniqueFd file, std::uint64_t offset = 0);
     void append(std::string_view path);  // throws std::system_error (no room)
     // Writes everything to the disk. Returns the file's length.
     [[nodiscard]] std::uint64_t finish();
     // False at the end. Throws Malformed.
     [[nodiscard]] bool next(std::string& path);
+    // Of the byte where the next path begins.
+    [[nodiscard]] std::uint64_t offset() const noexcept {
+        return static_cast<std::uint64_t>(read_to_) - (in_.size() - at_);
+    }
 
  private:
     void flush();

@@ -34,6 +34,7 @@ struct FakeJobs : Jobs {
     AskScanTasks asked_tasks;
     AskScanEvents asked_events;
     std::vector<FileAction> actions;
+    std::vector<Disinfect> disinfected;
     std::vector<std::uint64_t> last_ids;
 
     Accepted answer_start_scan(const StartScan& scan) {
@@ -52,13 +53,21 @@ struct FakeJobs : Jobs {
     QuarantinedFiles answer_quarantined_files(const AskQuarantinedFiles&) { return quarantined; }
     QuarantineQueued answer_change_quarantine(const ChangeQuarantine& asked) {
         restored = asked.restore;
-        changed_ids = asked.ids;
+        if (asked.task == 0) changed_ids.clear();
+        changed_ids.insert(changed_ids.end(), asked.ids.begin(), asked.ids.end());
         return {7};
     }
-    QuarantineChange answer_quarantine_change(const AskQuarantineChange& asked) { return {asked.task == 7, changed}; }
+    QuarantineChange answer_quarantine_change(const AskQuarantineChange& asked) {
+        if (asked.after != 0) return {asked.task == 7, {}, 0};
+        return {asked.task == 7, changed, 0};
+    }
     DryRun answer_dry_run(const AskDryRun& asked) {
         actions = asked.actions;
-        return {steps};
+        if (!steps.empty()) return {steps};
+        DryRun answer;
+        for (const auto& action : asked.actions)
+            answer.steps.push_back({answer.steps.size() + 1, RecordType::Step, RecordState::Error, action.path, ""});
+        return answer;
     }
     ScanStatus answer_scan_status(const AskScanStatus&) {
         before_answering();
@@ -67,8 +76,12 @@ struct FakeJobs : Jobs {
     InfectedFiles answer_infected_files(const AskInfectedFiles&) { return infected; }
     DisinfectionQueued answer_disinfect(const Disinfect& asked) {
         before_answering();
-        actions = asked.actions;
-        return queued;
+        disinfected.push_back(asked);
+        if (asked.task == 0) actions.clear();
+        actions.insert(actions.end(), asked.actions.begin(), asked.actions.end());
+        auto answer = queued;
+        answer.task = 9;
+        return answer;
     }
     DisinfectionStatus answer_disinfection(const AskDisinfection& asked) {
         last_ids.push_back(asked.last_id);

@@ -123,7 +123,8 @@ BOOST_AUTO_TEST_CASE(a_status_has_exactly_the_fields_of_the_contract) {
     jobs.status.total_files = 200;
     jobs.status.total_bytes = 3 * 1024 * 1024 + 1;
     jobs.status.current_file = "/home/u/\xff";
-    jobs.status.infected_files = {"/home/u/b", "/home/u/a\"\n"};
+    jobs.status.infected_files = 2;
+    jobs.infected.files = {{"/home/u/b", "Eicar"}, {"/home/u/a\"\n", "Eicar"}};
     BOOST_TEST(outcome("GET", "get_scan_status") ==
                R"({"current_file":"/home/u/\udcff","infected_files":["/home/u/b","/home/u/a\"\n"],"scan_complete":0,)"
                R"("scanned_file_count":135,"scanned_file_size":6022,"time_started":"1608593571",)"
@@ -247,13 +248,13 @@ BOOST_AUTO_TEST_CASE(a_list_too_long_for_an_answer_is_cut_and_says_so) {
 // Else an agent could be made to hold gigabytes.
 BOOST_AUTO_TEST_CASE(a_list_without_end_is_cut_and_says_so) {
     jobs.infected = {{{"/home/u/a", "X"}}, 1, 7};
-    jobs.unscanned = {{{"/home/u/a", UnscannedReason::Vanished}}, 1, 7};
+    jobs.unscanned = {{{"/home/u/a", UnscannedReason::Vanished}}, 1, 7, {}};
     jobs.quarantined.files.resize(1);
     jobs.quarantined.next = 7;
     for (const std::string function : {"list_infected_files", "list_unscanned_files", "list_quarantined_files"}) {
         const auto reply = ask("GET", "/ClamScanner/" + function + "?api.paginate_size=100");
         BOOST_TEST(holds(reply.body, "than can be listed at a time."), reply.body);
-        BOOST_TEST(holds(reply.body, "\"total_results\":8"), reply.body);
+        BOOST_TEST(holds(reply.body, "\"total_results\":256"), reply.body);
     }
 }
 
@@ -267,6 +268,21 @@ BOOST_AUTO_TEST_CASE(actions_are_handed_on_as_asked) {
     BOOST_TEST(jobs.actions[1].path == "/home/\xff");
     BOOST_TEST((jobs.actions[1].action == Action::Quarantine));
     BOOST_TEST((jobs.actions[2].action == Action::Ignore));
+}
+
+BOOST_AUTO_TEST_CASE(many_actions_go_to_jobd_in_pieces) {
+    constexpr std::size_t count = 2 * most_actions_in_piece + 1;
+    std::string actions;
+    for (std::size_t i = 0; i < count; ++i) actions += (i == 0 ? "\"/" : ",\"/") + std::to_string(i) + R"(":"delete")";
+    const auto data = outcome("POST", "disinfect_files", R"({"actions":{)" + actions + "}}");
+    BOOST_TEST(holds(data, "task_id"), data);
+    BOOST_REQUIRE(jobs.disinfected.size() == 3U);
+    BOOST_TEST(jobs.actions.size() == count);
+    BOOST_TEST(jobs.actions.back().path == "/" + std::to_string(count - 1));
+    for (std::size_t i = 0; i < 3; ++i) {
+        BOOST_TEST(jobs.disinfected[i].task == (i == 0 ? 0U : 9U));
+        BOOST_TEST(jobs.disinfected[i].more == (i < 2));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(actions_may_come_in_a_form) {
@@ -321,7 +337,8 @@ BOOST_AUTO_TEST_CASE(a_body_is_not_taken_for_actions_unless_each_value_is_one) {
 }
 
 BOOST_AUTO_TEST_CASE(a_dry_run_of_a_whole_body_is_asked_for_in_the_query) {
-    BOOST_TEST(outcome("POST", "disinfect_files?dry_run=1", R"({"/a":"delete"})") == "[]");
+    BOOST_TEST(outcome("POST", "disinfect_files?dry_run=1", R"({"/a":"delete"})") ==
+               R"([{"file":"/a","message":"","state":"error"}])");
     BOOST_TEST(jobs.actions.size() == 1U);
     BOOST_TEST(holds(outcome("POST", "disinfect_files?actions=%7B%7D", R"({"/a":"delete"})"), "more than once"));
 }

@@ -26,7 +26,7 @@ struct Host {
                 ledger.finds().add_infected(scan, 1, "/home/file", virus, "");
                 brake.add_hit(account(uid), virus);
             }
-            ledger.finds().complete_scan(scan, 1, 1000, 999, 0);
+            ledger.finds().complete_scan(scan, 1000, 999, 0);
         }
     }
     void let_pass(std::int64_t ms) {
@@ -101,7 +101,9 @@ BOOST_AUTO_TEST_CASE(what_is_held_does_not_expire_in_the_quarantine) {
         file.virus = signature;
         ledger.quarantine().add(account(1000), file, 1, 2);
     }
-    const auto expired = [&] { return ledger.quarantine().expired(account(1000), INT64_MAX, INT64_MAX, 10).size(); };
+    const auto expired = [&] {
+        return ledger.quarantine().expired(account(1000), INT64_MAX, INT64_MAX, {}, 10).size();
+    };
     BOOST_TEST(expired() == 2U);
     scan_accounts(1000, 12, true);
     BOOST_TEST(expired() == 1U);

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/unit/queued_tasks.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {
@@ -16,7 +17,7 @@ struct OpenLedger {
         const TaskId scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
         ledger.tasks().begin(scan);
         for (const auto& path : infected) ledger.finds().add_infected(scan, 1, path, "Eicar", "e1c4");
-        ledger.finds().complete_scan(scan, 1, infected.size(), 0, 0);
+        ledger.finds().complete_scan(scan, infected.size(), 0, 0);
         return scan;
     }
     std::vector<PlannedAction> resolve(std::vector<FileAction> asked) {
@@ -37,7 +38,7 @@ BOOST_AUTO_TEST_CASE(an_account_has_one_job_at_a_time) {
     const auto first = ledger.tasks().queue_scan(account, ScanType::Home, false);
     BOOST_REQUIRE(first.has_value());
     BOOST_TEST(!ledger.tasks().queue_scan(account, ScanType::Mail, false).has_value());
-    BOOST_TEST(!ledger.records().queue_disinfection(account, {}).has_value());
+    BOOST_TEST(!queue_disinfection(ledger, account, {}).has_value());
     ledger.tasks().end(*first, Outcome::Completed, "");
     BOOST_TEST(ledger.tasks().queue_scan(account, ScanType::Mail, false).has_value());
 }
@@ -121,7 +122,9 @@ BOOST_AUTO_TEST_CASE(verdicts_add_up_after_an_interrupted_start) {
     ledger.tasks().begin(scan);
     ledger.finds().add_infected(scan, 2, "/home/alice/virus", "Eicar", "e1c4");
     ledger.finds().add_unscanned(scan, 2, "/home/alice/still", UnscannedReason::TimeLimit, std::nullopt);
-    ledger.finds().complete_scan(scan, 2, 5, 3, 0);
+    while (ledger.finds().forget_earlier(scan, 2)) {
+    }
+    ledger.finds().complete_scan(scan, 5, 3, 0);
     const auto task = ledger.tasks().get(scan);
     BOOST_TEST(task.infected_files == 1U);
     BOOST_TEST(task.unscanned_files == 1U);
@@ -143,7 +146,7 @@ BOOST_AUTO_TEST_CASE(the_last_report_decides_whether_a_find_is_known) {
     BOOST_TEST(find("/home/alice/a", true) == 1U);
     BOOST_TEST(find("/home/alice/b", true) == 2U);
     BOOST_TEST(find("/home/alice/a", false) == 1U);
-    ledger.finds().complete_scan(scan, 1, 2, 0, 0);
+    ledger.finds().complete_scan(scan, 2, 0, 0);
     BOOST_TEST(ledger.tasks().get(scan).known_infected == 1U);
 }
 
@@ -194,10 +197,11 @@ BOOST_AUTO_TEST_CASE(a_scan_resumes_after_the_settled_files) {
     BOOST_TEST(task.walk_unreadable == 1U);
     BOOST_TEST(task.walk_start == 1U);
     BOOST_TEST(task.attempts == 0U);
-    later.finds().forget_unsettled(scan);
+    while (later.finds().forget_unsettled(scan)) {
+    }
     BOOST_TEST(later.tasks().get(scan).unscanned_files == 2U);
     // Entries that the walk could not read stay recorded, because there is no second walk.
-    later.finds().complete_scan(scan, 1, 11, 9, 3);
+    later.finds().complete_scan(scan, 11, 9, 3);
     BOOST_TEST(later.tasks().get(scan).known_files == 3U);
     const auto done = later.tasks().get(scan);
     BOOST_TEST(done.total_files == 11U);
@@ -255,8 +259,8 @@ BOOST_AUTO_TEST_CASE(two_names_of_one_file_with_different_actions_are_a_conflict
 
 BOOST_AUTO_TEST_CASE(records_are_numbered_without_gaps_and_end_with_done) {
     completed_scan({"/home/alice/a", "/home/alice/b"});
-    const auto task = *ledger.records().queue_disinfection(
-        account, resolve({{"/home/alice/a", Action::Delete}, {"/home/alice/b", Action::Ignore}}));
+    const auto task = *queue_disinfection(
+        ledger, account, resolve({{"/home/alice/a", Action::Delete}, {"/home/alice/b", Action::Ignore}}));
     while (const auto action = ledger.records().next_action(task))
         ledger.records().record_step(task, *action, RecordState::Deleted, "");
     ledger.records().record_issue(task, RecordState::Warning, "the log is incomplete");
@@ -271,7 +275,7 @@ BOOST_AUTO_TEST_CASE(records_are_numbered_without_gaps_and_end_with_done) {
 
 BOOST_AUTO_TEST_CASE(a_complete_intent_survives_a_crash) {
     completed_scan({"/home/alice/a"});
-    const auto task = *ledger.records().queue_disinfection(account, resolve({{"/home/alice/a", Action::Quarantine}}));
+    const auto task = *queue_disinfection(ledger, account, resolve({{"/home/alice/a", Action::Quarantine}}));
     auto action = *ledger.records().next_action(task);
     BOOST_TEST(!action.intended);
     action.opaque = "0123456789abcdef0123456789abcdef";
@@ -296,17 +300,10 @@ BOOST_AUTO_TEST_CASE(a_complete_intent_survives_a_crash) {
 BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_still_counts_as_found) {
     const auto scan = completed_scan({"/home/alice/a", "/home/alice/b"});
     ledger.finds().leave_list(account, "/home/alice/a");
-    BOOST_TEST(ledger.finds().found_paths(scan, answer_budget).paths.size() == 2U);
+    BOOST_TEST(ledger.finds().infected_files(scan, 0, answer_budget, true).files.size() == 2U);
     const auto listed = ledger.finds().infected_files(scan, 0, answer_budget).files;
     BOOST_REQUIRE(listed.size() == 1U);
     BOOST_TEST(listed[0].path == "/home/alice/b");
-}
-
-BOOST_AUTO_TEST_CASE(an_answer_is_cut_at_its_budget) {
-    const auto scan = completed_scan({"/home/alice/a", "/home/alice/b", "/home/alice/c"});
-    const auto found = ledger.finds().found_paths(scan, 200);
-    BOOST_TEST(found.cut);
-    BOOST_TEST(found.paths.size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
@@ -323,6 +320,57 @@ BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
     BOOST_TEST(paths == (std::vector<std::string>{"/home/alice/a", "/home/alice/b", "/home/alice/c"}),
                boost::test_tools::per_element());
     BOOST_TEST(pieces > 1);
+    // An entry that is larger than a piece may be is one.
+    const auto first = ledger.finds().infected_files(scan, 0, 1);
+    BOOST_TEST(first.files.size() == 1U);
+    BOOST_TEST(first.next != 0);
+}
+
+BOOST_AUTO_TEST_CASE(many_rows_are_forgotten_in_pieces) {
+    constexpr std::uint64_t many = 1000;
+    const auto scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    for (std::uint64_t i = 0; i < many; ++i) {
+        const auto name = "/home/alice/" + std::to_string(i);
+        ledger.finds().add_unscanned(scan, 1, name, UnscannedReason::Unreadable, std::nullopt);
+        ledger.finds().add_unscanned(scan, 2, name + "?", UnscannedReason::Unreadable, i);
+        ledger.finds().add_infected(scan, 1, name + "!", "Eicar", {}, false, i);
+    }
+    int pieces = 0;
+    while (ledger.finds().forget_earlier(scan, 2)) ++pieces;
+    BOOST_TEST(pieces > 2);
+    BOOST_TEST(ledger.tasks().get(scan).unscanned_files == many);
+    BOOST_TEST(ledger.finds().count_placed(scan, 0, many) == many);
+    while (ledger.finds().forget_unsettled(scan)) ++pieces;
+    BOOST_TEST(ledger.finds().count_placed(scan, 0, many) == 0U);
+    BOOST_TEST(pieces > 5);
+    BOOST_TEST(ledger.tasks().get(scan).unscanned_files == 0U);
+    BOOST_TEST(ledger.tasks().get(scan).infected_files == many);
+}
+
+BOOST_AUTO_TEST_CASE(a_preparation_that_was_not_finished_is_none_after_a_restart) {
+    const auto id = ledger.tasks().queue(account, TaskKind::Preparation);
+    ledger.records().add_actions(*id, resolve({{"/home/alice/a", Action::Delete}}));
+    BOOST_TEST(!ledger.tasks().queue_scan(account, ScanType::Home, false).has_value());
+    BOOST_TEST(!ledger.tasks().last(account, TaskKind::Disinfection).has_value());
+    ledger.commit();
+    auto later = reopened();
+    BOOST_TEST(later.tasks().queued().empty());
+    BOOST_TEST(!later.tasks().active(account).has_value());
+    BOOST_TEST(!later.tasks().last(account, TaskKind::Disinfection).has_value());
+    while (later.prune(INT64_MAX, INT64_MAX)) {
+    }
+    BOOST_TEST(!later.records().next_action(*id).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_disinfection_is_there_as_a_whole_with_its_last_piece) {
+    const auto id = *ledger.tasks().queue(account, TaskKind::Preparation);
+    for (int i = 0; i < 2; ++i) ledger.records().add_actions(id, resolve({{"/a", Action::Delete}}));
+    ledger.tasks().turn_into(id, TaskKind::Disinfection);
+    BOOST_TEST(ledger.tasks().last(account, TaskKind::Disinfection)->id == id);
+    const auto action = *ledger.records().next_action(id);
+    BOOST_TEST(action.number == 1U);
+    ledger.records().record_step(id, action, RecordState::Error, "");
+    BOOST_TEST(ledger.records().next_action(id)->number == 2U);
 }
 
 // The cached facts that polls get must never be older than the last write.
@@ -357,7 +405,7 @@ BOOST_AUTO_TEST_CASE(the_cached_task_follows_every_change) {
     ledger.tasks().requeue(id, false, "again");
     BOOST_TEST((last().state == TaskState::Queued));
     ledger.tasks().begin(id);
-    ledger.finds().complete_scan(id, 1, 7, 5, 0);
+    ledger.finds().complete_scan(id, 7, 5, 0);
     BOOST_TEST((last().state == TaskState::Ended));
     const auto next = ledger.tasks().queue_scan(account, ScanType::Home, false).value();
     BOOST_TEST(last().id == next);
@@ -370,8 +418,8 @@ BOOST_AUTO_TEST_CASE(only_superseded_tasks_are_pruned) {
     const auto new_scan = completed_scan({"/home/alice/b"});
     while (ledger.prune(0, 0)) {
     }
-    BOOST_TEST(ledger.finds().found_paths(old_scan, answer_budget).paths.empty());
-    BOOST_TEST(ledger.finds().found_paths(new_scan, answer_budget).paths.size() == 1U);
+    BOOST_TEST(ledger.finds().infected_files(old_scan, 0, answer_budget, true).files.empty());
+    BOOST_TEST(ledger.finds().infected_files(new_scan, 0, answer_budget, true).files.size() == 1U);
     BOOST_TEST((ledger.tasks().get(old_scan).outcome == Outcome::Completed));
 }
 
@@ -390,9 +438,9 @@ BOOST_AUTO_TEST_CASE(superseded_tasks_are_forgotten_after_a_while) {
     const auto last = scans.back();
     scans.pop_back();
     for (const auto scan : scans) BOOST_CHECK_THROW((void)ledger.tasks().get(scan), DatabaseError);
-    BOOST_TEST(ledger.finds().found_paths(last, answer_budget).paths.size() == 1U);
+    BOOST_TEST(ledger.finds().infected_files(last, 0, answer_budget, true).files.size() == 1U);
     BOOST_TEST(ledger.tasks().get(running).id == running);
-    ledger.finds().complete_scan(running, 1, 0, 0, 0);
+    ledger.finds().complete_scan(running, 0, 0, 0);
     while (ledger.prune(in_a_minute, INT64_MAX)) {
     }
     BOOST_CHECK_THROW((void)ledger.tasks().get(last), DatabaseError);
@@ -430,7 +478,8 @@ BOOST_AUTO_TEST_CASE(an_adopted_file_is_known_as_such_until_a_scan_has_found_it)
     }
     const auto adopted = [&] {
         std::string names;
-        for (const auto& stored : quarantine.all(account)) names += stored.opaque + (stored.adopted ? "? " : " ");
+        for (const auto& stored : quarantine.after(account, 0, 10))
+            names += stored.opaque + (stored.adopted ? "? " : " ");
         return names;
     };
     BOOST_TEST(adopted() == "own aa? bb? ");
@@ -445,7 +494,7 @@ BOOST_AUTO_TEST_CASE(an_adopted_file_is_known_as_such_until_a_scan_has_found_it)
     BOOST_TEST(!quarantine.confirm(account, "own", found));
     BOOST_TEST(quarantine.confirm(account, "aa", found));
     BOOST_TEST(quarantine.find(account, "aa")->virus == "Found");
-    BOOST_TEST(quarantine.all(account)[1].inode == 9U);
+    BOOST_TEST(quarantine.after(account, 0, 10)[1].inode == 9U);
     for (const char* opaque : {"own", "aa", "bb", "none"}) quarantine.forget_adopted(account, opaque);
     BOOST_TEST(adopted() == "own aa ");
 }
@@ -465,7 +514,7 @@ BOOST_AUTO_TEST_CASE(the_hash_of_a_find_is_stored) {
 
 BOOST_AUTO_TEST_CASE(an_intent_that_differs_from_the_request_survives_a_crash) {
     completed_scan({"/home/alice/virus"});
-    const TaskId task = *ledger.records().queue_disinfection(account, resolve({{"/home/alice/virus", Action::Delete}}));
+    const TaskId task = *queue_disinfection(ledger, account, resolve({{"/home/alice/virus", Action::Delete}}));
     ledger.tasks().begin(task);
     auto action = *ledger.records().next_action(task);
     action.action = Action::Quarantine;
@@ -490,14 +539,18 @@ BOOST_AUTO_TEST_CASE(a_file_expires_only_when_both_clocks_say_so) {
     ledger.quarantine().add(account, file, 1, 2);
     const auto by_day = now_ms() + 40 * day_ms;
     const auto by_running_time = ledger.running_time().now() + 40 * day_ms;
-    auto& quarantine = ledger.quarantine();
-    BOOST_TEST(quarantine.expired(account, by_day, ledger.running_time().now() - day_ms, 10).empty());
-    BOOST_TEST(quarantine.expired(account, now_ms() - day_ms, by_running_time, 10).empty());
-    BOOST_TEST(quarantine.expired(account, by_day, by_running_time, 10).size() == 1U);
+    const auto expired = [&](std::int64_t before_ms, std::int64_t before_running_ms) {
+        return ledger.quarantine().expired(account, before_ms, before_running_ms, {}, 10);
+    };
+    BOOST_TEST(expired(by_day, ledger.running_time().now() - day_ms).empty());
+    BOOST_TEST(expired(now_ms() - day_ms, by_running_time).empty());
+    const auto found = expired(by_day, by_running_time);
+    BOOST_REQUIRE(found.size() == 1U);
+    BOOST_TEST(ledger.quarantine().expired(account, by_day, by_running_time, found.front(), 10).empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_copy_of_a_log_is_tried_for_a_day_of_the_hosts_running_time) {
-    const auto task = *ledger.records().queue_disinfection(account, {});
+    const auto task = *queue_disinfection(ledger, account, {});
     ledger.records().record_done(task, RecordState::Success, "", Outcome::Completed);
     const auto after = [&](const std::string& change) {
         ledger.commit();
@@ -532,9 +585,9 @@ BOOST_AUTO_TEST_CASE(files_that_may_hold_mail_or_are_clean_by_now_never_expire) 
     file.opaque = "cc";
     ledger.quarantine().add(account, file, 1, 4);
     ledger.quarantine().set_clean(account, "cc", true);
-    const auto expired = ledger.quarantine().expired(account, INT64_MAX, INT64_MAX, 10);
+    const auto expired = ledger.quarantine().expired(account, INT64_MAX, INT64_MAX, {}, 10);
     BOOST_REQUIRE(expired.size() == 1U);
-    BOOST_TEST(expired.front().opaque == "aa");
+    BOOST_TEST(expired.front().file.opaque == "aa");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "jobs/jobd/scan_history.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <set>
 
@@ -33,7 +34,7 @@ struct Fixture {
     void find_virus(TaskId scan, const std::string& path, const std::string& virus) {
         ledger.finds().add_infected(scan, 1, path, virus, "e1c4");
     }
-    void complete(TaskId scan) { ledger.finds().complete_scan(scan, 1, 10, 10, 0); }
+    void complete(TaskId scan) { ledger.finds().complete_scan(scan, 10, 10, 0); }
 };
 
 }  // namespace
@@ -105,7 +106,7 @@ BOOST_AUTO_TEST_CASE(shows_a_scan_from_its_start_to_its_end) {
     ledger.tasks().requeue(id, false, "the scanner is starting");
     BOOST_TEST((latest(of(alice)).phase == ScanPhase::Running));
 
-    ledger.finds().complete_scan(id, 1, 300, 300, 0);
+    ledger.finds().complete_scan(id, 300, 300, 0);
     scan = latest(of(alice));
     BOOST_TEST((scan.phase == ScanPhase::Completed));
     BOOST_TEST(scan.percent == 100U);
@@ -179,6 +180,48 @@ BOOST_AUTO_TEST_CASE(lists_pages_with_the_latest_first) {
     BOOST_TEST(count([](auto& filter) { filter.phases = 1U << 0 | 1U << 1 | 1U << 3; }) == 0U);
     BOOST_TEST(count([](auto& filter) { filter.created_from_ms = now_ms() + 1000; }) == 0U);
     BOOST_TEST(count([](auto& filter) { filter.ended_until_ms = 1; }) == 0U);
+}
+
+// Scans are counted in blocks, so that a page deep in the history is found without passing all others.
+BOOST_AUTO_TEST_CASE(a_long_history_has_the_same_pages_as_a_short_one) {
+    constexpr std::size_t many = 2500;
+    for (std::size_t i = 0; i < many; ++i) {
+        const auto id = begin(i % 4 == 0 ? bob : alice, ScanType::Home, i % 3 == 0);
+        ledger.tasks().end(id, i % 5 == 0 ? Outcome::Cancelled : Outcome::Completed, "");
+    }
+    begin(alice);
+    const auto check = [&] {
+        for (const auto scope : {of(alice), of(bob), host}) {
+            const auto all = history.tasks(scope, {}, 0, 2 * many).tasks;
+            BOOST_REQUIRE(all.size() > 3U);
+            std::vector<ScanFilter> filters(5);
+            filters[1].system = 1;
+            filters[2].phases = 1U << static_cast<unsigned>(ScanPhase::EndedEarly);
+            filters[3].created_from_ms = all[all.size() / 3].created_ms;
+            filters[4].ended_until_ms = all[all.size() / 2].ended_ms;
+            filters[4].system = 0;
+            for (const auto& filter : filters) {
+                std::vector<std::string> wanted;
+                for (const auto& task : all)
+                    if ((filter.system == 2 || task.system == (filter.system == 1)) &&
+                        (filter.phases >> static_cast<unsigned>(task.phase) & 1) != 0 &&
+                        task.created_ms >= filter.created_from_ms && task.ended_ms <= filter.ended_until_ms)
+                        wanted.push_back(task.id);
+                for (const std::size_t offset : {std::size_t{0}, std::size_t{7}, wanted.size() / 2, wanted.size()}) {
+                    const auto page = history.tasks(scope, filter, offset, 300);
+                    BOOST_TEST(page.total == wanted.size());
+                    BOOST_REQUIRE(page.tasks.size() ==
+                                  std::min<std::size_t>(300, wanted.size() - std::min(offset, wanted.size())));
+                    for (std::size_t i = 0; i < page.tasks.size(); ++i)
+                        BOOST_REQUIRE(page.tasks[i].id == wanted[offset + i]);
+                }
+            }
+        }
+    };
+    check();
+    // And when some of them are forgotten.
+    for (int i = 0; i < 60; ++i) static_cast<void>(ledger.prune(INT64_MAX, INT64_MAX));
+    check();
 }
 
 BOOST_AUTO_TEST_CASE(lists_finds_in_pages) {
@@ -308,12 +351,12 @@ BOOST_AUTO_TEST_CASE(the_id_of_an_event_is_never_used_again) {
         const auto scan = ledger.tasks().queue_scan(alice, ScanType::Home, false).value();
         ledger.tasks().begin(scan);
         ledger.finds().add_infected(scan, 1, "/home/alice/" + std::to_string(i), "Eicar", {});
-        ledger.finds().complete_scan(scan, 1, 1, 0, 0);
+        ledger.finds().complete_scan(scan, 1, 0, 0);
         for (const auto& event : history.events(of(alice), 0, 10, 1'000'000).events)
             BOOST_TEST(ids.insert(event.id).second, event.id);
         // The next scan takes this one's place before it finds anything.
         const auto empty = ledger.tasks().queue_scan(alice, ScanType::Home, false).value();
-        ledger.finds().complete_scan(empty, 1, 0, 0, 0);
+        ledger.finds().complete_scan(empty, 0, 0, 0);
         while (ledger.prune(0, 0)) {
         }
     }

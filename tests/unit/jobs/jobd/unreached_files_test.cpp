@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "auth/base/checked.h"
+#include "auth/base/wire.h"
 #include "jobs/shared/path_list.h"
 #include "tests/unit/temporary_directory.h"
 
@@ -42,15 +43,19 @@ struct Scans {
                                     false, place);
     }
     void end(TaskId scan, Outcome outcome = Outcome::EndedEarly) {
-        end_unfinished_scan(config, ledger, scan, "/home/alice", outcome, "for a test");
+        ledger.tasks().set_outcome(scan, outcome, "for a test");
+        EndOfScan end(config, ledger, scan, "/home/alice");
+        while (end.step()) {
+        }
     }
     // What the API lists of it, with the home left out; checks that all counts agree.
     Reasons unscanned(TaskId scan) {
         UnscannedFiles listed;
         listed.files = ledger.finds().unscanned_files(scan, 0, answer_budget).files;
         const Task task = ledger.tasks().get(scan);
-        std::uint64_t next = 0;
-        BOOST_TEST(!add_unreached(config, ledger, task, "/home/alice", task.settled.files, listed, next));
+        ListPlace place;
+        while (add_unreached(config, ledger, task, "/home/alice", place, listed)) {
+        }
         Reasons reasons;
         for (const auto& file : listed.files) reasons[file.path.substr(12)] = file.reason;
         BOOST_TEST(reasons.size() == listed.files.size(), "a file is listed twice");
@@ -66,8 +71,9 @@ struct Scans {
         return reasons;
     }
     Paths infected(TaskId scan) {
-        auto paths = ledger.finds().found_paths(scan, answer_budget).paths;
-        for (auto& path : paths) path.erase(0, 12);
+        Paths paths;
+        for (const auto& file : ledger.finds().infected_files(scan, 0, answer_budget, true).files)
+            paths.push_back(file.path.substr(12));
         return paths;
     }
 
@@ -163,7 +169,7 @@ BOOST_AUTO_TEST_CASE(an_unreached_file_that_the_scan_before_found_infected_still
     const auto before = begin();
     walk(before, {"a", "b", "cleansed", "repaired", "outside"});
     for (const auto* name : {"a", "b", "cleansed", "repaired", "outside"}) find(before, name, 0);
-    ledger.finds().complete_scan(before, 1, 5, 0, 0);
+    ledger.finds().complete_scan(before, 5, 0, 0);
     ledger.finds().leave_list(account, "/home/alice/cleansed");
     const auto scan = begin();
     walk(scan, {"repaired", "new", "a", "b", "cleansed"});
@@ -187,7 +193,7 @@ BOOST_AUTO_TEST_CASE(without_a_walk_only_finds_below_the_directory_are_kept) {
     walk(before, {"mail/a", "b"});
     find(before, "mail/a", 0);
     find(before, "b", 1);
-    ledger.finds().complete_scan(before, 1, 2, 0, 0);
+    ledger.finds().complete_scan(before, 2, 0, 0);
     const auto scan = begin(ScanType::Mail);
     end(scan);
     BOOST_TEST((infected(scan) == Paths{"mail/a"}));
@@ -210,6 +216,42 @@ BOOST_AUTO_TEST_CASE(a_list_that_is_missing_or_damaged_is_none) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_long_list_is_passed_in_pieces) {
+    constexpr std::size_t many = 5000;
+    const auto before = begin();
+    walk(before, {});
+    for (std::size_t i = 0; i < many; i += 2) find(before, std::to_string(i), i);
+    ledger.finds().complete_scan(before, many, 0, 0);
+    const auto scan = begin();
+    Paths paths;
+    for (std::size_t i = 0; i < many; ++i) paths.push_back(std::to_string(i));
+    walk(scan, paths);
+    ledger.tasks().settle(scan, {1500, 0, 1500, 0});
+    ledger.tasks().set_outcome(scan, Outcome::Cancelled, "for a test");
+    // After a restart in the middle it begins anew.
+    for (const int most : {3, 1000}) {
+        EndOfScan end(config, ledger, scan, "/home/alice");
+        int pieces = 0;
+        while (pieces < most && end.step()) ++pieces;
+        BOOST_TEST(pieces >= 3);
+    }
+    BOOST_TEST((ledger.tasks().get(scan).state == TaskState::Ended));
+    BOOST_TEST(infected(scan).size() == (many - 1500) / 2);
+    BOOST_TEST(unscanned(scan).size() == (many - 1500) / 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_place_that_is_none_in_the_list_is_refused) {
+    const auto scan = begin();
+    walk(scan, {"some/where", "else"});
+    end(scan);
+    UnscannedFiles listed;
+    ListPlace place{0, 3};
+    const Task task = ledger.tasks().get(scan);
+    BOOST_CHECK_THROW(static_cast<void>(add_unreached(config, ledger, task, "/home/alice", place, listed)), Malformed);
+    place.offset = UINT64_MAX;
+    BOOST_TEST(!add_unreached(config, ledger, task, "/home/alice", place, listed));
+}
+
 BOOST_AUTO_TEST_CASE(only_needed_lists_are_kept) {
     const auto scan = begin();
     walk(scan, {"a"});
@@ -221,7 +263,7 @@ BOOST_AUTO_TEST_CASE(only_needed_lists_are_kept) {
     BOOST_TEST(std::filesystem::exists(kept));
     BOOST_TEST(!std::filesystem::exists(stale));
     const auto next = begin();
-    ledger.finds().complete_scan(next, 1, 0, 0, 0);
+    ledger.finds().complete_scan(next, 0, 0, 0);
     remove_old_lists(config, ledger);
     BOOST_TEST(!std::filesystem::exists(kept));
 }
