@@ -7,9 +7,9 @@
 #include "fcgi/client_headers.h"
 #include "fcgi/refusals.h"
 #include "handlers/shared/envelope.h"
+#include "handlers/shared/functions.h"
 #include "handlers/shared/openapi.h"
 #include "handlers/shared/rpc.h"
-#include "handlers/shared/functions.h"
 #include "jobs/shared/refusal.h"
 #include "jobs/shared/settings.h"
 

@@ -238,7 +238,7 @@ Response TokenGateway::answer(WebRequest& web, const Address& address, Request& 
     const auto answered = ask(order);
     if (answered.verdict != LoginVerdict::Welcome)
         refuse_login({answered.verdict, answered.retry_seconds}, order.is_token ? wrong_token : wrong_credentials);
-    if (const auto refusal = refusal_of(order, answered)) throw *refusal;
+    if (const auto refusal = refusal_of(order, answered)) throw Refusal(*refusal);
     return {200, envelope(address, success(operation, order, answered)), "", 0};
 }
 

@@ -75,6 +75,8 @@ std::string everything_of(const Settings& c) {
     for (const auto& user : j.host_users) all << ' ' << user;
     const auto& [access_keys, nonces, max_nonces] = c.statistics;
     all << '\n' << access_keys << ' ' << nonces << ' ' << max_nonces;
+    const auto& [tokens_enabled, most_tokens, token_days, suspend] = c.tokens;
+    all << '\n' << tokens_enabled << ' ' << most_tokens << ' ' << token_days << ' ' << suspend;
     const auto& e = c.engine;
     all << '\n'
         << e.user << ' ' << e.memory_directory << ' ' << e.rescan_days << ' ' << c.quarantine_days << ' '

@@ -164,8 +164,8 @@ const std::string synced_quarantine = std::string("fsync ") + quarantine_directo
 BOOST_AUTO_TEST_CASE(everything_is_durable_before_the_only_name_goes) {
     const OneFile home;
     const auto changes = changes_of([&] { static_cast<void>(home.act(Action::Delete, false)); });
-    const std::vector<std::string> expected = {"move",   synced_quarantine, "fsync dir",
-                                               "unlink", "unlink", synced_quarantine};  // the second: of a record
+    const std::vector<std::string> expected = {"move",   synced_quarantine, "fsync dir", "unlink",
+                                               "unlink", synced_quarantine};  // the second: of a record
     BOOST_TEST(changes == expected, boost::test_tools::per_element());
     BOOST_TEST(!home.home.has("dir/virus"));
 }
