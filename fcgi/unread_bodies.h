@@ -18,7 +18,8 @@ class UnreadBodies {
  public:
     // At a time. Beyond that, those that came first are closed: they have had the longest time to get their answers.
     static constexpr std::size_t most = 1024;
-    static constexpr std::size_t most_bytes = 32 * 1024 * 1024;  // of one body
+    // Of one body: more than mod_fcgid takes in by apache/clamscanner-fcgid.conf, with FastCGI's headers.
+    static constexpr std::size_t most_bytes = 40 * 1024 * 1024;
 
     UnreadBodies();
     UnreadBodies(const UnreadBodies&) = delete;
