@@ -15,8 +15,8 @@ import accounts
 from client import Client
 from service_case import SOAK, ServiceCase, main
 
-SECONDS = 180 if SOAK else 20
-STRANGERS_SECONDS = 600 if SOAK else 15
+SECONDS = 180 if SOAK else 10
+STRANGERS_SECONDS = 600 if SOAK else 8
 GUESSES_A_SECOND = 10
 FACTOR = 3  # of the slowest hundredth of the polls
 POLL_EVERY = 0.01
