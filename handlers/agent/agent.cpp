@@ -56,7 +56,7 @@ struct Task {
     Serve serve;
     RequestPipes pipes;
     std::optional<Request> request;  // empty when none arrived
-    Reply reply;
+    std::optional<Reply> reply;
 };
 
 using Tasks = std::vector<Task>;
@@ -115,6 +115,8 @@ void read_request(Task& task) {
         const auto deadline = Clock::now() + request_timeout;
         if (read_frame(task.pipes.request.get(), frame, longest_request_frame, deadline) == Transfer::Done)
             task.request = decode<Request>(frame);
+        if (task.request && task.serve.purpose == Purpose::Api)
+            task.reply = refusal_beyond(task.serve.scope, *task.request);
     } catch (const std::exception& fault) {
         log_line(Severity::Warning, std::string("cannot read a request: ") + fault.what());
     }
@@ -132,7 +134,7 @@ std::size_t read_requests(std::span<Task> tasks) {
 
 void send_reply(const Task& task) try {
     const auto deadline = Clock::now() + reply_timeout;
-    if (task.request) static_cast<void>(write_frame(task.pipes.reply.get(), encode(task.reply).bytes(), deadline));
+    if (task.reply) static_cast<void>(write_frame(task.pipes.reply.get(), encode(*task.reply).bytes(), deadline));
 } catch (const std::system_error& fault) {
     log_line(Severity::Warning, std::string("cannot send a reply: ") + fault.what());
 }
@@ -158,7 +160,6 @@ void send_replies(std::span<Task> tasks) {
 
 Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, const Request& request) {
     if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve, request);
-    if (auto refused = refusal_beyond(serve.scope, request)) return *std::move(refused);
     return shared.answer(caller, request);
 }
 
@@ -167,8 +168,8 @@ std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::sp
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < tasks.size() && bytes < most_bytes_together; ++count) {
         auto& task = tasks[count];
-        if (task.request) task.reply = answer(caller, shared, task.serve, *task.request);
-        bytes += task.reply.body.size();
+        if (task.request && !task.reply) task.reply = answer(caller, shared, task.serve, *task.request);
+        if (task.reply) bytes += task.reply->body.size();
     }
     return count;
 }
@@ -176,9 +177,8 @@ std::size_t answer_requests(const Caller& caller, SharedReplies& shared, std::sp
 // The tasks that are to be answered at once, in front.
 std::span<Task> without_waiting(std::span<Task> tasks, WaitingRequests& waiting) {
     const auto is_answered_at_once = [&](Task& task) {
-        // What a token may not have done is refused at once, like everything else.
-        return !(task.request && task.serve.purpose == Purpose::Api && waits_for_a_job(*task.request) &&
-                 !refusal_beyond(task.serve.scope, *task.request) && waiting.take(task));
+        return task.reply || !(task.request && task.serve.purpose == Purpose::Api && waits_for_a_job(*task.request) &&
+                               waiting.take(task));
     };
     std::size_t count = 0;
     for (auto& task : tasks)
