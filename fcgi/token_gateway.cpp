@@ -1,9 +1,9 @@
 #include "fcgi/token_gateway.h"
 
 #include <algorithm>
-#include <ctime>
 #include <iterator>
 
+#include "auth/base/utc_text.h"
 #include "fcgi/client_headers.h"
 #include "fcgi/refusals.h"
 #include "handlers/functions/arguments.h"
@@ -136,15 +136,6 @@ constexpr Operation operations[] = {
 static_assert(std::ranges::equal(operations, token_functions, {}, &Operation::function, &Function::name),
               "every function has an operation, and in the same order");
 
-std::string day_of(std::int64_t time) {
-    char text[sizeof "9999-12-31"];
-    const std::time_t seconds = time;
-    tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    std::strftime(text, sizeof text, "%F", &utc);
-    return text;
-}
-
 // What is not done; empty when it is.
 std::optional<Refusal> refusal_of(const TokenOrder& order, const TokenAnswer& answer) {
     switch (answer.result) {
@@ -217,7 +208,7 @@ Answer success(const Operation& operation, const TokenOrder& order, const TokenA
     JsonWriter json(answer.data);
     operation.write(json, answered);
     if (order.action == TokenAction::Create && order.expires_at == expires_by_default)
-        answer.messages.push_back("This token expires on " + day_of(answered.expires) +
+        answer.messages.push_back("This token expires on " + utc_text(answered.expires, "%F") +
                                   ", since no expires_at was given. With expires_at=0 one never expires.");
     return answer;
 }

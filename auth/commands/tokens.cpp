@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 
 #include "auth/authd/token_change.h"
 #include "auth/base/command_line.h"
 #include "auth/base/config.h"
 #include "auth/base/log.h"
+#include "auth/base/utc_text.h"
 
 namespace clamscanner {
 namespace {
@@ -27,15 +27,7 @@ int fail(int status, const std::string& why) {
     return status;
 }
 
-std::string text_of(std::int64_t time) {
-    if (time == 0) return "never";
-    char text[sizeof "9999-12-31T23:59:59Z"];
-    const std::time_t seconds = time;
-    tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    std::strftime(text, sizeof text, "%FT%TZ", &utc);
-    return text;
-}
+std::string text_of(std::int64_t time) { return time == 0 ? "never" : utc_text(time, "%FT%TZ"); }
 
 int list(const std::string& file) {
     const auto uses = read_token_uses(file);
