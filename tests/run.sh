@@ -77,4 +77,7 @@ groups=$(python3 "$root/tests/package_groups.py" "$build" "${choice[@]}")
 # ThreadSanitizer's fixed memory layout does not allow addresses that are too random.
 without_randomness=()
 [ "$sanitize" != thread ] || without_randomness=(setarch --addr-no-randomize)
-exec "${without_randomness[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error "${choice[@]}"
+# The tests wait most of the time; the long ones compare times of their own.
+at_once=$(($(nproc) + 1))
+[ $mode != soak ] || at_once=1
+exec "${without_randomness[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$at_once" "${choice[@]}"

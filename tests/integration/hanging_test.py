@@ -267,24 +267,5 @@ class Hanging(HangingCase):
         self.check_everything_ends()
 
 
-class TheAdministrator(HangingCase):
-    # With a service of its own: the homes of all of this machine's accounts are scanned.
-    def test_the_administrators_commands(self):
-        account, _, files = self.account_with_a_home_that_hangs({"a": "x"})
-        files.hang()
-        with self.assertRaisesRegex(RuntimeError, "status 75.*does not answer"):
-            self.in_time(lambda: self.service.add_access_key(account.name))
-        self.in_time(lambda: self.service.add_access_key(self.bystander.name))
-        done = self.in_time(lambda: subprocess.run(
-            [self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file, "--all"],
-            capture_output=True, text=True, check=False))
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        # Of the others' homes it scans each; of this one it says why not.
-        wait_until(lambda: self.bystanders.call("get_scan_status")["scan_complete"], 60, "the others' scans")
-        self.assertLessEqual(self.count_stuck(), MOST_LEFT)
-        files.answer()
-        self.check_everything_ends()
-
-
 if __name__ == "__main__":
     main()
