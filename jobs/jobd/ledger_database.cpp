@@ -8,7 +8,13 @@ namespace clamscanner {
 namespace {
 
 // Raise it when a table or a trigger changes; a database that another version wrote is refused.
-constexpr int schema_version = 3;
+constexpr int schema_version = 4;
+
+constexpr int longest_kept_log = 16 << 20; // bytes of the write-ahead log that stay when it is empty
+
+// Pages of 4 KiB. As many are kept as jobs of the usual size fill again.
+constexpr std::int64_t kept_free_pages = 2048;
+#define PAGES_AT_ONCE "64"
 
 // The database itself allows only one job per account, by a unique index. No number that clients may keep (of a task, a
 // find, a quarantined file) is used again once its row was deleted: AUTOINCREMENT.
@@ -198,7 +204,9 @@ std::vector<const char*>& statements() {
 }  // namespace
 
 LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
+    database_.execute("PRAGMA auto_vacuum = INCREMENTAL"); // of a new file: see shrink()
     database_.execute("PRAGMA journal_mode = WAL");
+    database_.execute(("PRAGMA journal_size_limit = " + std::to_string(longest_kept_log)).c_str());
     database_.execute("PRAGMA synchronous = FULL");
     database_.execute("PRAGMA cache_size = -16384");
     const auto version = Statement(database_.handle(), "PRAGMA user_version").number().value_or(0);
@@ -253,6 +261,13 @@ void LedgerDatabase::commit() {
     if (!in_transaction_) return;
     database_.execute("COMMIT");
     in_transaction_ = false;
+}
+
+bool LedgerDatabase::shrink() {
+    if (statement<"PRAGMA freelist_count">().number().value_or(0) <= kept_free_pages) return false;
+    write();
+    statement<"PRAGMA incremental_vacuum(" PAGES_AT_ONCE ")">().run();
+    return true;
 }
 
 std::int64_t now_ms() {

@@ -36,6 +36,9 @@ class LedgerDatabase {
     void write();
     // Makes every change since the last commit durable. Cheap when there is none.
     void commit();
+    // Gives some of the pages that rows once filled back to the file system, when there are many: true while there are
+    // more. A few milliseconds.
+    [[nodiscard]] bool shrink();
 
     // Prepared at its first use.
     template <Sql sql>

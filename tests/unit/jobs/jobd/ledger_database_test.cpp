@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 #include <string_view>
 
 #include "jobs/jobd/brake.h"
@@ -322,6 +323,32 @@ BOOST_AUTO_TEST_CASE(one_step_costs_the_same_in_a_long_list_as_in_a_short_one) {
         BOOST_REQUIRE_MESSAGE(before != in_short.end(), sql);
         BOOST_TEST(steps <= 2 * before->second + 100, sql << ": " << before->second << ", then " << steps);
     }
+}
+
+BOOST_AUTO_TEST_CASE(the_file_shrinks_again_after_a_big_scan) {
+    const TemporaryDirectory directory;
+    const auto file = directory.path + "/jobs.sqlite";
+    const auto size = [&] { return std::filesystem::file_size(file); };
+    const auto scan = [](Ledger& ledger, int finds) {
+        const auto alice = ledger.tasks().account_of({1001, "alice", "/home/alice", 1, 1, 1});
+        const auto task = ledger.tasks().queue_scan(alice, ScanType::Home, false).value();
+        for (int i = 0; i < finds; ++i)
+            ledger.finds().add_unscanned(task, 1, "/home/alice/directory/" + std::to_string(i),
+                                         UnscannedReason::Unreadable, 0);
+        ledger.finds().complete_scan(task, 0, 0, 0);
+        ledger.commit();
+    };
+    // Closing it writes the log into the file.
+    { scan(*std::make_unique<Ledger>(file), 200'000); }
+    const auto full = size();
+    {
+        Ledger ledger(file);
+        scan(ledger, 1);
+        while (ledger.prune(0, 0)) ledger.commit();
+        BOOST_TEST(ledger.finds().unscanned_files(1, 0, 1'000'000).files.empty());
+    }
+    BOOST_TEST(size() < full / 2);
+    BOOST_TEST(size() < 12U << 20);
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_index_is_created_at_the_next_start) {
