@@ -239,6 +239,11 @@ class Service:
         name = f"{kind}{accounts.random_letters(6)}"
         return self._add_user(name, lambda name: accounts.add_account(name, home or self.path("home", name)))
 
+    def add_accounts(self, count, kind="demo"):
+        names = [f"{kind}{accounts.random_letters(6)}" for _ in range(count)]
+        print(*names, sep="\n", file=self._lock, flush=True)
+        return accounts.add_accounts(names, self.path("home"))
+
     def client(self, account=None, **how):
         return Client(self.front.port, account, **how)
 

@@ -1,0 +1,70 @@
+"""What the parts of this benchmark share: polls of a status and how long each took, and what processes use."""
+
+import contextlib
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
+
+from polling import Polling  # noqa: E402
+
+TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
+POLL_EVERY = 0.02
+
+
+@dataclass
+class Measured:
+    name: str
+    milliseconds: list = field(default_factory=list)  # of each poll
+    turns: list = field(default_factory=list)  # those that jobd found too long
+
+    def p99(self):
+        return percentile_99(self.milliseconds)
+
+
+def percentile_99(values):
+    return statistics.quantiles(values, n=100)[98] if len(values) > 1 else float("nan")
+
+
+class Polls(Polling):
+    def __init__(self, client, measured):
+        super().__init__(client, POLL_EVERY)
+        self.measured = measured
+
+    def poll(self):
+        began = time.monotonic()
+        self.client.call("get_scan_status")
+        self.measured.milliseconds.append((time.monotonic() - began) * 1000)
+
+
+@contextlib.contextmanager
+def polled(service, client, name, table):
+    measured = Measured(name)
+    before = len(service.long_turns_logged())
+    with Polls(client, measured):
+        yield
+    measured.turns = service.long_turns_logged()[before:]
+    table.append(measured)
+
+
+def processor_ms(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_MS
+
+
+def own_megabytes(pid):
+    """What would be free if this process ended."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith("Private_")) / 1024
+
+
+def print_table(header, rows):
+    print("\n| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    for row in rows:
+        print("| " + " | ".join(f"{cell:.1f}" if isinstance(cell, float) else f"{cell}" for cell in row) + " |")
+    sys.stdout.flush()
