@@ -340,7 +340,7 @@ class EndedEarly(CancelCase):
     def end_by_killing(self, role, first_at):
         """Starts a scan and kills that process of it whenever there is one, the first time once first_at(status)."""
         self.start(self.client)
-        wait_until(lambda: first_at(self.client.call("get_scan_status")), 60, "the moment")
+        wait_until(lambda: first_at(self.client.call("get_scan_status")), 180, "the moment")
 
         # Without a pause, so that no start makes progress.
         begun_at = looked_at = time.monotonic()
@@ -401,7 +401,7 @@ class EndedEarly(CancelCase):
         found = self.account.write("public_html/found", EICAR)
         self.files.add(found)
         self.start(self.client)
-        wait_until(lambda: self.client.call("get_scan_status")["infected_files"] == [found], 60, "the infected file")
+        wait_until(lambda: self.client.call("get_scan_status")["infected_files"] == [found], 180, "the infected file")
         self.set_begin_back(LONGEST_HOURS + 1)
         self.client.finish_scan(60)
         result = self.ended_early()

@@ -45,9 +45,9 @@ class Killer:
     """Kills processes while a phase runs, and restarts what a supervisor would. Each delay is counted from the moment
     when the process to be killed appears, because most of them live no longer than their job."""
 
-    def __init__(self, service, choose, kills, phase_seconds):
+    def __init__(self, service, choose, roles, phase_seconds):
         self.service = service
-        self.plan = [(choose.uniform(0, phase_seconds), choose.choice(list(ROLES))) for _ in range(kills)]
+        self.plan = [(choose.uniform(0, phase_seconds), role) for role in roles]
         self.choose = choose
         self.killed = []
         self.fault = None
@@ -123,19 +123,19 @@ class Sigkill(ServiceCase):
         self.kills = dict.fromkeys(ROLES, 0)
         self.seconds = {}  # how long each phase takes without kills, measured the first time
 
+    def attempt(self, function, arguments=None):
+        """None if there is no answer: a 5xx is allowed while something is being restarted."""
+        try:
+            answer = self.client.ask(function, arguments)
+        except (ConnectionError, http.client.HTTPException):
+            return None
+        if answer.status == 200:
+            return answer.result()
+        self.assertIn(answer.status, (500, 502, 503, 504), answer)
+        return None
+
     def result(self, function, arguments=None):
-        """Asks until it is answered: a 5xx is allowed while something is being restarted."""
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                answer = self.client.ask(function, arguments)
-            except (ConnectionError, http.client.HTTPException):
-                answer = None
-            if answer and answer.status == 200:
-                return answer.result()
-            self.assertIn(answer.status if answer else 503, (500, 502, 503, 504), answer)
-            self.assertLess(time.monotonic(), deadline, f"{function}: {answer}")
-            time.sleep(0.02)
+        return wait_until(lambda: self.attempt(function, arguments), 60, f"an answer to {function}")
 
     def data(self, function, arguments=None):
         result = self.result(function, arguments)
@@ -155,12 +155,17 @@ class Sigkill(ServiceCase):
             clean[self.account.write(f"round-{number}/clean-{i}", content)] = content.encode()
         return infected, clean
 
+    def least_killed(self):
+        """The roles that a kill reached least: some live so shortly that others would get nearly all of them."""
+        return sorted(ROLES, key=lambda role: (self.kills[role], self.choose.random()))[:len(ROLES) // 2]
+
     def phase(self, name, begin, ended):
         """Starts something and waits for its end while processes die. Returns its last status."""
         first = name not in self.seconds
         kills = 0 if first else self.choose.randint(1, MOST_KILLS)
         start = time.monotonic()
-        with Killer(self.service, self.choose, kills, self.seconds.get(name)) as killer:
+        roles = [self.choose.choice(self.least_killed()) for _ in range(kills)]
+        with Killer(self.service, self.choose, roles, self.seconds.get(name)) as killer:
             begin()
             last = wait_until(ended, 120, "the job's end")
         if first:
@@ -180,12 +185,17 @@ class Sigkill(ServiceCase):
         return status if status["scan_complete"] else None
 
     def start_disinfection(self, infected):
+        # Sent again only if it was not accepted: it may end before its answer is missed, and the files of a second one
+        # would be gone.
         actions = {path: action for path, (_, action) in infected.items()}
-        result = self.result("disinfect_files", {"actions": actions})
-        if result["status"] == 0:
-            status = self.data("check_disinfection_status")
-            self.assertTrue(status["status"] in ("queued", "running") or
-                            {record.get("file") for record in status["details"]} & set(infected), result)
+        wait_until(lambda: self.attempt("disinfect_files", {"actions": actions}) or self.is_disinfecting(infected), 60,
+                   "a disinfection")
+        self.assertTrue(self.is_disinfecting(infected), "an accepted disinfection is lost")
+
+    def is_disinfecting(self, infected):
+        status = self.data("check_disinfection_status")
+        return (status["status"] in ("queued", "running") or
+                bool({record.get("file") for record in status["details"]} & set(infected)))
 
     def disinfection_ended(self):
         status = self.data("check_disinfection_status")
