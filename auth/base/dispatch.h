@@ -68,6 +68,13 @@ struct Handles {
 template <auto method>
 inline constexpr Handles<method> handles;
 
+// Whether a row takes what `bytes` are. Throws Malformed if they are too short to be a message.
+template <std::ranges::range Table>
+[[nodiscard]] bool has_row(const Table& table, std::string_view bytes) {
+    const auto type = type_of(bytes);
+    return std::ranges::any_of(table, [&](const auto& one) { return one.type == type; });
+}
+
 // Throws Malformed when no row takes what `bytes` are, and when they are not exactly that message.
 template <std::ranges::range Table, class Self, class... Context>
 decltype(auto) dispatch(const Table& table, Self& self, std::string_view bytes, Context&&... context) {

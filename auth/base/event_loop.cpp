@@ -26,17 +26,21 @@ std::chrono::nanoseconds processor_time() noexcept {
 }  // namespace
 
 EventLoop::EventLoop(std::function<Deadline()> clock)
-    : clock_(std::move(clock)), epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")) {}
+    : clock_(std::move(clock)),
+      epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")),
+      meanwhile_(checked(::epoll_create1(EPOLL_CLOEXEC), "make an event loop")) {}
 
-void EventLoop::control(int operation, const Watch::Watched& watched, std::uint32_t events) {
+void EventLoop::control(int operation, const Watch::Watched& watched, std::uint32_t events) const {
     epoll_event event{};
     event.events = events;
     event.data.u64 = watched.serial;
     checked(::epoll_ctl(epoll_.get(), operation, watched.fd, &event), "watch a descriptor");
+    if (watched.served == Served::Meanwhile)
+        checked(::epoll_ctl(meanwhile_.get(), operation, watched.fd, &event), "watch a descriptor");
 }
 
-EventLoop::Watch EventLoop::watch(int fd, std::uint32_t events, Handler handler) {
-    const Watch::Watched watched{fd, next_serial_++};
+EventLoop::Watch EventLoop::watch(int fd, std::uint32_t events, Handler handler, Served served) {
+    const Watch::Watched watched{fd, next_serial_++, served};
     control(EPOLL_CTL_ADD, watched, events);
     handlers_[watched.serial] = std::make_shared<Handler>(std::move(handler));
     return {this, watched};
@@ -44,11 +48,12 @@ EventLoop::Watch EventLoop::watch(int fd, std::uint32_t events, Handler handler)
 
 void EventLoop::forget(const Watch::Watched& watched) {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watched.fd, nullptr);
+    if (watched.served == Served::Meanwhile) ::epoll_ctl(meanwhile_.get(), EPOLL_CTL_DEL, watched.fd, nullptr);
     handlers_.extract(watched.serial);  // not erase(): the handler may hold Watches of ours, which then come here, too
 }
 
 EventLoop::Watch EventLoop::accept_connections(int listener, Take take) {
-    const Watch::Watched watched{listener, next_serial_};  // as watch() will number it
+    const Watch::Watched watched{listener, next_serial_, Served::InRounds};  // as watch() will number it
     const auto let_some_in = [this, watched, take = std::move(take), pause = std::make_shared<Timer>()](std::uint32_t) {
         try {
             for (int i = 0; i < most_accepts_at_once; ++i) {
@@ -112,6 +117,25 @@ void EventLoop::run_due_timers() {
     }
 }
 
+void EventLoop::handle(const epoll_event& event) {
+    const auto found = handlers_.find(event.data.u64);
+    if (found == handlers_.end()) return;
+    const auto handler = found->second;  // kept alive while it runs
+    (*handler)(event.events);
+    end_turn();
+}
+
+void EventLoop::serve_meanwhile(int done) {
+    bool is_done = false;
+    const Watch watch = this->watch(done, EPOLLIN, [&](std::uint32_t) { is_done = true; }, Served::Meanwhile);
+    std::array<epoll_event, 128> events{};
+    while (!is_done) {
+        const int ready = ::epoll_wait(meanwhile_.get(), events.data(), static_cast<int>(events.size()), -1);
+        if (ready < 0 && errno != EINTR) throw_errno("wait for events");
+        for (int i = 0; i < ready; ++i) handle(events[static_cast<std::size_t>(i)]);
+    }
+}
+
 void EventLoop::run() {
     running_ = true;
     std::array<epoll_event, 128> events{};
@@ -122,14 +146,7 @@ void EventLoop::run() {
         ++round_;
         again_ = false;
         begin_turn();
-        for (int i = 0; i < ready; ++i) {
-            const auto& event = events[static_cast<std::size_t>(i)];
-            const auto found = handlers_.find(event.data.u64);
-            if (found == handlers_.end()) continue;
-            const auto handler = found->second;  // kept alive while it runs
-            (*handler)(event.events);
-            end_turn();
-        }
+        for (int i = 0; i < ready; ++i) handle(events[static_cast<std::size_t>(i)]);
         run_due_timers();
         if (end_of_round_) end_of_round_();
         end_turn();

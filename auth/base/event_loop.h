@@ -31,6 +31,9 @@ class EventLoop {
     using Handler = std::function<void(std::uint32_t events)>;
     using Task = std::function<void()>;
 
+    // Whether a descriptor is served by serve_meanwhile(), too.
+    enum class Served : std::uint8_t { InRounds, Meanwhile };
+
     class Watch {
      public:
         Watch() = default;
@@ -41,6 +44,7 @@ class EventLoop {
         struct Watched {  // as the deleter of `loop_` it forgets itself
             int fd;
             std::uint64_t serial;
+            Served served;
             void operator()(EventLoop* loop) const { loop->forget(*this); }
         };
         Watch(EventLoop* loop, Watched watched) : loop_(loop, watched) {}
@@ -70,7 +74,7 @@ class EventLoop {
     EventLoop& operator=(const EventLoop&) = delete;
 
     // One Watch for a descriptor at a time: another one of the same throws.
-    [[nodiscard]] Watch watch(int fd, std::uint32_t events, Handler handler);
+    [[nodiscard]] Watch watch(int fd, std::uint32_t events, Handler handler, Served served = Served::InRounds);
     [[nodiscard]] Timer after(std::chrono::milliseconds delay, Task task);
 
     // Lets in whoever connects to `listener`, which is non-blocking. While there are no descriptors or no memory to do
@@ -94,6 +98,10 @@ class EventLoop {
     using Report = std::function<void(std::chrono::milliseconds took)>;
     void report_long_turns(std::chrono::milliseconds limit, Report report);
 
+    // In the middle of a round: serves what is watched as Meanwhile, each as a turn of its own, until `done` is
+    // readable. No other handler and no timer runs, and it is no round.
+    void serve_meanwhile(int done);
+
     // Ends run() on SIGTERM, SIGINT and SIGQUIT, and logs on SIGHUP that it changes nothing. All are blocked for the
     // whole process from here on (children unblock them).
     void stop_on_signals();
@@ -102,7 +110,8 @@ class EventLoop {
     void stop() { running_ = false; }
 
  private:
-    void control(int operation, const Watch::Watched& watched, std::uint32_t events);
+    void control(int operation, const Watch::Watched& watched, std::uint32_t events) const;
+    void handle(const epoll_event& event);
     void forget(const Watch::Watched& watched);
     void run_due_timers();
     void begin_turn();
@@ -111,6 +120,7 @@ class EventLoop {
 
     std::function<Deadline()> clock_;
     UniqueFd epoll_;
+    UniqueFd meanwhile_;  // the same for what is served meanwhile
     std::uint64_t next_serial_ = 1;
     // By serial, not descriptor: another may have its number before the events that were fetched are handled.
     std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;

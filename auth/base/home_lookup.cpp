@@ -118,7 +118,9 @@ void HomeLookup::begin(const std::string& home, Take take) {
     Looking looking;
     looking.child = std::move(started.child);
     looking.report = std::move(started.report);
-    looking.watch = loop_.watch(looking.report.get(), EPOLLIN, [this, home](std::uint32_t) { take_report(home); });
+    looking.watch = loop_.watch(
+        looking.report.get(), EPOLLIN, [this, home](std::uint32_t) { take_report(home); },
+        EventLoop::Served::Meanwhile);
     looking.limit = loop_.after(patience, [this, home] { give_up(home); });
     looking.waiting.push_back(std::move(take));
     looking_.emplace(home, std::move(looking));

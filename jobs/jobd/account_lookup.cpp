@@ -38,7 +38,9 @@ AccountLookup::AccountLookup(EventLoop& loop, std::chrono::milliseconds fresh_fo
     : fresh_for_(fresh_for),
       homes_(loop),
       answered_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd")),
-      watch_(loop.watch(answered_.get(), EPOLLIN, [this](std::uint32_t) { take_answers(); })),
+      loop_(loop),
+      watch_(loop.watch(
+          answered_.get(), EPOLLIN, [this](std::uint32_t) { take_answers(); }, EventLoop::Served::Meanwhile)),
       thread_([this] { look_up(); }) {}
 
 AccountLookup::~AccountLookup() {
@@ -139,9 +141,22 @@ void AccountLookup::deliver(uid_t uid, const Known& known) {
         known_[uid] = known;
         known_[uid].until = Clock::now() + fresh_for_;
     }
-    const auto waiting = waiting_.extract(uid);
+    auto waiting = waiting_.extract(uid);
     if (waiting.empty()) return;
-    for (const auto& take : waiting.mapped()) take(known.entry);
+    if (!news_) {
+        for (const auto& take : waiting.mapped()) take(known.entry);
+        return;
+    }
+    due_.push_back(loop_.after(std::chrono::milliseconds(0),
+                               [entry = known.entry, takes = std::move(waiting.mapped())] {
+                                   for (const auto& take : takes) take(entry);
+                               }));
+    news_(uid);
+}
+
+void AccountLookup::tell_only(News news) {
+    news_ = std::move(news);
+    std::erase_if(due_, [](const EventLoop::Timer& timer) { return !timer.is_set(); });
 }
 
 }  // namespace clamscanner

@@ -44,6 +44,10 @@ class AccountLookup {
     [[nodiscard]] const Entry* fresh(uid_t uid) const;
     // Calls `take` in the event loop: at once if the answer is fresh, else after a look-up.
     void ask(uid_t uid, Take take);
+    // While this is set, in the middle of a round (EventLoop::serve_meanwhile), no answer is delivered before the next
+    // round: of each account whose answer is fresh now, `news` is told. Empty ends that.
+    using News = std::function<void(uid_t uid)>;
+    void tell_only(News news);
 
  private:
     struct Known {
@@ -62,7 +66,11 @@ class AccountLookup {
     std::map<uid_t, Known> known_;
     std::map<uid_t, std::vector<Take>> waiting_;
 
+    News news_;
+    std::vector<EventLoop::Timer> due_;
+
     UniqueFd answered_;  // an eventfd: signals that the thread has answers
+    EventLoop& loop_;
     EventLoop::Watch watch_;
     std::mutex mutex_;
     std::condition_variable asked_;

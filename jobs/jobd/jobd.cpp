@@ -16,6 +16,7 @@
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "jobs/jobd/account_lookup.h"
+#include "jobs/jobd/background_commit.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/request_server.h"
@@ -41,17 +42,22 @@ std::int64_t forget_before(const Settings& config, std::int64_t now) {
     return config.history_days == 0 ? 0 : now - static_cast<std::int64_t>(config.history_days) * day_ms;
 }
 
+std::string database(const Settings& config) {
+    return config.paths.state_directory + "/jobs.sqlite";
+}
+
 class Jobd {
  public:
     explicit Jobd(const Settings& config)
         : config_(config),
-          ledger_(config.paths.state_directory + "/jobs.sqlite"),
+          ledger_(database(config)),
+          commits_(ledger_.database()),
           accounts_(loop_, facts_stay_fresh),
           dispatcher_({config, loop_, ledger_}, accounts_),
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
           request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_,
-                          host_users(config)) {
+                          host_users(config), database(config)) {
         loop_.at_end_of_round([this] { end_round(); });
         loop_.report_long_turns(longest_quiet_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
         remove_old_lists(config, ledger_);
@@ -71,7 +77,7 @@ class Jobd {
  private:
     void end_round() {
         dispatcher_.dispatch();
-        ledger_.commit();
+        commits_.commit([this](int done) { request_server_.answer_from_disk(done); });
         request_server_.flush();
         dispatcher_.flush();
     }
@@ -114,6 +120,7 @@ class Jobd {
     const Settings& config_;
     Loop loop_;
     Ledger ledger_;
+    BackgroundCommit commits_;
     AccountLookup accounts_;
     Dispatcher dispatcher_;
     ScanHistory history_;

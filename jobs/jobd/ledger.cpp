@@ -7,13 +7,7 @@ constexpr std::int64_t rows_at_once = 200;  // deleting a million finds must not
 
 }  // namespace
 
-Ledger::Ledger(const std::string& file)
-    : database_(file),
-      running_time_(database_),
-      tasks_(database_, running_time_),
-      quarantine_(database_, running_time_),
-      finds_(database_, tasks_),
-      records_(database_, tasks_, quarantine_) {
+Ledger::Ledger(const std::string& file) : LedgerTables(file) {
     commit();
 }
 
@@ -21,14 +15,14 @@ bool Ledger::prune(std::int64_t forget_before_ms, std::int64_t forget_before_run
     if (const auto old = statement<"SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1">().number())
         return delete_some_of(*old);
     return review_jobs() || delete_accounts_of_system_scan() ||
-           forget_tasks_before(forget_before_ms, forget_before_running_ms) || database_.shrink();
+           forget_tasks_before(forget_before_ms, forget_before_running_ms) || database().shrink();
 }
 
 bool Ledger::delete_some_of(TaskId old) {
-    tasks_.write(old);
+    tasks().write(old);
     const auto deleted = [&](Statement& statement) {
         statement.run(old, rows_at_once);
-        return database_.changed_rows() > 0;
+        return database().changed_rows() > 0;
     };
     if (deleted(statement<"DELETE FROM find WHERE id IN (SELECT id FROM find WHERE task = ? LIMIT ?)">()) ||
         deleted(statement<"DELETE FROM hit WHERE task = ?1 AND virus IN "
@@ -66,7 +60,7 @@ bool Ledger::review_jobs() {
                               },
                               latest, reviewed_, rows_at_once);
     for (const TaskId job : superseded) {
-        tasks_.write(job);
+        tasks().write(job);
         statement<"UPDATE task SET pruned = 1 WHERE id = ?">().run(job);
     }
     return rows > 0;
@@ -75,7 +69,7 @@ bool Ledger::review_jobs() {
 bool Ledger::delete_accounts_of_system_scan() {
     const auto scan = statement<"SELECT scan FROM system_scan_account LIMIT 1">().number();
     if (!scan || statement<"SELECT 1 FROM system_scan WHERE id = ? AND ended_ms IS NULL">().number(*scan)) return false;
-    database_.write();
+    database().write();
     statement<
         "DELETE FROM system_scan_account WHERE scan = ?1 AND uid IN "
         "(SELECT uid FROM system_scan_account WHERE scan = ?1 LIMIT ?2)">()
@@ -89,7 +83,7 @@ bool Ledger::forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_runni
     if (!statement<"SELECT 1 FROM task WHERE pruned = 2 AND ended_ms < ? AND ended_running_ms < ? LIMIT 1">().number(
             ended_ms, ended_running_ms))
         return false;
-    database_.write();
+    database().write();
     statement<"DELETE FROM unscanned_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     statement<"DELETE FROM step_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     // Last: the other statements need it to find their rows.

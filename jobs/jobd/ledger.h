@@ -6,31 +6,20 @@
 #include <cstdint>
 #include <string>
 
-#include "jobs/jobd/find_table.h"
-#include "jobs/jobd/ledger_database.h"
-#include "jobs/jobd/quarantine_list.h"
-#include "jobs/jobd/record_table.h"
-#include "jobs/jobd/running_time.h"
-#include "jobs/jobd/task_table.h"
+#include "jobs/jobd/ledger_tables.h"
 
 namespace clamscanner {
 
-class Ledger {
+class Ledger : public LedgerTables {
  public:
     // Opens or creates the database and recovers: tasks that were running are queued again.
     explicit Ledger(const std::string& file);
 
     // Makes every change since the last commit durable, including those that others made through database(). Cheap when
     // there is none.
-    void commit() { database_.commit(); }
+    void commit() { database().commit(); }
 
-    // All of these use the same database and live as long as this.
-    [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
-    [[nodiscard]] TaskTable& tasks() noexcept { return tasks_; }
-    [[nodiscard]] FindTable& finds() noexcept { return finds_; }
-    [[nodiscard]] RecordTable& records() noexcept { return records_; }
-    [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
-    [[nodiscard]] RunningTime& running_time() noexcept { return running_time_; }
+    [[nodiscard]] RunningTime& running_time() { return own_running_time(); }
 
     // Deletes some rows of superseded tasks: their finds and records, and, for tasks that ended before that time of day
     // and that running time of the host, the tasks themselves. Then makes the file smaller. True while there may be more
@@ -40,19 +29,13 @@ class Ledger {
  private:
     template <Sql sql>
     [[nodiscard]] Statement& statement() {
-        return database_.statement<sql>();
+        return database().statement<sql>();
     }
     bool delete_some_of(TaskId old);
     [[nodiscard]] bool review_jobs();
     [[nodiscard]] bool delete_accounts_of_system_scan();
     [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_running_ms);
 
-    LedgerDatabase database_;
-    RunningTime running_time_;
-    TaskTable tasks_;
-    QuarantineList quarantine_;
-    FindTable finds_;
-    RecordTable records_;
     // Which jobs of scans of all accounts were looked at since the latest such scan began: up to this one.
     TaskId reviewed_ = 0;
     std::int64_t reviewed_for_ = 0;

@@ -230,6 +230,9 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     commit();
 }
 
+LedgerDatabase::LedgerDatabase(const std::string& file, ForReading)
+    : database_(file, Database::Access::Read), reads_only_(true) {}
+
 const std::vector<const char*>& all_statements() {
     return statements();
 }
@@ -253,6 +256,7 @@ std::map<std::string, std::int64_t> LedgerDatabase::work() {
 
 void LedgerDatabase::write() {
     if (in_transaction_) return;
+    if (reads_only_) throw NeedsWriting{};
     database_.execute("BEGIN IMMEDIATE");
     in_transaction_ = true;
 }

@@ -31,14 +31,23 @@ class LedgerDatabase {
     // Opens or creates the database and recovers: tasks that were running are queued again. Also throws if another
     // version of this program wrote it.
     explicit LedgerDatabase(const std::string& file);
+    // Opens it for reading alone.
+    struct ForReading {};
+    static constexpr ForReading for_reading{};
+    LedgerDatabase(const std::string& file, ForReading);
 
-    // Must be called before each change.
+    // Must be called before each change. Throws NeedsWriting if this is open for reading alone.
+    struct NeedsWriting {};
     void write();
     // Makes every change since the last commit durable. Cheap when there is none.
     void commit();
+    [[nodiscard]] bool has_changes() const noexcept { return in_transaction_; }
     // Gives some of the pages that rows once filled back to the file system, when there are many: true while there are
     // more. A few milliseconds.
     [[nodiscard]] bool shrink();
+    // Of one that is open for reading alone: what is read in between is of one moment.
+    void begin_reading() { database_.execute("BEGIN"); }
+    void end_reading() { database_.execute("COMMIT"); }
 
     // Prepared at its first use.
     template <Sql sql>
@@ -60,6 +69,7 @@ class LedgerDatabase {
     [[nodiscard]] Statement& prepared(const char* sql);
 
     Database database_;
+    bool reads_only_ = false;
     std::map<const char*, std::unique_ptr<Statement>> statements_;
     bool in_transaction_ = false;
 };

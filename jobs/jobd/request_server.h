@@ -7,17 +7,16 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "jobs/jobd/account_lookup.h"
-#include "jobs/jobd/dispatcher.h"
-#include "jobs/jobd/ledger.h"
-#include "jobs/jobd/preparations.h"
-#include "jobs/jobd/scan_history.h"
-#include "jobs/jobd/system_scans.h"
+#include "jobs/jobd/change_answers.h"
+#include "jobs/jobd/ledger_reader.h"
+#include "jobs/jobd/read_answers.h"
 #include "jobs/shared/frames.h"
 
 namespace clamscanner {
@@ -26,9 +25,12 @@ class RequestServer {
  public:
     // `host_users`: users who see the statistics of the whole host.
     RequestServer(const JobContext& context, AccountLookup& accounts, Dispatcher& dispatcher, ScanHistory& history,
-                  SystemScans& system_scans, std::set<uid_t> host_users);
+                  SystemScans& system_scans, std::set<uid_t> host_users, const std::string& database);
     // Sends this round's answers. Call it after the commit.
     void flush();
+    // While a commit is under way in another thread, until `done` is readable: answers statuses and lists as they were
+    // committed last, and sends those answers at once. All else waits for the next round.
+    void answer_from_disk(int done);
 
  private:
     struct Connection {
@@ -41,6 +43,7 @@ class RequestServer {
         std::uint64_t serial = 0;  // unlike a descriptor's number, it is never reused
         bool answering = false;    // a question is being answered; the next one waits until the answer is sent
         bool looking_up = false;   // the account's facts are being looked up
+        std::optional<std::string> put_off;  // a question that is no answer's from the disk
         bool reading_paused =
             false;  // we do not read from it, so that what it sends stays in the kernel and takes none of our memory
         EventLoop::Timer pause;     // until then the next question waits
@@ -61,8 +64,14 @@ class RequestServer {
     [[nodiscard]] bool make_room(uid_t uid);
     void take(int fd, std::uint32_t events);
     void answer_next(int fd);
+    [[nodiscard]] std::optional<std::string> take_question(Connection& connection);
     void answer_administrator(int fd, Connection& connection, const std::string& question);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
+    void charge(const Connection& connection, Clock::duration cost);
+    void answer_those_put_off(uid_t uid);
+    void put_off(int fd, Connection& connection, std::string question);
+    void answer_from_disk(int fd, Connection& connection, std::string question);
+    void send(int fd);
     void reply(Connection& connection, const Encoded& answer);
     void close_malformed(int fd, const Malformed& wrong);
     void close(int fd);
@@ -71,44 +80,14 @@ class RequestServer {
     void restart_deadline(int fd, Connection& connection);
     void end_if_silent(int fd);
 
-    // One function for each question that agents may ask. To decline a question, it throws Declined.
-    Accepted answer_start_scan(const StartScan& asked, const AccountFacts& facts);
-    Accepted answer_cancel_scan(const CancelScan&, const AccountFacts& facts);
-    ScanStatus answer_scan_status(const AskScanStatus&, const AccountFacts& facts);
-    InfectedFiles answer_infected_files(const AskInfectedFiles& asked, const AccountFacts& facts);
-    UnscannedFiles answer_unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts);
-    DisinfectionQueued answer_disinfect(Disinfect asked, const AccountFacts& facts);
-    DryRun answer_dry_run(AskDryRun asked, const AccountFacts& facts);
-    DisinfectionStatus answer_disinfection(const AskDisinfection& asked, const AccountFacts& facts);
-    QuarantinedFiles answer_quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts);
-    QuarantineQueued answer_change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts);
-    QuarantineChange answer_quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts);
-    ScanStatistics answer_statistics(const AskStatistics&, const AccountFacts& facts);
-    ScanTasks answer_scan_tasks(const AskScanTasks& asked, const AccountFacts& facts);
-    ScanEvents answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts);
-    Accepted answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
-
-    // The same for the administrator's questions.
-    Accepted answer_scan_all(const StartSystemScan& asked);
-    SystemScanProgress answer_system_scan(const AskSystemScan&);
-    HeldSignatures answer_held_signatures(const AskHeldSignatures&);
-    Accepted answer_allow_signature(const AllowSignature& asked);
-
-    [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
-    Task queue(TaskId id, TaskKind kind, const AccountFacts& facts);
-    [[nodiscard]] std::vector<PlannedAction> plan(const AccountFacts& facts, std::vector<FileAction> asked);
-    [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
-
-    [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
-    [[nodiscard]] bool only_embedded_signatures();
-
     JobContext context_;
     AccountLookup& accounts_;
-    Dispatcher& dispatcher_;
-    ScanHistory& history_;
-    SystemScans& system_scans_;
-    Preparations preparations_;
     const std::set<uid_t> host_users_;
+    ReadAnswers read_answers_;
+    ChangeAnswers change_answers_;
+    LedgerReader reader_;
+    ReadAnswers answers_from_disk_;
+    bool from_disk_ = false;  // a commit is under way
     UniqueFd listener_;
     UniqueFd administrators_listener_;
     EventLoop::Watch listener_watch_;
@@ -117,8 +96,6 @@ class RequestServer {
     std::map<uid_t, Account> by_uid_;
     std::set<int> unflushed_;
     std::uint64_t next_serial_ = 1;
-    Deadline signatures_checked_;
-    bool embedded_only_ = false;
 };
 
 }  // namespace clamscanner

@@ -68,25 +68,22 @@ constexpr std::int64_t block_bits = 10;
 
 }  // namespace
 
-ScanHistory::ScanHistory(Ledger& ledger, const Settings& settings)
-    : ledger_(ledger), database_(ledger.database()), settings_(settings) {
-    const auto read = [&] {
-        statement<"SELECT uuid FROM host">().each([&](Row row) {
-            uuid_ = row.bytes(0);
-            return false;
-        });
-        return !uuid_.empty();
-    };
-    if (read()) return;
-    uuid_ = random_uuid();
+const std::string& ScanHistory::uuid() {
+    statement<"SELECT uuid FROM host">().each([&](Row row) {
+        uuid_ = row.bytes(0);
+        return false;
+    });
+    if (!uuid_.empty()) return uuid_;
     database_.write();
+    uuid_ = random_uuid();
     statement<"INSERT INTO host(uuid) VALUES(?)">().run(uuid_);
+    return uuid_;
 }
 
 Host ScanHistory::host() {
     std::array<char, 256> name{};
     checked(::gethostname(name.data(), name.size() - 1), "ask for the host's name");
-    return {name.data(), uuid_};
+    return {name.data(), uuid_.empty() ? uuid() : uuid_};
 }
 
 bool ScanHistory::host_was_scanned() {

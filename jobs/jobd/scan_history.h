@@ -10,13 +10,16 @@
 #include <string>
 #include <vector>
 
-#include "jobs/jobd/ledger.h"
+#include "jobs/jobd/ledger_tables.h"
+#include "jobs/shared/settings.h"
 
 namespace clamscanner {
 
 class ScanHistory {
  public:
-    explicit ScanHistory(Ledger& ledger, const Settings& settings);
+    // Both must outlive this.
+    ScanHistory(LedgerTables& ledger, const Settings& settings)
+        : ledger_(ledger), database_(ledger.database()), settings_(settings) {}
 
     // Whose scans. The host's are its system scans; if there has been none, those of all accounts.
     struct Scope {
@@ -79,8 +82,9 @@ class ScanHistory {
     void each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take);
     [[nodiscard]] ScanTasks system_scans(const ScanFilter& filter, std::uint64_t offset, std::uint64_t limit);
     [[nodiscard]] Host host();
+    const std::string& uuid();
 
-    Ledger& ledger_;
+    LedgerTables& ledger_;
     LedgerDatabase& database_;
     const Settings& settings_;
     std::string uuid_;

@@ -61,6 +61,11 @@ class TaskTable {
 
     // Begins a change of a task and drops it from the cache.
     void write(TaskId id);
+    // Drops all of them: another connection may have changed any.
+    void forget_cached() {
+        last_tasks_.clear();
+        known_tasks_.clear();
+    }
 
  private:
     template <Sql sql>

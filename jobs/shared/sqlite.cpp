@@ -71,10 +71,10 @@ void Database::Close::operator()(sqlite3* database) const noexcept {
     ::sqlite3_close_v2(database);
 }
 
-Database::Database(const std::string& file) {
+Database::Database(const std::string& file, Access access) {
     sqlite3* database = nullptr;
-    const int result = ::sqlite3_open_v2(file.c_str(), &database,
-                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int how = access == Access::Read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    const int result = ::sqlite3_open_v2(file.c_str(), &database, how | SQLITE_OPEN_NOMUTEX, nullptr);
     database_.reset(database);
     expect(result, SQLITE_OK, database, "open the database");
     ::sqlite3_busy_timeout(database, patience_milliseconds);

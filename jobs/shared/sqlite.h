@@ -131,7 +131,9 @@ class Statement {
 
 class Database {
  public:
-    explicit Database(const std::string& file);
+    enum class Access { Change, Read };
+    // To change it: made if it is not there.
+    explicit Database(const std::string& file, Access access = Access::Change);
     void execute(const char* sql);
     [[nodiscard]] sqlite3* handle() const noexcept { return database_.get(); }
     [[nodiscard]] std::int64_t last_row() const noexcept;

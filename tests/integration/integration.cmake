@@ -79,6 +79,11 @@ add_integration_test(sockets 240)
 add_integration_test(hanging 600)
 add_integration_test(hanging_for_all 120)
 add_integration_test(unit_files 60)
+# (A sanitizer's runtime wants to be the first library that is loaded.)
+if(NOT SANITIZE)
+    add_library(slow_sync MODULE integration/slow_sync.cpp)
+    add_integration_test(slow_disk 180)
+endif()
 
 # What some need beside their web server; this one starts none.
 set_property(TEST integration.unit_files PROPERTY LABELS integration)
@@ -88,7 +93,13 @@ foreach(name clients statistics token)
         APPEND PROPERTY LABELS clients)
 endforeach()
 
+# One at a time: each installs the same packages of npm's.
+foreach(name clients token)
+    set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
+        PROPERTY RESOURCE_LOCK npm_packages_of_${name})
+endforeach()
+
 # Alone: what measures; and what scans the homes of all of this machine's accounts, since others' tests have some.
-foreach(name wrong_logins turns memory brake hanging_for_all statistics apache_proxy.statistics apache_fcgid.statistics)
+foreach(name wrong_logins turns memory resume brake hanging_for_all statistics apache_proxy.statistics apache_fcgid.statistics)
     set_property(TEST integration.${name} PROPERTY RUN_SERIAL ON)
 endforeach()

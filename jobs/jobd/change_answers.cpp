@@ -1,0 +1,137 @@
+#include "jobs/jobd/change_answers.h"
+
+#include "auth/base/log.h"
+#include "jobs/jobd/brake.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr const char* too_slow_text = "The request took too long, so nothing was done; try again.";
+constexpr const char* busy_text =
+    "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
+
+}  // namespace
+
+ChangeAnswers::ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, ScanHistory& history,
+                             SystemScans& system_scans, const std::set<uid_t>& host_users)
+    : context_(context),
+      dispatcher_(dispatcher),
+      history_(history),
+      system_scans_(system_scans),
+      preparations_(context.loop, context.ledger),
+      host_users_(host_users) {}
+
+Encoded ChangeAnswers::answer(const AccountFacts& facts, const std::string& question) {
+    using Row = Handler<ChangeAnswers, Encoded, const AccountFacts&>;
+    static constexpr Row table[] = {
+        handles<&ChangeAnswers::start_scan>,
+        handles<&ChangeAnswers::cancel_scan>,
+        handles<&ChangeAnswers::disinfect>,
+        handles<&ChangeAnswers::change_quarantine>,
+        handles<&ChangeAnswers::start_system_scan>,
+    };
+    return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
+}
+
+Encoded ChangeAnswers::answer_administrator(const std::string& question) {
+    using Row = Handler<ChangeAnswers, Encoded>;
+    static constexpr Row table[] = {
+        handles<&ChangeAnswers::scan_all>,
+        handles<&ChangeAnswers::system_scan>,
+        handles<&ChangeAnswers::held_signatures>,
+        handles<&ChangeAnswers::allow_signature>,
+    };
+    return answer_or_decline([&] { return dispatch(table, *this, question); });
+}
+
+// ---- Of an account -------------------------------------------------------------------------------------------------
+
+Accepted ChangeAnswers::start_scan(const StartScan& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    if (!context_.config.scan_of(asked.scan_type).allowed)
+        throw Declined{"scan_type: the administrator has switched off scans of " +
+                       std::string(row_of(asked.scan_type).name) + "."};
+    const auto id =
+        ledger.tasks().queue_scan(ledger.tasks().account_of(facts), asked.scan_type, asked.as_system, asked.full);
+    if (!id) throw Declined{busy_text};
+    dispatcher_.add({ledger.tasks().get(*id), facts});
+    return {};
+}
+
+Accepted ChangeAnswers::cancel_scan(const CancelScan&, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    const auto task = ledger.tasks().active(ledger.tasks().account_of(facts));
+    if (!task || task->kind != TaskKind::Scan || task->outcome != Outcome::None)
+        throw Declined{"No scan is queued or running, so there is none to cancel."};
+    dispatcher_.cancel_scan(task->id, facts);
+    return {};
+}
+
+DisinfectionQueued ChangeAnswers::disinfect(Disinfect asked, const AccountFacts& facts) {
+    if (asked.actions.empty()) throw Malformed("a disinfection without actions");
+    auto& ledger = context_.ledger;
+    const auto id = prepare(facts, asked.task);
+    try {
+        ledger.records().add_actions(id, plan(ledger, facts, std::move(asked.actions)));
+    } catch (const Declined&) {
+        preparations_.abandon(id);
+        throw;
+    }
+    if (asked.more) return {"", "", static_cast<std::uint64_t>(id)};
+    const Task task = queue(id, TaskKind::Disinfection, facts);
+    return {task_name(task), log_path(facts), static_cast<std::uint64_t>(id)};
+}
+
+TaskId ChangeAnswers::prepare(const AccountFacts& facts, std::uint64_t task) {
+    const auto id =
+        preparations_.take(context_.ledger.tasks().account_of(facts), static_cast<TaskId>(task & INT64_MAX));
+    if (!id) throw Declined{task == 0 ? busy_text : too_slow_text};
+    return *id;
+}
+
+Task ChangeAnswers::queue(TaskId id, TaskKind kind, const AccountFacts& facts) {
+    preparations_.finish(id, kind);
+    const Task task = context_.ledger.tasks().get(id);
+    dispatcher_.add({task, facts});
+    return task;
+}
+
+QuarantineQueued ChangeAnswers::change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts) {
+    if (asked.ids.empty()) throw Malformed("a quarantine change without ids");
+    auto& ledger = context_.ledger;
+    const auto id = prepare(facts, asked.task);
+    ledger.records().add_changes(id, ledger.tasks().account_of(facts), asked.ids,
+                                 asked.restore ? Action::Restore : Action::Discard);
+    if (!asked.more) static_cast<void>(queue(id, TaskKind::Restoration, facts));
+    return {static_cast<std::uint64_t>(id)};
+}
+
+Accepted ChangeAnswers::start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {
+    if (!host_users_.contains(facts.uid)) throw Declined{"Only the administrator may have all accounts scanned."};
+    return scan_all(asked);
+}
+
+// ---- The administrator ---------------------------------------------------------------------------------------------
+
+Accepted ChangeAnswers::scan_all(const StartSystemScan& asked) {
+    std::vector<uid_t> uids;
+    for (const auto& account : asked.accounts)
+        if (account.uid >= context_.config.login.uid_floor) uids.push_back(account.uid);
+    if (auto why = system_scans_.begin(uids); !why.empty()) throw Declined{std::move(why)};
+    return {};
+}
+
+SystemScanProgress ChangeAnswers::system_scan(const AskSystemScan&) {
+    return history_.system_scan_progress();
+}
+
+HeldSignatures ChangeAnswers::held_signatures(const AskHeldSignatures&) {
+    return {Brake(context_.ledger, context_.config).held()};
+}
+
+Accepted ChangeAnswers::allow_signature(const AllowSignature& asked) {
+    if (Brake(context_.ledger, context_.config).allow(asked.signature)) return {};
+    throw Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."};
+}
+
+}  // namespace clamscanner

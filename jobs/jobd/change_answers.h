@@ -1,0 +1,47 @@
+// Carries out what agents and the administrator's command ask for, and answers. Used by jobd alone.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "jobs/jobd/answers.h"
+#include "jobs/jobd/dispatcher.h"
+#include "jobs/jobd/preparations.h"
+#include "jobs/jobd/scan_history.h"
+#include "jobs/jobd/system_scans.h"
+
+namespace clamscanner {
+
+class ChangeAnswers {
+ public:
+    // All of them must outlive this. `host_users`: users who may have all accounts scanned.
+    ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, ScanHistory& history, SystemScans& system_scans,
+                  const std::set<uid_t>& host_users);
+    // Both throw Malformed if it is no question of theirs.
+    [[nodiscard]] Encoded answer(const AccountFacts& facts, const std::string& question);
+    [[nodiscard]] Encoded answer_administrator(const std::string& question);
+
+ private:
+    // One function for each question. To decline it, it throws Declined.
+    Accepted start_scan(const StartScan& asked, const AccountFacts& facts);
+    Accepted cancel_scan(const CancelScan&, const AccountFacts& facts);
+    DisinfectionQueued disinfect(Disinfect asked, const AccountFacts& facts);
+    QuarantineQueued change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts);
+    Accepted start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
+    Accepted scan_all(const StartSystemScan& asked);
+    SystemScanProgress system_scan(const AskSystemScan&);
+    HeldSignatures held_signatures(const AskHeldSignatures&);
+    Accepted allow_signature(const AllowSignature& asked);
+
+    [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
+    Task queue(TaskId id, TaskKind kind, const AccountFacts& facts);
+
+    JobContext context_;
+    Dispatcher& dispatcher_;
+    ScanHistory& history_;
+    SystemScans& system_scans_;
+    Preparations preparations_;
+    const std::set<uid_t>& host_users_;
+};
+
+}  // namespace clamscanner
