@@ -173,7 +173,7 @@ class Hanging(HangingCase):
             # The owner is told what is wrong.
             self.in_time(lambda: client.call("start_scan", {"scan_type": "home"}))
             wait_until(lambda: any("not answer" in warning for warning in client.result("get_scan_status")["warnings"]),
-                       60, "a warning that says so")
+                       180, "a warning that says so")
             self.in_time(lambda: client.call("cancel_scan"))
             self.assertLessEqual(self.count_stuck(), MOST_LEFT)
             self.check_bystander(polling)

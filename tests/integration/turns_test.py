@@ -201,7 +201,7 @@ class Turns(ServiceCase):
             # The postponed job resumes, even if its runner is killed.
             torment.begin_to_kill_runners()
             before = watch.scanned
-            wait_until(lambda: watch.scanned >= before + 2 * WORKERS, TURN_SECONDS, "more of the long scan")
+            wait_until(lambda: watch.scanned >= before + 2 * WORKERS, 3 * TURN_SECONDS, "more of the long scan")
 
     @unittest.skipUnless(SOAK, "SKIPPED: takes four turns; CLAMSCANNER_SOAK=1 has it run")
     def test_two_long_scans_take_turns(self):
