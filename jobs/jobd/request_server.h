@@ -13,6 +13,7 @@
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "jobs/jobd/account_lookup.h"
+#include "jobs/jobd/connection_closer.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/preparations.h"
@@ -109,6 +110,9 @@ class RequestServer {
     SystemScans& system_scans_;
     Preparations preparations_;
     const std::set<uid_t> host_users_;
+    ConnectionCloser closer_;
+    Deadline malformed_logged_{};
+    std::size_t malformed_unlogged_ = 0;
     UniqueFd listener_;
     UniqueFd administrators_listener_;
     EventLoop::Watch listener_watch_;
