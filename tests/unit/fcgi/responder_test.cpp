@@ -251,6 +251,7 @@ BOOST_AUTO_TEST_CASE(a_page_of_another_site_may_read_but_not_change) {
         {{"HTTP_ORIGIN", "https://localhost:8080"}, {"REQUEST_SCHEME", "https"}},
         {{"HTTP_ORIGIN", "https://localhost:8080"}, {"HTTPS", "on"}},
         {{"HTTP_ORIGIN", "https://localhost:8080"}, {"REQUEST_SCHEME", "http"}, {"HTTP_X_FORWARDED_PROTO", "https"}},
+        {{"HTTP_ORIGIN", "https://localhost:8080"}, {"HTTP_X_FORWARDED_PROTO", "HTTPS,http"}},
         {{"HTTP_REFERER", "http://localhost:8080/panel?x"}},
     };
     for (const auto& headers : own)
