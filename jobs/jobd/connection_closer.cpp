@@ -49,7 +49,7 @@ ConnectionCloser::~ConnectionCloser() {
 }
 
 void ConnectionCloser::prepare(int connection) {
-    // Otherwise a byte sent "out of band" would be skipped, and what was passed along with it dropped.
+    // Otherwise a read may skip a byte that was sent "out of band", and drop what was passed along with it.
     const int on = 1;
     checked(::setsockopt(connection, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on), "take urgent bytes like others");
 }
