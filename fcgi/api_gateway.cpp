@@ -19,6 +19,8 @@ namespace {
 constexpr std::uint32_t soon = 2;  // seconds until an internal fault may have passed
 // A reply of this length is written without waiting for the client.
 constexpr std::size_t longest_unwaited_reply = 64 * 1024;
+// What was done is told at greater length than it was asked for: at most so many times.
+constexpr std::size_t most_growth = 32;
 
 struct VerdictRow {
     LoginVerdict verdict;
@@ -135,14 +137,15 @@ Response ApiGateway::answer(WebRequest& web) {
 }
 
 template <class AnyLogin>
-std::optional<Reply> ApiGateway::ask(WebRequest& web, const Function* function, AnyLogin login, Request& request) {
-    if (web.has_body()) return ask_with_body(web, function, std::move(login), request);
+std::optional<Reply> ApiGateway::ask(WebRequest& web, const Function* function, AnyLogin login, Reader& reader,
+                                     Request& request) {
+    if (web.has_body()) return ask_with_body(web, function, std::move(login), reader, request);
     return reply_of<AnyLogin>([&] { return agents_.ask(login, request); });
 }
 
 template <class AnyLogin>
 std::optional<Reply> ApiGateway::ask_with_body(WebRequest& web, const Function* function, AnyLogin login,
-                                               Request& request) {
+                                               Reader& reader, Request& request) {
     const auto& limits = config_.responder;
     const auto length = web.announced_length();
     if (!length) throw Refusal(400, wrong_length);
@@ -156,6 +159,10 @@ std::optional<Reply> ApiGateway::ask_with_body(WebRequest& web, const Function* 
     if (*length > limits.max_body_bytes && !long_permit)
         throw Refusal(503, "Too many large requests are under way. Try again in a moment.", "", soon);
     read_body(web, limit, owner, request);
+    // What was done must be told. So where that may be long, it is done only if it can be told.
+    const bool tells_much =
+        function != nullptr && function->long_body && request.body.size() > longest_unwaited_reply / most_growth;
+    if (tells_much && !permit_long_reply(reader)) refuse_login({LoginVerdict::Busy, 0});
     return reply_of<AnyLogin>([&] { return agents_.ask_as_checked(request); });
 }
 
@@ -168,23 +175,30 @@ Response ApiGateway::pass(WebRequest& web, const Function* function, Request& re
     if (serves_an_account(web, roots_)) throw Refusal(403, serves_an_accounts_content);
     if (!basic && !token) throw Refusal(401, wrong_credentials);
     refuse_cross_site(web, function);
-    const BodyOwner reader = std::hash<std::string>{}(token ? token->user : basic->user);
+    Reader reader{std::hash<std::string>{}(token ? token->user : basic->user), {}};
     auto reply =
         token ? ask(web, function, TokenLogin{std::move(token->user), std::move(token->token), request.client_address},
-                    request)
+                    reader, request)
               : ask(web, function,
                     Login{std::move(basic->user), std::move(basic->password), request.client_address, Purpose::Api},
-                    request);
+                    reader, request);
     if (!reply) throw unavailable("an agent gave no reply");
     if (!is_acceptable(*reply, Purpose::Api))
         throw unavailable("the reply has a status or an Allow value that an agent may not send");
     Response response{reply->status, std::move(reply->body), std::move(reply->allow), 0};
     if (response.body.size() <= longest_unwaited_reply) return response;
-    auto permit = bodies_.long_replies.take(reader, patience_for_bodies);
-    if (permit) response.permit.emplace(std::move(*permit));
     // What was changed must be told.
-    if (!permit && function != nullptr && function->only_reads) refuse_login({LoginVerdict::Busy, 0});
+    if (!permit_long_reply(reader) && function != nullptr && function->only_reads)
+        refuse_login({LoginVerdict::Busy, 0});
+    if (reader.permit) response.permit.emplace(std::move(*reader.permit));
     return response;
+}
+
+bool ApiGateway::permit_long_reply(Reader& reader) {
+    if (reader.permit) return true;
+    if (auto permit = bodies_.long_replies.take(reader.name, patience_for_bodies))
+        reader.permit.emplace(std::move(*permit));
+    return reader.permit.has_value();
 }
 
 void ApiGateway::read_body(WebRequest& web, std::size_t limit, BodyOwner owner, Request& request) {

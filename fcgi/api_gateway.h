@@ -27,13 +27,21 @@ class ApiGateway {
 
  private:
     [[nodiscard]] Response pass(WebRequest& web, const Function* function, Request& request);
+    // Who reads the reply, and whether it may be long.
+    struct Reader {
+        BodyOwner name;
+        std::optional<BodyLimit::Permit> permit;
+    };
     // Both throw Refusal when the login was refused, and are empty when the agent gave no reply. `login`: a Login or a
     // TokenLogin.
     template <class AnyLogin>
-    [[nodiscard]] std::optional<Reply> ask(WebRequest& web, const Function* function, AnyLogin login, Request& request);
+    [[nodiscard]] std::optional<Reply> ask(WebRequest& web, const Function* function, AnyLogin login, Reader& reader,
+                                           Request& request);
     template <class AnyLogin>
     [[nodiscard]] std::optional<Reply> ask_with_body(WebRequest& web, const Function* function, AnyLogin login,
-                                                     Request& request);
+                                                     Reader& reader, Request& request);
+    // False when it may not.
+    [[nodiscard]] bool permit_long_reply(Reader& reader);
     void read_body(WebRequest& web, std::size_t limit, BodyOwner owner, Request& request);
 
     const Settings& config_;

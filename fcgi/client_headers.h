@@ -8,6 +8,7 @@
 #include "fcgi/document_roots.h"
 #include "fcgi/token_credentials.h"
 #include "fcgi/web_request.h"
+#include "handlers/shared/media_type.h"
 
 namespace clamscanner {
 
@@ -16,7 +17,7 @@ namespace clamscanner {
 [[nodiscard]] inline std::string_view scheme_of(const WebRequest& web) {
     const auto forwarded = web.parameter("HTTP_X_FORWARDED_PROTO");
     const bool is_https = web.parameter("REQUEST_SCHEME") == "https" || web.parameter("HTTPS") == "on" ||
-                          forwarded.substr(0, forwarded.find(',')) == "https";
+                          lower_case(forwarded.substr(0, forwarded.find(','))) == "https";
     return is_https ? "https" : "http";
 }
 

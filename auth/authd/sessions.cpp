@@ -85,6 +85,7 @@ void Sessions::answer_signed_login(const SignedLogin& login, Session& session, P
 void Sessions::answer_token_login(const TokenLogin& login, Session& session, Packet& packet) {
     if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
+    session.is_valid = tokens_.watch(login);
     tokens_.answer_login(login, [this, id = session.id](const LoginAnswer& answer, const Account* account,
                                                         const Serve& serve) { end_login(id, serve, answer, account); });
 }
@@ -105,24 +106,28 @@ void Sessions::end_login(std::uint64_t id, const Serve& serve, const LoginAnswer
     if (found == sessions_.end()) return;
     auto& session = found->second;
     const auto pipes = std::exchange(session.pipes, {});
+    auto is_valid = std::exchange(session.is_valid, {});
     if (answer.verdict != LoginVerdict::Welcome) return tell(id, answer, Stage::MayAsk);
-    if (!pipes.request) return keep_login(session, serve, *account);
+    if (!pipes.request) return keep_login(session, serve, *account, std::move(is_valid));
     open_agent(session, *account, serve, pipes);
 }
 
-void Sessions::keep_login(Session& session, const Serve& serve, const Account& account) {
+void Sessions::keep_login(Session& session, const Serve& serve, const Account& account,
+                          std::function<bool()> is_valid) {
     if (const auto answer = agents_.may_serve(account, serve.purpose); answer.verdict != LoginVerdict::Welcome)
         return tell(session.id, answer, Stage::MayAsk);
     const auto expires = Clock::now() + std::chrono::seconds(config_.responder.read_seconds) + login_grace;
-    session.logged_in = {account, logins_.lines_of(account.name), serve, expires};
+    session.logged_in = {account, logins_.lines_of(account.name), serve, expires, std::move(is_valid)};
     tell(session.id, LoginAnswer{LoginVerdict::Welcome, 0, account.uid}, Stage::LoggedIn);
 }
 
 void Sessions::answer_open_agent(const OpenAgent&, Session& session, Packet& packet) {
     const auto pipes = take_pipes(packet);
     const auto login = *std::exchange(session.logged_in, std::nullopt);
-    // A password that was changed meanwhile, a lock, or a new account of that name count as they do for a new login.
-    if (Clock::now() >= login.expires || logins_.lines_of(login.account.name) != login.lines)
+    // A password that was changed meanwhile, a lock, a new account of that name, or a token that was revoked count as
+    // they do for a new login.
+    if (Clock::now() >= login.expires || logins_.lines_of(login.account.name) != login.lines ||
+        (login.is_valid && !login.is_valid()))
         return tell(session.id, LoginAnswer{LoginVerdict::Wrong, 0}, Stage::MayAsk);
     open_agent(session, login.account, login.serve, pipes);
 }

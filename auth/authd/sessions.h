@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -50,6 +51,7 @@ class Sessions {
         std::optional<LocalAccounts::Lines> lines;  // when it was answered
         Serve serve;
         Deadline expires;
+        std::function<bool()> is_valid;  // of a token: it has not been revoked since
     };
     struct Session {
         std::uint64_t id;
@@ -59,6 +61,7 @@ class Sessions {
         Stage stage = Stage::MayAsk;
         RequestPipes pipes;  // that came with the login which is being checked; none: they come with OpenAgent
         std::optional<LoggedIn> logged_in = {};  // in the stage of that name
+        std::function<bool()> is_valid = {};     // of the token that is being checked
     };
     struct Permitted {
         PeerRole role;
@@ -74,7 +77,7 @@ class Sessions {
     void answer_token_login(const TokenLogin& login, Session& session, Packet& packet);
     void answer_token_order(TokenOrder order, Session& session, Packet& packet);
     void end_login(std::uint64_t id, const Serve& serve, const LoginAnswer& answer, const Account* account);
-    void keep_login(Session& session, const Serve& serve, const Account& account);
+    void keep_login(Session& session, const Serve& serve, const Account& account, std::function<bool()> is_valid);
     void answer_open_agent(const OpenAgent& request, Session& session, Packet& packet);
     void open_agent(Session& session, const Account& account, const Serve& serve, const RequestPipes& pipes);
     void answer_start_runner(const StartRunner& request, Session& session, Packet& packet);

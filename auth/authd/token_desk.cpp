@@ -114,6 +114,11 @@ void TokenDesk::check(const std::string& user, const Secret& token, const std::s
     answer_wrong(question, done);
 }
 
+std::function<bool()> TokenDesk::watch(const TokenLogin& login) {
+    const Question question{login.user, "", sha256_hex(login.token.reveal()), "", false, {}};
+    return [this, question] { return verdict_on(question) == LoginVerdict::Welcome; };
+}
+
 // As far as the token alone tells.
 LoginVerdict TokenDesk::verdict_on(const Question& question) try {
     if (files_.of(question.user).is_damaged) return LoginVerdict::Unavailable;

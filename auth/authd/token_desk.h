@@ -59,6 +59,10 @@ class TokenDesk {
     void answer_login(const TokenLogin& login, const Answer& answer);
     void answer_order(TokenOrder order, const OrderAnswer& answer);
 
+    // Tells later whether that token still is one and has not expired: it may have been revoked since it was found
+    // right. Holds no token.
+    [[nodiscard]] std::function<bool()> watch(const TokenLogin& login);
+
  private:
     struct Question {
         std::string user;

@@ -73,12 +73,15 @@ Part take_headers(std::string_view& text) {
     refuse("has a part with too many headers");
 }
 
-// A page's Blob has a file name, too: "blob", and, when it was given no type, the type of any bytes.
+// A page's Blob has a file name, too: "blob", and, when it was given no type, the type of any bytes. Python's requests
+// gives each part that its caller calls a file the name of the field, and no type.
 bool is_uploaded_file(const Part& part) {
     if (!part.has_file_name() || part.has_type("application/json") || part.has_type("text/plain")) return false;
     const auto name = part.disposition->parameters.find("filename");
-    const bool is_blob = name != part.disposition->parameters.end() && name->second == "blob";
-    return !is_blob || !part.has_type("application/octet-stream");
+    if (name == part.disposition->parameters.end()) return true;
+    const bool is_blob = name->second == "blob" && part.has_type("application/octet-stream");
+    const bool is_named_as_the_field = name->second == part.name() && !part.type;
+    return !is_blob && !is_named_as_the_field;
 }
 
 Argument value_of(const Part& part, std::string_view content) {

@@ -38,6 +38,7 @@ RequestServer::RequestServer(const JobContext& context, AccountLookup& accounts,
       change_answers_(context, dispatcher, history, system_scans, host_users_),
       reader_(database, context.ledger.running_time()),
       answers_from_disk_(context.config, reader_, dispatcher, host_users_),
+      closer_(context.loop),
       listener_(listen_at(context.config.jobs_socket(), SOCK_STREAM, 0666)),
       administrators_listener_(listen_at(context.config.administrator_socket(), SOCK_STREAM, 0600)),
       listener_watch_(context.loop.accept_connections(listener_.get(),
@@ -77,7 +78,8 @@ bool RequestServer::make_room(uid_t uid) {
 
 void RequestServer::accept(UniqueFd socket, bool for_administrator) {
     const uid_t uid = peer_of(socket.get()).uid;
-    if (!may_ask(uid, for_administrator) || !make_room(uid)) return;
+    ConnectionCloser::prepare(socket.get());
+    if (!may_ask(uid, for_administrator) || !make_room(uid)) return closer_.close(std::move(socket));
     const int fd = socket.get();
     auto connection = std::make_unique<Connection>();
     connection->socket = std::move(socket);
@@ -93,12 +95,14 @@ void RequestServer::accept(UniqueFd socket, bool for_administrator) {
 
 void RequestServer::close(int fd) {
     const auto found = connections_.extract(fd);
-    const auto& connection = *found.mapped();
+    auto& connection = *found.mapped();
     unflushed_.erase(fd);
     const auto account = by_uid_.find(connection.uid);
     account->second.buffered -= connection.in.size() + connection.out.size();
     account->second.connections.erase(fd);
     if (account->second.connections.empty() && Clock::now() >= account->second.paused_until) by_uid_.erase(account);
+    connection.watch = {};
+    closer_.close(std::move(connection.socket));
 }
 
 // Closes the connection of a peer that says nothing, or stops in the middle of a question or an answer.
@@ -135,7 +139,7 @@ void RequestServer::take(int fd, std::uint32_t events) {
         auto& account = by_uid_[connection.uid];
         const std::size_t before = connection.in.size();
         if (before == 0) restart_deadline(fd, connection);
-        const Got got = connection.in.read_from(fd);
+        const Got got = connection.in.read_from_stranger(fd);
         account.buffered += connection.in.size() - before;
         if (got == Got::PeerGone) return close(fd);
         if (account.buffered > most_buffered) throw Malformed("it has too many bytes of questions and answers pending");
@@ -193,9 +197,17 @@ std::optional<std::string> RequestServer::take_question(Connection& connection) 
     return question;
 }
 
+// Logs one a second: whoever asks can send nonsense as often as they like.
 void RequestServer::close_malformed(int fd, const Malformed& wrong) {
-    log_line(Severity::Warning,
-             "closing a connection of uid " + std::to_string(connections_.at(fd)->uid) + ": " + wrong.what());
+    if (const auto now = Clock::now(); now - malformed_logged_ >= 1s) {
+        const auto others = std::exchange(malformed_unlogged_, 0);
+        log_line(Severity::Warning,
+                 "closing a connection of uid " + std::to_string(connections_.at(fd)->uid) + ": " + wrong.what() +
+                     (others != 0 ? " (and " + std::to_string(others) + " others before)" : std::string()));
+        malformed_logged_ = now;
+    } else {
+        ++malformed_unlogged_;
+    }
     close(fd);
 }
 

@@ -15,6 +15,7 @@
 #include "auth/base/event_loop.h"
 #include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/change_answers.h"
+#include "jobs/jobd/connection_closer.h"
 #include "jobs/jobd/ledger_reader.h"
 #include "jobs/jobd/read_answers.h"
 #include "jobs/shared/frames.h"
@@ -88,6 +89,9 @@ class RequestServer {
     LedgerReader reader_;
     ReadAnswers answers_from_disk_;
     bool from_disk_ = false;  // a commit is under way
+    ConnectionCloser closer_;
+    Deadline malformed_logged_{};
+    std::size_t malformed_unlogged_ = 0;
     UniqueFd listener_;
     UniqueFd administrators_listener_;
     EventLoop::Watch listener_watch_;

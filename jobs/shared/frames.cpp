@@ -1,6 +1,7 @@
 #include "jobs/shared/frames.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 
 namespace clamscanner {
 namespace {
+
+constexpr std::size_t chunk_size = 64 * 1024;
 
 std::uint32_t length_at(std::string_view bytes) noexcept {
     std::uint32_t length = 0;
@@ -85,8 +88,26 @@ Transfer read_frame(int stream, std::string& bytes, std::size_t limit, Deadline 
 }
 
 Got FrameReader::read_from(int stream) {
-    char chunk[64 * 1024];
-    const auto got = uninterrupted([&] { return ::read(stream, chunk, sizeof chunk); });
+    char chunk[chunk_size];
+    return take(chunk, uninterrupted([&] { return ::read(stream, chunk, sizeof chunk); }));
+}
+
+Got FrameReader::read_from_stranger(int socket) {
+    char chunk[chunk_size];
+    iovec part{chunk, sizeof chunk};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    // Only looks: the descriptors that come with a message stay in the socket, and we are told of them.
+    const auto seen = uninterrupted([&] { return ::recvmsg(socket, &message, MSG_PEEK); });
+    if (seen <= 0) return take(chunk, seen);
+    if ((message.msg_flags & MSG_CTRUNC) != 0) throw Malformed("it passes descriptors along");
+    part.iov_len = static_cast<std::size_t>(seen);
+    return take(chunk, uninterrupted([&] { return ::recv(socket, chunk, part.iov_len, 0); }));
+}
+
+// `got`: what a call to read has returned.
+Got FrameReader::take(const char* chunk, ssize_t got) {
     if (got == 0) return Got::PeerGone;
     if (got < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return Got::WouldBlock;

@@ -3,6 +3,8 @@
 // packets.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,9 @@ class FrameReader {
     explicit FrameReader(std::size_t limit) : limit_(limit) {}
     // Reads once. PeerGone at the end of the stream. Throws Malformed if a frame exceeds the limit.
     [[nodiscard]] Got read_from(int stream);
+    // The same from a socket whose peer may be anybody. Takes no descriptors, and throws Malformed when some come: to
+    // drop one may take as long as its owner likes.
+    [[nodiscard]] Got read_from_stranger(int socket);
     // The next complete frame, if there is one.
     [[nodiscard]] std::optional<std::string> next();
     // Whether no unconsumed bytes are left.
@@ -32,6 +37,8 @@ class FrameReader {
     [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
 
  private:
+    [[nodiscard]] Got take(const char* chunk, ssize_t got);
+
     std::size_t limit_;
     std::string pending_;
 };

@@ -116,6 +116,7 @@ class ApacheFcgidFront(ApacheFront):
     spawns_responder = True
     # A reload ends the process that starts responders. A request that waits for it in an old worker waits for ever.
     may_leave_requests_unanswered = True
+    takes_malformed_chunks = True
     more = """
 FcgidIPCDir {directory}/sockets
 FcgidProcessTableFile {directory}/processes

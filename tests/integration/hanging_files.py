@@ -51,6 +51,10 @@ class HangingFiles:
         """From now on no file is read; everything else is answered."""
         self._say("hang_reads", "hanging")
 
+    def hang_at(self, code):
+        """From now on requests of this kind are not answered; everything else is."""
+        self._say(f"hang_at {code}", "hanging")
+
     def answer(self):
         """What waits is answered, and what comes."""
         self._say("answer", "answering")
@@ -168,6 +172,9 @@ def _serve(point, uid, gid, by, allow_other, files):
                 print("hanging", flush=True)
             elif order == "hang_reads":
                 hanging = lambda code: code == READ
+                print("hanging", flush=True)
+            elif order.startswith("hang_at "):
+                hanging = lambda code, this=int(order[8:]): code == this
                 print("hanging", flush=True)
             elif order == "answer":
                 hanging, delay = lambda code: False, 0.0

@@ -11,7 +11,7 @@ import time
 
 import accounts
 from client import wait_until
-from hanging_files import HangingFiles
+from hanging_files import GETATTR, LOOKUP, OPEN, OPENDIR, READDIR, STATFS, HangingFiles
 from service_case import ServiceCase, main
 from test_files import EICAR
 
@@ -230,6 +230,25 @@ class Hanging(HangingCase):
         files.answer()
         self.check_everything_ends()
         self.assertEqual(client.scan("public_html")["infected_files"], [account.path("public_html/infected")])
+
+    def test_a_home_that_hangs_at_one_kind_of_request(self):
+        for code in (LOOKUP, GETATTR, OPENDIR, READDIR, OPEN, STATFS):
+            with self.subTest(code), Polling(self.bystanders) as polling:
+                account, client, files = self.account_with_a_home_that_hangs({"a/b": "harmless", "infected": EICAR})
+                files.hang_at(code)
+                for function in ("start_scan", "get_scan_status", "cancel_scan", "get_scan_paths") * 2:
+                    answer = self.in_time(lambda: client.ask(function, {"scan_type": "home"}
+                                                             if function == "start_scan" else None))
+                    self.assertIn(answer.status, (200, 503), answer.body)
+                    time.sleep(0.5)
+                self.assertLessEqual(self.count_stuck(), MOST_LEFT)
+                self.check_bystander(polling)
+                files.answer()
+                self.check_everything_ends()
+                wait_until(lambda: self.is_served(client), 60, "the first answer again")
+                client.ask("cancel_scan")  # one that was not heard of while it hung
+                client.finish_scan()
+                self.assertEqual(client.scan()["infected_files"], [account.path("infected")])
 
     def test_a_coordinator_that_does_not_go_is_not_waited_for(self):
         # Stopped, it does as little as one that waits in the kernel.

@@ -97,6 +97,70 @@ while time.monotonic() < end:
 print(most)
 """
 
+# Passes a TCP socket along that lingers for a minute, in one of several ways. Told "go" it sends, and then the socket is
+# in the message alone: whoever drops the message waits for it. Ends with its input.
+PASS_ALONG = """
+import os, socket, struct, sys
+path, question, way = sys.argv[1], bytes.fromhex(sys.argv[2]), sys.argv[3]
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+lingers = socket.create_connection(listener.getsockname())
+reads_nothing, _ = listener.accept()
+lingers.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+lingers.setblocking(False)
+try:
+    while True:
+        lingers.send(b"x" * 65536)
+except BlockingIOError:
+    lingers.setblocking(True)
+print("ready", flush=True)
+sys.stdin.readline()
+jobs = socket.socket(socket.AF_UNIX)
+jobs.connect(path)
+first, then, flags = {"with a question": (b"", question, 0), "with half a question": (b"", question[:5], 0),
+                      "with nonsense": (b"", b"\\xff" * 8, 0), "behind a question": (question, question, 0),
+                      "behind nonsense": (b"\\xff" * 8, question, 0),
+                      "out of band": (b"", b"\\xff", socket.MSG_OOB)}[way]
+if first:
+    jobs.send(first)
+carrier = lingers
+if way == "with nonsense":  # inside another socket
+    carrier, into = socket.socketpair()
+    socket.send_fds(into, [b"x"], [lingers.fileno()])
+socket.send_fds(jobs, [then], [carrier.fileno()], flags)
+lingers.close()
+carrier.close()
+print("sent", flush=True)
+jobs.settimeout(10)
+try:
+    while jobs.recv(65536):
+        pass
+    print("closed", flush=True)
+except ConnectionError:
+    print("closed", flush=True)
+except TimeoutError:
+    print("left open", flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+WAYS_TO_PASS = ("with a question", "with half a question", "with nonsense", "behind a question", "behind nonsense",
+                "out of band")
+
+# Sends nonsense on one connection after the other.
+NONSENSE = """
+import socket, sys, time
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(sys.argv[1])
+        try:
+            one.send(b"\\xff" * 64)
+            one.recv(1)
+        except OSError:
+            pass
+"""
+
 
 def wire_version():
     with open(WIRE_VERSION_FILE, encoding="utf-8") as file:
@@ -195,6 +259,45 @@ class Sockets(ServiceCase):
             kept = int(process.communicate(timeout=60)[0])
         self.assertLessEqual(kept, MOST_OF_AN_ACCOUNT)
         self.assertLess(busy, QUICK_MS + 20 * quiet)
+
+    def test_what_is_passed_along_is_waited_for_by_nobody(self):
+        """Whoever drops the last reference to a socket that lingers waits for it, if that is not taken care of."""
+        account, client = self.new_account()
+        _, others = self.new_account()
+        jobd = self.service.pid("jobd")
+        jobs = self.service.path("run/jobd/jobs.sock")
+        for user in (account, self.service.users["fcgi"]):
+            for way in WAYS_TO_PASS:
+                with self.subTest(way, user=user), self.as_user(user, PASS_ALONG, jobs, question().hex(), way) as process:
+                    self.assertEqual(process.stdout.readline(), "ready\n")
+                    # So that the message is the last that has the socket when jobd comes to it.
+                    os.kill(jobd, signal.SIGSTOP)
+                    try:
+                        print("go", file=process.stdin, flush=True)
+                        self.assertEqual(process.stdout.readline(), "sent\n")
+                    finally:
+                        os.kill(jobd, signal.SIGCONT)
+                    begun = time.monotonic()
+                    self.assertEqual(others.ask("get_scan_status").status, 200)
+                    self.assertEqual(process.stdout.readline(), "closed\n")
+                    self.polls(others, 0.5)  # what jobd has closed is dropped a moment later
+                    self.assertLess(time.monotonic() - begun, 10)
+                    process.stdin.close()
+        client.scan()
+        wait_until(lambda: len([one for one in self.service.processes("clamscanner-jobd") if one.depth == 1]) == 0, 20,
+                   "the end of jobd's children")
+
+    def test_nonsense_fills_no_log(self):
+        account, _ = self.new_account()
+        log = self.service.path("programs.log")
+        before = os.path.getsize(log)
+        with self.as_user(account, NONSENSE, self.service.path("run/jobd/jobs.sock"), "3") as process:
+            process.communicate(timeout=60)
+        with open(log, encoding="utf-8", errors="replace") as lines:
+            lines.seek(before)
+            said = [line for line in lines if f"closing a connection of uid {account.uid}" in line]
+        self.assertIn(len(said), range(1, 20))
+        self.assertIn("others before", "".join(said))
 
     def test_a_daemon_that_lets_nobody_in_holds_up_no_other(self):
         account, client = self.new_account()

@@ -41,8 +41,9 @@ class WebFront:
 
     spawns_responder = False
     document_root = None  # of its sites; none: an empty directory of its own
-    # The one difference that lies in a web server itself; all else is expected of each alike.
+    # The differences that lie in a web server itself; all else is expected of each alike.
     may_leave_requests_unanswered = False  # when it is reloaded
+    takes_malformed_chunks = False
 
     def __init__(self, directory, responder, launch, *, port=0, site=Site()):
         self.statistics_port = 0

@@ -251,6 +251,7 @@ BOOST_AUTO_TEST_CASE(a_page_of_another_site_may_read_but_not_change) {
         {{"HTTP_ORIGIN", "https://localhost:8080"}, {"REQUEST_SCHEME", "https"}},
         {{"HTTP_ORIGIN", "https://localhost:8080"}, {"HTTPS", "on"}},
         {{"HTTP_ORIGIN", "https://localhost:8080"}, {"REQUEST_SCHEME", "http"}, {"HTTP_X_FORWARDED_PROTO", "https"}},
+        {{"HTTP_ORIGIN", "https://localhost:8080"}, {"HTTP_X_FORWARDED_PROTO", "HTTPS,http"}},
         {{"HTTP_REFERER", "http://localhost:8080/panel?x"}},
     };
     for (const auto& headers : own)
@@ -506,6 +507,31 @@ BOOST_AUTO_TEST_CASE(slow_readers_of_long_replies_leave_threads_to_everybody) {
     BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
     BOOST_TEST(slow.receive().body.size() == 5U * 1024 * 1024);
     BOOST_TEST(ask(request_for("/ClamScanner/list_infected_files")).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(nor_do_slow_readers_of_what_a_request_did_hold_them) {
+    const std::string much(3000, 'x');
+    std::atomic<int> done = 0;
+    start_authd(welcome, [&](const Request& request, int stream) {
+        const bool is_long = request.path.ends_with("delete_quarantined_files");
+        if (is_long) ++done;
+        reply_with(stream, {200, "", std::string(is_long ? 5 * 1024 * 1024 : 10, 'x')});
+    });
+    start_responder();
+    const auto parameters = request_for("/ClamScanner/delete_quarantined_files", "POST");
+    auto slow = begin_body("delete_quarantined_files", much.size(), credentials);
+    slow.send(stream(Record::Stdin, much));
+    while (done == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 5; ++i) {
+        const auto another = ask(parameters, much);
+        BOOST_TEST(another.status == 503);
+        BOOST_TEST(holds(another.header, "Retry-After: 1\r\n"));
+    }
+    // They were refused before anything was done.
+    BOOST_TEST(done == 1);
+    BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
+    BOOST_TEST(slow.receive().body.size() == 5U * 1024 * 1024);
+    BOOST_TEST(ask(parameters, much).status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_login_whose_body_never_came_is_not_the_next_ones) {

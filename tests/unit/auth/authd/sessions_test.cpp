@@ -434,6 +434,24 @@ BOOST_FIXTURE_TEST_CASE(a_token_that_was_made_with_the_password_opens_an_agent, 
     BOOST_CHECK(decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Wrong);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_token_that_is_revoked_before_the_body_has_come_opens_no_agent, WithTokens) {
+    const auto token = make("one");
+    for (const bool is_revoked : {false, true}) {
+        say(responder, TokenLogin{"bob", Secret(token), "192.0.2.1"});
+        if (!is_revoked) let_in();
+        BOOST_CHECK(decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Welcome);
+        const auto another = connect(PeerRole::Responder);
+        if (is_revoked) {
+            say(another, order(TokenAction::Revoke, "one"));
+            BOOST_CHECK(decode<TokenAnswer>(hear(another).bytes).result == TokenResult::Done);
+        }
+        const TestPipes pipes;
+        say(responder, OpenAgent{}, {pipes.agents.request.get(), pipes.agents.reply.get()});
+        if (is_revoked) BOOST_CHECK(decode<LoginAnswer>(hear(responder).bytes).verdict == LoginVerdict::Wrong);
+        if (!is_revoked) run_until(loop, [&] { return agents.count() == 1; });
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_session_ends_at_an_order_about_tokens_that_is_none, WithTokens) {
     auto late = order(TokenAction::Create, "a");
     late.expires_at = latest_expiry + 1;

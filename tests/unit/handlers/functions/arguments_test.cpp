@@ -193,10 +193,13 @@ BOOST_AUTO_TEST_CASE(a_part_with_a_file_name_is_read_if_its_type_is_that_of_an_a
     BOOST_TEST(text(read("blob", "content-type: Application/JSON; charset=\"UTF-8\"\r\n", R"("x")"), "a") == "x");
     BOOST_TEST(text(read("blob", "Content-Type: text/plain;charset=utf-8\r\n", "x"), "a") == "x");
     BOOST_TEST(text(read("blob", "Content-Type: application/octet-stream\r\n", "x"), "a") == "x");
-    for (const auto& [file, type] : {std::pair("blob", ""), std::pair("x.png", "Content-Type: image/png\r\n"),
-                                     std::pair("x", "Content-Type: application/octet-stream\r\n"),
-                                     std::pair("blob", "Content-Type: application/json; charset=utf-16\r\n"),
-                                     std::pair("x", "Content-Type: application/json,\r\n")})
+    BOOST_TEST(text(read("a", "", "x"), "a") == "x");  // Python's requests, of files={"a": "x"}
+    for (const auto& [file, type] :
+         {std::pair("blob", ""), std::pair("b", ""), std::pair("a", "Content-Type: image/png\r\n"),
+          std::pair("x.png", "Content-Type: image/png\r\n"),
+          std::pair("x", "Content-Type: application/octet-stream\r\n"),
+          std::pair("blob", "Content-Type: application/json; charset=utf-16\r\n"),
+          std::pair("x", "Content-Type: application/json,\r\n")})
         BOOST_TEST(names(refusal([&] { return read(file, type, "1"); }), "\"a\" is an uploaded file. Accepted: "),
                    type);
 }

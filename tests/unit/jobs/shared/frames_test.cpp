@@ -102,3 +102,20 @@ BOOST_AUTO_TEST_CASE(a_frame_writer_buffers_what_the_peer_does_not_read_yet) {
     writer.add("nobody hears it");
     BOOST_TEST((writer.write_to(here.get()) == Sent::PeerGone));
 }
+
+BOOST_AUTO_TEST_CASE(a_stranger_passes_no_descriptors_along) {
+    const auto [here, there] = stream();
+    FrameReader reader(100);
+    BOOST_TEST((reader.read_from_stranger(there.get()) == Got::WouldBlock));
+    send_raw(here.get(), std::string("\3\0\0\0abc", 7));
+    // The descriptor comes behind it, in bytes that one read would take, too.
+    BOOST_TEST((send_packet(here.get(), "more", {here.get()}) == Sent::Yes));
+    BOOST_CHECK_THROW(static_cast<void>(reader.read_from_stranger(there.get())), Malformed);
+    BOOST_TEST(reader.empty());
+
+    const auto [ours, theirs] = stream();
+    send_raw(ours.get(), std::string("\3\0\0\0abc", 7));
+    BOOST_TEST((reader.read_from_stranger(theirs.get()) == Got::Packet));
+    BOOST_TEST(reader.next().value_or("") == "abc");
+    BOOST_TEST((reader.read_from_stranger(theirs.get()) == Got::WouldBlock));
+}
