@@ -21,7 +21,6 @@ constexpr auto progress_interval = 200ms;
 constexpr std::size_t files_ahead = 16;         // for each worker
 constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines are checked
 constexpr std::size_t most_linked = 100'000;
-constexpr std::size_t most_contents = 50'000;
 // Larger files are scanned without being hashed: while we hash, we do not read the workers' answers.
 constexpr std::uint64_t most_hashed_bytes = 8 * 1024 * 1024;
 constexpr std::uint64_t most_hashed_at_once = 16 * 1024 * 1024;  // then answers and deadlines are checked
@@ -43,7 +42,8 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       memory_(config, job.account, engine.fingerprint()),
       jobd_(std::move(jobd)),
       runner_(std::move(runner)),
-      workers_(config, engine, jobs, directory, lifeline, *this) {
+      workers_(config, engine, jobs, directory, lifeline, *this),
+      copies_(workers_.most_untested()) {
     set_blocking(jobd_.get(), true);
     set_blocking(runner_.get(), false);
 }
@@ -88,8 +88,10 @@ void Coordinator::begin(const ScannedFile& file) {
 
 void Coordinator::take_answer(const FilePtr& file, bool written_out) {
     if (!std::exchange(file->counted, true)) count(file->names.size(), file->identity.size);
-    if (!written_out || !is_unchanged(*file)) file->stamp.reset();
-    if (file->answer->verdict != Verdict::Unscanned) hash_content(file);
+    if (!written_out || !is_unchanged(*file)) {
+        file->stamp.reset();
+        file->shares_verdict = false;
+    }
     if (file->answer->verdict == Verdict::Clean) return;
     memory_.store(*file);
     accept_verdict(*file, *file->answer);
@@ -279,6 +281,7 @@ void Coordinator::take_file(HandOver message, Packet& packet) {
         accept_verdict(*file, *known);
         return;
     }
+    hash_content(*file);
     scan_once(std::move(file));
 }
 
@@ -301,70 +304,36 @@ void Coordinator::add_name(ScannedFile& same, ScannedFile::Name name) {
         same.names.push_back(std::move(name));
 }
 
-// ---- Copies of one content -----------------------------------------------------------------------------------------
-//
-// A final verdict holds for every file of the job with the same bytes. We hash those bytes ourselves: a worker that was
-// taken over can lie about the files it was handed, and so about their copies, but it cannot pass off a verdict on one
-// content as a verdict on another. The hashed bytes are the scanned ones: changes in memory are written out first, so
-// that any later change shows in the stamp, which is compared after the scan and after the hash. A file without a
-// stamp, or changed too recently, is never treated as a copy. The stamp alone is not enough: on ext4 an owner can turn
-// blocks of a file into zeros without a new change time (EXT4_IOC_MOVE_EXT), so a file that vouches for copies is
-// hashed before its scan and again after it.
+// ---- Contents ------------------------------------------------------------------------------------------------------
+
+// The bytes that the file has now. Small files are nearly all files, and hashing them costs a hundredth of a scan.
+void Coordinator::hash_content(ScannedFile& file) {
+    const auto size = file.identity.size;
+    if (size > most_hashed_bytes) return;
+    hashed_bytes_ += size;
+    const bool is_written_out = file.stamp && write_out(file.fd.get());
+    auto sha256 = content_hash(file.fd.get(), size);
+    if (!sha256) return;
+    file.content = Content{size, *std::move(sha256)};
+    file.shares_verdict = is_written_out && is_unchanged(file);
+}
 
 // Called when the file is handed over, and again if the copy that it waited for got no final verdict.
 void Coordinator::scan_once(FilePtr file) {
-    if (file->content && !is_unchanged(*file)) {
+    if (file->shares_verdict && !is_unchanged(*file)) {
+        file->shares_verdict = false;
         file->content.reset();
         file->stamp.reset();
     }
-    if (file->stamp && !file->content && is_size_seen(file)) hash_content(file);
-    if (file->content) {
-        const auto known = known_contents_.find(*file->content);
-        if (known != known_contents_.end()) {
-            accept_as_copy(*file, known->second);
-            return;
-        }
-        const auto first = representative_of(file);
-        if (first != file && waiting_copies_ < workers_.most_untested()) {
-            ++waiting_copies_;
-            first->copies.push_back(std::move(file));
-            return;
-        }
+    if (file->shares_verdict) {
+        if (const auto* virus = copies_.virus_in(*file->content)) return accept_by_content(*file, *virus);
+        if (copies_.wait_for_another(file)) return;
     }
     workers_.scan(std::move(file));
 }
 
-bool Coordinator::is_size_seen(const FilePtr& file) {
-    const auto met = sizes_seen_.find(file->identity.size);
-    if (met == sizes_seen_.end()) {
-        if (sizes_seen_.size() < most_contents) sizes_seen_.emplace(file->identity.size, file);
-        return false;
-    }
-    if (const auto first = met->second.lock()) hash_content(first);
-    return true;
-}
-
-void Coordinator::hash_content(const FilePtr& file) {
-    const auto size = file->identity.size;
-    const auto met = sizes_seen_.find(size);
-    if (met != sizes_seen_.end() && met->second.lock() == file) met->second.reset();
-    if (file->content || file->was_sent || file->final || size > most_hashed_bytes || !is_unchanged(*file)) return;
-    hashed_bytes_ += size;
-    if (!write_out(file->fd.get())) return;
-    auto sha256 = content_hash(file->fd.get(), size);
-    if (!sha256 || !is_unchanged(*file)) return;
-    file->content = Content{size, *std::move(sha256)};
-    static_cast<void>(representative_of(file));
-}
-
-// The file that is scanned for all files with this content: this one, if there is none yet.
-FilePtr Coordinator::representative_of(const FilePtr& file) {
-    auto& under_way = contents_under_way_[*file->content];
-    if (under_way.expired()) under_way = file;
-    return under_way.lock();
-}
-
-void Coordinator::accept_as_copy(ScannedFile& file, const std::string& virus) {
+// The verdict is one on the same bytes.
+void Coordinator::accept_by_content(ScannedFile& file, const std::string& virus) {
     if (!std::exchange(file.counted, true)) count(file.names.size(), file.identity.size);
     file.answer = answer_of(virus);
     memory_.store(file);
@@ -373,17 +342,10 @@ void Coordinator::accept_as_copy(ScannedFile& file, const std::string& virus) {
 
 // Called once the verdict is final.
 void Coordinator::settle_copies(ScannedFile& file) {
-    if (!file.content) return;
-    const auto under_way = contents_under_way_.find(*file.content);
-    if (under_way != contents_under_way_.end() && under_way->second.lock().get() == &file)
-        contents_under_way_.erase(under_way);
-    if (file.answer->verdict != Verdict::Unscanned && file.stamp && known_contents_.size() < most_contents &&
+    if (file.answer->verdict != Verdict::Unscanned && file.shares_verdict && !copies_.virus_in(*file.content) &&
         content_hash(file.fd.get(), file.identity.size) == file.content->sha256 && is_unchanged(file))
-        known_contents_.emplace(*file.content, file.answer->virus);
-    for (auto& copy : std::exchange(file.copies, {})) {
-        --waiting_copies_;
-        scan_once(std::move(copy));
-    }
+        copies_.remember(*file.content, file.answer->virus);
+    for (auto& copy : copies_.take_waiting(file)) scan_once(std::move(copy));
 }
 
 // ---- Time ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "auth/base/dispatch.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/clam_engine.h"
+#include "jobs/engine/copies.h"
 #include "jobs/engine/job_count.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/scanned_file.h"
@@ -56,10 +57,8 @@ class Coordinator final : private WorkerPool::Owner {
     [[nodiscard]] FilePtr same_file_before(const ScannedFile& file) const;
     void add_name(ScannedFile& same, ScannedFile::Name name);
     void scan_once(FilePtr file);
-    [[nodiscard]] bool is_size_seen(const FilePtr& file);
-    void hash_content(const FilePtr& file);
-    [[nodiscard]] FilePtr representative_of(const FilePtr& file);
-    void accept_as_copy(ScannedFile& file, const std::string& virus);
+    void hash_content(ScannedFile& file);
+    void accept_by_content(ScannedFile& file, const std::string& virus);
     void settle_copies(ScannedFile& file);
     void count(std::uint64_t files, std::uint64_t bytes);
     [[nodiscard]] std::string hash_of_scanned(const ScannedFile& file) const;
@@ -83,12 +82,7 @@ class Coordinator final : private WorkerPool::Owner {
     // Files with several names, so that each is scanned once. Bounded: beyond the limit each further name is scanned
     // again.
     std::map<std::pair<std::uint64_t, std::uint64_t>, FilePtr> linked_;
-    // So that copies of one content are also scanned once; bounded in the same way. The first file of a size is hashed
-    // only when a second one comes, or once a worker has read it; until then it is kept here.
-    std::map<std::uint64_t, std::weak_ptr<ScannedFile>> sizes_seen_;
-    std::map<Content, std::weak_ptr<ScannedFile>> contents_under_way_;
-    std::map<Content, std::string> known_contents_;  // the virus found in each, empty if it was clean
-    std::size_t waiting_copies_ = 0;
+    Copies copies_;
     std::uint64_t hashed_bytes_ = 0;  // since answers and deadlines were last checked
     ScanProgress progress_;
     ScanProgress sent_progress_;

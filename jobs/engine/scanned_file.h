@@ -39,11 +39,11 @@ struct ScannedFile {
     std::uint32_t links = 1;
     bool known = false;            // its verdict is from the cache: it was not read
     bool counted = false;          // in the scan's progress already, or not part of the scan
-    bool was_sent = false;         // sent to a worker at least once
     bool has_failed_once = false;  // a worker failed on it once
     std::optional<ScanAnswer> answer;
-    bool final = false;              // the answer is accepted
-    std::optional<Content> content;  // hashed by us; it has not changed since the file was handed over
+    bool final = false;                                // the answer is accepted
+    std::optional<Content> content;                    // when it was handed over, hashed by us
+    bool shares_verdict = false;                       // with files of this content: it has not changed since
     std::vector<std::shared_ptr<ScannedFile>> copies;  // files with the same content that wait for its verdict
 };
 using FilePtr = std::shared_ptr<ScannedFile>;

@@ -207,7 +207,6 @@ void WorkerPool::test(Worker& worker, Test test) {
 }
 
 void WorkerPool::give(Worker& worker, FilePtr file) {
-    file->was_sent = true;
     // An individually scanned file may be acted on, so a later change of its content must show.
     const auto token = send_request(worker, file->fd.get(), file->wants_result || file->stamp.has_value());
     if (worker.scanning)
