@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr auto progress_interval = 200ms;
 constexpr std::size_t files_ahead = 16;         // for each worker
 constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines are checked
+constexpr std::size_t most_asked_about = 128;   // at a time, of known contents
 constexpr std::size_t most_linked = 100'000;
 // Larger files are scanned without being hashed: while we hash, we do not read the workers' answers.
 constexpr std::uint64_t most_hashed_bytes = 8 * 1024 * 1024;
@@ -34,7 +35,7 @@ std::int64_t now_ns() {
 
 Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job,
                          const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner,
-                         int lifeline)
+                         int lifeline, UniqueFd registry)
     : config_(config),
       engine_(engine),
       problem_(std::move(problem)),
@@ -43,6 +44,7 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       jobd_(std::move(jobd)),
       runner_(std::move(runner)),
       workers_(config, engine, jobs, directory, lifeline, *this),
+      registry_(config, full_ ? UniqueFd() : std::move(registry), engine.fingerprint(), *this),
       copies_(workers_.most_untested()) {
     set_blocking(jobd_.get(), true);
     set_blocking(runner_.get(), false);
@@ -62,6 +64,7 @@ void Coordinator::run() {
         workers_.assign_work();
         wait();
         workers_.check_deadlines();
+        registry_.check_deadline();
         send_progress(false);
     }
     send_progress(true);
@@ -76,8 +79,12 @@ void Coordinator::run() {
 }
 
 bool Coordinator::all_done() const {
-    if (!turn_ends_ && !(announced_ && ready_sent_ && workers_.waiting() == 0)) return false;
+    if (!turn_ends_ && !(announced_ && ready_sent_ && nothing_waits())) return false;
     return workers_.is_done();
+}
+
+bool Coordinator::nothing_waits() const {
+    return workers_.waiting() == 0 && registry_.waiting() == 0;
 }
 
 // ---- From the workers ----------------------------------------------------------------------------------------------
@@ -192,7 +199,8 @@ std::string Coordinator::hash_of_scanned(const ScannedFile& file) const {
 // ---- Files from the runner -----------------------------------------------------------------------------------------
 
 bool Coordinator::has_room_for_more() const {
-    return workers_.waiting() < files_ahead * workers_.size() && !runner_gone_ && !turn_ends_;
+    return workers_.waiting() < files_ahead * workers_.size() && registry_.waiting() < most_asked_about &&
+           !runner_gone_ && !turn_ends_;
 }
 
 void Coordinator::take_files() {
@@ -233,6 +241,7 @@ void Coordinator::receive_from_jobd() {
     turn_ends_ = true;
     // These were not begun, so they are not settled, and the next turn starts with them.
     workers_.begin_no_more();
+    registry_.stop();
 }
 
 void Coordinator::take_file(HandOver message, Packet& packet) {
@@ -329,6 +338,24 @@ void Coordinator::scan_once(FilePtr file) {
         if (const auto* virus = copies_.virus_in(*file->content)) return accept_by_content(*file, *virus);
         if (copies_.wait_for_another(file)) return;
     }
+    if (file->content && registry_.ask(file)) return;
+    workers_.scan(std::move(file));
+}
+
+// The bytes that were hashed are known to be clean, whatever the file holds now: so it is as if they had been scanned
+// when they were read. But nothing is remembered of the file unless it is unchanged.
+void Coordinator::accept_known(const FilePtr& file) {
+    progress_.current_file = file->names.front().path;  // as of a file that is scanned
+    if (!file->shares_verdict || !is_unchanged(*file)) {
+        file->shares_verdict = false;
+        file->stamp.reset();
+    } else {
+        copies_.remember(*file->content, "");
+    }
+    accept_by_content(*file, "");
+}
+
+void Coordinator::scan_unknown(FilePtr file) {
     workers_.scan(std::move(file));
 }
 
@@ -352,7 +379,7 @@ void Coordinator::settle_copies(ScannedFile& file) {
 
 void Coordinator::send_progress(bool even_if_recent) {
     const auto now = Clock::now();
-    const bool idle = workers_.waiting() == 0 && workers_.is_idle();
+    const bool idle = nothing_waits() && workers_.is_idle();
     if (!idle) idle_since_ = now;
     progress_.waits_for_runner = ready_sent_ && idle && !announced_ && now - idle_since_ > progress_interval;
     if (!even_if_recent && now - progress_sent_at_ < progress_interval) return;
@@ -373,6 +400,8 @@ void Coordinator::wait() {
     watched.push_back({jobd_.get(), POLLIN, 0});
     watched.push_back({runner_.get(), static_cast<short>(has_room_for_more() ? POLLIN : 0), 0});
     if (runner_gone_) watched.back().fd = -1;
+    registry_.send();
+    watched.push_back({registry_.descriptor(), POLLIN, 0});
     const int timeout = workers_.watch(watched);
     if (::poll(watched.data(), watched.size(), timeout) < 0) {
         if (errno == EINTR) return;
@@ -380,6 +409,7 @@ void Coordinator::wait() {
     }
     if (watched[0].revents != 0) receive_from_jobd();
     workers_.take_answers();
+    if (watched[2].revents != 0) registry_.take_answers();
     if (watched[1].revents != 0) take_files();
 }
 

@@ -17,6 +17,7 @@
 #include "jobs/engine/copies.h"
 #include "jobs/engine/job_count.h"
 #include "jobs/engine/messages.h"
+#include "jobs/engine/registry_client.h"
 #include "jobs/engine/scanned_file.h"
 #include "jobs/engine/settled_prefix.h"
 #include "jobs/engine/verdict_memory.h"
@@ -25,13 +26,15 @@
 
 namespace clamscanner {
 
-class Coordinator final : private WorkerPool::Owner {
+class Coordinator final : private WorkerPool::Owner, private RegistryClient::Owner {
  public:
     // `jobs`: the engine's, must outlive this. `directory`: for the temporary files of this job alone; whoever made it
     // removes it. `problem`: why the newest signatures could not be loaded, so that `engine` has earlier ones; empty if
     // it has them. `lifeline`: a descriptor that each worker keeps open as long as it lives; or -1.
+    // `registry`: of known contents; empty for a job without.
     Coordinator(const Settings& config, ClamEngine& engine, JobCount& jobs, const NewJob& job,
-                const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner, int lifeline = -1);
+                const std::string& directory, std::string problem, UniqueFd jobd, UniqueFd runner, int lifeline = -1,
+                UniqueFd registry = {});
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
     // Runs until jobd ends the job or the last verdict is sent. Throws when the job cannot continue.
@@ -45,6 +48,10 @@ class Coordinator final : private WorkerPool::Owner {
     void give_up(ScannedFile& file, UnscannedReason reason) override;
     void take_passed_test(bool confirmed) override;
     [[nodiscard]] bool delay_the_others(const std::vector<FilePtr>& unconfirmed) const override;
+
+    // What the registry of known contents reports.
+    void accept_known(const FilePtr& file) override;
+    void scan_unknown(FilePtr file) override;
 
     void accept_verdict(ScannedFile& file, const ScanAnswer& answer);
     [[nodiscard]] bool has_room_for_more() const;
@@ -70,6 +77,7 @@ class Coordinator final : private WorkerPool::Owner {
     template <class Message>
     void send(Message&& message);
     [[nodiscard]] bool all_done() const;
+    [[nodiscard]] bool nothing_waits() const;
 
     const Settings& config_;
     ClamEngine& engine_;
@@ -79,6 +87,7 @@ class Coordinator final : private WorkerPool::Owner {
     UniqueFd jobd_;
     UniqueFd runner_;
     WorkerPool workers_;
+    RegistryClient registry_;
     // Files with several names, so that each is scanned once. Bounded: beyond the limit each further name is scanned
     // again.
     std::map<std::pair<std::uint64_t, std::uint64_t>, FilePtr> linked_;

@@ -29,8 +29,28 @@ void map_ourselves(uid_t uid, gid_t gid) {
     checked(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "forbid tracing");
 }
 
+}  // namespace
+
+bool enter_own_namespaces() {
+    const uid_t uid = ::geteuid();
+    const gid_t gid = ::getegid();
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return false;
+    map_ourselves(uid, gid);
+    return true;
+}
+
+bool mount_tmpfs(const std::string& directory, std::uint64_t bytes) {
+    constexpr std::uint64_t smallest_file = 4096;  // the least space that a file takes
+    const std::string options = "mode=0700,size=" + std::to_string(bytes) +
+                                ",nr_inodes=" + std::to_string(bytes / smallest_file) +
+                                ",uid=" + std::to_string(::geteuid()) + ",gid=" + std::to_string(::getegid());
+    // The system may allow the namespace but forbid mounting in it (AppArmor does).
+    return ::mount("worker", directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
+                   options.c_str()) == 0;
+}
+
 // The capabilities of the new namespace, which are worthless outside it.
-void give_up_capabilities() {
+void give_up_mounting() {
     for (int capability = 0; capability <= CAP_LAST_CAP; ++capability)
         checked(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "give up the right to mount");
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -38,21 +58,10 @@ void give_up_capabilities() {
     checked(::syscall(SYS_capset, &header, none), "give up the right to mount");
 }
 
-}  // namespace
-
 bool mount_own_tmpfs(const std::string& directory, std::uint64_t bytes) {
-    const uid_t uid = ::geteuid();
-    const gid_t gid = ::getegid();
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return false;
-    map_ourselves(uid, gid);
-    constexpr std::uint64_t smallest_file = 4096;  // the least space that a file takes
-    const std::string options = "mode=0700,size=" + std::to_string(bytes) +
-                                ",nr_inodes=" + std::to_string(bytes / smallest_file) + ",uid=" + std::to_string(uid) +
-                                ",gid=" + std::to_string(gid);
-    // The system may allow the namespace but forbid mounting in it (AppArmor does).
-    const bool mounted = ::mount("worker", directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
-                                 options.c_str()) == 0;
-    give_up_capabilities();
+    if (!enter_own_namespaces()) return false;
+    const bool mounted = mount_tmpfs(directory, bytes);
+    give_up_mounting();
     return mounted;
 }
 
