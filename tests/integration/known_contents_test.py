@@ -122,7 +122,7 @@ class KnownContents(KnownContentsCase):
         name, content = next(iter(self.pages.items()))
         fresh = self.service.path("fresh.ndb")
         with open(fresh, "w", encoding="ascii") as file:
-            file.write(f"Test-New:0:0:{content[:40].encode().hex()}\n")
+            file.write(f"Test-New:0:*:{content[-60:].encode().hex()}\n")
         path = self.service.path(SIGNATURES, "new.ndb")
         os.rename(fresh, path)
         self.addCleanup(os.unlink, path)
