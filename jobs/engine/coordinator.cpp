@@ -315,12 +315,13 @@ void Coordinator::add_name(ScannedFile& same, ScannedFile::Name name) {
 
 // ---- Contents ------------------------------------------------------------------------------------------------------
 
-// The bytes that the file has now. Small files are nearly all files, and hashing them costs a hundredth of a scan.
+// The bytes that the file has now. Small files are nearly all files, and hashing them costs a hundredth of a scan. A
+// file without a stamp is left to the workers: it may be on a file system that does not answer.
 void Coordinator::hash_content(ScannedFile& file) {
     const auto size = file.identity.size;
-    if (size > most_hashed_bytes) return;
+    if (!file.stamp || size > most_hashed_bytes) return;
     hashed_bytes_ += size;
-    const bool is_written_out = file.stamp && write_out(file.fd.get());
+    const bool is_written_out = write_out(file.fd.get());
     auto sha256 = content_hash(file.fd.get(), size);
     if (!sha256) return;
     file.content = Content{size, *std::move(sha256)};

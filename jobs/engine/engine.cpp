@@ -197,13 +197,16 @@ class Engine {
     // ---- The registry of known contents (known/registry.h). Everything works without it.
 
     // A coordinator's end; empty if its job has nothing to do with known contents.
-    [[nodiscard]] UniqueFd open_meetings(const NewJob& job) {
+    [[nodiscard]] UniqueFd open_meetings(const NewJob& job) try {
         if (job.account.empty() || job.full || !uses_registry()) return {};
         if (!registry_.process) start_registry();
         if (!host_->has_registry) give_registry(*host_);
         auto [registrys, coordinators] = socket_pair(SOCK_SEQPACKET);
         if (send_message(registry_.socket.get(), OpenMeetings{job.account}, {registrys.get()}) != Sent::Yes) return {};
         return std::move(coordinators);
+    } catch (const std::system_error& fault) {
+        log_line(Severity::Warning, std::string("a job without known contents: ") + fault.what());
+        return {};
     }
 
     // Without Landlock a worker that was taken over could write into its database.

@@ -98,23 +98,26 @@ class SignatureHost {
     // ---- The judge of known contents. It shares our huge pages, so it is forked once they are.
 
     void take_registry(const UseRegistry&, Packet& packet) {
+        if (packet.descriptors.size() != 1) return;  // when we are out of descriptors the kernel drops it
         end_judge();
         registry_ = packet.only_descriptor();
         start_judge();
     }
 
-    void start_judge() {
+    void start_judge() try {
         if (!registry_ || !pages_are_moved_ || judge_.process || retiring_ || signatures_->fingerprint().empty())
             return;
         judge_.directory = std::make_unique<ChildDirectory>(directory_);
-        const pid_t pid = ::fork();
+        const pid_t pid = checked(::fork(), "fork the judge of known contents");
         if (pid == 0) {
             jobs_.unmap();
             run_judge(config_, *signatures_, judge_.directory->path(), std::move(registry_));
         }
-        if (pid < 0) return judge_later();
         judge_.process = ChildProcess(pid);
         judge_.watch = loop_.watch(judge_.process.pidfd(), EPOLLIN, [this](std::uint32_t) { take_judges_end(); });
+    } catch (const std::system_error& fault) {
+        log_line(Severity::Warning, fault.what());
+        judge_later();
     }
 
     void take_judges_end() {
