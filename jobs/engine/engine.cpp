@@ -230,6 +230,10 @@ class Engine {
     // It sends nothing, so it has ended. The next job starts another one.
     void end_registry() {
         log_line(Severity::Warning, "the registry of known contents ended");
+        drop_registry();
+    }
+
+    void drop_registry() {
         registry_.watch = {};
         registry_.socket.reset();
         registry_.process = ChildProcess();
@@ -374,6 +378,7 @@ class Engine {
         if (next_ || cannot_be_loaded_again() || !host_->left_out.empty()) return end_when_idle();
         log_line(Severity::Info, "no recent scans: unloading the signatures");
         retire();
+        if (running_jobs() == 0) drop_registry();
     }
 
     // The host sees the shutdown and ends after its last job; we reap it when it closes its end.

@@ -62,6 +62,7 @@ class Judge {
         const PreparedSandbox sandbox(PreparedSandbox::Calls::StartScans);
         if (landlock_version() == 0) throw Useless("this kernel has no Landlock");
         if (!enter_own_namespaces()) throw Useless("user namespaces are not allowed here");
+        keep_mounting_alone();
         enter_empty_root(directory);
         if (!mount_tmpfs(room, room_bytes)) throw Useless("no file system in memory can be mounted here");
         sandbox.restrict_calls();
@@ -242,6 +243,7 @@ void run_judge(const Settings& config, ClamEngine& engine, const std::string& di
         reset_signals();
         ignore_stray_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the signature host");
+        checked(::prctl(PR_SET_NAME, "scan-judge"), "take a name");
         keep_descriptors(registry, stored_zip("test.com", engine.test_virus().content));
         static_cast<void>(registry.release());
         checked(::syscall(SYS_close_range, test_number + 1, ~0U, 0), "close all descriptors but a judge's");

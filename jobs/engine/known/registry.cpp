@@ -75,9 +75,10 @@ class Registry {
     };
     using CaseId = std::uint64_t;
 
+    // One more than work at a time: while one ends, the next is begun.
     static std::size_t judges_at_once(const Settings& config) {
-        if (config.engine.scan_workers != 0) return config.engine.scan_workers;
-        return std::max(1U, std::thread::hardware_concurrency());
+        if (config.engine.scan_workers != 0) return config.engine.scan_workers + 1;
+        return std::max(1U, std::thread::hardware_concurrency()) + 1;
     }
 
     // ---- From the engine
@@ -373,6 +374,7 @@ void run_registry(const Settings& config, UniqueFd engine) noexcept {
         reset_signals();
         ignore_stray_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine");
+        checked(::prctl(PR_SET_NAME, "scan-registry"), "take a name");
         Registry(config, std::move(engine)).run();
         ::_exit(0);
     } catch (const std::exception& fault) {

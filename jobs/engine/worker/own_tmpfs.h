@@ -18,6 +18,8 @@ namespace clamscanner {
 [[nodiscard]] bool enter_own_namespaces();
 // False where the administrator forbids mounting all the same.
 [[nodiscard]] bool mount_tmpfs(const std::string& directory, std::uint64_t bytes);
+// The process may mount in its namespaces and nothing else; and then not even that.
+void keep_mounting_alone();
 void give_up_mounting();
 
 // Whether mounting works here; tried in a child process.

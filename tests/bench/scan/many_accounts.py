@@ -141,7 +141,7 @@ class ManyAccounts:
                 seconds = self._scan_all(owners)
                 self.ours[phase].append(seconds)
                 self.work[phase].append(engine_seconds(service) - before)
-                tell(f"service, {phase}: {seconds:.2f} s")
+                tell(f"service, {phase}: {seconds:.2f} s, {self.work[phase][-1]:.2f} s of processor time")
                 self.found[phase].append(self._found_by(owners))
 
     def _update(self, service, primer):
