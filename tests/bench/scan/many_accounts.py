@@ -162,6 +162,7 @@ class ManyAccounts:
         for owner in owners:
             owner.start_scan()
         for owner in owners:
+            owner.connect_anew()
             while not owner.has_finished():
                 time.sleep(0.02)
         return time.monotonic() - begun
