@@ -1,6 +1,6 @@
 // What a judgement of its own costs beyond the scan of a content (jobs/engine/known/judge.h): processor time of the
 // same contents scanned by one plain process that only calls the library, and judged each by a process of its own.
-// judge_cost SIGNATURES TREE [FILES]
+// judge_cost SIGNATURES TREE [FILES [AT_ONCE]]
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -57,7 +57,7 @@ std::vector<UniqueFd> copies_of(const std::string& tree, std::size_t most) {
     return copies;
 }
 
-void measure(const std::string& signatures, const std::string& tree, std::size_t most) {
+void measure(const std::string& signatures, const std::string& tree, std::size_t most, std::size_t at_once) {
     const auto place = "/dev/shm/judge_cost." + std::to_string(::getpid());
     std::filesystem::create_directories(place + "/judge");
     Settings config;
@@ -80,10 +80,17 @@ void measure(const std::string& signatures, const std::string& tree, std::size_t
         judges.reset();
         Packet packet;
         static_cast<void>(receive_packet(ours.get(), packet));
-        for (const auto& copy : copies) {
-            static_cast<void>(send_message(ours.get(), JudgeContent{1}, {copy.get()}));
+        std::size_t sent = 0;
+        const auto send_next = [&] {
+            if (sent < copies.size())
+                static_cast<void>(send_message(ours.get(), JudgeContent{1}, {copies[sent].get()}));
+            ++sent;
+        };
+        for (std::size_t i = 0; i < at_once; ++i) send_next();
+        for (std::size_t i = 0; i < copies.size(); ++i) {
             static_cast<void>(receive_packet(ours.get(), packet));
             clean += decode<Judgement>(packet.bytes).judged_as == JudgedAs::Clean ? 1 : 0;
+            send_next();
         }
         ::shutdown(ours.get(), SHUT_RDWR);  // our parent has a copy
         int status = 0;
@@ -103,11 +110,12 @@ void measure(const std::string& signatures, const std::string& tree, std::size_t
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fputs("usage: judge_cost SIGNATURES TREE [FILES]\n", stderr);
+        std::fputs("usage: judge_cost SIGNATURES TREE [FILES [AT_ONCE]]\n", stderr);
         return 64;
     }
     try {
-        clamscanner::measure(argv[1], argv[2], argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 500);
+        clamscanner::measure(argv[1], argv[2], argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 500,
+                             argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 1);
         return 0;
     } catch (const std::exception& fault) {
         std::fprintf(stderr, "judge_cost: %s\n", fault.what());
