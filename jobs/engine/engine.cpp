@@ -29,9 +29,12 @@
 #include "auth/base/socket.h"
 #include "jobs/engine/child_directory.h"
 #include "jobs/engine/host_messages.h"
+#include "jobs/engine/known/messages.h"
+#include "jobs/engine/known/registry.h"
 #include "jobs/engine/library_build.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/signature_host.h"
+#include "jobs/engine/worker/sandbox.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/signature_directory.h"
 #include "jobs/shared/unprivileged.h"
@@ -48,6 +51,7 @@ constexpr std::size_t most_stuck_jobs = 2;
 // A job that began less long ago has perhaps only just ended, and its processes are on their way.
 constexpr auto time_to_go = 10s;
 constexpr auto delay_after_failed_load = 10s;
+constexpr int kept_socket = 3;  // in a child
 
 class Engine {
  public:
@@ -85,6 +89,7 @@ class Engine {
         bool is_loaded = false;
         bool embedded_only = false;
         std::vector<std::string> left_out;
+        bool has_registry = false;
     };
     struct PendingConnection {
         UniqueFd connection;
@@ -180,9 +185,73 @@ class Engine {
         count_jobs();
         host_->idle_timer = {};
         const auto lifeline = new_lifeline(job.uid);
-        if (send_message(host_->socket.get(), std::move(job), {connection.get(), runner.get(), lifeline.get()}) !=
-            Sent::Yes)
-            log_line(Severity::Error, "a job could not be passed on; jobd will try again");
+        const auto meetings = open_meetings(job);
+        const int host = host_->socket.get();
+        const auto sent =
+            meetings
+                ? send_message(host, std::move(job), {connection.get(), runner.get(), lifeline.get(), meetings.get()})
+                : send_message(host, std::move(job), {connection.get(), runner.get(), lifeline.get()});
+        if (sent != Sent::Yes) log_line(Severity::Error, "a job could not be passed on; jobd will try again");
+    }
+
+    // ---- The registry of known contents (known/registry.h). Everything works without it.
+
+    // A coordinator's end; empty if its job has nothing to do with known contents.
+    [[nodiscard]] UniqueFd open_meetings(const NewJob& job) try {
+        if (job.account.empty() || job.full || !uses_registry()) return {};
+        if (!registry_.process) start_registry();
+        if (!host_->has_registry) give_registry(*host_);
+        auto [registrys, coordinators] = socket_pair(SOCK_SEQPACKET);
+        if (send_message(registry_.socket.get(), OpenMeetings{job.account}, {registrys.get()}) != Sent::Yes) return {};
+        return std::move(coordinators);
+    } catch (const std::system_error& fault) {
+        log_line(Severity::Warning, std::string("a job without known contents: ") + fault.what());
+        return {};
+    }
+
+    // Without Landlock a worker that was taken over could write into its database.
+    [[nodiscard]] bool uses_registry() const {
+        return config_.engine.known_contents && config_.engine.rescan_days != 0 && landlock_version() > 0;
+    }
+
+    void start_registry() {
+        auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
+        const pid_t pid = checked(::fork(), "fork the registry of known contents");
+        if (pid == 0) {
+            keep_only(theirs.get());
+            run_registry(config_, UniqueFd(kept_socket));
+        }
+        registry_.process = ChildProcess(pid);
+        registry_.socket = std::move(ours);
+        set_blocking(registry_.socket.get(), false);
+        registry_.watch = loop_.watch(registry_.socket.get(), EPOLLIN, [this](std::uint32_t) { end_registry(); });
+    }
+
+    // It sends nothing, so it has ended. The next job starts another one.
+    void end_registry() {
+        log_line(Severity::Warning, "the registry of known contents ended");
+        drop_registry();
+    }
+
+    void drop_registry() {
+        registry_.watch = {};
+        registry_.socket.reset();
+        registry_.process = ChildProcess();
+        for (auto* host : {host_.get(), next_.get()})
+            if (host != nullptr) host->has_registry = false;
+    }
+
+    void give_registry(Host& host) {
+        if (!registry_.process) return;
+        auto [registrys, judges] = socket_pair(SOCK_SEQPACKET);
+        host.has_registry = send_message(registry_.socket.get(), OpenJudge{}, {registrys.get()}) == Sent::Yes &&
+                            send_message(host.socket.get(), UseRegistry{}, {judges.get()}) == Sent::Yes;
+    }
+
+    // In a child. A stray copy of the listener would keep its address in use.
+    static void keep_only(int socket) {
+        if (::dup2(socket, kept_socket) < 0 || ::syscall(SYS_close_range, kept_socket + 1, ~0U, 0) < 0)
+            die("close all descriptors but one socket");
     }
 
     // A scan with the test signatures alone is worth less than a later one: a job waits for the first database. For
@@ -198,11 +267,8 @@ class Engine {
         auto directory = std::make_unique<ChildDirectory>(tmp_);
         const pid_t pid = checked(::fork(), "fork the process that holds the signatures");
         if (pid == 0) {
-            // Keep only the one socket: a stray copy of the listener would keep its address in use.
-            const int kept = 3;
-            if (::dup2(theirs.get(), kept) < 0 || ::syscall(SYS_close_range, kept + 1, ~0U, 0) < 0)
-                die("close all descriptors but the signature host's socket");
-            run_signature_host(config_, jobs_, trial_, directory->path(), UniqueFd(kept));
+            keep_only(theirs.get());
+            run_signature_host(config_, jobs_, trial_, directory->path(), UniqueFd(kept_socket));
         }
         auto host = std::make_unique<Host>();
         host->directory = std::move(directory);
@@ -212,6 +278,7 @@ class Engine {
         set_blocking(host->socket.get(), false);
         host->watch = loop_.watch(host->socket.get(), EPOLLIN,
                                   [this, known = host.get()](std::uint32_t) { receive_from(*known); });
+        give_registry(*host);
         return host;
     }
 
@@ -311,6 +378,7 @@ class Engine {
         if (next_ || cannot_be_loaded_again() || !host_->left_out.empty()) return end_when_idle();
         log_line(Severity::Info, "no recent scans: unloading the signatures");
         retire();
+        if (running_jobs() == 0) drop_registry();
     }
 
     // The host sees the shutdown and ends after its last job; we reap it when it closes its end.
@@ -360,6 +428,11 @@ class Engine {
     const std::string library_files_ = installed_library_files();
     bool starts_anew_ = false;
     std::vector<std::unique_ptr<Host>> retired_;
+    struct {
+        ChildProcess process;
+        UniqueFd socket;
+        EventLoop::Watch watch;
+    } registry_;
 };
 
 void run_engine(const std::string& config_file) {

@@ -14,6 +14,7 @@ enum class HostMessage : std::uint16_t {
     SignaturesLoaded,
     SignaturesChanged,
     SignaturesBroken,
+    UseRegistry,
 };
 
 // That fit into a packet. What is bad beyond them counts as new.
@@ -52,6 +53,12 @@ struct SignaturesBroken {
     static constexpr auto type = HostMessage::SignaturesBroken;
     std::string problem;
     void fields(auto& wire) { wire.text(problem, longest_message); }
+};
+
+// Engine → signature host, with one descriptor: the registry of known contents, for a judge (known/judge.h).
+struct UseRegistry {
+    static constexpr auto type = HostMessage::UseRegistry;
+    void fields(auto&) {}
 };
 
 }  // namespace clamscanner

@@ -19,6 +19,7 @@
 #include "jobs/engine/coordinator.h"
 #include "jobs/engine/host_messages.h"
 #include "jobs/engine/huge_pages.h"
+#include "jobs/engine/known/judge.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/scan_cache.h"
 #include "jobs/engine/worker/own_tmpfs.h"
@@ -31,6 +32,7 @@ namespace {
 
 // A coordinator's, once jobd has ended the job: for its workers to be killed, and what it hashes to be read.
 constexpr auto time_to_end = std::chrono::seconds(10);
+constexpr auto delay_after_judge = std::chrono::seconds(10);
 
 class SignatureHost {
  public:
@@ -85,8 +87,60 @@ class SignatureHost {
     // Between the messages: a job that waits has its turn after some milliseconds.
     void move_into_huge_pages() {
         if (!huge_pages_) huge_pages_.emplace();
-        if (huge_pages_->move_some())
+        if (huge_pages_->move_some()) {
             next_pages_ = loop_.after(std::chrono::milliseconds(1), [this] { move_into_huge_pages(); });
+        } else {
+            pages_are_moved_ = true;
+            start_judge();
+        }
+    }
+
+    // ---- The judge of known contents. It shares our huge pages, so it is forked once they are.
+
+    void take_registry(const UseRegistry&, Packet& packet) {
+        if (packet.descriptors.size() != 1) return;  // when we are out of descriptors the kernel drops it
+        end_judge();
+        registry_ = packet.only_descriptor();
+        start_judge();
+    }
+
+    void start_judge() try {
+        if (!registry_ || !pages_are_moved_ || judge_.process || retiring_ || signatures_->fingerprint().empty())
+            return;
+        judge_.directory = std::make_unique<ChildDirectory>(directory_);
+        const pid_t pid = checked(::fork(), "fork the judge of known contents");
+        if (pid == 0) {
+            jobs_.unmap();
+            run_judge(config_, *signatures_, judge_.directory->path(), std::move(registry_));
+        }
+        judge_.process = ChildProcess(pid);
+        judge_.watch = loop_.watch(judge_.process.pidfd(), EPOLLIN, [this](std::uint32_t) { take_judges_end(); });
+    } catch (const std::system_error& fault) {
+        log_line(Severity::Warning, fault.what());
+        judge_later();
+    }
+
+    void take_judges_end() {
+        judge_.watch = {};
+        const auto ending = judge_.process.ended();
+        judge_.directory.reset();
+        // Nothing can be judged here, or the registry is gone.
+        if (ending && !ending->by_signal && (ending->code == judge_is_useless || ending->code == 0))
+            registry_.reset();
+        else
+            judge_later();
+    }
+
+    void judge_later() {
+        log_line(Severity::Warning, "the judge of known contents ended: another one begins soon");
+        next_judge_ = loop_.after(delay_after_judge, [this] { start_judge(); });
+    }
+
+    void end_judge() {
+        next_judge_ = {};
+        judge_.watch = {};
+        judge_.process = ChildProcess();
+        judge_.directory.reset();
     }
 
     struct Running {
@@ -114,6 +168,7 @@ class SignatureHost {
         }
         static constexpr Handler<SignatureHost, void, Packet&> table[] = {
             handles<&SignatureHost::take_signatures_broken>,
+            handles<&SignatureHost::take_registry>,
             handles<&SignatureHost::begin_job>,
         };
         dispatch(table, *this, packet.bytes, packet);
@@ -127,10 +182,12 @@ class SignatureHost {
     void take_signatures_broken(SignaturesBroken broken) { reload_error_ = std::move(broken.problem); }
 
     void begin_job(const NewJob& job, Packet& packet) {
-        if (packet.descriptors.size() != 3) throw Malformed("a job without its three descriptors");
+        const auto descriptors = packet.descriptors.size();
+        if (descriptors != 3 && descriptors != 4) throw Malformed("a job without its three or four descriptors");
         UniqueFd jobd = std::move(packet.descriptors[0]);
         UniqueFd runner = std::move(packet.descriptors[1]);
         const UniqueFd lifeline = std::move(packet.descriptors[2]);
+        UniqueFd meetings = descriptors == 4 ? std::move(packet.descriptors[3]) : UniqueFd();
         if (!load_error_.empty()) {
             static_cast<void>(
                 send_message(jobd.get(), ScannerFailed{"the signature database could not be loaded", false}));
@@ -142,7 +199,8 @@ class SignatureHost {
         if (!check_for_new_signatures()) return loop_.stop();
         auto directory = std::make_unique<ChildDirectory>(directory_);
         const pid_t pid = checked(::fork(), "fork a coordinator");
-        if (pid == 0) coordinate(job, directory->path(), std::move(jobd), std::move(runner), lifeline.get());
+        if (pid == 0)
+            coordinate(job, directory->path(), std::move(jobd), std::move(runner), lifeline.get(), std::move(meetings));
         Running running;
         running.directory = std::move(directory);
         running.process = ChildProcess(pid);
@@ -191,20 +249,21 @@ class SignatureHost {
     }
 
     [[noreturn]] void coordinate(const NewJob& job, const std::string& directory, UniqueFd jobd, UniqueFd runner,
-                                 int lifeline) noexcept {
+                                 int lifeline, UniqueFd meetings) noexcept {
         // This process must never run the destructors of the host's descriptors and children, so it always ends by
         // _exit().
         try {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::setpgid(0, 0);  // with its workers
             ::close(socket_.get());
+            if (registry_) ::close(registry_.get());  // the judge's
             // Of the other jobs: jobd must see when their coordinators are gone. (Their watches are the host's.)
             for (const auto& [pidfd, running] : coordinators_)
                 if (running.jobd) ::close(running.jobd.get());
             const int jobd_copy = ::fcntl(jobd.get(), F_DUPFD_CLOEXEC, 3);
             try {
                 Coordinator(config_, *signatures_, jobs_, job, directory, reload_error_, std::move(jobd),
-                            std::move(runner), lifeline)
+                            std::move(runner), lifeline, std::move(meetings))
                     .run();
             } catch (const FilesHang& fault) {
                 log_line(Severity::Warning, fault.what());
@@ -250,6 +309,14 @@ class SignatureHost {
     std::string reload_error_;  // why those in the signature directory are not the ones loaded
     std::map<int, Running> coordinators_;
     bool retiring_ = false;
+    UniqueFd registry_;  // of known contents: the judge's connection, kept for another one
+    struct {
+        std::unique_ptr<ChildDirectory> directory;
+        ChildProcess process;
+        EventLoop::Watch watch;
+    } judge_;
+    EventLoop::Timer next_judge_;
+    bool pages_are_moved_ = false;
 };
 
 }  // namespace

@@ -10,8 +10,9 @@
 namespace clamscanner {
 
 // Called in a fresh child of the engine. `directory` is for temporary files; the engine removes it. On the socket
-// `engine` it receives NewJob with two descriptors (jobd's connection, the runner's socket) and SignaturesBroken; it
-// sends SignaturesLoaded first, then JobEnded and SignaturesChanged.
+// `engine` it receives NewJob with three or four descriptors (jobd's connection, the runner's socket, a lifeline, the
+// registry of known contents), SignaturesBroken and UseRegistry; it sends SignaturesLoaded first, then JobEnded and
+// SignaturesChanged.
 [[noreturn]] void run_signature_host(const Settings& config, JobCount& jobs, Trial trial, const std::string& directory,
                                      UniqueFd engine) noexcept;
 

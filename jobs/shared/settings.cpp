@@ -36,6 +36,9 @@ void take_settings(ConfigKeys& keys, Settings& settings) {
     keys.number("engine.idle_minutes", engine.idle_minutes, 0, 525'600);
     keys.path("engine.memory_directory", engine.memory_directory);
     keys.number("engine.rescan_days", engine.rescan_days, 0, 365);
+    keys.boolean("engine.known_contents", engine.known_contents);
+    keys.number("engine.known_contents_accounts", engine.known_contents_accounts, 2, 100);
+    keys.number("engine.known_contents_limit", engine.known_contents_limit, 1000, 100'000'000);
     keys.number("engine.max_scan_bytes", engine.max_scan_bytes, 1024, 4 * gibibyte - 1);
     keys.number("engine.max_file_bytes", engine.max_file_bytes, 1024, 2 * gibibyte - 1);
     keys.number("engine.max_recursion", engine.max_recursion, 1, 100);

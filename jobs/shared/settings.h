@@ -26,6 +26,9 @@ struct Settings : Config {
         std::uint64_t idle_minutes = 15;
         std::string memory_directory = "/var/lib/clamscanner-engine";
         std::uint64_t rescan_days = 7;
+        bool known_contents = true;
+        std::uint64_t known_contents_accounts = 3;
+        std::uint64_t known_contents_limit = 500'000;
         std::uint64_t max_scan_bytes = 100 * 1024 * 1024;
         std::uint64_t max_file_bytes = 25 * 1024 * 1024;
         std::uint64_t max_recursion = 16;

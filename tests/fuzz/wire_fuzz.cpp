@@ -11,6 +11,7 @@
 #include "auth/base/socket.h"
 #include "handlers/shared/messages.h"
 #include "jobs/engine/host_messages.h"
+#include "jobs/engine/known/messages.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/worker/messages.h"
 #include "jobs/jobd/messages.h"
@@ -68,6 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 ScanQuarantined, RunScan, UseCoordinator, ScanFile, ScanMoved, Act, CopyBegin, CopyLine, CopyEnd,
                 Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted, CopyDone,
                 RunnerFailed, AdoptQuarantined, Adopted>(bytes);
+    decode_each<OpenMeetings, OpenJudge, BeginMeetings, MeetContents, ContentsMet, ContentToJudge, ContentJudged,
+                JudgeReady, JudgeContent, Judgement, UseRegistry>(bytes);
     read_frames(bytes);
     return 0;
 }

@@ -34,6 +34,9 @@ class Daemon:
     has_own_user: bool = True
 
 
+# The engine's registry of known contents, and what judges these: no part of any job.
+OWN_NAMES = ("scan-registry", "scan-judge")
+
 # In the order in which they are started; any order works.
 DAEMONS = {
     "authd": Daemon("clamscanner-authd", has_own_user=False),
@@ -52,7 +55,7 @@ class Process:
     parent: int
     uid: int
     program: str
-    depth: int  # 0 for a daemon itself, 1 for its children …
+    depth: int  # 0 for a daemon itself, 1 for its children …; -1 for those with a name of their own
 
 
 class Service:
@@ -198,7 +201,7 @@ class Service:
                 path = os.readlink(f"/proc/{pid}/exe")
             except OSError:
                 return
-            found.append(Process(pid, parent, uid, os.path.basename(path), depth))
+            found.append(Process(pid, parent, uid, os.path.basename(path), -1 if _name_of(pid) in OWN_NAMES else depth))
             for child, child_uid in children.get(pid, []):
                 visit(child, pid, child_uid, depth + 1)
 
@@ -408,6 +411,14 @@ class Readiness:
 def _lines_of(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.readlines()
+
+
+def _name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _read_status(pid):

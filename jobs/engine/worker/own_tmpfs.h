@@ -13,6 +13,15 @@ namespace clamscanner {
 // halfway.
 [[nodiscard]] bool mount_own_tmpfs(const std::string& directory, std::uint64_t bytes);
 
+// Its three steps, for a process that mounts one for each of its children. The first makes the calling process, which
+// must be single-threaded, the owner of a user namespace and a mount namespace; false where that is forbidden.
+[[nodiscard]] bool enter_own_namespaces();
+// False where the administrator forbids mounting all the same.
+[[nodiscard]] bool mount_tmpfs(const std::string& directory, std::uint64_t bytes);
+// The process may mount in its namespaces and nothing else; and then not even that.
+void keep_mounting_alone();
+void give_up_mounting();
+
 // Whether mounting works here; tried in a child process.
 [[nodiscard]] bool own_tmpfs_works(const std::string& directory);
 

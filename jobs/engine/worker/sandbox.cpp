@@ -1,8 +1,11 @@
 #include "jobs/engine/worker/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -119,6 +122,31 @@ constexpr std::array allowed_calls = {
     // talking to the coordinator
     "recvmsg", "sendmsg", "poll", "ppoll"};
 
+// With which a process starts others that scan, locks them in and ends them.
+constexpr std::array starting_calls = {"clone",
+                                       "fork",
+                                       "vfork",
+                                       "wait4",
+                                       "waitid",
+                                       "pidfd_open",
+                                       "pidfd_send_signal",
+                                       "kill",
+                                       "dup2",
+                                       "dup3",
+                                       "close_range",
+                                       "prctl",
+                                       "seccomp",
+                                       "unshare",
+                                       "mount",
+                                       "capset",
+                                       "setrlimit",
+                                       "prlimit64",
+                                       "getrlimit",
+                                       "setsid",
+                                       "landlock_create_ruleset",
+                                       "landlock_add_rule",
+                                       "landlock_restrict_self"};
+
 // Further processes and threads: refused with an error that programs handle.
 constexpr std::array refused_calls = {"clone", "fork", "vfork"};
 
@@ -133,11 +161,16 @@ void rule(const Filter& filter, std::uint32_t action, const char* call, const st
     if (error != 0 && number >= 0) throw_errno("write the list of system calls", -error);
 }
 
-void confine_calls() {
+// In the kernel's form: an array of sock_filter.
+std::string list_of_calls(PreparedSandbox::Calls calls) {
     const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS), &::seccomp_release);
     if (!filter) throw_errno("begin the list of system calls", ENOMEM);
     for (const char* call : allowed_calls) rule(filter, SCMP_ACT_ALLOW, call, {});
-    for (const char* call : refused_calls) rule(filter, SCMP_ACT_ERRNO(EAGAIN), call, {});
+    const bool starts = calls == PreparedSandbox::Calls::StartScans;
+    if (starts)
+        for (const char* call : starting_calls) rule(filter, SCMP_ACT_ALLOW, call, {});
+    else
+        for (const char* call : refused_calls) rule(filter, SCMP_ACT_ERRNO(EAGAIN), call, {});
     rule(filter, SCMP_ACT_ERRNO(ENOSYS), "clone3", {});
     // Memory that was written cannot be made executable.
     for (const char* call : {"mmap", "mprotect"})
@@ -146,8 +179,13 @@ void confine_calls() {
         rule(filter, SCMP_ACT_ALLOW, "fcntl", {scmp_arg_cmp{1, SCMP_CMP_EQ, static_cast<scmp_datum_t>(command), 0}});
     // A sanitizer writes into a pipe to find out whether an object's memory is readable.
     if (is_sanitized) rule(filter, SCMP_ACT_ALLOW, "pipe2", {});
-    if (const int error = ::seccomp_load(filter.get()); error != 0)
-        throw_errno("load the list of system calls", -error);
+    const UniqueFd file(checked(::memfd_create("system calls", MFD_CLOEXEC), "write the list of system calls"));
+    if (const int error = ::seccomp_export_bpf(filter.get(), file.get()); error != 0)
+        throw_errno("write the list of system calls", -error);
+    std::string list(static_cast<std::size_t>(checked(::lseek(file.get(), 0, SEEK_END), "size the list")), '\0');
+    if (::pread(file.get(), list.data(), list.size(), 0) != static_cast<ssize_t>(list.size()))
+        throw_errno("read the list of system calls", EIO);
+    return list;
 }
 
 }  // namespace
@@ -157,15 +195,28 @@ int landlock_version() noexcept {
     return version < 0 ? 0 : static_cast<int>(version);
 }
 
-void enter_sandbox(const std::string& directory, const SandboxLimits& limits) {
-    if (limits.directory_bytes != 0) static_cast<void>(mount_own_tmpfs(directory, limits.directory_bytes));
+PreparedSandbox::PreparedSandbox(Calls calls) : filter_(list_of_calls(calls)), mapped_bytes_(mapped_bytes()) {}
+
+void PreparedSandbox::restrict_calls() const {
+    sock_fprog program{};
+    program.len = static_cast<unsigned short>(filter_.size() / sizeof(sock_filter));
+    program.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(filter_.data()));
+    checked(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), "load the list of system calls");
+}
+
+void PreparedSandbox::enter(const std::string& directory, const SandboxLimits& limits) const {
     give_up_privileges();
     limit(RLIMIT_NPROC, 0);
     if (limits.file_bytes != 0) limit(RLIMIT_FSIZE, limits.file_bytes);
     // A sanitizer maps more memory than any limit allows.
-    if (!is_sanitized && limits.memory_bytes != 0) limit(RLIMIT_AS, mapped_bytes() + limits.memory_bytes);
+    if (!is_sanitized && limits.memory_bytes != 0) limit(RLIMIT_AS, mapped_bytes_ + limits.memory_bytes);
     confine_files(directory);
-    confine_calls();
+    restrict_calls();
+}
+
+void enter_sandbox(const std::string& directory, const SandboxLimits& limits) {
+    if (limits.directory_bytes != 0) static_cast<void>(mount_own_tmpfs(directory, limits.directory_bytes));
+    PreparedSandbox(PreparedSandbox::Calls::Scan).enter(directory, limits);
 }
 
 }  // namespace clamscanner

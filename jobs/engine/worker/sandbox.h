@@ -25,6 +25,24 @@ struct SandboxLimits {
 // std::system_error.
 void enter_sandbox(const std::string& directory, const SandboxLimits& limits);
 
+// The same in two parts, for a process whose children each enter a sandbox: it prepares what takes long. The file
+// system in memory is not part of it.
+class PreparedSandbox {
+ public:
+    // Which system calls are allowed: those of a process that scans, or also those with which a parent starts such
+    // processes and ends them.
+    enum class Calls { Scan, StartScans };
+    explicit PreparedSandbox(Calls calls);
+    // `memory_bytes` is beyond what the process had mapped when this was prepared.
+    void enter(const std::string& directory, const SandboxLimits& limits) const;
+    // The list of system calls alone.
+    void restrict_calls() const;
+
+ private:
+    std::string filter_;  // the kernel's form of the list
+    std::uint64_t mapped_bytes_;
+};
+
 // The version of the kernel's Landlock interface; 0: none, or switched off.
 [[nodiscard]] int landlock_version() noexcept;
 

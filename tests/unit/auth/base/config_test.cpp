@@ -79,11 +79,13 @@ std::string everything_of(const Settings& c) {
     all << '\n' << tokens_enabled << ' ' << most_tokens << ' ' << token_days << ' ' << suspend;
     const auto& e = c.engine;
     all << '\n'
-        << e.user << ' ' << e.memory_directory << ' ' << e.rescan_days << ' ' << c.quarantine_days << ' '
-        << c.history_days << ' ' << c.brake.files_percent << ' ' << c.brake.accounts_percent;
-    for (const auto number : {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion,
-                              e.max_files, e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit,
-                              e.max_worker_memory_bytes, e.max_temporary_bytes})
+        << e.user << ' ' << e.memory_directory << ' ' << e.rescan_days << ' ' << e.known_contents << ' '
+        << c.quarantine_days << ' ' << c.history_days << ' ' << c.brake.files_percent << ' '
+        << c.brake.accounts_percent;
+    for (const auto number :
+         {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion, e.max_files,
+          e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit, e.max_worker_memory_bytes,
+          e.max_temporary_bytes, e.known_contents_accounts, e.known_contents_limit})
         all << ' ' << number;
     for (const auto& scan : c.scan) all << '\n' << scan.allowed << scan.directory;
     return all.str();

@@ -587,7 +587,6 @@ BOOST_FIXTURE_TEST_CASE(a_copy_of_an_infected_file_is_infected_without_a_scan, W
     place.write("virus", test_virus());
     write_old("copy", test_virus());
     start();
-    // A file that vouches for copies is hashed before its scan, which happens only if its size was seen before.
     hand_over_again("as long");
     hand_over_again("virus");
     receive_until([&] { return infected.contains("/home/virus"); });

@@ -1,0 +1,31 @@
+// Has single contents scanned, each by a process of its own that has read nothing hostile before and nothing after it:
+// so its word about that content is worth what a scan of a file is worth, for whichever account.
+//
+// The judge itself is a child of the signature host, with the compiled signatures. It reads no content: it takes
+// sealed copies from the registry and forks a child for each. It is locked in: a root directory of its own with nothing
+// in it, a list of system calls, no descriptor but the registry's and a test file, no privilege but to mount within
+// its own namespace. Before it says that it is ready it has found its test virus, plain and zipped.
+//
+// A child has a file system in memory of its own, the rest of a worker's sandbox (worker/sandbox.h), the copy, a test
+// file, and no connection to anybody: its exit status is all that it can say. "Clean" is said by one status only, and
+// only if it found its test virus both before and after the content, which libclamav and our own rules call clean. A
+// crash, a signal, a limit of time, memory or temporary files, and any other status say that it is not clean.
+#pragma once
+
+#include <string>
+
+#include "auth/base/unique_fd.h"
+#include "jobs/engine/clam_engine.h"
+#include "jobs/shared/settings.h"
+
+namespace clamscanner {
+
+// Called in a fresh child of the signature host. `directory`: empty, becomes its root. Ends with 0 when the
+// registry closes its end, and with judge_is_useless if no content can be judged here: there are no user namespaces, no
+// Landlock, the test virus is not found, or forking takes too long (the memory of the signatures is not in huge pages).
+[[noreturn]] void run_judge(const Settings& config, ClamEngine& engine, const std::string& directory,
+                            UniqueFd registry) noexcept;
+
+inline constexpr int judge_is_useless = 3;
+
+}  // namespace clamscanner

@@ -1,0 +1,133 @@
+#include "jobs/engine/registry_client.h"
+
+#include <utility>
+
+#include "auth/base/dispatch.h"
+#include "auth/base/log.h"
+#include "jobs/engine/known/registry.h"
+#include "jobs/engine/known/sealed_copy.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto grace_beyond_scan_time = 30s;
+
+}  // namespace
+
+RegistryClient::RegistryClient(const Settings& config, UniqueFd registry, const std::string& fingerprint, Owner& owner)
+    : patience_(std::chrono::seconds(config.engine.max_scan_seconds) + grace_beyond_scan_time),
+      registry_(std::move(registry)),
+      owner_(owner) {
+    if (!registry_) return;
+    set_blocking(registry_.get(), false);
+    if (fingerprint.empty() || send_message(registry_.get(), BeginMeetings{fingerprint}) != Sent::Yes)
+        registry_.reset();
+}
+
+bool RegistryClient::ask(const FilePtr& file) {
+    if (!registry_) return false;
+    if (waiting_.empty()) heard_at_ = Clock::now();
+    unsent_.push_back({next_token_, file->content->size, file->content->sha256});
+    waiting_.emplace(next_token_++, file);
+    if (unsent_.size() == most_contents_together) send();
+    return true;
+}
+
+void RegistryClient::send() {
+    if (unsent_.empty() || !registry_) return;
+    if (send_message(registry_.get(), MeetContents{std::exchange(unsent_, {})}) != Sent::Yes) give_up();
+}
+
+void RegistryClient::take_answers() {
+    static constexpr Handler<RegistryClient, void> table[] = {handles<&RegistryClient::take_met>,
+                                                              handles<&RegistryClient::take_judged>};
+    try {
+        for (Packet packet; registry_;) {
+            const Got got = receive_packet(registry_.get(), packet);
+            if (got == Got::WouldBlock) break;
+            if (got == Got::PeerGone) throw Malformed("it ended");
+            heard_at_ = Clock::now();
+            dispatch(table, *this, packet.bytes);
+        }
+    } catch (const Malformed& wrong) {
+        log_line(Severity::Warning, std::string("scanning without the registry of known contents: ") + wrong.what());
+        give_up();
+    }
+}
+
+void RegistryClient::take_met(const ContentsMet& met) {
+    for (const auto& answer : met.answers) {
+        switch (answer.meeting) {
+            case Meeting::Known:
+                if (const auto file = take(answer.token)) owner_.accept_known(file);
+                break;
+            case Meeting::Unknown:
+                if (auto file = take(answer.token)) owner_.scan_unknown(std::move(file));
+                break;
+            case Meeting::Send:
+                to_copy_.push_back(answer.token);
+                break;
+            case Meeting::Wait:
+                break;
+        }
+    }
+    send_copies();
+}
+
+void RegistryClient::take_judged(const ContentJudged& judged) {
+    copied_.erase(judged.token);
+    if (auto file = take(judged.token)) {
+        if (judged.known)
+            owner_.accept_known(file);
+        else
+            owner_.scan_unknown(std::move(file));
+    }
+    send_copies();
+}
+
+void RegistryClient::send_copies() {
+    for (; registry_ && !to_copy_.empty() && copied_.size() < most_copies_under_way; to_copy_.pop_front()) {
+        const auto waiting = waiting_.find(to_copy_.front());
+        if (waiting != waiting_.end()) send_copy(waiting->first, *waiting->second);
+    }
+}
+
+// Without a copy the registry knows that it need not wait for one.
+void RegistryClient::send_copy(std::uint64_t token, const ScannedFile& file) {
+    const auto copy = sealed_copy(file.fd.get(), most_known_bytes);
+    const bool is_it = copy && Content{copy->size, copy->sha256} == *file.content;
+    copied_.insert(token);
+    const auto sent = is_it ? send_message(registry_.get(), ContentToJudge{token}, {copy->file.get()})
+                            : send_message(registry_.get(), ContentToJudge{token});
+    if (sent == Sent::PeerGone) registry_.reset();
+}
+
+FilePtr RegistryClient::take(std::uint64_t token) {
+    const auto waiting = waiting_.extract(token);
+    return waiting ? std::move(waiting.mapped()) : nullptr;
+}
+
+void RegistryClient::check_deadline() {
+    if (waiting_.empty()) return;
+    if (registry_ && Clock::now() - heard_at_ < patience_) return;
+    log_line(Severity::Warning, "scanning without the registry of known contents: it does not answer");
+    give_up();
+}
+
+void RegistryClient::give_up() {
+    registry_.reset();
+    auto waiting = std::exchange(waiting_, {});
+    stop();
+    for (auto& [token, file] : waiting) owner_.scan_unknown(std::move(file));
+}
+
+void RegistryClient::stop() {
+    registry_.reset();
+    unsent_.clear();
+    waiting_.clear();
+    to_copy_.clear();
+}
+
+}  // namespace clamscanner

@@ -1,0 +1,71 @@
+// A coordinator's conversation with the registry of known contents (known/registry.h): which of its files need no scan
+// because their contents are known to be clean. Nothing but hashes, and sealed copies of what is to be judged, leaves
+// the coordinator; no verdict of a worker does. When the registry is gone or does not answer, the files are scanned.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "auth/base/socket.h"
+#include "jobs/engine/known/messages.h"
+#include "jobs/engine/scanned_file.h"
+#include "jobs/shared/settings.h"
+
+namespace clamscanner {
+
+class RegistryClient {
+ public:
+    // Whose files they are: the coordinator.
+    class Owner {
+     public:
+        // The content that the file had when it was handed over is clean.
+        virtual void accept_known(const FilePtr& file) = 0;
+        virtual void scan_unknown(FilePtr file) = 0;
+
+     protected:
+        Owner() = default;
+        ~Owner() = default;
+        Owner(const Owner&) = default;
+        Owner& operator=(const Owner&) = default;
+    };
+
+    // `registry`: empty if there is none. `owner` must outlive this.
+    RegistryClient(const Settings& config, UniqueFd registry, const std::string& fingerprint, Owner& owner);
+
+    // Asks about a file whose content was hashed. False when there is nobody to ask: it is to be scanned.
+    [[nodiscard]] bool ask(const FilePtr& file);
+    // To be called before waiting: sends what was asked since.
+    void send();
+    // -1 if there is nothing to wait for.
+    [[nodiscard]] int descriptor() const noexcept { return registry_.get(); }
+    void take_answers();
+    void check_deadline();
+    // Files that wait for an answer.
+    [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
+    // Drops them.
+    void stop();
+
+ private:
+    void take_met(const ContentsMet& met);
+    void take_judged(const ContentJudged& judged);
+    void send_copies();
+    void send_copy(std::uint64_t token, const ScannedFile& file);
+    [[nodiscard]] FilePtr take(std::uint64_t token);
+    void give_up();
+
+    const Clock::duration patience_;
+    UniqueFd registry_;
+    Owner& owner_;
+    std::vector<MetContent> unsent_;
+    std::map<std::uint64_t, FilePtr> waiting_;  // by token
+    std::deque<std::uint64_t> to_copy_;
+    std::set<std::uint64_t> copied_;  // the tokens of those
+    std::uint64_t next_token_ = 1;
+    Deadline heard_at_;
+};
+
+}  // namespace clamscanner

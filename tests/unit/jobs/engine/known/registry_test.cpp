@@ -1,0 +1,322 @@
+// Tests the registry with a real judge and the real libclamav: what makes a content known to be clean, and what never
+// does.
+#include "jobs/engine/known/registry.h"
+
+#include <sys/mman.h>
+
+#include <chrono>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "jobs/engine/worker/own_tmpfs.h"
+#include "jobs/engine/worker/sandbox.h"
+#include "tests/unit/jobs/engine/known/started_registry.h"
+
+namespace clamscanner {
+namespace {
+
+using namespace std::chrono_literals;
+
+boost::test_tools::assertion_result judges_here(boost::unit_test::test_unit_id) {
+    boost::test_tools::assertion_result here(landlock_version() > 0 && own_tmpfs_works("/tmp"));
+    here.message() << "no Landlock or no user namespaces here, so nothing is judged";
+    return here;
+}
+
+struct Fixture : StartedRegistry {
+    // Two other accounts have met it.
+    void meet_twice(const std::string& content) {
+        for (int by = 101; by <= 102; ++by) BOOST_TEST((Meetings(*this, by).meet(content) == Meeting::Unknown));
+    }
+    // Whether it is known after a third one has.
+    bool becomes_known(const std::string& content) {
+        meet_twice(content);
+        return third(content);
+    }
+    bool third(const std::string& content) {
+        Meetings meetings(*this, 103);
+        const bool known = meetings.judge(content);
+        BOOST_TEST((Meetings(*this, 104).meet(content) == Meeting::Known) == known);
+        return known;
+    }
+    void wait_until_ready() {
+        // The first contents that a third account meets before the judge is ready are scanned by that account.
+        for (int number = 0;; ++number) {
+            const auto content = "first content " + std::to_string(++first_contents);
+            for (int by = 101; by <= 102; ++by) static_cast<void>(Meetings(*this, by).meet(content));
+            Meetings meetings(*this, 103);
+            const auto answer = meetings.meet(content);
+            if (answer == Meeting::Send) return;
+            BOOST_TEST_REQUIRE(number < 500);
+            std::this_thread::sleep_for(20ms);
+        }
+    }
+    pid_t child_of_judge() const {
+        for (;;) {
+            const auto children = children_of(judge.pid());
+            if (!children.empty()) return children[0];
+        }
+    }
+    int first_contents = 0;
+    // Many small scripts keep the library busy for long, within the limits.
+    static std::string slow_content() {
+        std::string content;
+        for (int i = 0; content.size() < 7'000'000; ++i)
+            content += "<script>var a" + std::to_string(i) + " = unescape('%41" + std::to_string(i) + "');</script>\n";
+        return "<html><body>" + content;
+    }
+};
+
+BOOST_AUTO_TEST_SUITE(registry, *boost::unit_test::precondition(judges_here))
+
+BOOST_FIXTURE_TEST_CASE(a_clean_content_is_known_once_three_accounts_have_met_it, Fixture) {
+    start();
+    wait_until_ready();
+    BOOST_TEST(becomes_known("harmless text"));
+    BOOST_TEST(becomes_known(stored_zip("text", "harmless text in an archive")));
+    BOOST_TEST(becomes_known(""));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_not_clean_is_never_known, Fixture) {
+    config.engine.max_recursion = 3;
+    config.engine.max_scan_bytes = 1024 * 1024;
+    start();
+    wait_until_ready();
+    BOOST_TEST(!becomes_known(test_virus()));
+    BOOST_TEST(!becomes_known(zipped_test_virus()));
+    const auto deep = stored_zip("4", stored_zip("3", stored_zip("2", stored_zip("1", "harmless text"))));
+    BOOST_TEST(!becomes_known(deep), "a limit");
+    BOOST_TEST(!becomes_known(stored_zip("large", std::string(2 * 1024 * 1024, 'x'))), "another limit");
+    BOOST_TEST(!becomes_known(zipped_test_virus().substr(0, 70)), "damaged");
+    BOOST_TEST(becomes_known("harmless text"), "and the judge still works");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_content_that_fills_its_temporary_files_is_not_known, Fixture) {
+    const auto large = stored_zip("large", std::string(4 * 1024 * 1024, 'x'));
+    {
+        Fixture roomy;
+        roomy.start();
+        roomy.wait_until_ready();
+        BOOST_TEST(roomy.becomes_known(large), "with room enough it is");
+    }
+    config.engine.max_temporary_bytes = 1024 * 1024;
+    start();
+    wait_until_ready();
+    BOOST_TEST(!becomes_known(large));
+    BOOST_TEST(becomes_known(stored_zip("small", "harmless text")));
+}
+
+#ifndef CLAMSCANNER_SANITIZED
+BOOST_FIXTURE_TEST_CASE(a_content_that_fills_its_memory_is_not_known, Fixture) {
+    const auto large = stored_zip("large", std::string(7 * 1024 * 1024, 'x'));
+    config.engine.max_worker_memory_bytes = 6 * 1024 * 1024;
+    start();
+    wait_until_ready();
+    BOOST_TEST(!becomes_known(large));
+    BOOST_TEST(becomes_known(stored_zip("small", "harmless text")));
+}
+#endif
+
+BOOST_FIXTURE_TEST_CASE(a_content_whose_process_is_killed_is_not_known, Fixture) {
+    start();
+    wait_until_ready();
+    const auto slow = slow_content();
+    meet_twice(slow);
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet(slow) == Meeting::Send));
+    meetings.send_copy(slow);
+    std::this_thread::sleep_for(30ms);
+    ::kill(child_of_judge(), SIGKILL);
+    BOOST_TEST(!meetings.is_known());
+    BOOST_TEST((meetings.meet(slow) == Meeting::Unknown), "and it is not judged again");
+    BOOST_TEST(becomes_known("harmless text"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_content_that_takes_too_long_is_not_known, Fixture) {
+    config.engine.max_scan_seconds = 1;
+    start();
+    wait_until_ready();
+    const auto slow = slow_content();
+    meet_twice(slow);
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet(slow) == Meeting::Send));
+    meetings.send_copy(slow);
+    ::kill(child_of_judge(), SIGSTOP);
+    BOOST_TEST(becomes_known("harmless text"), "nobody waits for it");
+    BOOST_TEST(!meetings.is_known());
+    BOOST_TEST(children_of(judge.pid()).empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(other_bytes_than_those_of_the_hash_are_not_judged, Fixture) {
+    start();
+    wait_until_ready();
+    meet_twice("one text");
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet("one text") == Meeting::Send));
+    meetings.send_copy("two text");
+    BOOST_TEST(!meetings.is_known());
+    BOOST_TEST((meetings.meet("two text") == Meeting::Unknown));
+    // A file that can be changed is no copy.
+    BOOST_REQUIRE((meetings.meet("one text") == Meeting::Send));
+    place.write("file", "one text");
+    const UniqueFd file(::open((place.path + "/file").c_str(), O_RDONLY | O_CLOEXEC));
+    meetings.send_file(file.get());
+    BOOST_TEST(!meetings.is_known());
+    BOOST_REQUIRE((meetings.meet("one text") == Meeting::Send));
+    const UniqueFd unsealed(::memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    BOOST_REQUIRE(::write(unsealed.get(), "one text", 8) == 8);
+    meetings.send_file(unsealed.get());
+    BOOST_TEST(!meetings.is_known());
+    BOOST_REQUIRE((meetings.meet("one text") == Meeting::Send));
+    meetings.send_nothing();
+    BOOST_TEST(!meetings.is_known());
+    BOOST_TEST(meetings.judge("one text"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_content_is_judged_once_for_all_who_wait, Fixture) {
+    start();
+    wait_until_ready();
+    meet_twice("harmless text");
+    Meetings first(*this, 103);
+    Meetings second(*this, 104);
+    BOOST_REQUIRE((first.meet("harmless text") == Meeting::Send));
+    BOOST_REQUIRE((second.meet("harmless text") == Meeting::Wait));
+    first.send_copy("harmless text");
+    BOOST_TEST(first.is_known());
+    BOOST_TEST(second.is_known());
+}
+
+BOOST_FIXTURE_TEST_CASE(nobody_waits_for_long_for_another_jobs_copy, Fixture) {
+    start();
+    wait_until_ready();
+    for (const bool ends : {true, false}) {
+        const std::string content = ends ? "one text" : "another text";
+        meet_twice(content);
+        Meetings first(*this, 103);
+        Meetings second(*this, 104);
+        BOOST_REQUIRE((first.meet(content) == Meeting::Send));
+        BOOST_REQUIRE((second.meet(content) == Meeting::Wait));
+        const auto begun = Clock::now();
+        if (ends) first.close();
+        BOOST_TEST(!second.is_known());
+        BOOST_TEST((Clock::now() - begun < (ends ? 1s : 5s)));
+        BOOST_TEST(second.judge(content), "then it sends its own");
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(without_a_judge_of_these_signatures_nothing_is_known, Fixture) {
+    start();
+    wait_until_ready();
+    BOOST_TEST(becomes_known("harmless text"));
+    BOOST_TEST((Meetings(*this, 1, "others").meet("harmless text") == Meeting::Unknown));
+    judge = ChildProcess();
+    std::this_thread::sleep_for(100ms);
+    BOOST_TEST((Meetings(*this, 1).meet("harmless text") == Meeting::Unknown));
+    start_judge();
+    wait_until_ready();
+    BOOST_TEST((Meetings(*this, 1).meet("harmless text") == Meeting::Known));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_end_of_a_judge_makes_nothing_known, Fixture) {
+    start();
+    wait_until_ready();
+    const auto slow = slow_content();
+    meet_twice(slow);
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet(slow) == Meeting::Send));
+    meetings.send_copy(slow);
+    static_cast<void>(child_of_judge());
+    judge = ChildProcess();
+    BOOST_TEST(!meetings.is_known());
+    start_judge();
+    wait_until_ready();
+    BOOST_TEST(meetings.judge(slow), "another one judges it");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_registry_that_is_killed_knows_what_it_had_written_down, Fixture) {
+    start();
+    wait_until_ready();
+    BOOST_TEST(becomes_known("harmless text"));
+    BOOST_TEST(!becomes_known(test_virus()));
+    std::this_thread::sleep_for(1500ms);
+    registry = ChildProcess();
+    judge = ChildProcess();
+    start_registry();
+    start_judge();
+    wait_until_ready();
+    BOOST_TEST((Meetings(*this, 1).meet("harmless text") == Meeting::Known));
+    BOOST_TEST((Meetings(*this, 1).meet(test_virus()) == Meeting::Unknown));
+}
+
+BOOST_FIXTURE_TEST_CASE(without_room_on_the_disk_nothing_is_known, Fixture) {
+    load();
+    config.engine.memory_directory = place.path + "/nowhere";
+    start_registry();
+    start_judge();
+    std::this_thread::sleep_for(500ms);
+    for (int by = 1; by <= 5; ++by) BOOST_TEST((Meetings(*this, by).meet("harmless text") == Meeting::Unknown));
+}
+
+BOOST_FIXTURE_TEST_CASE(judging_many_contents_at_once, Fixture) {
+    start();
+    wait_until_ready();
+    std::vector<std::unique_ptr<Meetings>> all;
+    for (int number = 0; number < 40; ++number) {
+        const auto name = std::to_string(number);
+        const auto content = stored_zip(name, number % 4 == 0 ? test_virus() : "harmless text");
+        meet_twice(content);
+        all.push_back(std::make_unique<Meetings>(*this, 103));
+        BOOST_REQUIRE((all.back()->meet(content) == Meeting::Send));
+        all.back()->send_copy(content);
+    }
+    for (int number = 0; number < 40; ++number)
+        BOOST_TEST(all[static_cast<std::size_t>(number)]->is_known() == (number % 4 != 0));
+}
+
+// What a process that reads a content can reach.
+BOOST_FIXTURE_TEST_CASE(a_judge_and_its_children_have_no_file_of_the_host, Fixture) {
+    start();
+    wait_until_ready();
+    const auto slow = slow_content();
+    meet_twice(slow);
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet(slow) == Meeting::Send));
+    meetings.send_copy(slow);
+    const auto child = child_of_judge();
+    std::this_thread::sleep_for(50ms);
+    ::kill(child, SIGSTOP);
+    for (const pid_t pid : {judge.pid(), child}) {
+        const auto proc = "/proc/" + std::to_string(pid);
+        std::set<std::string> mounts;
+        std::ifstream list(proc + "/mountinfo");
+        for (std::string line; std::getline(list, line);) {
+            std::istringstream fields(line);
+            std::string id, parent, device, root, point;
+            fields >> id >> parent >> device >> root >> point;
+            mounts.insert(point);
+            BOOST_TEST(line.find(" tmpfs ") != std::string::npos, line);
+        }
+        BOOST_TEST((mounts == std::set<std::string>{"/", "/room"}));
+        std::size_t descriptors = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(proc + "/fd")) {
+            const auto number = std::stoi(entry.path().filename().string());
+            const auto target = std::filesystem::read_symlink(entry.path()).string();
+            if (number > 2) ++descriptors;
+            if (number > 2 && pid == child)
+                BOOST_TEST((target.starts_with("/memfd:") || target.starts_with("/room/")), target);
+        }
+        BOOST_TEST(descriptors >= 2U);
+    }
+    std::ifstream status("/proc/" + std::to_string(child) + "/status");
+    std::string text{std::istreambuf_iterator<char>(status), {}};
+    BOOST_TEST(text.find("CapEff:\t0000000000000000") != std::string::npos);
+    BOOST_TEST(text.find("Seccomp_filters:\t2") != std::string::npos);
+    ::kill(child, SIGCONT);
+    BOOST_TEST(meetings.is_known());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner

@@ -1,0 +1,147 @@
+// Tests coordinators of several accounts that ask one registry of known contents, with real workers, a real judge and
+// the real libclamav.
+#include "jobs/engine/registry_client.h"
+
+#include "jobs/engine/worker/own_tmpfs.h"
+#include "jobs/engine/worker/sandbox.h"
+#include "tests/unit/jobs/engine/known/jobs_of_accounts.h"
+
+namespace clamscanner {
+namespace {
+
+boost::test_tools::assertion_result judges_here(boost::unit_test::test_unit_id) {
+    boost::test_tools::assertion_result here(landlock_version() > 0 && own_tmpfs_works("/tmp"));
+    here.message() << "no Landlock or no user namespaces here, so nothing is judged";
+    return here;
+}
+
+struct Fixture : JobsOfAccounts {
+    void start_all() {
+        start();
+        wait_until_ready();
+    }
+    void write_application(int account) const {
+        for (int number = 0; number < 40; ++number)
+            write(account, "page" + std::to_string(number), "the same page number " + std::to_string(number));
+        write(account, "virus", test_virus());
+        write(account, "own", "a text of account " + std::to_string(account));
+    }
+    bool is_known(const std::string& content) {
+        Meetings meetings(*this, 1);  // it has met it already
+        return meetings.meet(content) == Meeting::Known;
+    }
+    static constexpr std::uint64_t clean_files = 41;
+};
+
+BOOST_AUTO_TEST_SUITE(registry_client, *boost::unit_test::precondition(judges_here))
+
+BOOST_FIXTURE_TEST_CASE(contents_of_three_accounts_are_judged_and_count_as_scanned, Fixture) {
+    start_all();
+    for (int account = 1; account <= 5; ++account) write_application(account);
+    wait_until_old();
+    for (int account = 1; account <= 5; ++account) {
+        BOOST_TEST_CONTEXT("account " << account) {
+            const auto result = scan(account);
+            BOOST_TEST((result.infected == std::set<std::string>{"virus"}));
+            BOOST_TEST(result.unscanned.empty());
+            BOOST_TEST(result.clean == clean_files);
+            // Nothing tells an account what others have.
+            BOOST_TEST(result.known == 0U);
+            BOOST_TEST(result.progress.scanned_files == clean_files + 1);
+            BOOST_TEST(result.progress.settled.known_files == 0U);
+            BOOST_TEST(result.progress.settled.files == clean_files + 1);
+            BOOST_TEST(is_known("the same page number 7") == (account >= 3));
+        }
+    }
+    BOOST_TEST(!is_known(test_virus()));
+    BOOST_TEST(!is_known("a text of account 3"));
+    // An account's own memory holds what was known from others, too.
+    BOOST_TEST(scan(5).known == clean_files);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_full_scan_passes_over_what_is_known, Fixture) {
+    start_all();
+    std::string slow = "<html><body>";
+    for (int i = 0; slow.size() < 3'000'000; ++i)
+        slow += "<script>var a" + std::to_string(i) + " = unescape('%41" + std::to_string(i) + "');</script>\n";
+    write(9, "text", slow);
+    wait_until_old();
+    for (int by = 101; by <= 102; ++by) static_cast<void>(Meetings(*this, by).meet(slow));
+    BOOST_TEST(Meetings(*this, 103).judge(slow));
+    // What workers are given shows in their working time, of which a scan of this file takes a good part of a second.
+    BOOST_TEST(scan(9).progress.worker_ms == 0U);
+    const auto full = scan(9, true);
+    BOOST_TEST(full.clean == 1U);
+    BOOST_TEST(full.known == 0U);
+    BOOST_TEST(full.progress.worker_ms > 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(without_a_registry_files_are_scanned, Fixture) {
+    load();
+    write_application(1);
+    const auto result = scan(1);
+    BOOST_TEST(result.clean == clean_files);
+    BOOST_TEST(result.infected.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(when_the_registry_or_the_judge_dies_in_the_middle_files_are_scanned, Fixture) {
+    start_all();
+    for (int account = 1; account <= 12; ++account) write_application(account);
+    for (int account = 1; account <= 2; ++account) BOOST_TEST(scan(account).clean == clean_files);
+    for (int account = 3; account <= 12; ++account) {
+        std::thread killer([&, account] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20 * account));
+            ::kill(account % 2 == 0 ? registry.pid() : judge.pid(), SIGKILL);
+        });
+        const auto result = scan(account);
+        killer.join();
+        BOOST_TEST(result.clean == clean_files);
+        BOOST_TEST(result.infected.size() == 1U);
+        BOOST_TEST(result.unscanned.empty());
+        if (account % 2 == 0) {
+            registry = ChildProcess();
+            judge = ChildProcess();
+            start_registry();
+        }
+        start_judge();
+        wait_until_ready();
+        BOOST_TEST(!is_known(test_virus()));
+    }
+}
+
+// Owners that rewrite their files all the time: whatever their scans make of that, no content is known that is
+// infected, and none of the others gets a wrong verdict.
+BOOST_FIXTURE_TEST_CASE(racing_owners_make_nothing_known_but_what_is_clean, Fixture) {
+    start_all();
+    const auto clean = std::string(test_virus().size(), 'x');
+    for (int account = 1; account <= 3; ++account)
+        for (int number = 0; number < 20; ++number) write(account, std::to_string(number), clean);
+    const pid_t pid = checked(::fork(), "fork the owners");
+    if (pid == 0) {
+        std::vector<UniqueFd> files;
+        for (int account = 1; account <= 3; ++account)
+            for (int number = 0; number < 20; ++number)
+                files.emplace_back(
+                    ::open((place.path + "/home" + std::to_string(account) + "/" + std::to_string(number)).c_str(),
+                           O_RDWR | O_CLOEXEC));
+        for (;;)
+            for (const auto& content : {test_virus(), clean})
+                for (const auto& file : files)
+                    static_cast<void>(::pwrite(file.get(), content.data(), content.size(), 0) < 0);
+    }
+    const ChildProcess owners(pid);
+    for (int round = 0; round < 12; ++round) {
+        for (int account = 1; account <= 3; ++account) {
+            const auto result = scan(account);
+            BOOST_TEST(result.files == 20U);
+        }
+        BOOST_TEST(!is_known(test_virus()));
+    }
+    write(4, "virus", test_virus());
+    BOOST_TEST(scan(4).infected.size() == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner
