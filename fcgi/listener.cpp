@@ -56,8 +56,8 @@ std::string path_of(int socket) {
     return {address.sun_path, ::strnlen(address.sun_path, length)};
 }
 
-// A socket that the supervisor made has the group that the supervisor gave it: we may not change that, and to go on would
-// leave the web server outside, with nobody to say why.
+// A socket that the supervisor made has the group that the supervisor gave it: we may not change that, and to go on
+// would leave the web server outside, with nobody to say why.
 void require_group(int socket, const std::string& group) {
     const auto path = path_of(socket);
     struct stat status {};
