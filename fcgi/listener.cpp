@@ -2,9 +2,14 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "auth/base/checked.h"
@@ -29,13 +34,38 @@ UniqueFd take_standard_input() {
     return socket;
 }
 
-void give_to_group(const std::string& path, const std::string& group) {
+gid_t id_of_group(const std::string& group) {
     ::group entry{};
     ::group* found = nullptr;
     std::vector<char> buffer(256 * 1024);
     const int error = ::getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
     if (found == nullptr) throw_errno("find the group responder.socket_group", error != 0 ? error : ENOENT);
-    checked(::lchown(path.c_str(), static_cast<uid_t>(-1), entry.gr_gid), "give the socket to responder.socket_group");
+    return entry.gr_gid;
+}
+
+void give_to_group(const std::string& path, const std::string& group) {
+    checked(::lchown(path.c_str(), static_cast<uid_t>(-1), id_of_group(group)),
+            "give the socket to responder.socket_group");
+}
+
+std::string path_of(int socket) {
+    sockaddr_un address{};
+    socklen_t size = sizeof address;
+    checked(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), "ask for the socket's path");
+    const auto length = std::min<std::size_t>(size, sizeof address) - offsetof(sockaddr_un, sun_path);
+    return {address.sun_path, ::strnlen(address.sun_path, length)};
+}
+
+// A socket that the supervisor made has the group that the supervisor gave it: we may not change that, and to go on
+// would leave the web server outside, with nobody to say why.
+void require_group(int socket, const std::string& group) {
+    const auto path = path_of(socket);
+    struct stat status {};
+    checked(::stat(path.c_str(), &status), "examine the socket from the supervisor");
+    if (status.st_gid == id_of_group(group)) return;
+    throw ConfigError("responder.socket_group is \"" + group + "\", but " + path +
+                      ", which systemd made, has another group: leave the key empty, or have the socket unit say " +
+                      "SocketGroup=" + group + " (systemctl edit clamscanner-fcgi.socket)");
 }
 
 }  // namespace
@@ -48,6 +78,7 @@ Listener::Listener(const Settings& config) {
     }
     if (auto handed_over = inherited_sockets("fcgi"); !handed_over.empty()) {
         socket_ = std::move(handed_over.front());
+        if (!config.responder.socket_group.empty()) require_group(socket_.get(), config.responder.socket_group);
         return;
     }
     path_ = config.responder.socket;

@@ -10,7 +10,8 @@ namespace clamscanner {
 
 class Listener {
  public:
-    // On fd 0 (mod_fcgid, spawn-fcgi), by systemd's name "fcgi", or at the configured path.
+    // On fd 0 (mod_fcgid, spawn-fcgi), by systemd's name "fcgi", or at the configured path. Throws ConfigError when
+    // systemd's has another group than responder.socket_group.
     explicit Listener(const Settings& config);
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;

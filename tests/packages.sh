@@ -19,6 +19,9 @@ declare -A packages=(
     [clients]="nodejs npm curl"
     [mail]="mutt procmail dovecot-core postfix"
     [lint]="clang clang-tidy clang-format"
+    # For building the Debian package and checking it, and for booting a Debian with it.
+    [package]="dpkg-dev debhelper scdoc lintian devscripts"
+    [boot]="python3 debootstrap systemd-container util-linux"
     [fuzzing]="clang libclang-rt-dev"
     [bench]="wrk clamav clamav-daemon clamdscan clamav-testfiles p7zip-full zip bzip2"
 )

@@ -1,7 +1,9 @@
-"""Tests the systemd units: no passing trouble, such as a full disk, ends a daemon for good."""
+"""Tests the systemd units: no passing trouble, such as a full disk, ends a daemon for good; and each daemon is as closed as
+it can be, with the reason for what is open."""
 
 import configparser
 import glob
+import json
 import os
 import re
 import shutil
@@ -58,6 +60,42 @@ class UnitFiles(unittest.TestCase):
                                   check=False)
             ours = [line for line in (done.stdout + done.stderr).splitlines() if "clamscanner" in line]
             self.assertEqual(ours, [])
+
+    def test_the_socket_starts_both_responders(self):
+        socket = next(parsed(path) for path in UNITS if path.endswith(".socket"))
+        self.assertEqual(socket["Unit"]["Wants"].split(), ["clamscanner-fcgi@1.service", "clamscanner-fcgi@2.service"])
+
+    def test_the_engine_may_not_take_all_memory(self):
+        engine = next(parsed(path) for path in SERVICES if "engine" in path)["Service"]
+        self.assertRegex(engine["MemoryMax"], r"^\d\d%$")
+        self.assertGreater(int(engine["OOMScoreAdjust"]), 0)
+        self.assertEqual(engine["OOMPolicy"], "continue")
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "SKIPPED: systemd-analyze is not installed")
+    def test_what_a_daemon_leaves_open_is_little_and_has_its_reason(self):
+        most_exposed = {"clamscanner-authd.service": 3.1}  # as low as PAM allows
+        for path in SERVICES:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            name = os.path.basename(path).replace("@.", "@1.")
+            said, table = self.security_of(name, text)
+            level = float(re.search(r"Overall exposure level for .*: (\d+\.\d)", said)[1])
+            self.assertLessEqual(level, most_exposed.get(name, 2.0), name)
+            reasons = " ".join(line for line in text.splitlines() if line.startswith("#"))
+            left_open = {row["name"] for row in json.loads(table) if row["exposure"] and not row["set"]}
+            self.assertTrue(left_open)
+            self.assertEqual({point for point in left_open if point not in reasons}, set(), name)
+
+    @staticmethod
+    def security_of(name, text):
+        """What "systemd-analyze security" says of a unit, and its table as JSON."""
+        with tempfile.TemporaryDirectory() as directory:
+            copy = os.path.join(directory, name)
+            with open(copy, "w", encoding="utf-8") as file:
+                file.write(re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+            command = ["systemd-analyze", "security", "--offline=true", "--no-pager", copy]
+            return [subprocess.run([*command, *more], check=True, capture_output=True, text=True).stdout
+                    for more in ([], ["--json=short"])]
 
 
 if __name__ == "__main__":

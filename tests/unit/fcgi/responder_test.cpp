@@ -46,9 +46,15 @@ struct Fixture {
 
     Fixture() {
         std::filesystem::create_directory(directory.path("authd"));
+        configure();
+    }
+
+    // `more`: a further line of [responder].
+    void configure(const std::string& more = "") const {
         std::ofstream(directory.path("clamscanner.toml"))
             << "[paths]\nrun_directory = \"" << directory.path("") << "\"\n[responder]\nsocket = \"" << socket
-            << "\"\nthreads = 3\nread_seconds = 2\nreply_seconds = 3\nrealm = 'The \"scanner\"'\n";
+            << "\"\nthreads = 3\nread_seconds = 2\nreply_seconds = 3\nrealm = 'The \"scanner\"'\n"
+            << more << '\n';
     }
 
     void start_authd(FakeAuthd::AnswerLogin logins = welcome, FakeAuthd::AnswerRequest requests = reply_done) {
@@ -793,6 +799,34 @@ BOOST_AUTO_TEST_CASE(two_responders_share_a_socket_from_systemd) {
     for (int i = 0; i < 10; ++i) BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
     responder = std::move(first);
     check_stop();
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_from_systemd_must_have_the_configured_group) {
+    const auto listener = listen_at(socket, SOCK_STREAM, 0666);
+    const StartedProgram::Start start{.program = "",
+                                      .config_file = "",
+                                      .descriptors = {{listener.get(), 3}},
+                                      .environment = {},
+                                      .handed_over_by_systemd = true,
+                                      .as_root = false,
+                                      .arguments = {}};
+    const auto* ours = ::getgrgid(::getegid());
+    BOOST_REQUIRE(ours != nullptr);
+    start_authd();
+    configure("socket_group = \"" + std::string(ours->gr_name) + "\"");
+    start_responder(start);
+    BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200);
+    check_stop();
+
+    configure("socket_group = \"daemon\"");
+    StartedProgram refuses({.program = RESPONDER_PROGRAM,
+                            .config_file = directory.path("clamscanner.toml"),
+                            .descriptors = {{listener.get(), 3}},
+                            .environment = {},
+                            .handed_over_by_systemd = true,
+                            .as_root = false,
+                            .arguments = {}});
+    BOOST_TEST(refuses.wait().code == 78);
 }
 
 BOOST_AUTO_TEST_CASE(it_refuses_to_be_root) {
