@@ -132,8 +132,7 @@ Coordinator::~Coordinator() {
 template <class Message>
 void Coordinator::send(Message&& message) {
     // If jobd cannot be written to, it is gone, and the job ends.
-    if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes)
-        throw std::runtime_error("jobd ended the job");
+    if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes) throw JobIsOver();
 }
 
 void Coordinator::run() {
@@ -207,6 +206,7 @@ void Coordinator::start_worker(std::size_t slot) {
 // again; the file that it was scanning is tried once more.
 void Coordinator::replace_worker(std::size_t slot, bool failed_test) {
     Worker& worker = *workers_[slot];
+    ++progress_.replaced_workers;
     const bool was_proven = worker.proven;
     std::vector<FilePtr> again = std::move(worker.unconfirmed);
     take_back(worker);
@@ -545,7 +545,7 @@ void Coordinator::take_missing(NotHandedOver message) {
 // jobd sends only EndTurn; when it closes the connection, the job ends.
 void Coordinator::receive_from_jobd() {
     Packet packet;
-    if (receive_packet(jobd_.get(), packet) != Got::Packet) throw std::runtime_error("jobd ended the job");
+    if (receive_packet(jobd_.get(), packet) != Got::Packet) throw JobIsOver();
     static_cast<void>(decode<EndTurn>(packet.bytes));
     turn_ends_ = true;
     // These were not begun, so they are not settled, and the next turn starts with them.

@@ -13,8 +13,14 @@ Ledger::Ledger(const std::string& file)
       tasks_(database_, running_time_),
       quarantine_(database_, running_time_),
       finds_(database_, tasks_),
-      records_(database_, tasks_, quarantine_) {
+      records_(database_, tasks_, quarantine_),
+      history_(database_) {
     commit();
+}
+
+void Ledger::note_asked(TaskId task, const Asker& asker) {
+    history_.set_asker(task, asker);
+    asked_.push_back(task);
 }
 
 bool Ledger::prune(std::int64_t forget_before_ms, std::int64_t forget_before_running_ms) {
@@ -92,6 +98,7 @@ bool Ledger::forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_runni
     database_.write();
     statement<"DELETE FROM unscanned_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     statement<"DELETE FROM step_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
+    statement<"DELETE FROM asker WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     // Last: the other statements need it to find their rows.
     statement<"DELETE FROM task WHERE id IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     return true;

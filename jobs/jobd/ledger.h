@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "jobs/jobd/find_table.h"
+#include "jobs/jobd/history_table.h"
 #include "jobs/jobd/ledger_database.h"
 #include "jobs/jobd/quarantine_list.h"
 #include "jobs/jobd/record_table.h"
@@ -24,12 +27,17 @@ class Ledger {
     // there is none.
     void commit() { database_.commit(); }
 
+    // Records who asked for a task, and has the audit log say so after the commit.
+    void note_asked(TaskId task, const Asker& asker);
+    [[nodiscard]] std::vector<TaskId> take_asked() { return std::exchange(asked_, {}); }
+
     // All of these use the same database and live as long as this.
     [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
     [[nodiscard]] TaskTable& tasks() noexcept { return tasks_; }
     [[nodiscard]] FindTable& finds() noexcept { return finds_; }
     [[nodiscard]] RecordTable& records() noexcept { return records_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
+    [[nodiscard]] HistoryTable& history() noexcept { return history_; }
     [[nodiscard]] RunningTime& running_time() noexcept { return running_time_; }
 
     // Deletes some rows of superseded tasks: their finds and records, and, for tasks that ended before that time of day
@@ -52,6 +60,8 @@ class Ledger {
     QuarantineList quarantine_;
     FindTable finds_;
     RecordTable records_;
+    HistoryTable history_;
+    std::vector<TaskId> asked_;
     // Which jobs of scans of all accounts were looked at since the latest such scan began: up to this one.
     TaskId reviewed_ = 0;
     std::int64_t reviewed_for_ = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <span>
 
+#include "auth/base/audit.h"
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 #include "jobs/jobd/brake.h"
@@ -33,6 +34,8 @@ constexpr auto pause_until_read = 100ms;
 constexpr auto free_cost = 5ms;
 constexpr int pause_factor = 1;
 constexpr auto signatures_check_interval = 10s;
+// Of the administrator's questions, that one piece looks at.
+constexpr std::size_t finds_at_once = 500;
 
 std::string files(std::uint64_t count) {
     return std::to_string(count) + (count == 1 ? " file was" : " files were");
@@ -232,13 +235,18 @@ void RequestServer::answer(Connection& connection, const AccountFacts& facts, co
         handles<&RequestServer::answer_quarantined_files>, handles<&RequestServer::answer_change_quarantine>,
         handles<&RequestServer::answer_quarantine_change>, handles<&RequestServer::answer_statistics>,
         handles<&RequestServer::answer_scan_tasks>,        handles<&RequestServer::answer_scan_events>,
-        handles<&RequestServer::answer_start_system_scan>,
+        handles<&RequestServer::answer_start_system_scan>, handles<&RequestServer::answer_history>,
     };
     static constexpr Row of_administrator[] = {
         handles<&RequestServer::answer_scan_all>,
         handles<&RequestServer::answer_system_scan>,
         handles<&RequestServer::answer_held_signatures>,
         handles<&RequestServer::answer_allow_signature>,
+        handles<&RequestServer::answer_cancel_system_scan>,
+        handles<&RequestServer::answer_all_finds>,
+        handles<&RequestServer::answer_quarantine_finds>,
+        handles<&RequestServer::answer_task>,
+        handles<&RequestServer::answer_service>,
     };
     const auto table = connection.of_administrator ? std::span<const Row>(of_administrator) : std::span(of_agents);
 
@@ -292,6 +300,7 @@ Accepted RequestServer::answer_start_scan(const StartScan& asked, const AccountF
     const auto id =
         ledger.tasks().queue_scan(ledger.tasks().account_of(facts), asked.scan_type, asked.as_system, asked.full);
     if (!id) throw Declined{busy_text};
+    ledger.note_asked(*id, asked.asker);
     dispatcher_.add({ledger.tasks().get(*id), facts});
     return {};
 }
@@ -439,7 +448,7 @@ DisinfectionQueued RequestServer::answer_disinfect(Disinfect asked, const Accoun
         throw;
     }
     if (asked.more) return {"", "", static_cast<std::uint64_t>(id)};
-    const Task task = queue(id, TaskKind::Disinfection, facts);
+    const Task task = queue(id, TaskKind::Disinfection, facts, asked.asker);
     return {task_name(task), log_path(facts), static_cast<std::uint64_t>(id)};
 }
 
@@ -450,8 +459,9 @@ TaskId RequestServer::prepare(const AccountFacts& facts, std::uint64_t task) {
     return *id;
 }
 
-Task RequestServer::queue(TaskId id, TaskKind kind, const AccountFacts& facts) {
+Task RequestServer::queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker) {
     preparations_.finish(id, kind);
+    context_.ledger.note_asked(id, asker);
     const Task task = context_.ledger.tasks().get(id);
     dispatcher_.add({task, facts});
     return task;
@@ -533,7 +543,7 @@ QuarantineQueued RequestServer::answer_change_quarantine(const ChangeQuarantine&
     const auto id = prepare(facts, asked.task);
     ledger.records().add_changes(id, ledger.tasks().account_of(facts), asked.ids,
                                  asked.restore ? Action::Restore : Action::Discard);
-    if (!asked.more) static_cast<void>(queue(id, TaskKind::Restoration, facts));
+    if (!asked.more) static_cast<void>(queue(id, TaskKind::Restoration, facts, asked.asker));
     return {static_cast<std::uint64_t>(id)};
 }
 
@@ -545,6 +555,13 @@ QuarantineChange RequestServer::answer_quarantine_change(const AskQuarantineChan
     auto changed =
         ledger.records().changed_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), piece_budget);
     return {task->state == TaskState::Ended, std::move(changed.files), static_cast<std::uint64_t>(changed.next)};
+}
+
+// ---- The account's own trail ---------------------------------------------------------------------------------------
+
+History RequestServer::answer_history(const AskHistory& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    return ledger.history().of_account(ledger.tasks().account_of(facts), asked.after);
 }
 
 // ---- Statistics ----------------------------------------------------------------------------------------------------
@@ -576,7 +593,7 @@ Accepted RequestServer::answer_scan_all(const StartSystemScan& asked) {
     std::vector<uid_t> uids;
     for (const auto& account : asked.accounts)
         if (account.uid >= context_.config.login.uid_floor) uids.push_back(account.uid);
-    if (auto why = system_scans_.begin(uids); !why.empty()) throw Declined{std::move(why)};
+    if (auto why = system_scans_.begin(uids, asked.asker.by); !why.empty()) throw Declined{std::move(why)};
     return {};
 }
 
@@ -589,8 +606,59 @@ HeldSignatures RequestServer::answer_held_signatures(const AskHeldSignatures&) {
 }
 
 Accepted RequestServer::answer_allow_signature(const AllowSignature& asked) {
-    if (Brake(context_.ledger, context_.config).allow(asked.signature)) return {};
+    if (Brake(context_.ledger, context_.config).allow(asked.signature)) {
+        AuditEvent("deletions allowed").text("signature", asked.signature).text("by", "administrator").write();
+        return {};
+    }
     throw Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."};
+}
+
+Accepted RequestServer::answer_cancel_system_scan(const CancelSystemScan&) {
+    if (system_scans_.cancel()) return {};
+    throw Declined{"No scan of all accounts is under way."};
+}
+
+AllFinds RequestServer::answer_all_finds(const AskAllFinds& asked) {
+    return context_.ledger.finds().all_finds(asked.after & INT64_MAX, asked.signature, finds_at_once);
+}
+
+FindsQueued RequestServer::answer_quarantine_finds(const QuarantineFinds& asked) {
+    auto& ledger = context_.ledger;
+    const auto account = ledger.tasks().find_account(static_cast<AccountId>(asked.account & INT64_MAX));
+    if (!account) throw Declined{"There is no such account."};
+    FindsQueued queued{asked.task, asked.after & INT64_MAX, 0};
+    const auto paths =
+        ledger.finds().paths_of(static_cast<AccountId>(asked.account), asked.signature, queued.after, finds_at_once);
+    if (asked.task == 0 && paths.empty() && queued.after == 0)
+        throw Declined{"Its last scan found nothing by this signature that is still there."};
+    const auto id = prepare(*account, asked.task);
+    std::vector<FileAction> actions;
+    for (const auto& path : paths) actions.push_back({path, Action::Quarantine});
+    ledger.records().add_actions(id, plan(*account, std::move(actions)));
+    queued.task = static_cast<std::uint64_t>(id);
+    queued.files = paths.size();
+    if (queued.after == 0) queue(id, TaskKind::Disinfection, *account, {AskedBy::Administrator});
+    return queued;
+}
+
+TaskReport RequestServer::answer_task(const AskTask& asked) {
+    auto entry = context_.ledger.history().of_task(static_cast<TaskId>(asked.task & INT64_MAX));
+    if (!entry) return {};
+    return {true, *std::move(entry)};
+}
+
+ServiceReport RequestServer::answer_service(const AskService&) {
+    constexpr std::size_t failures_shown = 5;
+    auto& ledger = context_.ledger;
+    ServiceReport report;
+    dispatcher_.report(report);
+    for (const auto& held : Brake(ledger, context_.config).held()) report.held_signatures += held.allowed ? 0 : 1;
+    report.database_bytes = ledger.database().size();
+    const auto quarantine = ledger.quarantine().sums();
+    report.quarantined_files = quarantine.files;
+    report.quarantined_bytes = quarantine.bytes;
+    report.failures = ledger.history().failures(failures_shown);
+    return report;
 }
 
 }  // namespace clamscanner

@@ -86,6 +86,7 @@ class RequestServer {
     ScanStatistics answer_statistics(const AskStatistics&, const AccountFacts& facts);
     ScanTasks answer_scan_tasks(const AskScanTasks& asked, const AccountFacts& facts);
     ScanEvents answer_scan_events(const AskScanEvents& asked, const AccountFacts& facts);
+    History answer_history(const AskHistory& asked, const AccountFacts& facts);
     Accepted answer_start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
 
     // The same for the administrator's questions.
@@ -93,9 +94,14 @@ class RequestServer {
     SystemScanProgress answer_system_scan(const AskSystemScan&);
     HeldSignatures answer_held_signatures(const AskHeldSignatures&);
     Accepted answer_allow_signature(const AllowSignature& asked);
+    Accepted answer_cancel_system_scan(const CancelSystemScan&);
+    AllFinds answer_all_finds(const AskAllFinds& asked);
+    FindsQueued answer_quarantine_finds(const QuarantineFinds& asked);
+    TaskReport answer_task(const AskTask& asked);
+    ServiceReport answer_service(const AskService&);
 
     [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
-    Task queue(TaskId id, TaskKind kind, const AccountFacts& facts);
+    Task queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker);
     [[nodiscard]] std::vector<PlannedAction> plan(const AccountFacts& facts, std::vector<FileAction> asked);
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
 

@@ -67,7 +67,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 FoundUnscanned, ScanResult, ScanCompleted, HandOver, HandOverEnd, ScanRequest, ScanAnswer,
                 ScanQuarantined, RunScan, UseCoordinator, ScanFile, ScanMoved, Act, CopyBegin, CopyLine, CopyEnd,
                 Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted, CopyDone,
-                RunnerFailed, AdoptQuarantined, Adopted>(bytes);
+                RunnerFailed, AdoptQuarantined, Adopted, StartSystemScan, AskHistory, History, CancelSystemScan,
+                AskAllFinds, AllFinds, QuarantineFinds, FindsQueued, AskTask, TaskReport, AskService, ServiceReport,
+                AskService, ServiceReport>(bytes);
     read_frames(bytes);
     return 0;
 }
