@@ -91,9 +91,9 @@ class SignatureHost {
         if (signatures_->left_out().empty() && !signatures_->problem().empty())
             log_line(Severity::Error, signatures_->problem());
         for (const auto& [name, why] : signatures_->left_out())
-            log_line(Severity::Error, "the signature file " + directory + "/" + name +
-                                          " could not be loaded and is left out: " + why +
-                                          ". Remove it, and let freshclam or whoever made it put a whole one there");
+            log_line(Severity::Error, "the signature file " + name + " could not be loaded and is left out: " + why +
+                                          ". Remove it from " + directory +
+                                          ", and let freshclam or whoever made it put a whole one there");
         if (const auto old = age_warning(directory, std::time(nullptr)); !old.empty()) log_line(Severity::Warning, old);
     }
 

@@ -4,6 +4,7 @@ that says what to do, settings that change without a restart, and the scan of al
 import grp
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -102,7 +103,31 @@ class Logs(OperateCase):
         lines = wait_until(lambda: [line for line in self.log() if "libclamav: " in line], 60, "a line of the library's")
         self.assertEqual([line for line in lines if "\\x0a" in line], [])
         left_out = [line for line in self.log() if "could not be loaded and is left out" in line]
-        self.assertTrue(left_out and broken in left_out[0] and "Remove it" in left_out[0], left_out)
+        self.assertTrue(left_out and "broken.ndb" in left_out[0], left_out)
+        self.assertIn("Remove it from " + os.path.dirname(broken), left_out[0])
+
+    def test_an_end_while_signatures_are_loaded_says_that_memory_may_lack(self):
+        _, client = self.new_account()
+        first = self.service.path("no-signatures", "first.ndb")  # else a scan would wait for what comes
+        self.addCleanup(os.unlink, first)
+        with open(first, "w", encoding="ascii") as file:
+            file.write(f"Test-first:0:0:{b'found by the first database'.hex()}\n")
+        client.scan()
+        hosts = {process.pid for process in self.service.processes("clamscanner-engine") if process.depth == 1}
+        path = self.service.path("no-signatures", "many.hdb")
+        self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
+        with open(path + ".new", "w", encoding="ascii") as file:
+            file.writelines(f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(500_000))
+        os.rename(path + ".new", path)
+        client.scan()  # with the old ones
+        new = wait_until(lambda: [process.pid for process in self.service.processes("clamscanner-engine")
+                                  if process.depth == 1 and process.pid not in hosts], 30, "the one that loads")
+        os.kill(new[0], signal.SIGKILL)
+        said = wait_until(lambda: [line for line in self.log() if "was loading the signatures" in line], 30, "its end")
+        self.assertIn("was ended by signal 9", said[0])
+        self.assertIn("Out of memory", said[0])
+        os.unlink(path)
+        client.scan()
 
     def test_refused_logins_name_only_accounts_that_exist(self):
         account, _ = self.new_account()

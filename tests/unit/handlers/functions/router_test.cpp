@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(the_history_says_who_asked_for_what_and_what_came_of_it) {
                           R"("message":"2 deleted, 1 error","result":"running","time":"0"}])"),
         reply.body);
     jobs.more_history.next = 8;
-    jobs.more_history.entries.assign(20'000, disinfection);
+    jobs.more_history.entries.assign(most_history_entries, disinfection);
     BOOST_TEST(holds(ask("GET", "/ClamScanner/list_history?api.paginate_size=100").body, "only the latest entries"));
 }
 

@@ -53,6 +53,6 @@ BOOST_AUTO_TEST_CASE(a_scan_of_all_accounts_has_an_exit_status) {
 BOOST_AUTO_TEST_CASE(a_path_that_others_chose_makes_no_line_of_its_own) {
     const FindOfAccount find{1, "bob", "/home/bob/a\nb\xff", "X"};
     BOOST_TEST(find_text(find) == "X\tbob\t/home/bob/a\\x0ab\\xff\n");
-    BOOST_TEST(find_json(find) == R"({"account":"bob","file":"/home/bob/a\nb\udcff","virus_type":"X"})"
+    BOOST_TEST(find_json(find) == R"({"account":"bob","file":"/home/bob/a\u000ab\udcff","virus_type":"X"})"
                                   "\n");
 }
