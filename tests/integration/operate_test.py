@@ -93,42 +93,6 @@ class Logs(OperateCase):
         time.sleep(1)  # the coordinator's own end
         self.assertEqual([line for line in self.log() if "ended early" in line or "jobd ended the job" in line], [])
 
-    def test_the_librarys_lines_end_where_they_end(self):
-        broken = self.service.path("no-signatures", "broken.ndb")
-        self.addCleanup(lambda: os.path.exists(broken) and os.unlink(broken))
-        with open(broken, "w", encoding="ascii") as file:
-            file.write("this is no signature\n")
-        _, client = self.new_account()
-        client.scan()
-        lines = wait_until(lambda: [line for line in self.log() if "libclamav: " in line], 60, "a line of the library's")
-        self.assertEqual([line for line in lines if "\\x0a" in line], [])
-        left_out = [line for line in self.log() if "could not be loaded and is left out" in line]
-        self.assertTrue(left_out and "broken.ndb" in left_out[0], left_out)
-        self.assertIn("Remove it from " + os.path.dirname(broken), left_out[0])
-
-    def test_an_end_while_signatures_are_loaded_says_that_memory_may_lack(self):
-        _, client = self.new_account()
-        first = self.service.path("no-signatures", "first.ndb")  # else a scan would wait for what comes
-        self.addCleanup(os.unlink, first)
-        with open(first, "w", encoding="ascii") as file:
-            file.write(f"Test-first:0:0:{b'found by the first database'.hex()}\n")
-        client.scan()
-        hosts = {process.pid for process in self.service.processes("clamscanner-engine") if process.depth == 1}
-        path = self.service.path("no-signatures", "many.hdb")
-        self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
-        with open(path + ".new", "w", encoding="ascii") as file:
-            file.writelines(f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(500_000))
-        os.rename(path + ".new", path)
-        client.scan()  # with the old ones
-        new = wait_until(lambda: [process.pid for process in self.service.processes("clamscanner-engine")
-                                  if process.depth == 1 and process.pid not in hosts], 30, "the one that loads")
-        os.kill(new[0], signal.SIGKILL)
-        said = wait_until(lambda: [line for line in self.log() if "was loading the signatures" in line], 30, "its end")
-        self.assertIn("was ended by signal 9", said[0])
-        self.assertIn("Out of memory", said[0])
-        os.unlink(path)
-        client.scan()
-
     def test_refused_logins_name_only_accounts_that_exist(self):
         account, _ = self.new_account()
         self.service.client(user=account.name, password="wrong").ask("get_scan_status")
@@ -175,6 +139,51 @@ class Logs(OperateCase):
         _, other = self.new_account()
         self.assertEqual(other.call("list_history"), [])
         self.one_event("token", action="create", result="done", account=account.name, token="ci")
+
+
+class Signatures(OperateCase):
+    """By itself: while a database is broken, nothing is deleted."""
+
+    def test_an_end_while_signatures_are_loaded_says_that_memory_may_lack(self):
+        _, client = self.new_account()
+        first = self.service.path("no-signatures", "first.ndb")  # else a scan would wait for what comes
+        self.addCleanup(os.unlink, first)
+        with open(first, "w", encoding="ascii") as file:
+            file.write(f"Test-first:0:0:{b'found by the first database'.hex()}\n")
+        client.scan()
+        hosts = {process.pid for process in self.service.processes("clamscanner-engine") if process.depth == 1}
+        path = self.service.path("no-signatures", "many.hdb")
+        self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
+        with open(path + ".new", "w", encoding="ascii") as file:
+            file.writelines(f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(500_000))
+        os.rename(path + ".new", path)
+        client.scan()  # with the old ones
+        new = wait_until(lambda: [process.pid for process in self.service.processes("clamscanner-engine")
+                                  if process.depth == 1 and process.pid not in hosts], 30, "the one that loads")
+        os.kill(new[0], signal.SIGKILL)
+        said = wait_until(lambda: [line for line in self.log() if "was loading the signatures" in line], 30, "its end")
+        self.assertIn("was ended by signal 9", said[0])
+        self.assertIn("Out of memory", said[0])
+        os.unlink(path)
+        client.scan()
+
+    def test_the_librarys_lines_end_where_they_end(self):
+        broken = self.service.path("no-signatures", "broken.ndb")
+        self.addCleanup(lambda: os.path.exists(broken) and os.unlink(broken))
+        with open(broken, "w", encoding="ascii") as file:
+            file.write("this is no signature\n")
+        _, client = self.new_account()
+
+        def said_by_the_library():
+            client.scan()
+            return [line for line in self.log() if "libclamav: " in line]
+
+        lines = wait_until(said_by_the_library, 60, "a line of the library's")
+        self.assertEqual([line for line in lines if "\\x0a" in line], [])
+        left_out = wait_until(lambda: [line for line in self.log() if "could not be loaded and is left out" in line], 60,
+                              "the file's name")
+        self.assertTrue(left_out and "broken.ndb" in left_out[0], left_out)
+        self.assertIn("Remove it from " + os.path.dirname(broken), left_out[0])
 
 
 class Starts(OperateCase):
