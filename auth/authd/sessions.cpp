@@ -67,11 +67,12 @@ void Sessions::answer_login(Login login, Session& session, Packet& packet) {
     if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     const Serve serve{login.purpose, "", "", TokenScope::Full};
-    logins_.answer_login(std::move(login), [this, id = session.id, serve, user = login.user, address = login.address](
-                                               const LoginAnswer& answer, const Account* account) {
+    auto answered = [this, id = session.id, serve, user = login.user, address = login.address](
+                        const LoginAnswer& answer, const Account* account) {
         trail_.note(user, address, {"password", ""}, answer, account);
         end_login(id, serve, answer, account);
-    });
+    };
+    logins_.answer_login(std::move(login), std::move(answered));
 }
 
 void Sessions::answer_signed_login(const SignedLogin& login, Session& session, Packet& packet) {
