@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
@@ -137,6 +138,7 @@ void run(const std::string& config_file) {
     refuse_root();
     give_up_privileges();
     const auto config = read_settings(config_file);
+    require_to_run_as(config, "responder.users", config.responder.users);
     wipe_what_is_freed();
     Listener listener(config);  // before any other descriptor is opened: it may close inherited ones
     occupy_standard_descriptors();
@@ -147,10 +149,12 @@ void run(const std::string& config_file) {
     Acceptor acceptor(listener);
     ThreadPool pool(config, acceptor,
                     listener.is_on_standard_input() ? threads_on_standard_input : config.responder.threads);
-    notify_supervisor("READY=1");
-    do {
+    report_ready();
+    for (;;) {
         static_cast<void>(pool.watch_until(signals.get(), Deadline::max()));
-    } while (take_signal(signals.get()) == SIGHUP);
+        if (take_signal(signals.get()) != SIGHUP) break;
+        log_line(Severity::Info, "SIGHUP changes nothing in a responder: restart it when a setting of its changed");
+    }
     notify_supervisor("STOPPING=1");
     listener.withdraw();
     acceptor.stop();
@@ -161,7 +165,10 @@ void run(const std::string& config_file) {
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    const int status = clamscanner::run_daemon("clamscanner.fcgi", argc, argv, clamscanner::run);
+    static constexpr clamscanner::CommandForm form{
+        .program = "clamscanner.fcgi",
+        .purpose = "Answers the web server's FastCGI requests. A user of responder.users runs it."};
+    const int status = clamscanner::run_daemon(form, argc, argv, clamscanner::run);
     // systemd's socket unit restarts us at once for each waiting connection, whatever delay our own unit has, and gives
     // up for good when that happens too often. So wait before exiting.
     if (status != 0) std::this_thread::sleep_for(clamscanner::pause_after_failure);

@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 
-MAY = {"clamscanner-account", "clamscanner-authd", "clamscanner-keys", "clamscanner-scan", "uapi"}
+MAY = {"clamscanner-account", "clamscanner-authd", "clamscanner-keys", "clamscanner-scan", "clamscanner-status",
+       "uapi"}
 CHANGES = re.compile(r"\b(?:set(?:res|re|e)?[ug]id|(?:set|init)groups|setfs[ug]id)(?:@|$)")
 
 

@@ -96,7 +96,7 @@ Agents::Found Agents::agent_of(const Account& account) {
     set_blocking(ours.get(), false);
     // When the agent ends, its control socket closes, which calls this handler too.
     auto watch = loop_.watch(ours.get(), EPOLLIN, [this, key](std::uint32_t) { listen_to(key); });
-    Agent agent{launch_(account, childs.get()), std::move(ours), std::move(watch), {}, Clock::now()};
+    Agent agent{launch_(account, childs.get()), std::move(ours), std::move(watch), {}, Clock::now(), false};
     if (!next_look_.is_set()) next_look_ = loop_.after(check_interval, [this] { check_agents(); });
     return agents_.emplace(key, std::move(agent)).first;
 }
@@ -141,6 +141,10 @@ bool Agents::listen_to(const Key& key) {
                 throw Malformed("it reports more requests served than it was given");
             agent.in_flight.erase(agent.in_flight.begin(), agent.in_flight.begin() + served.requests);
             if (agent.in_flight.empty()) agent.idle_since = Clock::now();
+            if (agent.in_flight.empty() && agent.is_old) {
+                end(found, exit_grace);
+                return false;
+            }
         }
     } catch (const Malformed& fault) {
         kill(found, fault.what());
@@ -163,6 +167,14 @@ void Agents::end(Found found, std::chrono::milliseconds grace) {
 void Agents::end_all_of(uid_t uid) {
     for (auto next = agents_.begin(); next != agents_.end();)
         if (const auto found = next++; std::get<1>(found->first) == uid) end(found, std::chrono::milliseconds(0));
+}
+
+void Agents::renew() {
+    for (auto next = agents_.begin(); next != agents_.end();) {
+        const auto found = next++;
+        found->second.is_old = true;
+        if (found->second.in_flight.empty()) end(found, exit_grace);
+    }
 }
 
 void Agents::kill(Found found, const char* why) {

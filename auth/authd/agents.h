@@ -49,6 +49,10 @@ class Agents {
     // Kills the agents of that uid. Children::when_gone() tells when they are reaped.
     void end_all_of(uid_t uid);
 
+    // The settings have changed: each agent is ended as soon as it has answered what it was given, and the next request
+    // of its account starts another one.
+    void renew();
+
     [[nodiscard]] std::size_t count() const noexcept { return agents_.size(); }
 
  private:
@@ -60,6 +64,7 @@ class Agents {
         EventLoop::Watch watch;
         std::deque<Deadline> in_flight;  // when each began, oldest first; Served removes from the front
         Deadline idle_since{};
+        bool is_old = false;  // it has read settings that have changed
     };
     // Recent behaviour of an account's agents.
     struct Conduct {

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <set>
 
@@ -21,9 +20,12 @@
 #include "auth/authd/sessions.h"
 #include "auth/authd/token_change.h"
 #include "auth/base/account.h"
+#include "auth/base/audit.h"
 #include "auth/base/checked.h"
 #include "auth/base/config.h"
+#include "auth/base/config_keys.h"
 #include "auth/base/event_loop.h"
+#include "auth/base/figures.h"
 #include "auth/base/home_lookup.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
@@ -39,33 +41,28 @@ struct Endpoint {
     gid_t group;
     std::set<uid_t> allowed_uids;
     PeerRole role;
+    std::string who;  // these are, for the log
 };
 
-// A uid that also runs other people's code could guess passwords and forge client addresses.
-void refuse_shared_web_user(const Config& config, const std::string& name) {
-    static constexpr std::array shared = {"www-data", "apache", "nginx", "http", "nobody"};
-    if (config.responder.allow_shared_web_user || std::find(shared.begin(), shared.end(), name) == shared.end()) return;
-    throw ConfigError("responder.users: " + name + " also runs other code; responder.allow_shared_web_user permits it");
-}
-
 Endpoint responder_endpoint(const Config& config) {
-    Endpoint endpoint{config.login_socket(), 0660, 0, 0, {}, PeerRole::Responder};
-    for (const auto& name : config.responder.users) {
-        refuse_shared_web_user(config, name);
-        const auto account = configured_user("responder.users", name);
-        if (endpoint.allowed_uids.empty()) endpoint.group = account.gid;
-        endpoint.allowed_uids.insert(account.uid);
-    }
-    return endpoint;
+    const auto group = configured_user(config, "responder.users", config.responder.users.front()).gid;
+    return {config.login_socket(),
+            0660,
+            0,
+            group,
+            responder_uids(config),
+            PeerRole::Responder,
+            config.name_of("responder.users")};
 }
 
 Endpoint jobd_endpoint(const Config& config) {
-    const auto account = configured_user("jobs.user", config.jobs.user);
-    return {config.runner_socket(), 0600, account.uid, account.gid, {account.uid}, PeerRole::Jobd};
+    const auto account = configured_user(config, "jobs.user", config.jobs.user);
+    return {config.runner_socket(),     0600, account.uid, account.gid, {account.uid}, PeerRole::Jobd,
+            config.name_of("jobs.user")};
 }
 
 Endpoint administrator_endpoint(const Config& config) {
-    return {config.accounts_socket(), 0600, 0, 0, {0}, PeerRole::Administrator};
+    return {config.accounts_socket(), 0600, 0, 0, {0}, PeerRole::Administrator, "root"};
 }
 
 // Whoever could replace a directory on the path to the login socket would receive passwords.
@@ -154,15 +151,18 @@ struct OpenEndpoint {
         if (endpoint.allowed_uids.contains(peer.uid))
             sessions.begin(endpoint.role, std::move(connection));
         else
-            log_line(Severity::Warning, "uid " + std::to_string(peer.uid) + " may not connect to " + endpoint.socket);
+            log_line(Severity::Warning, "closing a connection to " + endpoint.socket + ": uid " +
+                                            std::to_string(peer.uid) + " is none of those that may connect (" +
+                                            endpoint.who + ")");
     });
     return {std::move(listener), std::move(watch)};
 }
 
 void run(const std::string& config_file) {
     if (::geteuid() != 0) throw ConfigError("this program must run as root");
-    const Config config = read_config(config_file);
+    Config config = read_config(config_file);
     prepare_process();
+    audit_to_file(config.audit_file());
     for (const auto* program : {"clamscanner-agent", "clamscanner-runner"}) require_trusted(config.program(program));
     const auto responders = responder_endpoint(config);
     const auto jobs = jobd_endpoint(config);
@@ -188,12 +188,22 @@ void run(const std::string& config_file) {
     TokenDesk tokens(loop, logins, open_from, token_changer(children), config, {});
     Agents agents(loop, children, config, agent_launcher(config, config_file));
     Runners runners(loop, children, config, config_file);
+    loop.reload_on_hangup([&] {
+        const auto keys = reread_config(config);
+        if (!keys) return;
+        take_reloaded(*keys, config);
+        audit_to_file(config.audit_file());
+        for (auto* desk : {&logins, &open_accounts, &open_from}) desk->take_settings();
+        agents.renew();
+    });
     Sessions sessions(loop, logins, signatures, tokens, agents, runners, config);
+    const Figures figures(loop, config.figures_file("authd"),
+                          [&](Figures& own) { own.set("clamscanner_agents", agents.count()); });
     const auto open_to_responders = open_endpoint(loop, sessions, responders);
     const auto open_to_jobd = open_endpoint(loop, sessions, jobs);
     const auto open_to_administrator = open_endpoint(loop, sessions, administrator_endpoint(config));
-    notify_supervisor("READY=1");
-    log_line(Severity::Info, "ready");
+    if (const auto missing = missing_pam_service(config); !missing.empty()) log_line(Severity::Error, missing);
+    report_ready();
     loop.run();
     notify_supervisor("STOPPING=1");
 }
@@ -202,7 +212,10 @@ void run(const std::string& config_file) {
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    return clamscanner::run_daemon("clamscanner-authd", argc, argv, [](const std::string& config_file) {
+    static constexpr clamscanner::CommandForm form{
+        .program = "clamscanner-authd",
+        .purpose = "Checks logins, and starts programs as the users who have logged in. Root runs it."};
+    return clamscanner::run_daemon(form, argc, argv, [](const std::string& config_file) {
         // Agents are started in the root directory.
         clamscanner::run(std::filesystem::canonical(config_file));
     });

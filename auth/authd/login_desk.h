@@ -64,6 +64,9 @@ class LoginDesk {
         return accounts_.lines_of(name);
     }
 
+    // The settings have changed, in the Config that this was given.
+    void take_settings() { penalties_.take_limits(config_); }
+
     // Wrong tokens count there as wrong passwords do (token_desk.h).
     [[nodiscard]] Penalties& penalties() noexcept { return penalties_; }
 

@@ -264,11 +264,13 @@ struct Serve {
     std::string action;
     std::string version;
     TokenScope scope = TokenScope::Full;  // of the token; Full without one
+    std::string token = {};               // its name; "" without one
     void fields(auto& wire) {
         wire.choice(purpose, Purpose::Statistics);
         wire.text(action, longest_action);
         wire.text(version, longest_action);
         wire.choice(scope, TokenScope::Limited);
+        wire.text(token, longest_token_name);
     }
 };
 

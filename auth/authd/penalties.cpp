@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "auth/base/figures.h"
 #include "auth/base/log.h"
 #include "auth/base/random.h"
 
@@ -107,6 +108,12 @@ Penalties::Penalties(const Config& config)
       origins_(limit_of(config, config.login.address_failures)),
       accounts_(limit_of(config, 5 * config.login.account_failures)) {}
 
+void Penalties::take_limits(const Config& config) {
+    pairs_.set_limit(limit_of(config, config.login.account_failures));
+    origins_.set_limit(limit_of(config, config.login.address_failures));
+    accounts_.set_limit(limit_of(config, 5 * config.login.account_failures));
+}
+
 std::uint32_t Penalties::on_account(const std::string& user, const std::string& origin, bool succeeded_recently,
                                     Deadline now) {
     const auto of_pair = pairs_.penalty(pair_key(user, origin), now);
@@ -122,12 +129,15 @@ void Penalties::begin(const std::string& user, const std::string& origin) {
 void Penalties::end(const std::string& user, const std::string& origin, bool failed, Deadline now,
                     Fingerprint password) {
     // Names are not logged here: what was typed as a name may have been a password.
+    const auto begun = [](const char* of, const std::string& why) {
+        log_line(Severity::Warning, why);
+        count(std::string("clamscanner_penalties_total{of=\"") + of + "\"}");
+    };
     if (pairs_.end(pair_key(user, origin), failed, now, password))
-        log_line(Severity::Warning, "too many wrong passwords for one account from " + origin);
-    if (origins_.end(origin, failed, now, password))
-        log_line(Severity::Warning, "too many wrong passwords from " + origin);
+        begun("account and address", "too many wrong passwords for one account from " + origin);
+    if (origins_.end(origin, failed, now, password)) begun("address", "too many wrong passwords from " + origin);
     if (accounts_.end(user, failed, now, password))
-        log_line(Severity::Warning, "too many wrong passwords for one account, the last from " + origin);
+        begun("account", "too many wrong passwords for one account, the last from " + origin);
 }
 
 bool Penalties::failed_within(std::chrono::seconds age, const std::string& user, const std::string& origin,

@@ -45,6 +45,9 @@ class FailureTable {
     };
     explicit FailureTable(const Limit& limit, std::size_t most_rows = 65'536) : limit_(limit), most_rows_(most_rows) {}
 
+    // What was counted stays.
+    void set_limit(const Limit& limit) { limit_ = limit; }
+
     // Seconds until a retry makes sense; 0 when there is no penalty.
     [[nodiscard]] std::uint32_t penalty(const std::string& key, Deadline now);
     void begin(const std::string& key) { ++row_of(key).under_way; }
@@ -85,6 +88,8 @@ class FailureTable {
 class Penalties {
  public:
     explicit Penalties(const Config& config);
+    // The settings have changed.
+    void take_limits(const Config& config);
 
     // Seconds until this account may be tried from this origin; 0: now. `succeeded_recently`: from this origin.
     [[nodiscard]] std::uint32_t on_account(const std::string& user, const std::string& origin, bool succeeded_recently,

@@ -67,27 +67,34 @@ void Sessions::answer_login(Login login, Session& session, Packet& packet) {
     if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     const Serve serve{login.purpose, "", "", TokenScope::Full};
-    logins_.answer_login(std::move(login),
-                         [this, id = session.id, serve](const LoginAnswer& answer, const Account* account) {
-                             end_login(id, serve, answer, account);
-                         });
+    auto answered = [this, id = session.id, serve, user = login.user, address = login.address](
+                        const LoginAnswer& answer, const Account* account) {
+        trail_.note(user, address, {"password", ""}, answer, account);
+        end_login(id, serve, answer, account);
+    };
+    logins_.answer_login(std::move(login), std::move(answered));
 }
 
 void Sessions::answer_signed_login(const SignedLogin& login, Session& session, Packet& packet) {
     if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
-    signatures_.answer_signed_login(
-        login, [this, id = session.id](const LoginAnswer& answer, const Account* account, const Serve& serve) {
-            end_login(id, serve, answer, account);
-        });
+    signatures_.answer_signed_login(login, [this, id = session.id, key = login.key_id, address = login.address](
+                                               const LoginAnswer& answer, const Account* account, const Serve& serve) {
+        // The id of a key that does not exist may be anything.
+        trail_.note("", address, {"key", answer.verdict == LoginVerdict::NoKey ? "" : key}, answer, account);
+        end_login(id, serve, answer, account);
+    });
 }
 
 void Sessions::answer_token_login(const TokenLogin& login, Session& session, Packet& packet) {
     if (!packet.descriptors.empty()) session.pipes = take_pipes(packet);
     session.stage = Stage::AwaitsAnswer;
     session.is_valid = tokens_.watch(login);
-    tokens_.answer_login(login, [this, id = session.id](const LoginAnswer& answer, const Account* account,
-                                                        const Serve& serve) { end_login(id, serve, answer, account); });
+    tokens_.answer_login(login, [this, id = session.id, user = login.user, address = login.address](
+                                    const LoginAnswer& answer, const Account* account, const Serve& serve) {
+        trail_.note(user, address, {"token", serve.token}, answer, account);
+        end_login(id, serve, answer, account);
+    });
 }
 
 void Sessions::answer_token_order(TokenOrder order, Session& session, Packet& packet) {
@@ -97,8 +104,14 @@ void Sessions::answer_token_order(TokenOrder order, Session& session, Packet& pa
         order.expires_at < expires_by_default || order.expires_at > latest_expiry)
         throw Malformed("an order about tokens is none");
     session.stage = Stage::AwaitsAnswer;
-    tokens_.answer_order(std::move(order),
-                         [this, id = session.id](const TokenAnswer& answer) { tell(id, answer, Stage::MayAsk); });
+    // Without the secret, which goes to the desk.
+    const auto noted =
+        std::make_shared<const TokenOrder>(TokenOrder{order.user, Secret(), order.is_token, order.address, order.action,
+                                                      order.name, order.new_name, order.scope, order.expires_at});
+    tokens_.answer_order(std::move(order), [this, id = session.id, noted](const TokenAnswer& answer) {
+        trail_.note_order(*noted, answer);
+        tell(id, answer, Stage::MayAsk);
+    });
 }
 
 void Sessions::end_login(std::uint64_t id, const Serve& serve, const LoginAnswer& answer, const Account* account) {

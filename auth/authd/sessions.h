@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "auth/authd/agents.h"
+#include "auth/authd/login_trail.h"
 #include "auth/authd/messages.h"
 #include "auth/authd/runners.h"
 #include "auth/authd/signature_desk.h"
@@ -36,7 +37,8 @@ class Sessions {
           tokens_(tokens),
           agents_(agents),
           runners_(runners),
-          config_(config) {}
+          config_(config),
+          trail_(logins) {}
 
     // Takes over a connection whose peer has been checked.
     void begin(PeerRole role, UniqueFd socket);
@@ -94,6 +96,7 @@ class Sessions {
     Agents& agents_;
     Runners& runners_;
     const Config& config_;
+    LoginTrail trail_;
     std::uint64_t next_id_ = 1;
     std::unordered_map<std::uint64_t, Session> sessions_;
     std::size_t by_role_[std::size(most_sessions)]{};

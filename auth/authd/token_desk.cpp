@@ -96,7 +96,9 @@ TokenDesk::TokenDesk(EventLoop& loop, LoginDesk& logins, LoginDesk& accounts, Ch
 void TokenDesk::answer_login(const TokenLogin& login, const Answer& answer) {
     check(login.user, login.token, login.address,
           [answer](const LoginAnswer& said, const Account* account, const ApiToken* token) {
-              answer(said, account, {Purpose::Api, "", "", token != nullptr ? token->scope : TokenScope::Limited});
+              answer(said, account,
+                     {Purpose::Api, "", "", token != nullptr ? token->scope : TokenScope::Limited,
+                      token != nullptr ? token->name : std::string()});
           });
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "auth/base/config.h"
 
@@ -26,7 +27,15 @@ struct Account {
 [[nodiscard]] bool find_account(uid_t uid, Account& account);
 
 // A user that the configuration names under `key`. Throws ConfigError when there is no such user.
-[[nodiscard]] Account configured_user(const char* key, const std::string& name);
+[[nodiscard]] Account configured_user(const Config& config, const std::string& key, const std::string& name);
+
+// Throws ConfigError unless this program runs as one of these users, whom the configuration names under `key`: the
+// programs that it is to talk to would close its connections without a word.
+void require_to_run_as(const Config& config, const std::string& key, const std::vector<std::string>& names);
+
+// Whose processes may have logins checked, of responder.users. Throws ConfigError for one that does not exist, or that
+// runs other people's code without the administrator's leave.
+[[nodiscard]] std::set<uid_t> responder_uids(const Config& config);
 
 // Whether the administrator lets this system user see the whole host's statistics (jobs.host_users).
 [[nodiscard]] bool is_host_user(std::string_view name, const Config& config) noexcept;

@@ -10,14 +10,35 @@ inline constexpr Option uapi_options[] = {{"input", "json", "arguments come on s
                                           {"output", "json|jsonpretty", "how the answer is laid out; json without it"},
                                           {"user", "NAME", "for root: for whom; for all others their own name"}};
 inline constexpr CommandForm uapi_form{"uapi", "ClamScanner FUNCTION [KEY=VALUE ...]", uapi_options,
-                                       "Keys and values are percent-encoded, as in a URL.\n"};
+                                       "Keys and values are percent-encoded, as in a URL.\n",
+                                       "Calls a function of the virus scanner, for the user who runs it."};
 
 inline constexpr Option scan_options[] = {
     {"all", nullptr, "have the homes of all accounts scanned, beside the scans that the accounts start"},
-    {"status", nullptr, "how far the latest scan of all accounts is"},
+    {"account", "NAME", "have this account scanned, and those that are named after the options"},
+    {"wait", nullptr, "with these: wait for the end, tell how far it is, and print the result"},
+    {"scheduled", nullptr, "with these: the accounts' histories name the schedule in place of the administrator"},
+    {"status", nullptr, "how far the latest such scan is, or its result"},
+    {"cancel", nullptr, "end it: what is not scanned yet stays unscanned"},
+    {"finds", nullptr, "what the accounts' last scans found; by this signature, if one is named after the options"},
+    {"quarantine", "SIGNATURE", "say what would be put into quarantine: all that was found by it, in all accounts"},
+    {"yes", nullptr, "with this: do it, as each owner would, and print what became of it"},
     {"list-held", nullptr, "the signatures that hit so much that nothing is deleted for them"},
-    {"allow", "SIGNATURE", "let files be deleted for it all the same"}};
-inline constexpr CommandForm scan_form{"clamscanner-scan", "", scan_options,
-                                       "One of --all, --status, --list-held and --allow.\n"};
+    {"allow", "SIGNATURE", "let files be deleted for it all the same"},
+    {"json", nullptr, "print a result or a list as JSON"}};
+inline constexpr CommandForm scan_form{
+    "clamscanner-scan", "[NAME ... | SIGNATURE]", scan_options,
+    "One of --all, --account, --status, --cancel, --finds, --quarantine, --list-held and --allow.\n"
+    "Exit status of a scan that was waited for: 0 nothing found, 1 something found, 2 not all accounts were scanned.\n",
+    "Has all accounts scanned, and says what became of it. Root's."};
+
+inline constexpr Option status_options[] = {
+    {"check", nullptr, "look at the installation as well, and say what to do about each thing that is wrong"},
+    {"json", nullptr, "print it as JSON"},
+    {"metrics", nullptr, "print figures for a program that collects them, as OpenMetrics"}};
+inline constexpr CommandForm status_form{
+    "clamscanner-status", "", status_options,
+    "Exit status, as monitoring wants it: 0 all is well, 1 a warning, 2 something does not work, 3 not known.\n",
+    "How the virus scanner is: daemons, signatures, queue, disk, and what is wrong. Root's."};
 
 }  // namespace clamscanner

@@ -5,18 +5,22 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <sstream>
 
+#include "auth/base/check_config.h"
 #include "auth/base/log.h"
 
-#ifndef CLAMSCANNER_CONFIG_FILE
-#error "the build must say where the configuration is installed"
+#if !defined(CLAMSCANNER_CONFIG_FILE) || !defined(CLAMSCANNER_VERSION)
+#error "the build must say its version and where the configuration is installed"
 #endif
 
 namespace clamscanner {
 namespace {
 
 constexpr Option common_options[] = {{"config", "FILE", "the configuration, in place of " CLAMSCANNER_CONFIG_FILE},
-                                     {"help", nullptr, "show this"}};
+                                     {"check-config", nullptr, "say all that is wrong with the configuration, and end"},
+                                     {"help", nullptr, "show this, and end"},
+                                     {"version", nullptr, "show the version, and end"}};
 
 std::vector<Option> options_of(const CommandForm& form) {
     std::vector<Option> options(form.options.begin(), form.options.end());
@@ -53,6 +57,11 @@ std::string spelled(const Option& option) {
     return std::string("--") + option.name + (option.value == nullptr ? "" : std::string(" ") + option.value);
 }
 
+int print(const std::string& text) {
+    const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+    return written ? EX_OK : EX_IOERR;
+}
+
 }  // namespace
 
 CommandLine::CommandLine(const CommandForm& form, const std::vector<std::string>& words) {
@@ -74,6 +83,7 @@ CommandLine::CommandLine(const CommandForm& form, const std::vector<std::string>
 
 void CommandLine::take(const std::string& option, const char* value) {
     if (option == "help") throw HelpWanted();
+    if (option == "version") throw VersionWanted();
     if (value != nullptr && *value == '\0') throw UsageError("--" + option + " wants a value");
     const auto [known, is_new] = given_.emplace(option, value == nullptr ? "" : value);
     if (!is_new && value != nullptr && known->second != value) throw UsageError("--" + option + " is given twice");
@@ -105,7 +115,9 @@ std::string usage_of(const CommandForm& form) {
     const auto options = options_of(form);
     std::size_t width = 0;
     for (const auto& option : options) width = std::max(width, spelled(option).size());
-    std::string usage = std::string("usage: ") + form.program + " [OPTION ...] " + form.operands + "\n";
+    std::string usage = std::string("usage: ") + form.program + " [OPTION ...]" + (*form.operands == '\0' ? "" : " ") +
+                        form.operands + "\n";
+    if (*form.purpose != '\0') usage += std::string(form.purpose) + "\n";
     for (const auto& option : options) {
         const auto left = spelled(option);
         usage += "  " + left + std::string(width - left.size() + 2, ' ') + option.meaning + "\n";
@@ -113,12 +125,18 @@ std::string usage_of(const CommandForm& form) {
     return usage + form.remark;
 }
 
+const char* version() noexcept {
+    return CLAMSCANNER_VERSION;
+}
+
 int read_command_line(const CommandForm& form, int argc, char** argv,
                       const std::function<int(const CommandLine&)>& run) try {
-    return run(CommandLine(form, {argv + std::min(argc, 1), argv + argc}));
+    const CommandLine line(form, {argv + std::min(argc, 1), argv + argc});
+    return line.has("check-config") ? check_config(form.program, line.config_file()) : run(line);
 } catch (const HelpWanted&) {
-    const bool written = std::fputs(usage_of(form).c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    return written ? EX_OK : EX_IOERR;
+    return print(usage_of(form));
+} catch (const VersionWanted&) {
+    return print(std::string(form.program) + " " + version() + "\n");
 } catch (const UsageError& error) {
     std::fprintf(stderr, "%s: %s\n%s", form.program, error.what(), usage_of(form).c_str());
     return EX_USAGE;
@@ -129,7 +147,8 @@ int run_command(const CommandForm& form, int argc, char** argv, int fault_status
     name_this_program(form.program);
     return read_command_line(form, argc, argv, run);
 } catch (const std::exception& fault) {
-    std::fprintf(stderr, "%s: %s\n", form.program, fault.what());
+    std::istringstream lines(fault.what());
+    for (std::string line; std::getline(lines, line);) std::fprintf(stderr, "%s: %s\n", form.program, line.c_str());
     return fault_status;
 }
 

@@ -1,5 +1,5 @@
 // The command lines of all programs, read by getopt_long(3): "--name value" or "--name=value", in any order, up to the
-// first word that is no option, or to "--". Every program takes --config and --help.
+// first word that is no option, or to "--". Every program takes --config, --check-config, --help and --version.
 #pragma once
 
 #include <functional>
@@ -24,19 +24,21 @@ struct CommandForm {
     const char* operands = "";  // what follows the options, as the usage shows it; "": nothing may follow
     std::span<const Option> options = {};
     const char* remark = "";
+    const char* purpose = "";  // a sentence
 };
 
 struct UsageError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Thrown at --help, whatever else is wrong or missing.
+// Thrown at --help and at --version, whatever else is wrong or missing.
 struct HelpWanted {};
+struct VersionWanted {};
 
 class CommandLine {
  public:
     // `words` without the program's own name. An option may be given twice only with the same value, which is never
-    // empty. Throws UsageError and HelpWanted.
+    // empty. Throws UsageError, HelpWanted and VersionWanted.
     CommandLine(const CommandForm& form, const std::vector<std::string>& words);
 
     [[nodiscard]] bool has(const std::string& option) const { return given_.contains(option); }
@@ -61,8 +63,12 @@ class CommandLine {
 
 [[nodiscard]] std::string usage_of(const CommandForm& form);
 
-// Reads the command line for `run`, which gives the program's exit status. Answers --help on standard output and a
-// wrong command line with the usage on standard error and status 64. What else is thrown goes on to the caller.
+// The version of this build, "0.1.0".
+[[nodiscard]] const char* version() noexcept;
+
+// Reads the command line for `run`, which gives the program's exit status. Answers --help and --version on standard
+// output, --check-config (check_config.h), and a wrong command line with the usage on standard error and status 64.
+// What else is thrown goes on to the caller.
 [[nodiscard]] int read_command_line(const CommandForm& form, int argc, char** argv,
                                     const std::function<int(const CommandLine&)>& run);
 

@@ -4,9 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
 #include "auth/base/checked.h"
 #include "auth/base/config_keys.h"
-#include "auth/base/limits.h"
+#include "auth/base/log.h"
 #include "auth/base/unique_fd.h"
 
 #if !defined(CLAMSCANNER_PROGRAM_DIRECTORY) || !defined(CLAMSCANNER_SIGNATURE_DIRECTORY)
@@ -16,84 +20,168 @@
 namespace clamscanner {
 namespace {
 
-constexpr std::uint64_t day = 86'400;
+std::string joined(const std::vector<std::string>& faults) {
+    std::string text;
+    for (const auto& fault : faults) text += (text.empty() ? "" : "\n") + fault;
+    return text;
+}
+
+// Whoever can write it can add settings.
+void require_trusted_directory(const std::string& directory) {
+    struct stat status {};
+    checked(::stat(directory.c_str(), &status), ("examine " + directory).c_str());
+    if ((status.st_uid != 0 && status.st_uid != ::geteuid()) || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        throw ConfigError(directory + " must belong to root, and nobody else may write it");
+}
+
+std::vector<std::string> additions_to(const std::string& file) {
+    const auto directory = std::filesystem::path(file).parent_path() / "conf.d";
+    std::vector<std::string> names;
+    if (!std::filesystem::is_directory(directory)) return names;
+    require_trusted_directory(directory);
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+        const auto name = entry.path().filename().string();
+        if (name.ends_with(".toml") && !name.starts_with('.')) names.push_back(entry.path());
+    }
+    std::ranges::sort(names);
+    return names;
+}
 
 }  // namespace
 
-void take_config(ConfigKeys& keys, Config& config) {
+ConfigError::ConfigError(const std::vector<std::string>& faults) : std::runtime_error(joined(faults)) {}
+
+std::string Config::name_of(const std::string& key) const {
+    const auto place = places.find(key);
+    return place == places.end() ? file + ": " + key + " (its default)" : place->second + ": " + key;
+}
+
+void take_config(const ConfigKeys& keys, const std::string& file, Config& config) {
+    config.places = keys.places();
+    config.file = file;
+    config.keys = std::make_shared<const ConfigKeys>(keys);
     config.paths.program_directory = CLAMSCANNER_PROGRAM_DIRECTORY;
     config.paths.embedded_signature_directory = CLAMSCANNER_SIGNATURE_DIRECTORY;
-    keys.path("paths.run_directory", config.paths.run_directory);
-    keys.path("paths.state_directory", config.paths.state_directory);
-    keys.path("paths.program_directory", config.paths.program_directory);
-    keys.path("paths.signature_directory", config.paths.signature_directory);
-    keys.path("paths.embedded_signature_directory", config.paths.embedded_signature_directory);
+    keys.take("paths.run_directory", config.paths.run_directory);
+    keys.take("paths.state_directory", config.paths.state_directory);
+    keys.take("paths.program_directory", config.paths.program_directory);
+    keys.take("paths.signature_directory", config.paths.signature_directory);
+    keys.take("paths.embedded_signature_directory", config.paths.embedded_signature_directory);
 
     auto& responder = config.responder;
-    keys.names("responder.users", responder.users, 1);
-    keys.boolean("responder.allow_shared_web_user", responder.allow_shared_web_user);
-    keys.path("responder.socket", responder.socket);
-    keys.text("responder.socket_group", responder.socket_group);
-    keys.number("responder.threads", responder.threads, 2, 1024);
-    keys.number("responder.max_body_bytes", responder.max_body_bytes, 1024, 32 * 1024 * 1024);
-    keys.number("responder.max_disinfect_body_bytes", responder.max_disinfect_body_bytes, 1024, 32 * 1024 * 1024);
-    keys.number("responder.read_seconds", responder.read_seconds, 1, 600);
-    keys.number("responder.reply_seconds", responder.reply_seconds, 1, 600);
-    keys.text("responder.realm", responder.realm);
+    keys.take("responder.users", responder.users);
+    keys.take("responder.allow_shared_web_user", responder.allow_shared_web_user);
+    keys.take("responder.socket", responder.socket);
+    keys.take("responder.socket_group", responder.socket_group);
+    keys.take("responder.threads", responder.threads);
+    keys.take("responder.max_body_bytes", responder.max_body_bytes);
+    keys.take("responder.max_disinfect_body_bytes", responder.max_disinfect_body_bytes);
+    keys.take("responder.read_seconds", responder.read_seconds);
+    keys.take("responder.reply_seconds", responder.reply_seconds);
+    keys.take("responder.realm", responder.realm);
 
     auto& login = config.login;
-    keys.text("login.pam_service", login.pam_service);
-    keys.number("login.uid_floor", login.uid_floor, 1, UINT32_MAX - 1);
-    keys.number("login.pam_processes", login.pam_processes, 0, 256);
-    keys.number("login.pam_seconds", login.pam_seconds, 1, 300);
-    keys.number("login.failure_milliseconds", login.failure_milliseconds, 0, 10'000);
-    keys.number("login.cache_seconds", login.cache_seconds, 0, 3600);
-    keys.number("login.remote_cache_seconds", login.remote_cache_seconds, 0, 3600);
-    keys.number("login.account_failures", login.account_failures, 1, 1'000'000);
-    keys.number("login.address_failures", login.address_failures, 1, 1'000'000);
-    keys.number("login.window_seconds", login.window_seconds, 1, day);
-    keys.number("login.penalty_seconds", login.penalty_seconds, 1, day);
-    keys.number("login.max_waiting", login.max_waiting, 1, 4096);
+    keys.take("login.pam_service", login.pam_service);
+    keys.take("login.uid_floor", login.uid_floor);
+    keys.take("login.pam_processes", login.pam_processes);
+    keys.take("login.pam_seconds", login.pam_seconds);
+    keys.take("login.failure_milliseconds", login.failure_milliseconds);
+    keys.take("login.cache_seconds", login.cache_seconds);
+    keys.take("login.remote_cache_seconds", login.remote_cache_seconds);
+    keys.take("login.account_failures", login.account_failures);
+    keys.take("login.address_failures", login.address_failures);
+    keys.take("login.window_seconds", login.window_seconds);
+    keys.take("login.penalty_seconds", login.penalty_seconds);
+    keys.take("login.max_waiting", login.max_waiting);
 
     auto& agents = config.agents;
-    keys.number("agents.max_agents", agents.max_agents, 1, 100'000);
-    keys.number("agents.idle_seconds", agents.idle_seconds, 1, day);
-    keys.number("agents.request_seconds", agents.request_seconds, 1, 600);
-    keys.number("agents.max_requests_per_account", agents.max_requests_per_account, 1, 1024);
+    keys.take("agents.max_agents", agents.max_agents);
+    keys.take("agents.idle_seconds", agents.idle_seconds);
+    keys.take("agents.request_seconds", agents.request_seconds);
+    keys.take("agents.max_requests_per_account", agents.max_requests_per_account);
 
     auto& jobs = config.jobs;
-    keys.text("jobs.user", jobs.user);
-    keys.number("jobs.max_running", jobs.max_running, 1, 1024);
-    keys.number("jobs.turn_minutes", jobs.turn_minutes, 1, 1440);
-    keys.number("jobs.stall_seconds", jobs.stall_seconds, 1, 3600);
-    keys.number("jobs.abandon_seconds", jobs.abandon_seconds, 1, day);
-    keys.number("jobs.retry_seconds", jobs.retry_seconds, 1, day);
-    keys.number("jobs.max_job_hours", jobs.max_job_hours, 1, 8760);
-    keys.number("jobs.max_connections_per_account", jobs.max_connections_per_account, 2, 1024);
-    keys.names("jobs.host_users", jobs.host_users, 0);
+    keys.take("jobs.user", jobs.user);
+    keys.take("jobs.max_running", jobs.max_running);
+    keys.take("jobs.turn_minutes", jobs.turn_minutes);
+    keys.take("jobs.stall_seconds", jobs.stall_seconds);
+    keys.take("jobs.abandon_seconds", jobs.abandon_seconds);
+    keys.take("jobs.retry_seconds", jobs.retry_seconds);
+    keys.take("jobs.max_job_hours", jobs.max_job_hours);
+    keys.take("jobs.max_connections_per_account", jobs.max_connections_per_account);
+    keys.take("jobs.host_users", jobs.host_users);
 
     auto& statistics = config.statistics;
-    keys.path("statistics.access_keys", statistics.access_keys);
-    keys.path("statistics.nonces", statistics.nonces);
-    keys.number("statistics.max_nonces_per_key", statistics.max_nonces_per_key, 1, 1'000'000);
+    keys.take("statistics.access_keys", statistics.access_keys);
+    keys.take("statistics.nonces", statistics.nonces);
+    keys.take("statistics.max_nonces_per_key", statistics.max_nonces_per_key);
 
     auto& tokens = config.tokens;
-    keys.boolean("tokens.enabled", tokens.enabled);
-    keys.number("tokens.max_per_account", tokens.max_per_account, 1, most_tokens_per_account);
-    keys.number("tokens.default_days", tokens.default_days, 1, 3650);
-    keys.boolean("tokens.suspend_on_password_change", tokens.suspend_on_password_change);
+    keys.take("tokens.enabled", tokens.enabled);
+    keys.take("tokens.max_per_account", tokens.max_per_account);
+    keys.take("tokens.default_days", tokens.default_days);
+    keys.take("tokens.suspend_on_password_change", tokens.suspend_on_password_change);
+    keys.take("audit.directory", config.audit_directory);
 }
 
 Config parse_config(const std::string& text, const std::string& file) {
-    ConfigKeys keys(text, file);
     Config config;
-    take_config(keys, config);
-    keys.refuse_unknown(ConfigKeys::Unknown::SectionsAllowed);
+    take_config(ConfigKeys({{file, text}}), file, config);
     return config;
 }
 
 Config read_config(const std::string& file) {
-    return parse_config(read_trusted_file(file), file);
+    Config config;
+    take_config(ConfigKeys(read_config_files(file)), file, config);
+    return config;
+}
+
+namespace {
+
+std::string listed(const std::vector<std::string>& keys) {
+    std::string text;
+    for (const auto& key : keys) text += (text.empty() ? "" : ", ") + key;
+    return text;
+}
+
+}  // namespace
+
+std::shared_ptr<const ConfigKeys> reread_config(const Config& running) noexcept try {
+    ConfigKeys fresh(read_config_files(running.file));
+    const auto changes = fresh.follow(*running.keys);
+    log_line(Severity::Info, changes.counting.empty()
+                                 ? "the configuration was read again: nothing that can change has"
+                                 : "from now on these settings count: " + listed(changes.counting));
+    if (!changes.waiting.empty())
+        log_line(Severity::Warning,
+                 "these settings have changed, but count only after a restart: " + listed(changes.waiting));
+    return std::make_shared<const ConfigKeys>(std::move(fresh));
+} catch (const std::exception& error) {
+    log_line(Severity::Error, "the old settings stay in force, since the new ones are wrong:");
+    std::istringstream faults(error.what());
+    for (std::string fault; std::getline(faults, fault);) log_line(Severity::Error, fault);
+    return nullptr;
+}
+
+void take_reloaded(const ConfigKeys& keys, Config& running) {
+    Config fresh;
+    take_config(keys, running.file, fresh);
+    running = std::move(fresh);
+}
+
+std::vector<ConfigFile> read_config_files(const std::string& file) {
+    std::vector<ConfigFile> files{{file, read_trusted_file(file)}};
+    for (const auto& addition : additions_to(file)) files.push_back({addition, read_trusted_file(addition)});
+    return files;
+}
+
+std::string missing_pam_service(const Config& config) {
+    const auto& name = config.login.pam_service;
+    for (const char* directory : {"/etc/pam.d/", "/usr/lib/pam.d/"})
+        if (::access((directory + name).c_str(), F_OK) == 0) return "";
+    // Without it PAM takes the service "other", which on most hosts refuses everybody.
+    return config.name_of("login.pam_service") + ": there is no PAM service /etc/pam.d/" + name +
+           ", so every login is refused and no job starts. Install the file, or name another service";
 }
 
 std::string read_trusted_file(const std::string& file, mode_t forbidden) {

@@ -1,23 +1,30 @@
-// The configuration, /etc/clamscanner/clamscanner.toml: one file for all programs, read by each at its start. This
-// header has the sections that root's programs use; the others are in jobs/shared/settings.h.
+// The configuration, /etc/clamscanner/clamscanner.toml and what lies beside it in conf.d: the same for all programs,
+// read by each at its start. This header has the sections that root's programs use; the others are in
+// jobs/shared/settings.h.
 //
 // Every key has a default, so an empty file is valid. An unknown key, a value of the wrong type or out of range is a
-// ConfigError that names file, line and key, and the program does not start. authd reads it as root: therefore the file
-// must belong to root (or to whoever runs the program) and nobody else may be able to write it.
+// ConfigError that names file, line and key, and no program starts, whichever sections it uses. authd reads it as root:
+// therefore the files must belong to root (or to whoever runs the program) and nobody else may be able to write them.
 #pragma once
 
 #include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace clamscanner {
 
+class ConfigKeys;
+
 struct ConfigError : std::runtime_error {
     using std::runtime_error::runtime_error;
+    // A line each.
+    explicit ConfigError(const std::vector<std::string>& faults);
 };
 
 struct Config {
@@ -89,6 +96,20 @@ struct Config {
         bool suspend_on_password_change = true;
     } tokens;
 
+    std::string audit_directory;  // "": the log alone
+    // Each daemon that writes events has a file of its own there, "" for none.
+    static constexpr const char* roots_audit_file = "authd.jsonl";
+    [[nodiscard]] std::string audit_file(const std::string& name = roots_audit_file) const {
+        return audit_directory.empty() ? "" : audit_directory + "/" + name;
+    }
+
+    // "FILE, line N" of each key that was given, and the file that gives no other.
+    std::map<std::string, std::string> places;
+    std::string file;
+    std::shared_ptr<const ConfigKeys> keys;  // as they are in force
+    // For errors: "FILE, line N: section.key", or that the key has its default.
+    [[nodiscard]] std::string name_of(const std::string& key) const;
+
     // Beside the nonces, where only root may write (auth/authd/api_tokens.h).
     [[nodiscard]] std::string token_directory() const {
         return statistics.nonces.substr(0, statistics.nonces.rfind('/')) + "/tokens";
@@ -103,24 +124,40 @@ struct Config {
     [[nodiscard]] std::string runner_socket() const { return paths.run_directory + "/authd/runner.sock"; }
     [[nodiscard]] std::string accounts_socket() const { return paths.run_directory + "/authd/accounts.sock"; }
     [[nodiscard]] std::string jobs_socket() const { return paths.run_directory + "/jobd/jobs.sock"; }
+    // Of the daemon of that name ("authd", "jobd", "engine"): figures.h.
+    [[nodiscard]] std::string figures_file(const char* daemon) const {
+        return paths.run_directory + "/" + daemon + "/figures";
+    }
     [[nodiscard]] std::string engine_socket() const { return paths.run_directory + "/engine/engine.sock"; }
     [[nodiscard]] std::string program(const char* name) const { return paths.program_directory + "/" + name; }
 };
 
-// Throws ConfigError; std::system_error when the file cannot be opened. Sections that root's programs do not use are
-// not checked.
+// Throws ConfigError, for mistakes in any section; std::system_error when a file cannot be opened.
 [[nodiscard]] Config read_config(const std::string& file);
 
 // The same for a text; `file` only names it in errors.
 [[nodiscard]] Config parse_config(const std::string& text, const std::string& file);
+
+// The file, and then those whose names end in .toml in the directory conf.d beside it, in the order of their names: a
+// later one's keys count. Throws as read_config() does.
+struct ConfigFile;
+[[nodiscard]] std::vector<ConfigFile> read_config_files(const std::string& file);
+
+// Of login.pam_service: why nobody can log in, and what to do; empty when PAM has it.
+[[nodiscard]] std::string missing_pam_service(const Config& config);
 
 // Reads a file that belongs to root (or to whoever runs this) and gives nobody else any of the `forbidden` rights.
 // Throws as read_config() does.
 inline constexpr std::size_t largest_trusted_file = 1024 * 1024;
 [[nodiscard]] std::string read_trusted_file(const std::string& file, mode_t forbidden = S_IWGRP | S_IWOTH);
 
+// Reads the files again for a program that runs, and says in the log which keys count from now on, which need a
+// restart, or all that is wrong. Null when something is: then everything stays as it is.
+[[nodiscard]] std::shared_ptr<const ConfigKeys> reread_config(const Config& running) noexcept;
+// From them, in place of `running`.
+void take_reloaded(const ConfigKeys& keys, Config& running);
+
 // A part of read_config(), for jobs/shared/settings.h.
-class ConfigKeys;
-void take_config(ConfigKeys& keys, Config& config);
+void take_config(const ConfigKeys& keys, const std::string& file, Config& config);
 
 }  // namespace clamscanner

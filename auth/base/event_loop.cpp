@@ -80,7 +80,13 @@ void EventLoop::stop_on_signals() {
     stops_ = listen_for_signals({SIGTERM, SIGINT, SIGQUIT});
     hangups_ = listen_for_signals({SIGHUP});
     stops_watch_ = watch(stops_.get(), EPOLLIN, [this](std::uint32_t) { stop(); });
-    hangups_watch_ = watch(hangups_.get(), EPOLLIN, [this](std::uint32_t) { take_signal(hangups_.get()); });
+    hangups_watch_ = watch(hangups_.get(), EPOLLIN, [this](std::uint32_t) {
+        static_cast<void>(take_signal(hangups_.get()));
+        if (reload_)
+            reload_();
+        else
+            log_line(Severity::Info, "SIGHUP changes nothing: settings are read at the start only");
+    });
 }
 
 void EventLoop::report_long_turns(std::chrono::milliseconds limit, Report report) {
@@ -176,7 +182,6 @@ UniqueFd listen_for_signals(std::initializer_list<int> numbers) {
 int take_signal(int signals) {
     signalfd_siginfo info{};
     if (::read(signals, &info, sizeof info) != sizeof info) return 0;
-    if (info.ssi_signo == SIGHUP) log_line(Severity::Info, "SIGHUP changes nothing: settings are read at start only");
     return static_cast<int>(info.ssi_signo);
 }
 

@@ -102,9 +102,10 @@ class EventLoop {
     // readable. No other handler and no timer runs, and it is no round.
     void serve_meanwhile(int done);
 
-    // Ends run() on SIGTERM, SIGINT and SIGQUIT, and logs on SIGHUP that it changes nothing. All are blocked for the
-    // whole process from here on (children unblock them).
+    // Ends run() on SIGTERM, SIGINT and SIGQUIT. On SIGHUP, calls what reload_on_hangup() was given, or logs that it
+    // changes nothing. All are blocked for the whole process from here on (children unblock them).
     void stop_on_signals();
+    void reload_on_hangup(Task reload) { reload_ = std::move(reload); }
 
     void run();
     void stop() { running_ = false; }
@@ -130,6 +131,7 @@ class EventLoop {
     Watch stops_watch_;
     Watch hangups_watch_;
     Task end_of_round_;
+    Task reload_;
     bool again_ = false;
     Report report_;  // empty: not measured
     std::chrono::nanoseconds longest_turn_{};
@@ -148,7 +150,7 @@ void ignore_stray_signals() noexcept;
 // Blocks these signals, also for threads made later, and returns a descriptor (signalfd(2)) that is readable when one
 // is pending.
 [[nodiscard]] UniqueFd listen_for_signals(std::initializer_list<int> numbers);
-// The number of a pending signal, or 0. SIGHUP is only logged, because daemons read their settings only at start.
-int take_signal(int signals);
+// The number of a pending signal, or 0.
+[[nodiscard]] int take_signal(int signals);
 
 }  // namespace clamscanner

@@ -136,7 +136,9 @@ void HomeLookup::take_report(const std::string& home) {
 // It is killed and nevertheless stays, for as long as the file system does not answer: hence remembered twice, as a
 // home that did not answer, and as a child that is there.
 void HomeLookup::give_up(const std::string& home) {
-    log_line(Severity::Warning, "the home " + printable(home) + " does not answer");
+    log_line(Severity::Warning, "the home " + printable(home) +
+                                    " does not answer: the file system that it is on hangs. Its account is "
+                                    "answered 503, and its jobs wait, until it answers; nobody else waits");
     remember(home, std::nullopt, patience);
     auto& looking = looking_.at(home);
     looking.is_late = true;

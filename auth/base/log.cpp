@@ -13,6 +13,7 @@ namespace clamscanner {
 namespace {
 
 const char* program_name = "clamscanner";
+std::string for_account;                    // of the program's lines in the journal of another's service
 constexpr std::size_t longest_line = 4000;  // what is longer is cut
 
 const char* severity_word(Severity severity) noexcept {
@@ -26,12 +27,28 @@ void name_this_program(const char* name) noexcept {
     program_name = name;
 }
 
+const char* program_in_log() noexcept {
+    return program_name;
+}
+
+void name_account_in_log(const char* user) {
+    constexpr std::size_t longest_name = 64;
+    for_account = " for " + (user == nullptr ? "an account" : printable(user).substr(0, longest_name));
+}
+
 void log_line(Severity severity, std::string_view text) noexcept {
     static const bool to_journal = ::getenv("JOURNAL_STREAM") != nullptr;
-    char head[96];
-    const int head_size = to_journal ? std::snprintf(head, sizeof head, "<%d>", static_cast<int>(severity))
-                                     : std::snprintf(head, sizeof head, "%s[%d]: %s: ", program_name,
-                                                     static_cast<int>(::getpid()), severity_word(severity));
+    char head[160];
+    const int pid = static_cast<int>(::getpid());
+    int head_size = 0;
+    if (!to_journal)
+        head_size = std::snprintf(head, sizeof head, "%s[%d]%s: %s: ", program_name, pid, for_account.c_str(),
+                                  severity_word(severity));
+    else if (for_account.empty())
+        head_size = std::snprintf(head, sizeof head, "<%d>", static_cast<int>(severity));
+    else
+        head_size = std::snprintf(head, sizeof head, "<%d>%s[%d]%s: ", static_cast<int>(severity), program_name, pid,
+                                  for_account.c_str());
     // One writev per line, so that the lines of several processes do not mix. A failure cannot be reported anywhere.
     const iovec parts[] = {{head, static_cast<std::size_t>(head_size)},
                            {const_cast<char*>(text.data()), std::min(text.size(), longest_line)},

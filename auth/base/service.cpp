@@ -10,9 +10,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 #include "auth/base/checked.h"
-#include "auth/base/command_line.h"
 #include "auth/base/config.h"
 #include "auth/base/unique_fd.h"
 
@@ -23,19 +23,25 @@ constexpr rlim_t enough_descriptors = 65'536;
 
 }  // namespace
 
-int run_daemon(const char* name, int argc, char** argv, const std::function<void(const std::string&)>& run,
+int run_daemon(const CommandForm& form, int argc, char** argv, const std::function<void(const std::string&)>& run,
                AtFault at_fault) try {
-    name_this_program(name);
-    return read_command_line({name}, argc, argv, [&](const CommandLine& line) {
+    name_this_program(form.program);
+    return read_command_line(form, argc, argv, [&](const CommandLine& line) {
         run(line.config_file());
         return EX_OK;
     });
 } catch (const ConfigError& error) {
-    log_line(at_fault.severity, error.what());
+    std::istringstream faults(error.what());
+    for (std::string fault; std::getline(faults, fault);) log_line(at_fault.severity, fault);
     return at_fault.wrong_configuration;
 } catch (const std::exception& fault) {
     log_line(at_fault.severity, fault.what());
     return EX_SOFTWARE;
+}
+
+void report_ready() noexcept {
+    notify_supervisor("READY=1");
+    log_line(Severity::Info, std::string("ready, version ") + version());
 }
 
 void notify_supervisor(const char* state) noexcept {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "auth/base/command_line.h"
 #include "auth/base/log.h"
 
 namespace clamscanner {
@@ -15,10 +16,13 @@ struct AtFault {
     int wrong_configuration = 78;  // EX_CONFIG
 };
 
-// main() of a daemon: takes --config and nothing else, and runs until `run` returns (status 0) or throws: a ConfigError
-// or anything else (status 70, EX_SOFTWARE), which is one line of the log.
-[[nodiscard]] int run_daemon(const char* name, int argc, char** argv,
+// main() of a daemon: takes what every program takes and nothing else (command_line.h), and runs until `run` returns
+// (status 0) or throws: a ConfigError, or anything else (status 70, EX_SOFTWARE), which goes to the log.
+[[nodiscard]] int run_daemon(const CommandForm& form, int argc, char** argv,
                              const std::function<void(const std::string& config_file)>& run, AtFault at_fault = {});
+
+// For a daemon that serves from now on: tells the supervisor, and the log.
+void report_ready() noexcept;
 
 // Sends `state`, "READY=1" or "STOPPING=1", to the supervisor named by NOTIFY_SOCKET (sd_notify(3): one datagram). Does
 // nothing without one.

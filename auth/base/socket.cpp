@@ -34,6 +34,17 @@ bool somebody_listens_at(const sockaddr_un& address, int type) {
     return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN;
 }
 
+// For the log: what to look at.
+std::string attempt_to_connect(const std::string& path, int error) {
+    const std::string attempt = "connect to " + path;
+    if (error == ENOENT || error == ECONNREFUSED)
+        return attempt + ", where nobody listens (is its daemon running? clamscanner-status tells)";
+    if (error == EACCES)
+        return attempt +
+               ", where only the users of responder.users, jobs.user and engine.user are let in, or their group";
+    return attempt;
+}
+
 UniqueFd connected(const std::string& path, int type, timeval limit) {
     const auto address = address_of(path);
     UniqueFd socket(checked(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make a socket"));
@@ -41,9 +52,12 @@ UniqueFd connected(const std::string& path, int type, timeval limit) {
         checked(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time), "limit a wait");
     };
     wait_at_most(limit);
-    checked(uninterrupted(
-                [&] { return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }),
-            "connect to a daemon");
+    const int result = uninterrupted(
+        [&] { return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); });
+    if (result < 0) {
+        const int error = errno;
+        throw_errno(attempt_to_connect(path, error).c_str(), error);
+    }
     wait_at_most({});  // what is sent waits as long as it takes
     return socket;
 }
@@ -65,7 +79,8 @@ UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
     const auto* generic = reinterpret_cast<const sockaddr*>(&address);
     // A child that a killed predecessor had just forked may hold its socket for a moment longer.
     for (int tries = 1; somebody_listens_at(address, type); ++tries) {
-        if (tries == most_tries) throw_errno("listen where another process listens already", EADDRINUSE);
+        if (tries == most_tries)
+            throw_errno(("listen at " + path + ", where another process listens already").c_str(), EADDRINUSE);
         std::this_thread::sleep_for(between_tries);
     }
     struct stat old {};
@@ -81,7 +96,7 @@ UniqueFd listen_at(const std::string& path, int type, mode_t mode) {
     const int bound = ::bind(listener.get(), generic, sizeof address);
     const int error = errno;
     ::umask(old_mask);
-    if (bound < 0) throw_errno("bind a listening socket", error);
+    if (bound < 0) throw_errno(("listen at " + path).c_str(), error);
     checked(::listen(listener.get(), 4096), "listen");
     return listener;
 }

@@ -17,6 +17,7 @@
 
 #include "auth/authd/messages.h"
 #include "auth/base/account.h"
+#include "auth/base/audit.h"
 #include "auth/base/checked.h"
 #include "auth/base/command_line.h"
 #include "auth/base/config.h"
@@ -33,7 +34,8 @@ constexpr CommandForm form{"clamscanner-account",
                            {},
                            "hold: ends what the virus scanner runs as USER, and lets nothing in until the release.\n"
                            "Hold an account before userdel or usermod, and release it afterwards, by its old name or "
-                           "its new one.\n"};
+                           "its new one.\n",
+                           "Holds an account, so that userdel and usermod find no process of the scanner's. Root's."};
 
 // A killed process may still be in the kernel for a while: on a file server that does not answer, for long.
 constexpr int patience_ms = 20'000;
@@ -101,6 +103,10 @@ UniqueFd lock_list(const Config& config) {
     return lock;
 }
 
+void note(const Config& config, const char* action, const std::string& user) {
+    AuditEvent(action).text("account", user).write_for_command(form.program, config.audit_file());
+}
+
 int hold(const Config& config, const std::string& user) {
     Account account;
     if (!find_account(user, account)) return fail(EX_NOUSER, "there is no user " + printable(user));
@@ -112,6 +118,7 @@ int hold(const Config& config, const std::string& user) {
         if (std::ranges::find(accounts, held) == accounts.end()) accounts.push_back(held);
         write_held_accounts(config.held_accounts(), accounts);
     }
+    note(config, "hold", account.name);
     if (authd_ends_processes(config, account.uid) && end_what_is_left(config, account.uid)) return EX_OK;
     return fail(EX_TEMPFAIL, printable(user) + " is held, but not all of its processes have ended yet: try again");
 }
@@ -125,6 +132,7 @@ int release(const Config& config, const std::string& user) {
     const auto count =
         std::erase_if(accounts, [&](const auto& held) { return held.name == user || (exists && held.uid == now.uid); });
     if (count > 0) write_held_accounts(config.held_accounts(), accounts);
+    if (count > 0) note(config, "release", user);
     if (count == 0) static_cast<void>(fail(EX_OK, printable(user) + " was not held"));
     return EX_OK;
 }
@@ -140,7 +148,7 @@ int run(const CommandLine& line) {
     const bool lists = words == std::vector<std::string>{"list"};
     if (!lists && (words.size() != 2 || (words[0] != "hold" && words[0] != "release")))
         throw UsageError("no such command");
-    if (::geteuid() != 0) throw ConfigError("only root can use it");
+    if (::geteuid() != 0) return fail(EX_NOPERM, "only root can use it");
     const auto config = read_config(line.config_file());
     if (lists) return list(config);
     return words[0] == "hold" ? hold(config, words[1]) : release(config, words[1]);

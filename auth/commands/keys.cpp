@@ -12,6 +12,7 @@
 #include "auth/authd/access_keys.h"
 #include "auth/authd/account_generation.h"
 #include "auth/base/account.h"
+#include "auth/base/audit.h"
 #include "auth/base/checked.h"
 #include "auth/base/command_line.h"
 #include "auth/base/config.h"
@@ -23,7 +24,10 @@
 namespace clamscanner {
 namespace {
 
-constexpr CommandForm form{"clamscanner-keys", "add USER | list | enable KEY-ID | disable KEY-ID | remove KEY-ID"};
+constexpr CommandForm form{
+    .program = "clamscanner-keys",
+    .operands = "add USER | list | enable KEY-ID | disable KEY-ID | remove KEY-ID",
+    .purpose = "Makes, lists, disables and removes access keys, for clients of the statistics interface. Root's."};
 
 int fail(int status, const std::string& why) {
     std::fprintf(stderr, "clamscanner-keys: %s\n", why.c_str());
@@ -74,12 +78,20 @@ int run(const Config& config, const std::vector<std::string>& words) {
     checked(::flock(lock.get(), LOCK_EX), "wait for others that write access keys");
     auto keys = read_access_keys(file);
     if (adds) keys.push_back({"cs" + random_hex(11), Secret(random_hex(20)), owner.name, true, owner.generation});
+    const auto known = std::ranges::find(keys, words[1], &AccessKey::id);
+    const auto user = known != keys.end() ? known->user : std::string();
     const int status = adds ? EX_OK : change(keys, words[0], words[1]);
-    if (status == EX_OK) write_access_keys(file, keys);
+    if (status != EX_OK) return status;
+    write_access_keys(file, keys);
+    AuditEvent("key")
+        .text("action", words[0])
+        .text("key", adds ? keys.back().id : words[1])
+        .text("account", adds ? owner.name : user)
+        .write_for_command(form.program, config.audit_file());
     if (adds)
         std::printf("AccessKeyId: %s\nAccessKeySecret: %s\n", keys.back().id.c_str(),
                     keys.back().secret.reveal().c_str());
-    return status;
+    return EX_OK;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "auth/authd/token_change.h"
+#include "auth/base/audit.h"
 #include "auth/base/command_line.h"
 #include "auth/base/config.h"
 #include "auth/base/log.h"
@@ -20,7 +21,8 @@ constexpr CommandForm form{
     "clamscanner-tokens",
     "list USER | revoke USER [NAME]",
     {},
-    "Without a NAME, revoke ends all of the account's tokens, also when their file is damaged.\n"};
+    "Without a NAME, revoke ends all of the account's tokens, also when their file is damaged.\n",
+    "Lists and revokes an account's API tokens. Root's."};
 
 int fail(int status, const std::string& why) {
     std::fprintf(stderr, "clamscanner-tokens: %s\n", why.c_str());
@@ -40,8 +42,14 @@ int list(const std::string& file) {
     return EX_OK;
 }
 
-int revoke(const std::string& file, const std::string& name) {
-    if (!revoke_tokens(file, name)) return fail(EX_DATAERR, "there is no such token");
+int revoke(const Config& config, const std::string& user, const std::string& name) {
+    if (!revoke_tokens(tokens_file(config.token_directory(), user), name))
+        return fail(EX_DATAERR, "there is no such token");
+    AuditEvent("token")
+        .text("action", "revoke")
+        .text("account", user)
+        .text("token", name.empty() ? "all of them" : name)
+        .write_for_command(form.program, config.audit_file());
     return EX_OK;
 }
 
@@ -51,9 +59,8 @@ int run(const Config& config, const std::vector<std::string>& words) {
         throw UsageError("no such command");
     if (::geteuid() != 0) return fail(EX_NOPERM, "only root may do that");
     if (!is_possible_token_owner(words[1])) return fail(EX_NOUSER, "no user is called " + printable(words[1]));
-    const auto file = tokens_file(config.token_directory(), words[1]);
-    if (words[0] == "list") return list(file);
-    return revoke(file, may_name_one ? words[2] : "");
+    if (words[0] == "list") return list(tokens_file(config.token_directory(), words[1]));
+    return revoke(config, words[1], may_name_one ? words[2] : "");
 }
 
 }  // namespace

@@ -59,6 +59,11 @@ struct Task {
     std::optional<Reply> reply;
 };
 
+Asker asker_of(const Serve& serve, const Request& request) {
+    const auto by = !serve.token.empty() ? AskedBy::Token : !serve.action.empty() ? AskedBy::Key : AskedBy::Owner;
+    return {by, serve.token, request.client_address};
+}
+
 using Tasks = std::vector<Task>;
 
 // Requests that wait for a job. Each has a thread and a connection to jobd of its own, so that the account's other
@@ -141,7 +146,12 @@ void send_reply(const Task& task) try {
 
 void WaitingRequests::answer(Waiting& waiting) try {
     JobsClient jobs(config_.jobs_socket());
-    waiting.task.reply = answer_request({config_, home_, jobs, user_}, *waiting.task.request);
+    waiting.task.reply = answer_request({.config = config_,
+                                         .home = home_,
+                                         .jobs = jobs,
+                                         .user = user_,
+                                         .asker = asker_of(waiting.task.serve, *waiting.task.request)},
+                                        *waiting.task.request);
     if (send_message(control, Served{1}) == Sent::Yes) send_reply(waiting.task);
     waiting.over = true;
 } catch (const std::system_error& fault) {
@@ -158,7 +168,8 @@ void send_replies(std::span<Task> tasks) {
     }
 }
 
-Reply answer(const Caller& caller, SharedReplies& shared, const Serve& serve, const Request& request) {
+Reply answer(Caller caller, SharedReplies& shared, const Serve& serve, const Request& request) {
+    caller.asker = asker_of(serve, request);
     if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve, request);
     return shared.answer(caller, request);
 }
@@ -199,7 +210,7 @@ void serve_until_closed(const Settings& config, const std::string& home, const s
             read = without_waiting(read, waiting);
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, jobs, user, control, false}, shared, read);
+                const auto answered = answer_requests({config, home, jobs, user, control, {}, false}, shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }
@@ -235,5 +246,9 @@ void run(const std::string& config_file) {
 
 int main(int argc, char** argv) {
     using namespace clamscanner;
-    return run_daemon("clamscanner-agent", argc, argv, run, {.wrong_configuration = 70});
+    name_account_in_log(::getenv("USER"));
+    static constexpr CommandForm form{
+        .program = "clamscanner-agent",
+        .purpose = "Answers one account's requests, as the account's user. clamscanner-authd starts it."};
+    return run_daemon(form, argc, argv, run, {.wrong_configuration = 70});
 }

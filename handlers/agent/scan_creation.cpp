@@ -64,7 +64,7 @@ ScanType type_for(const Caller& caller, const std::vector<std::string>& paths) {
 void scan_host(const Caller& caller, const std::string& type) {
     if (type != "system")
         throw invalid_parameter("ScanType", "is user, and this user has no files of its own", "system");
-    caller.jobs.ask(StartSystemScan::of(all_accounts(caller.config.login.uid_floor)));
+    caller.jobs.ask(StartSystemScan::of(all_accounts(caller.config.login.uid_floor), caller.asker));
 }
 
 void scan_account(const Caller& caller, const Arguments& parameters, bool system) {
@@ -76,7 +76,7 @@ void scan_account(const Caller& caller, const Arguments& parameters, bool system
         throw invalid_parameter(system ? "ScanType" : "ScanPath",
                                 "asks for " + path_in(caller.home, scan.directory) + ", which " + problem,
                                 "a directory that can be scanned");
-    caller.jobs.ask(StartScan{type, system, false});
+    caller.jobs.ask(StartScan{type, system, false, caller.asker});
 }
 
 }  // namespace

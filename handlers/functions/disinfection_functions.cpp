@@ -109,7 +109,7 @@ DisinfectionQueued disinfect(const Caller& caller, std::vector<FileAction> actio
     for (std::size_t first = 0; first < actions.size();) {
         auto piece = piece_of(actions, first);
         first += piece.size();
-        queued = caller.jobs.ask(Disinfect{std::move(piece), queued.task, first < actions.size()});
+        queued = caller.jobs.ask(Disinfect{std::move(piece), queued.task, first < actions.size(), caller.asker});
     }
     return queued;
 }

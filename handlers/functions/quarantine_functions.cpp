@@ -60,7 +60,7 @@ std::uint64_t ask_for_change(const Caller& caller, const std::vector<std::string
     std::uint64_t task = 0;
     for (std::size_t first = 0; first < ids.size();) {
         const auto end = std::min(first + most_actions_in_piece, ids.size());
-        ChangeQuarantine piece{restore, {}, task, end < ids.size()};
+        ChangeQuarantine piece{restore, {}, task, end < ids.size(), caller.asker};
         for (; first < end; ++first) piece.ids.push_back(ids[first]);
         task = caller.jobs.ask(piece).task;
     }

@@ -21,6 +21,7 @@ AnswerFunction delete_quarantined_files;
 AnswerFunction disinfect_files;
 AnswerFunction get_scan_paths;
 AnswerFunction get_scan_status;
+AnswerFunction list_history;
 AnswerFunction list_infected_files;
 AnswerFunction list_quarantined_files;
 AnswerFunction list_unscanned_files;
@@ -47,6 +48,7 @@ inline constexpr Route routes[] = {
     {"disinfect_files", disinfect_files, &actions_argument},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
+    {"list_history", list_history},
     {"list_infected_files", list_infected_files},
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},

@@ -48,7 +48,7 @@ Answer start_scan(const Caller& caller, const Arguments& arguments) {
     if (const auto problem = directory_problem(caller.home, scan.directory, caller.lifeline); !problem.empty())
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + problem + ".");
-    caller.jobs.ask(StartScan{known->type, false, full});
+    caller.jobs.ask(StartScan{known->type, false, full, caller.asker});
     return {};
 }
 

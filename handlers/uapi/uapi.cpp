@@ -93,7 +93,9 @@ int answer(const CommandLine& line) {
     const auto config = read_settings(line.config_file());
     JobsClient jobs(config.jobs_socket());
     try {
-        const auto answer = answer_call({config, account.home, jobs}, call.address, arguments_of(call));
+        const auto answer =
+            answer_call({.config = config, .home = account.home, .jobs = jobs, .asker = {AskedBy::Shell}}, call.address,
+                        arguments_of(call));
         return print(call, envelope(call.address, answer), true);
     } catch (const Refusal& refusal) {
         return print(call, failure_envelope(call.address, refusal.what()), false);

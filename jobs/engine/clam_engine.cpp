@@ -34,9 +34,9 @@ void log_from_library(enum cl_msg severity, const char* full, const char* messag
     const bool about_input = severity == CL_MSG_ERROR && is_about_the_input(text);
     if (about_input) input_is_damaged = true;
     if (severity == CL_MSG_ERROR && !about_input) library_failed = true;
-    // The library reads hostile bytes, so its messages are escaped before they are logged.
-    log_line(severity == CL_MSG_ERROR && !about_input ? Severity::Error : Severity::Warning,
-             "libclamav: " + printable(text));
+    const auto line = loggable(text);
+    if (!line.empty())
+        log_line(severity == CL_MSG_ERROR && !about_input ? Severity::Error : Severity::Warning, "libclamav: " + line);
 }
 
 void initialise_library() {
@@ -255,7 +255,9 @@ void ClamEngine::set_number(int field, std::uint64_t value, const char* what) {
 void ClamEngine::load(const std::string& path) {
     const cl_error_t result = ::cl_load(path.c_str(), engine_.get(), &signatures_, CL_DB_STDOPT);
     if (result != CL_SUCCESS)
-        throw SignatureError("the signatures in " + path + " do not load: " + ::cl_strerror(result));
+        throw SignatureError(
+            "the signatures in " + path + " do not load: " + ::cl_strerror(result) +
+            (result == CL_EMEM ? ". The host, or the engine's MemoryMax=, has too little memory" : ""));
 }
 
 // The library reads signatures only from files, whose names say what they hold.

@@ -53,8 +53,7 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
 template <class Message>
 void Coordinator::send(Message&& message) {
     // If jobd cannot be written to, it is gone, and the job ends.
-    if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes)
-        throw std::runtime_error("jobd ended the job");
+    if (send_message(jobd_.get(), std::forward<Message>(message)) != Sent::Yes) throw JobIsOver();
 }
 
 void Coordinator::run() {
@@ -236,7 +235,7 @@ void Coordinator::take_missing(NotHandedOver message) {
 // jobd sends only EndTurn; when it closes the connection, the job ends.
 void Coordinator::receive_from_jobd() {
     Packet packet;
-    if (receive_packet(jobd_.get(), packet) != Got::Packet) throw std::runtime_error("jobd ended the job");
+    if (receive_packet(jobd_.get(), packet) != Got::Packet) throw JobIsOver();
     static_cast<void>(decode<EndTurn>(packet.bytes));
     turn_ends_ = true;
     // These were not begun, so they are not settled, and the next turn starts with them.
@@ -384,6 +383,7 @@ void Coordinator::send_progress(bool even_if_recent) {
     if (!idle) idle_since_ = now;
     progress_.waits_for_runner = ready_sent_ && idle && !announced_ && now - idle_since_ > progress_interval;
     if (!even_if_recent && now - progress_sent_at_ < progress_interval) return;
+    progress_.replaced_workers = workers_.replaced();
     progress_.worker_ms = static_cast<std::uint64_t>(workers_.worked().count());
     const bool changed =
         progress_.scanned_files != sent_progress_.scanned_files ||

@@ -26,6 +26,11 @@
 
 namespace clamscanner {
 
+// jobd has closed its connection: the job is over, or nobody waits for it any more. jobd says how it ended.
+struct JobIsOver : std::runtime_error {
+    JobIsOver() : std::runtime_error("jobd ended the job") {}
+};
+
 class Coordinator final : private WorkerPool::Owner, private RegistryClient::Owner {
  public:
     // `jobs`: the engine's, must outlive this. `directory`: for the temporary files of this job alone; whoever made it
@@ -37,7 +42,7 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
                 UniqueFd registry = {});
     Coordinator(const Coordinator&) = delete;
     Coordinator& operator=(const Coordinator&) = delete;
-    // Runs until jobd ends the job or the last verdict is sent. Throws when the job cannot continue.
+    // Runs until the last verdict is sent. Throws JobIsOver, FilesHang, or another fault when the job cannot continue.
     void run();
 
  private:

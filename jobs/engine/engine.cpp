@@ -6,23 +6,29 @@
 // signatures change, it starts a second host to load the new ones; once they are loaded, that host takes all new jobs
 // while the old one finishes its own. If they fail to load, the old host stays. SECURITY: only jobd's user may connect,
 // by the socket's access list and as the kernel attests; hostile bytes are read two processes further down (worker.h).
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/child_process.h"
+#include "auth/base/config_keys.h"
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
+#include "auth/base/figures.h"
 #include "auth/base/log.h"
 #include "auth/base/priority.h"
 #include "auth/base/service.h"
@@ -55,12 +61,15 @@ constexpr int kept_socket = 3;  // in a child
 
 class Engine {
  public:
-    Engine(const Settings& config, uid_t jobd)
+    // The settings follow the configuration whenever that is read again.
+    Engine(Settings& config, uid_t jobd)
         : config_(config), jobd_(jobd), tmp_(config.paths.run_directory + "/engine/tmp") {
         // Left over if our predecessor was killed.
         std::filesystem::remove_all(tmp_);
         checked(::mkdir(tmp_.c_str(), 0700), "make the directory for temporary files");
         loop_.stop_on_signals();
+        loop_.reload_on_hangup([this] { reload(); });
+        figures_.emplace(loop_, config.figures_file("engine"), [this](Figures& figures) { measure(figures); });
         listener_ = listen_at(config.engine_socket(), SOCK_SEQPACKET, 0600);
         if (!permit_only(config.engine_socket(), jobd)) let_anybody_knock();
         listener_watch_ =
@@ -70,7 +79,7 @@ class Engine {
     // Until it is to end, or to start anew.
     enum class Next { End, StartAnew };
     [[nodiscard]] Next run() {
-        notify_supervisor("READY=1");
+        report_ready();
         loop_.run();
         if (starts_anew_) return Next::StartAnew;
         notify_supervisor("STOPPING=1");
@@ -90,12 +99,33 @@ class Engine {
         bool embedded_only = false;
         std::vector<std::string> left_out;
         bool has_registry = false;
+        std::uint64_t signatures = 0;
+        std::uint64_t loaded_at = 0;  // seconds since the epoch
     };
     struct PendingConnection {
         UniqueFd connection;
         EventLoop::Watch watch;
         EventLoop::Timer timeout;
     };
+
+    // What has signatures loaded keeps the limits with which it did; a new one gets the new ones, and takes over when
+    // it has loaded. Until then no job waits.
+    void reload() {
+        const auto keys = reread_config(config_);
+        if (!keys) return;
+        take_reloaded(*keys, config_);
+        if (!host_ && !next_) return;
+        next_.reset();  // it began with the old ones
+        start_next("loading the signatures with the new settings");
+    }
+
+    void measure(Figures& figures) const {
+        figures.set("clamscanner_engine_jobs", running_jobs());
+        figures.set("clamscanner_signatures_loaded", host_ ? host_->signatures : 0);
+        figures.set("clamscanner_signatures_loaded_time_seconds", host_ ? host_->loaded_at : 0);
+        const bool lacks_some = reload_failed_ || (host_ && !host_->left_out.empty());
+        figures.set("clamscanner_signatures_broken", lacks_some ? 1 : 0);
+    }
 
     void let_anybody_knock() const {
         log_line(Severity::Warning, "no access lists in " + config_.paths.run_directory +
@@ -287,7 +317,7 @@ class Engine {
         const Got got = receive_packet(host.socket.get(), packet);
         if (got == Got::WouldBlock) return;
         if (got == Got::PeerGone) {
-            log_line(Severity::Info, "the signature host ended");
+            log_end_of(host);
             // A signature file may be the cause.
             if (!host.is_loaded) trial_ = Trial::First;
             if (next_.get() == &host) report_load_failure("the signature host that was loading the new ones ended");
@@ -301,14 +331,36 @@ class Engine {
         dispatch(table, *this, packet.bytes, host);
     }
 
+    // One that was retired, and ends as it was asked to, says nothing.
+    static void log_end_of(Host& host) {
+        constexpr auto time_to_end = 1s;
+        pollfd waited{host.process.pidfd(), POLLIN, 0};
+        ::poll(&waited, 1, static_cast<int>(std::chrono::milliseconds(time_to_end).count()));
+        const auto ending = host.process.ended();
+        if (ending && !ending->by_signal && ending->code == 0) return;
+        std::string how = "did not end";
+        if (ending)
+            how = (ending->by_signal ? "was ended by signal " : "ended with status ") + std::to_string(ending->code);
+        if (ending && ending->by_signal && ending->code == SIGKILL)
+            how +=
+                ". If the kernel's log says \"Out of memory\", the host needs more: ClamAV's database takes about 1.3 "
+                "GiB, and twice that while a newer one is loaded";
+        log_line(Severity::Error, std::string("the process that ") + (host.is_loaded ? "holds" : "was loading") +
+                                      " the signatures " + how);
+    }
+
     void take_signatures_changed(const SignaturesChanged&, Host& host) {
         if (host_.get() == &host) load_newer();
     }
 
     void load_newer() {
         if (next_ || Clock::now() < load_not_before_) return;
+        start_next("the signatures changed: loading the new ones");
+    }
+
+    void start_next(const char* why) {
         tried_ = listing_of(config_.paths.signature_directory);
-        log_line(Severity::Info, "the signatures changed: loading the new ones");
+        log_line(Severity::Info, why);
         try {
             next_ = start_host();
         } catch (const std::system_error& fault) {
@@ -318,6 +370,9 @@ class Engine {
 
     void take_signatures_loaded(const SignaturesLoaded& loaded, Host& host) {
         host.is_loaded = true;
+        host.signatures = loaded.signatures;
+        host.loaded_at = loaded.failed ? 0 : static_cast<std::uint64_t>(std::time(nullptr));
+        count(std::string("clamscanner_engine_loads_total{result=\"") + (loaded.failed ? "failed" : "loaded") + "\"}");
         host.embedded_only = loaded.embedded_only;
         host.left_out = loaded.left_out;
         trial_ = loaded.left_out.empty() ? Trial::IfNeeded : trial_;
@@ -410,11 +465,12 @@ class Engine {
         count_jobs();
     }
 
-    const Settings& config_;
+    Settings& config_;
     const uid_t jobd_;
     const std::string tmp_;
     JobCount jobs_;
     EventLoop loop_;
+    std::optional<Figures> figures_;
     UniqueFd listener_;
     EventLoop::Watch listener_watch_;
     std::map<int, PendingConnection> pending_;
@@ -436,14 +492,15 @@ class Engine {
 };
 
 void run_engine(const std::string& config_file) {
-    const Settings config = read_settings(config_file);
+    Settings config = read_settings(config_file);
     refuse_root();
+    require_to_run_as(config, "engine.user", {config.engine.user});
     give_up_privileges();
     occupy_standard_descriptors();
     raise_descriptor_limit();
     ignore_stray_signals();
     use_idle_priority();
-    const auto next = Engine(config, configured_user("jobs.user", config.jobs.user).uid).run();
+    const auto next = Engine(config, configured_user(config, "jobs.user", config.jobs.user).uid).run();
     if (next == Engine::Next::End) return;
     const std::string program = config.program("clamscanner-engine");
     ::execl(program.c_str(), program.c_str(), "--config", config_file.c_str(), nullptr);
@@ -454,5 +511,8 @@ void run_engine(const std::string& config_file) {
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    return clamscanner::run_daemon("clamscanner-engine", argc, argv, clamscanner::run_engine);
+    static constexpr clamscanner::CommandForm form{
+        .program = "clamscanner-engine",
+        .purpose = "Holds the virus signatures and scans what it is handed. The user engine.user runs it."};
+    return clamscanner::run_daemon(form, argc, argv, clamscanner::run_engine);
 }

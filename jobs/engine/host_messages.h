@@ -34,7 +34,9 @@ struct SignaturesLoaded {
     bool failed = false;  // none are loaded
     bool embedded_only = false;
     std::vector<std::string> left_out;  // the names of files that do not load
+    std::uint64_t signatures = 0;
     void fields(auto& wire) {
+        wire.number(signatures);
         wire.text(problem, longest_message);
         wire.number(failed);
         wire.number(embedded_only);

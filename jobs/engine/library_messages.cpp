@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "auth/base/log.h"
+
 namespace clamscanner {
 namespace {
 
@@ -41,6 +43,13 @@ constexpr std::array about_machine = {
 };
 
 }  // namespace
+
+std::string loggable(std::string_view message) {
+    constexpr std::string_view frame = "* \t\r\n";
+    const auto first = message.find_first_not_of(frame);
+    if (first == std::string_view::npos) return {};
+    return printable(message.substr(first, message.find_last_not_of(frame) - first + 1));
+}
 
 bool is_about_the_input(std::string_view message) noexcept {
     const auto begins = [&](std::string_view beginning) { return message.starts_with(beginning); };

@@ -96,8 +96,10 @@ struct ScanProgress {
     Settled settled;
     std::uint64_t worker_ms = 0;    // the working time of all workers together
     bool waits_for_runner = false;  // nothing to scan at the moment
+    std::uint64_t replaced_workers = 0;
     std::string current_file;
     void fields(auto& wire) {
+        wire.number(replaced_workers);
         wire.number(scanned_files);
         wire.number(scanned_bytes);
         wire.number(clean_files);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 #include <map>
 
 #include "auth/base/checked.h"
@@ -51,18 +52,14 @@ class SignatureHost {
         try {
             signatures_.emplace(config_, directory_, trial_);
             if (landlock_version() == 0)
-                log_line(Severity::Warning,
-                         "this kernel has no Landlock: workers are confined by seccomp and limits alone");
+                log_line(
+                    Severity::Warning,
+                    "this kernel has no Landlock (Linux 5.13 or later has it, unless lsm= of its command line leaves "
+                    "it out): workers are confined by seccomp and limits alone, and no clean file is remembered");
             if (!own_tmpfs_works(directory_))
                 log_line(Severity::Warning,
                          "no user namespaces here: the total size of a worker's temporary files is not limited");
-            log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded" +
-                                         (signatures_->embedded_only() ? " (only the embedded test signatures)" : ""));
-            if (signatures_->left_out().empty() && !signatures_->problem().empty())
-                log_line(Severity::Error, signatures_->problem());
-            for (const auto& [name, why] : signatures_->left_out())
-                log_line(Severity::Error,
-                         "the signature file " + name + " could not be loaded and is left out: " + why);
+            log_what_is_loaded();
             remove_expired_caches(config_);
         } catch (const SignatureError& error) {
             log_line(Severity::Error, error.what());
@@ -76,12 +73,30 @@ class SignatureHost {
 
  private:
     [[nodiscard]] SignaturesLoaded loaded() const {
-        if (!signatures_) return {load_error_.substr(0, longest_message), true, false, {}};
-        SignaturesLoaded loaded{
-            signatures_->problem().substr(0, longest_message), false, signatures_->embedded_only(), {}};
+        if (!signatures_) return {load_error_.substr(0, longest_message), true, false, {}, 0};
+        SignaturesLoaded loaded{signatures_->problem().substr(0, longest_message),
+                                false,
+                                signatures_->embedded_only(),
+                                {},
+                                signatures_->signatures()};
         for (const auto& file : signatures_->left_out())
             if (loaded.left_out.size() < most_left_out) loaded.left_out.push_back(file.name);
         return loaded;
+    }
+
+    void log_what_is_loaded() const {
+        const auto& directory = config_.paths.signature_directory;
+        log_line(Severity::Info, std::to_string(signatures_->signatures()) + " signatures loaded");
+        if (signatures_->embedded_only())
+            log_line(Severity::Warning, "only the built-in test signatures are known, so real viruses are not found: " +
+                                            directory + " holds no database that loads. freshclam puts one there");
+        if (signatures_->left_out().empty() && !signatures_->problem().empty())
+            log_line(Severity::Error, signatures_->problem());
+        for (const auto& [name, why] : signatures_->left_out())
+            log_line(Severity::Error, "the signature file " + name + " could not be loaded and is left out: " + why +
+                                          ". Remove it from " + directory +
+                                          ", and let freshclam or whoever made it put a whole one there");
+        if (const auto old = age_warning(directory, std::time(nullptr)); !old.empty()) log_line(Severity::Warning, old);
     }
 
     // Between the messages: a job that waits has its turn after some milliseconds.
@@ -265,6 +280,8 @@ class SignatureHost {
                 Coordinator(config_, *signatures_, jobs_, job, directory, reload_error_, std::move(jobd),
                             std::move(runner), lifeline, std::move(meetings))
                     .run();
+            } catch (const JobIsOver&) {
+                // As every disinfection ends.
             } catch (const FilesHang& fault) {
                 log_line(Severity::Warning, fault.what());
                 static_cast<void>(send_message(jobd_copy, ScannerFailed{fault.what(), true}));

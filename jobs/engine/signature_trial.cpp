@@ -37,6 +37,8 @@ std::string why_it_does_not_load(const std::string& file) {
     }
     int status = 0;
     checked(uninterrupted([&] { return ::waitpid(pid, &status, 0); }), "wait for a signature file to be tried out");
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return "the process that tried it out was killed (no memory?)";
     if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGALRM ? "it takes too long" : "libclamav crashes on it";
     const auto result = static_cast<cl_error_t>(WEXITSTATUS(status));
     return result == CL_SUCCESS ? "" : ::cl_strerror(result);

@@ -163,6 +163,7 @@ void WorkerPool::start_worker(std::size_t slot) {
 // The worker died, hung, lied or missed a test virus. Files that it called clean since its last passed test are scanned
 // again; the file that it was scanning is tried once more.
 void WorkerPool::replace_worker(std::size_t slot, bool failed_test) {
+    ++replaced_;
     Worker& worker = *workers_[slot];
     const bool was_proven = worker.proven;
     std::vector<FilePtr> again = std::move(worker.unconfirmed);

@@ -82,6 +82,8 @@ class WorkerPool {
     [[nodiscard]] bool is_idle() const;
     // Every verdict is final.
     [[nodiscard]] bool is_done() const;
+    // How many died, hung or were not trusted any more.
+    [[nodiscard]] std::uint64_t replaced() const noexcept { return replaced_; }
     // The working time of all workers together.
     [[nodiscard]] std::chrono::milliseconds worked() const;
 
@@ -136,6 +138,7 @@ class WorkerPool {
     const std::string directory_;
     const int lifeline_;
     Owner& owner_;
+    std::uint64_t replaced_ = 0;
     UniqueFd plain_test_;
     UniqueFd zipped_test_;
     UniqueFd drained_;  // an epoll descriptor: readable when a worker has read most of its requests

@@ -1,10 +1,14 @@
 #include "jobs/jobd/change_answers.h"
 
+#include "auth/base/audit.h"
 #include "auth/base/log.h"
 #include "jobs/jobd/brake.h"
 
 namespace clamscanner {
 namespace {
+
+// Of the administrator's questions, that one piece looks at.
+constexpr std::size_t finds_at_once = 500;
 
 constexpr const char* too_slow_text = "The request took too long, so nothing was done; try again.";
 constexpr const char* busy_text =
@@ -40,6 +44,11 @@ Encoded ChangeAnswers::answer_administrator(const std::string& question) {
         handles<&ChangeAnswers::system_scan>,
         handles<&ChangeAnswers::held_signatures>,
         handles<&ChangeAnswers::allow_signature>,
+        handles<&ChangeAnswers::cancel_system_scan>,
+        handles<&ChangeAnswers::all_finds>,
+        handles<&ChangeAnswers::quarantine_finds>,
+        handles<&ChangeAnswers::task>,
+        handles<&ChangeAnswers::service>,
     };
     return answer_or_decline([&] { return dispatch(table, *this, question); });
 }
@@ -54,6 +63,7 @@ Accepted ChangeAnswers::start_scan(const StartScan& asked, const AccountFacts& f
     const auto id =
         ledger.tasks().queue_scan(ledger.tasks().account_of(facts), asked.scan_type, asked.as_system, asked.full);
     if (!id) throw Declined{busy_text};
+    ledger.note_asked(*id, asked.asker);
     dispatcher_.add({ledger.tasks().get(*id), facts});
     return {};
 }
@@ -78,7 +88,7 @@ DisinfectionQueued ChangeAnswers::disinfect(Disinfect asked, const AccountFacts&
         throw;
     }
     if (asked.more) return {"", "", static_cast<std::uint64_t>(id)};
-    const Task task = queue(id, TaskKind::Disinfection, facts);
+    const Task task = queue(id, TaskKind::Disinfection, facts, asked.asker);
     return {task_name(task), log_path(facts), static_cast<std::uint64_t>(id)};
 }
 
@@ -89,8 +99,9 @@ TaskId ChangeAnswers::prepare(const AccountFacts& facts, std::uint64_t task) {
     return *id;
 }
 
-Task ChangeAnswers::queue(TaskId id, TaskKind kind, const AccountFacts& facts) {
+Task ChangeAnswers::queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker) {
     preparations_.finish(id, kind);
+    context_.ledger.note_asked(id, asker);
     const Task task = context_.ledger.tasks().get(id);
     dispatcher_.add({task, facts});
     return task;
@@ -102,7 +113,7 @@ QuarantineQueued ChangeAnswers::change_quarantine(const ChangeQuarantine& asked,
     const auto id = prepare(facts, asked.task);
     ledger.records().add_changes(id, ledger.tasks().account_of(facts), asked.ids,
                                  asked.restore ? Action::Restore : Action::Discard);
-    if (!asked.more) static_cast<void>(queue(id, TaskKind::Restoration, facts));
+    if (!asked.more) static_cast<void>(queue(id, TaskKind::Restoration, facts, asked.asker));
     return {static_cast<std::uint64_t>(id)};
 }
 
@@ -117,7 +128,7 @@ Accepted ChangeAnswers::scan_all(const StartSystemScan& asked) {
     std::vector<uid_t> uids;
     for (const auto& account : asked.accounts)
         if (account.uid >= context_.config.login.uid_floor) uids.push_back(account.uid);
-    if (auto why = system_scans_.begin(uids); !why.empty()) throw Declined{std::move(why)};
+    if (auto why = system_scans_.begin(uids, asked.asker.by); !why.empty()) throw Declined{std::move(why)};
     return {};
 }
 
@@ -130,8 +141,59 @@ HeldSignatures ChangeAnswers::held_signatures(const AskHeldSignatures&) {
 }
 
 Accepted ChangeAnswers::allow_signature(const AllowSignature& asked) {
-    if (Brake(context_.ledger, context_.config).allow(asked.signature)) return {};
+    if (Brake(context_.ledger, context_.config).allow(asked.signature)) {
+        AuditEvent("deletions allowed").text("signature", asked.signature).text("by", "administrator").write();
+        return {};
+    }
     throw Declined{"No signature " + printable(asked.signature) + " is held. --list-held shows those that are."};
+}
+
+Accepted ChangeAnswers::cancel_system_scan(const CancelSystemScan&) {
+    if (system_scans_.cancel()) return {};
+    throw Declined{"No scan of all accounts is under way."};
+}
+
+AllFinds ChangeAnswers::all_finds(const AskAllFinds& asked) {
+    return context_.ledger.finds().all_finds(asked.after & INT64_MAX, asked.signature, finds_at_once);
+}
+
+FindsQueued ChangeAnswers::quarantine_finds(const QuarantineFinds& asked) {
+    auto& ledger = context_.ledger;
+    const auto account = ledger.tasks().find_account(static_cast<AccountId>(asked.account & INT64_MAX));
+    if (!account) throw Declined{"There is no such account."};
+    FindsQueued queued{asked.task, asked.after & INT64_MAX, 0};
+    const auto paths =
+        ledger.finds().paths_of(static_cast<AccountId>(asked.account), asked.signature, queued.after, finds_at_once);
+    if (asked.task == 0 && paths.empty() && queued.after == 0)
+        throw Declined{"Its last scan found nothing by this signature that is still there."};
+    const auto id = prepare(*account, asked.task);
+    std::vector<FileAction> actions;
+    for (const auto& path : paths) actions.push_back({path, Action::Quarantine});
+    ledger.records().add_actions(id, plan(ledger, *account, std::move(actions)));
+    queued.task = static_cast<std::uint64_t>(id);
+    queued.files = paths.size();
+    if (queued.after == 0) queue(id, TaskKind::Disinfection, *account, {AskedBy::Administrator});
+    return queued;
+}
+
+TaskReport ChangeAnswers::task(const AskTask& asked) {
+    auto entry = context_.ledger.history().of_task(static_cast<TaskId>(asked.task & INT64_MAX));
+    if (!entry) return {};
+    return {true, *std::move(entry)};
+}
+
+ServiceReport ChangeAnswers::service(const AskService&) {
+    constexpr std::size_t failures_shown = 5;
+    auto& ledger = context_.ledger;
+    ServiceReport report;
+    dispatcher_.report(report);
+    for (const auto& held : Brake(ledger, context_.config).held()) report.held_signatures += held.allowed ? 0 : 1;
+    report.database_bytes = ledger.database().size();
+    const auto quarantine = ledger.quarantine().sums();
+    report.quarantined_files = quarantine.files;
+    report.quarantined_bytes = quarantine.bytes;
+    report.failures = ledger.history().failures(failures_shown);
+    return report;
 }
 
 }  // namespace clamscanner

@@ -32,9 +32,14 @@ class ChangeAnswers {
     SystemScanProgress system_scan(const AskSystemScan&);
     HeldSignatures held_signatures(const AskHeldSignatures&);
     Accepted allow_signature(const AllowSignature& asked);
+    Accepted cancel_system_scan(const CancelSystemScan&);
+    AllFinds all_finds(const AskAllFinds& asked);
+    FindsQueued quarantine_finds(const QuarantineFinds& asked);
+    TaskReport task(const AskTask& asked);
+    ServiceReport service(const AskService&);
 
     [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
-    Task queue(TaskId id, TaskKind kind, const AccountFacts& facts);
+    Task queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker);
 
     JobContext context_;
     Dispatcher& dispatcher_;

@@ -267,6 +267,23 @@ void Dispatcher::cancel_scan(TaskId task, const AccountFacts& account) {
     endings_.begin(task, account.home, Outcome::Cancelled, "it was cancelled");
 }
 
+void Dispatcher::report(ServiceReport& report) const {
+    const auto seconds = [](Clock::duration time) {
+        return static_cast<std::uint64_t>(
+            std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(time).count(), 0));
+    };
+    for (const auto& [id, job] : running_) {
+        const Task task = context_.ledger.tasks().get(id);
+        if (task.kind > TaskKind::Restoration) continue;
+        report.running.push_back({job->account().name, static_cast<AskedFor>(task.kind), task.scanned_files,
+                                  task.total_files, seconds(job->used())});
+    }
+    report.waiting = waiting_.size();
+    const auto now = Clock::now();
+    for (const auto& [id, waiting] : waiting_)
+        report.longest_wait_seconds = std::max(report.longest_wait_seconds, seconds(now - waiting.not_before));
+}
+
 std::string Dispatcher::current_file(TaskId task) const {
     const auto found = running_.find(task);
     return found == running_.end() ? std::string() : found->second->current_file();

@@ -34,6 +34,8 @@ class Dispatcher {
     void cancel_scan(TaskId task, const AccountFacts& account);
 
     [[nodiscard]] std::string current_file(TaskId task) const;
+    // What runs and what waits.
+    void report(ServiceReport& report) const;
 
     // `call` is called in dispatch() with the uid of each account whose job is over.
     void when_free(std::function<void(uid_t)> call) { when_free_ = std::move(call); }

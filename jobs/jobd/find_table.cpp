@@ -237,6 +237,50 @@ FindTable::Listed FindTable::infected_files(TaskId id, std::int64_t after, std::
     return listed;
 }
 
+AllFinds FindTable::all_finds(std::uint64_t after, const std::string& signature, std::size_t limit) {
+    AllFinds found;
+    std::map<TaskId, bool> is_last;
+    auto& last = statement<"SELECT max(id) FROM task WHERE account = ? AND kind = 0">();
+    const auto rows =
+        statement<
+            "SELECT find.id, task, path, virus, account.id, account.name FROM find INDEXED BY all_listed_finds "
+            "CROSS JOIN task ON task.id = find.task CROSS JOIN account ON account.id = task.account "
+            "WHERE verdict = 1 AND gone = 0 AND find.id > ? ORDER BY find.id LIMIT ?">()
+            .each(
+                [&](Row row) {
+                    found.next = row.number<std::uint64_t>(0);
+                    const TaskId task = row.number(1);
+                    FindOfAccount find{row.number<std::uint64_t>(4), row.bytes(5), row.bytes(2), row.bytes(3)};
+                    if (!signature.empty() && find.virus != signature) return true;
+                    const auto [known, fresh] = is_last.try_emplace(task);
+                    if (fresh) known->second = last.number(find.account).value_or(0) == task;
+                    if (known->second) found.finds.push_back(std::move(find));
+                    return true;
+                },
+                after, limit);
+    if (static_cast<std::size_t>(rows) < limit) found.next = 0;
+    return found;
+}
+
+std::vector<std::string> FindTable::paths_of(AccountId account, const std::string& signature, std::uint64_t& after,
+                                             std::size_t limit) {
+    std::vector<std::string> paths;
+    const auto scan = tasks_.last(account, TaskKind::Scan);
+    const auto rows = !scan ? 0
+                            : statement<
+                                  "SELECT id, path, virus FROM find INDEXED BY listed_finds "
+                                  "WHERE task = ? AND verdict = 1 AND gone = 0 AND id > ? ORDER BY id LIMIT ?">()
+                                  .each(
+                                      [&](Row row) {
+                                          after = row.number<std::uint64_t>(0);
+                                          if (row.bytes(2) == signature) paths.push_back(row.bytes(1));
+                                          return true;
+                                      },
+                                      scan->id, after, limit);
+    if (static_cast<std::size_t>(rows) < limit) after = 0;
+    return paths;
+}
+
 FindTable::Unscanned FindTable::unscanned_files(TaskId id, std::int64_t after, std::size_t budget) {
     Unscanned found;
     Piece piece(found, after, budget);

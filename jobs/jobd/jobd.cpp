@@ -12,7 +12,10 @@
 #include <utility>
 
 #include "auth/base/account.h"
+#include "auth/base/audit.h"
+#include "auth/base/config_keys.h"
 #include "auth/base/event_loop.h"
+#include "auth/base/figures.h"
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "jobs/jobd/account_lookup.h"
@@ -20,6 +23,7 @@
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/request_server.h"
+#include "jobs/jobd/task_events.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/unprivileged.h"
@@ -48,7 +52,8 @@ std::string database(const Settings& config) {
 
 class Jobd {
  public:
-    explicit Jobd(const Settings& config)
+    // The settings follow the configuration whenever that is read again.
+    explicit Jobd(Settings& config)
         : config_(config),
           ledger_(database(config)),
           commits_(ledger_.database()),
@@ -57,9 +62,12 @@ class Jobd {
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
           request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_,
-                          host_users(config), database(config)) {
+                          host_users(config), database(config)),
+          figures_(loop_, config.figures_file("jobd"), [this](Figures& figures) { measure(figures); }) {
         loop_.at_end_of_round([this] { end_round(); });
+        loop_.reload_on_hangup([this] { reload(); });
         loop_.report_long_turns(longest_quiet_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
+        use_settings();
         remove_old_lists(config, ledger_);
         prune();
         save_running_time();
@@ -68,7 +76,7 @@ class Jobd {
 
     void run() {
         end_round();
-        notify_supervisor("READY=1");
+        report_ready();
         loop_.run();
         report_longest_turn();
         notify_supervisor("STOPPING=1");
@@ -78,8 +86,31 @@ class Jobd {
     void end_round() {
         dispatcher_.dispatch();
         commits_.commit([this](int done) { request_server_.answer_from_disk(done); });
+        write_events();
         request_server_.flush();
         dispatcher_.flush();
+    }
+
+    void reload() {
+        const auto keys = reread_config(config_);
+        if (!keys) return;
+        take_reloaded(*keys, config_);
+        use_settings();
+    }
+
+    void measure(Figures& figures) const {
+        ServiceReport report;
+        dispatcher_.report(report);
+        figures.set("clamscanner_jobs_running", report.running.size());
+        figures.set("clamscanner_jobs_waiting", report.waiting);
+        figures.set("clamscanner_longest_wait_seconds", report.longest_wait_seconds);
+    }
+
+    void use_settings() const { audit_to_file(config_.audit_file("jobd/jobd.jsonl")); }
+
+    void write_events() {
+        for (const TaskId task : ledger_.take_asked()) write_asked(ledger_, task);
+        for (const auto& task : ledger_.tasks().take_ended()) write_ended(ledger_, task);
     }
 
     void tell_watchdog() {
@@ -117,7 +148,7 @@ class Jobd {
     struct Loop : EventLoop {
         Loop() { stop_on_signals(); }
     };
-    const Settings& config_;
+    Settings& config_;
     Loop loop_;
     Ledger ledger_;
     BackgroundCommit commits_;
@@ -126,6 +157,7 @@ class Jobd {
     ScanHistory history_;
     SystemScans system_scans_;
     RequestServer request_server_;
+    Figures figures_;
     std::chrono::milliseconds longest_turn_{};  // that is not reported yet
     EventLoop::Timer next_turn_report_;
     EventLoop::Timer next_prune_;
@@ -134,8 +166,9 @@ class Jobd {
 };
 
 void run_jobd(const std::string& config_file) {
-    const Settings config = read_settings(config_file);
+    Settings config = read_settings(config_file);
     refuse_root();
+    require_to_run_as(config, "jobs.user", {config.jobs.user});
     give_up_privileges();
     occupy_standard_descriptors();
     raise_descriptor_limit();
@@ -148,5 +181,8 @@ void run_jobd(const std::string& config_file) {
 }  // namespace clamscanner
 
 int main(int argc, char** argv) {
-    return clamscanner::run_daemon("clamscanner-jobd", argc, argv, clamscanner::run_jobd);
+    static constexpr clamscanner::CommandForm form{
+        .program = "clamscanner-jobd",
+        .purpose = "Keeps the queue and the records of all scans and disinfections. The user jobs.user runs it."};
+    return clamscanner::run_daemon(form, argc, argv, clamscanner::run_jobd);
 }

@@ -11,6 +11,11 @@ Ledger::Ledger(const std::string& file) : LedgerTables(file) {
     commit();
 }
 
+void Ledger::note_asked(TaskId task, const Asker& asker) {
+    history().set_asker(task, asker);
+    asked_.push_back(task);
+}
+
 bool Ledger::prune(std::int64_t forget_before_ms, std::int64_t forget_before_running_ms) {
     if (const auto old = statement<"SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1">().number())
         return delete_some_of(*old);
@@ -86,6 +91,7 @@ bool Ledger::forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_runni
     database().write();
     statement<"DELETE FROM unscanned_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     statement<"DELETE FROM step_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
+    statement<"DELETE FROM asker WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     // Last: the other statements need it to find their rows.
     statement<"DELETE FROM task WHERE id IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     return true;

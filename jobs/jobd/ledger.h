@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "jobs/jobd/ledger_tables.h"
 
@@ -18,6 +20,10 @@ class Ledger : public LedgerTables {
     // Makes every change since the last commit durable, including those that others made through database(). Cheap when
     // there is none.
     void commit() { database().commit(); }
+
+    // Records who asked for a task, and has the audit log say so after the commit.
+    void note_asked(TaskId task, const Asker& asker);
+    [[nodiscard]] std::vector<TaskId> take_asked() { return std::exchange(asked_, {}); }
 
     [[nodiscard]] RunningTime& running_time() { return own_running_time(); }
 
@@ -36,6 +42,7 @@ class Ledger : public LedgerTables {
     [[nodiscard]] bool delete_accounts_of_system_scan();
     [[nodiscard]] bool forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_running_ms);
 
+    std::vector<TaskId> asked_;
     // Which jobs of scans of all accounts were looked at since the latest such scan began: up to this one.
     TaskId reviewed_ = 0;
     std::int64_t reviewed_for_ = 0;

@@ -8,7 +8,7 @@ namespace clamscanner {
 namespace {
 
 // Raise it when a table or a trigger changes; a database that another version wrote is refused.
-constexpr int schema_version = 4;
+constexpr int schema_version = 5;
 
 constexpr int longest_kept_log = 16 << 20; // bytes of the write-ahead log that stay when it is empty
 
@@ -166,10 +166,33 @@ constexpr const char* triggers =
     "proves_nothing = max(proves_nothing, " PROVES_NOTHING("new") ") WHERE id = new.system_scan; "
     "END; ";
 
+// What came with later versions, without a change of what was there: so these need no other version of the schema.
+constexpr const char* later_schema = R"(
+CREATE TABLE IF NOT EXISTS asker(
+    task INTEGER PRIMARY KEY, asked_by INTEGER NOT NULL, which BLOB NOT NULL, address BLOB NOT NULL);
+-- Of the jobs of a scan of all accounts that have ended.
+CREATE TABLE IF NOT EXISTS system_scan_unscanned(
+    scan INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(scan, reason)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cancelled_system_scan(scan INTEGER PRIMARY KEY);
+-- Of all quarantines, kept by the triggers: one row.
+CREATE TABLE IF NOT EXISTS quarantine_sum(
+    id INTEGER PRIMARY KEY CHECK(id = 1), files INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO quarantine_sum SELECT 1, count(*), coalesce(sum(size), 0) FROM quarantine
+    WHERE NOT EXISTS (SELECT 1 FROM quarantine_sum) HAVING NOT EXISTS (SELECT 1 FROM quarantine_sum);
+CREATE TRIGGER IF NOT EXISTS quarantine_added AFTER INSERT ON quarantine BEGIN
+    UPDATE quarantine_sum SET files = files + 1, bytes = bytes + coalesce(new.size, 0) WHERE id = 1; END;
+CREATE TRIGGER IF NOT EXISTS quarantine_changed AFTER UPDATE OF size ON quarantine BEGIN
+    UPDATE quarantine_sum SET bytes = bytes + coalesce(new.size, 0) - coalesce(old.size, 0) WHERE id = 1; END;
+CREATE TRIGGER IF NOT EXISTS quarantine_removed AFTER DELETE ON quarantine BEGIN
+    UPDATE quarantine_sum SET files = files - 1, bytes = bytes - coalesce(old.size, 0) WHERE id = 1; END;
+CREATE TABLE IF NOT EXISTS system_scan_asker(scan INTEGER PRIMARY KEY, asked_by INTEGER NOT NULL);
+)";
+
 // These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They
 // are apart from the schema, because indexes can be added and dropped without raising its version.
 constexpr const char* index_schema = R"(
 CREATE INDEX IF NOT EXISTS tasks_of_account ON task(account, kind, id);
+CREATE INDEX IF NOT EXISTS history_of_account ON task(account, id) WHERE kind < 3;
 CREATE INDEX IF NOT EXISTS scans_of_account ON task(account, number) WHERE kind = 0;
 CREATE INDEX IF NOT EXISTS open_tasks ON task(id) WHERE state < 2;
 CREATE INDEX IF NOT EXISTS pending_logs ON task(ended_running_ms) WHERE log_pending = 1 AND state = 2;
@@ -185,6 +208,7 @@ CREATE INDEX IF NOT EXISTS waiting_accounts ON system_scan_account(scan, uid) WH
 CREATE INDEX IF NOT EXISTS finds_in_order ON find(task, verdict, id);
 CREATE INDEX IF NOT EXISTS infected_in_order ON find(task, number) WHERE verdict = 1;
 CREATE INDEX IF NOT EXISTS listed_finds ON find(task) WHERE verdict = 1 AND gone = 0;
+CREATE INDEX IF NOT EXISTS all_listed_finds ON find(id) WHERE verdict = 1 AND gone = 0;
 CREATE INDEX IF NOT EXISTS infected_by_place ON find(task, place) WHERE verdict = 1 AND place IS NOT NULL;
 CREATE INDEX IF NOT EXISTS infected_by_start ON find(task, start) WHERE verdict = 1 AND place IS NOT NULL;
 CREATE INDEX IF NOT EXISTS unscanned_by_place ON find(task, place) WHERE verdict = 2 AND place IS NOT NULL;
@@ -220,6 +244,7 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     database_.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
     // Tasks that were running when jobd last ended are queued again. Their attempts do not count, because we cannot
     // tell whose fault it was.
+    database_.execute(later_schema);
     database_.execute(index_schema);
     statement<"UPDATE task INDEXED BY open_tasks SET state = 0 WHERE state = 1 AND state < 2">().run();
     // Whoever sent the actions of a preparation was not told that they are all there.
@@ -252,6 +277,11 @@ std::map<std::string, std::int64_t> LedgerDatabase::work() {
     std::map<std::string, std::int64_t> work;
     for (const auto& [sql, prepared] : statements_) work[sql] += prepared->work();
     return work;
+}
+
+std::uint64_t LedgerDatabase::size() {
+    const auto of = [&](const char* sql) { return Statement(database_.handle(), sql).number().value_or(0); };
+    return static_cast<std::uint64_t>(of("PRAGMA page_count") * of("PRAGMA page_size"));
 }
 
 void LedgerDatabase::write() {

@@ -59,6 +59,8 @@ class LedgerDatabase {
     // than it uses delays every account.
     [[nodiscard]] std::map<std::string, std::int64_t> work();
     [[nodiscard]] std::int64_t last_row() const noexcept { return database_.last_row(); }
+    // Of the database in its file, in bytes.
+    [[nodiscard]] std::uint64_t size();
     // How many rows the last statement changed.
     [[nodiscard]] std::int64_t changed_rows() const noexcept { return database_.changed_rows(); }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "jobs/jobd/find_table.h"
+#include "jobs/jobd/history_table.h"
 #include "jobs/jobd/ledger_database.h"
 #include "jobs/jobd/quarantine_list.h"
 #include "jobs/jobd/record_table.h"
@@ -25,6 +26,7 @@ class LedgerTables {
     [[nodiscard]] FindTable& finds() noexcept { return finds_; }
     [[nodiscard]] RecordTable& records() noexcept { return records_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
+    [[nodiscard]] HistoryTable& history() noexcept { return history_; }
     [[nodiscard]] const RunningTime& running_time() const noexcept { return running_time_; }
 
  protected:
@@ -46,7 +48,8 @@ class LedgerTables {
           tasks_(database_, running_time_),
           quarantine_(database_, running_time_),
           finds_(database_, tasks_),
-          records_(database_, tasks_, quarantine_) {}
+          records_(database_, tasks_, quarantine_),
+          history_(database_) {}
 
     LedgerDatabase database_;
     std::optional<RunningTime> own_running_time_;
@@ -55,6 +58,7 @@ class LedgerTables {
     QuarantineList quarantine_;
     FindTable finds_;
     RecordTable records_;
+    HistoryTable history_;
 };
 
 }  // namespace clamscanner

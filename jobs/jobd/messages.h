@@ -50,6 +50,17 @@ enum class JobdMessage : std::uint16_t {
     AllowSignature,
     AskSystemScan,
     SystemScanProgress,
+    AskHistory,
+    History,
+    CancelSystemScan,
+    AskAllFinds,
+    AllFinds,
+    QuarantineFinds,
+    FindsQueued,
+    AskTask,
+    TaskReport,
+    AskService,
+    ServiceReport,
 };
 
 inline constexpr std::size_t most_actions = 500'000;
@@ -91,10 +102,12 @@ struct StartScan {
     ScanType scan_type = ScanType::Home;
     bool as_system = false;  // the statistics list it as "system" instead of "user"
     bool full = false;       // also read files that are known to be clean
+    Asker asker = {};
     void fields(auto& wire) {
         wire.choice(scan_type, last_scan_type);
         wire.number(as_system);
         wire.number(full);
+        asker.fields(wire);
     }
 };
 
@@ -115,12 +128,17 @@ struct StartSystemScan {
         void fields(auto& wire) { wire.number(uid); }
     };
     std::vector<Uid> accounts;
-    [[nodiscard]] static StartSystemScan of(const std::vector<std::uint32_t>& uids) {
+    Asker asker = {};
+    [[nodiscard]] static StartSystemScan of(const std::vector<std::uint32_t>& uids, const Asker& asker) {
         StartSystemScan scan;
+        scan.asker = asker;
         for (const auto uid : uids) scan.accounts.push_back({uid});
         return scan;
     }
-    void fields(auto& wire) { wire.list(accounts, most_actions); }
+    void fields(auto& wire) {
+        wire.list(accounts, most_actions);
+        asker.fields(wire);
+    }
 };
 
 struct ScanStatus {
@@ -271,10 +289,12 @@ struct Disinfect {
     std::vector<FileAction> actions;
     std::uint64_t task = 0;  // which the answer to the first piece named; 0: this is the first
     bool more = false;       // there is another piece
+    Asker asker = {};
     void fields(auto& wire) {
         wire.list(actions, most_actions_in_piece);
         wire.number(task);
         wire.number(more);
+        asker.fields(wire);
     }
 };
 
@@ -375,11 +395,13 @@ struct ChangeQuarantine {
     std::vector<std::string> ids;
     std::uint64_t task = 0;
     bool more = false;
+    Asker asker = {};
     void fields(auto& wire) {
         wire.number(restore);
         wire.texts(ids, most_actions_in_piece, 32);
         wire.number(task);
         wire.number(more);
+        asker.fields(wire);
     }
 };
 
@@ -421,6 +443,80 @@ struct AskQuarantineChange {
         wire.number(task);
         wire.number(after);
     }
+};
+
+// ---- An account's own trail
+// ------------------------------------------------------------------------------------------
+
+enum class TaskPhase : std::uint8_t { Queued = 0, Running = 1, Completed = 2, EndedEarly = 3, Cancelled = 4 };
+// "ended early".
+[[nodiscard]] constexpr const char* name_of(TaskPhase phase) noexcept {
+    constexpr const char* names[] = {"queued", "running", "completed", "ended early", "cancelled"};
+    return names[static_cast<int>(phase)];
+}
+
+// What was asked for. The database stores these values (TaskKind in task.h).
+enum class AskedFor : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2 };
+[[nodiscard]] constexpr const char* name_of(AskedFor what) noexcept {
+    constexpr const char* names[] = {"scan", "disinfection", "restoration"};
+    return names[static_cast<int>(what)];
+}
+
+struct HistoryEntry {
+    std::uint64_t id = 0;
+    AskedFor what = AskedFor::Scan;
+    ScanType scan_type = ScanType::Home;  // of a scan
+    Asker asker;
+    std::int64_t asked_ms = 0;  // since the epoch
+    std::int64_t ended_ms = 0;  // 0: it has not ended
+    TaskPhase phase = TaskPhase::Queued;
+    std::string why;  // it ended early or waits
+    std::uint64_t files = 0;
+    std::uint64_t infected = 0;
+    std::uint64_t unscanned = 0;
+    struct Steps {
+        RecordState state = RecordState::Error;
+        std::uint64_t files = 0;
+        void fields(auto& wire) {
+            wire.choice(state, last_record_state);
+            wire.number(files);
+        }
+    };
+    std::vector<Steps> steps;  // of a disinfection or restoration: how many ended how
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.choice(what, AskedFor::Restoration);
+        wire.choice(scan_type, last_scan_type);
+        asker.fields(wire);
+        wire.number(asked_ms);
+        wire.number(ended_ms);
+        wire.choice(phase, TaskPhase::Cancelled);
+        wire.text(why, longest_message);
+        wire.number(files);
+        wire.number(infected);
+        wire.number(unscanned);
+        wire.list(steps, static_cast<std::size_t>(last_record_state) + 1);
+    }
+};
+
+inline constexpr std::size_t most_history_entries = 500;  // in a piece
+
+struct History {
+    static constexpr auto type = JobdMessage::History;
+    std::vector<HistoryEntry> entries;  // the latest first
+    std::uint64_t next = 0;             // where the next piece begins; 0: this is the last
+    void fields(auto& wire) {
+        wire.list(entries, most_history_entries);
+        wire.number(next);
+    }
+};
+
+struct AskHistory {
+    static constexpr auto type = JobdMessage::AskHistory;
+    using Answer = History;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t after = 0;  // `next` of the previous piece; 0: the first
+    void fields(auto& wire) { wire.number(after); }
 };
 
 // ---- Statistics: of an account's own scans, or of the whole host's for a host user (jobs.host_users) ----------------
@@ -582,7 +678,21 @@ struct SystemScanProgress {
     std::uint64_t scanned_files = 0;
     std::uint64_t infected_files = 0;
     std::uint64_t unscanned_files = 0;
+    std::uint64_t id = 0;  // two scans have different ones
+    bool cancelled = false;
+    struct Unscanned {
+        UnscannedReason reason = UnscannedReason::ScannerFailed;
+        std::uint64_t files = 0;
+        void fields(auto& wire) {
+            wire.choice(reason, last_unscanned_reason);
+            wire.number(files);
+        }
+    };
+    std::vector<Unscanned> by_reason;  // of the accounts that are done
     void fields(auto& wire) {
+        wire.number(id);
+        wire.number(cancelled);
+        wire.list(by_reason, static_cast<std::size_t>(last_unscanned_reason) + 1);
         wire.number(ever);
         wire.number(started_ms);
         wire.number(ended_ms);
@@ -595,6 +705,155 @@ struct SystemScanProgress {
 struct AskSystemScan {
     static constexpr auto type = JobdMessage::AskSystemScan;
     using Answer = SystemScanProgress;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
+// The accounts that have not begun are left out, and the scans of the others cancelled.
+struct CancelSystemScan {
+    static constexpr auto type = JobdMessage::CancelSystemScan;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
+    void fields(auto&) {}
+};
+
+// ---- The administrator: what was found, in all accounts -------------------------------------------------------------
+
+struct FindOfAccount {
+    std::uint64_t account = 0;  // jobd's number
+    std::string name;
+    std::string path;
+    std::string virus;
+    void fields(auto& wire) {
+        wire.number(account);
+        wire.text(name, longest_user_name);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+    }
+};
+
+struct AllFinds {
+    static constexpr auto type = JobdMessage::AllFinds;
+    std::vector<FindOfAccount> finds;
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last. A piece may be empty
+    void fields(auto& wire) {
+        wire.list(finds, most_entries);
+        wire.number(next);
+    }
+};
+
+// What each account's last scan found, and is there still.
+struct AskAllFinds {
+    static constexpr auto type = JobdMessage::AskAllFinds;
+    using Answer = AllFinds;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t after = 0;
+    std::string signature;  // "": whichever
+    void fields(auto& wire) {
+        wire.number(after);
+        wire.text(signature, longest_virus_name);
+    }
+};
+
+struct FindsQueued {
+    static constexpr auto type = JobdMessage::FindsQueued;
+    std::uint64_t task = 0;   // to be named with the next piece
+    std::uint64_t after = 0;  // the same; 0: all are queued
+    std::uint64_t files = 0;  // in this piece
+    void fields(auto& wire) {
+        wire.number(task);
+        wire.number(after);
+        wire.number(files);
+    }
+};
+
+// Queues a disinfection of that account, as its owner would: it quarantines what its last scan found by this signature.
+// Piece by piece. If the next piece is not asked for soon, it comes to nothing.
+struct QuarantineFinds {
+    static constexpr auto type = JobdMessage::QuarantineFinds;
+    using Answer = FindsQueued;
+    static constexpr auto effect = Effect::Changes;
+    std::uint64_t account = 0;
+    std::string signature;
+    std::uint64_t task = 0;  // 0: this is the first piece
+    std::uint64_t after = 0;
+    void fields(auto& wire) {
+        wire.number(account);
+        wire.text(signature, longest_virus_name);
+        wire.number(task);
+        wire.number(after);
+    }
+};
+
+struct TaskReport {
+    static constexpr auto type = JobdMessage::TaskReport;
+    bool known = false;
+    HistoryEntry entry;
+    void fields(auto& wire) {
+        wire.number(known);
+        entry.fields(wire);
+    }
+};
+
+// What became of a task.
+struct AskTask {
+    static constexpr auto type = JobdMessage::AskTask;
+    using Answer = TaskReport;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t task = 0;
+    void fields(auto& wire) { wire.number(task); }
+};
+
+// ---- The administrator: how the service is --------------------------------------------------------------------------
+
+struct ServiceReport {
+    static constexpr auto type = JobdMessage::ServiceReport;
+    struct Job {
+        std::string account;
+        AskedFor what = AskedFor::Scan;
+        std::uint64_t done_files = 0;
+        std::uint64_t all_files = 0;  // as far as they are known
+        std::uint64_t seconds = 0;    // of this turn
+        void fields(auto& wire) {
+            wire.text(account, longest_user_name);
+            wire.choice(what, AskedFor::Restoration);
+            wire.number(done_files);
+            wire.number(all_files);
+            wire.number(seconds);
+        }
+    };
+    struct Failure {
+        std::string account;
+        AskedFor what = AskedFor::Scan;
+        std::int64_t ended_ms = 0;  // since the epoch
+        std::string why;
+        void fields(auto& wire) {
+            wire.text(account, longest_user_name);
+            wire.choice(what, AskedFor::Restoration);
+            wire.number(ended_ms);
+            wire.text(why, longest_message);
+        }
+    };
+    std::vector<Job> running;
+    std::uint64_t waiting = 0;
+    std::uint64_t longest_wait_seconds = 0;
+    std::uint64_t held_signatures = 0;
+    std::uint64_t database_bytes = 0;
+    std::uint64_t quarantined_files = 0;
+    std::uint64_t quarantined_bytes = 0;
+    std::vector<Failure> failures;  // the latest jobs that ended early, the last first
+    void fields(auto& wire) {
+        wire.list(running, 10'000);
+        for (auto* number : {&waiting, &longest_wait_seconds, &held_signatures, &database_bytes, &quarantined_files,
+                             &quarantined_bytes})
+            wire.number(*number);
+        wire.list(failures, 10);
+    }
+};
+
+struct AskService {
+    static constexpr auto type = JobdMessage::AskService;
+    using Answer = ServiceReport;
     static constexpr auto effect = Effect::Reads;
     void fields(auto&) {}
 };

@@ -147,4 +147,12 @@ void QuarantineList::forget(AccountId account, const std::string& opaque) {
     if (was_clean) adjust_clean_count(account, -1);
 }
 
+QuarantineList::Sums QuarantineList::sums() {
+    return statement<"SELECT files, bytes FROM quarantine_sum WHERE id = 1">()
+        .first([](Row row) {
+            return Sums{row.number<std::uint64_t>(0), row.number<std::uint64_t>(1)};
+        })
+        .value_or(Sums{});
+}
+
 }  // namespace clamscanner

@@ -64,6 +64,12 @@ class QuarantineList {
                                                std::int64_t before_running_ms, const Expired& after, std::size_t limit);
     // By the latest signatures.
     void set_clean(AccountId account, const std::string& opaque, bool clean);
+    // Of all accounts.
+    struct Sums {
+        std::uint64_t files = 0;
+        std::uint64_t bytes = 0;
+    };
+    [[nodiscard]] Sums sums();
     [[nodiscard]] std::uint64_t count_clean(AccountId account);
     // The file is no longer in the quarantine.
     void forget(AccountId account, const std::string& opaque);

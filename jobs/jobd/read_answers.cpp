@@ -34,6 +34,7 @@ std::optional<Encoded> ReadAnswers::answer(const AccountFacts& facts, const std:
         handles<&ReadAnswers::disinfection>,      handles<&ReadAnswers::quarantined_files>,
         handles<&ReadAnswers::quarantine_change>, handles<&ReadAnswers::statistics>,
         handles<&ReadAnswers::scan_tasks>,        handles<&ReadAnswers::scan_events>,
+        handles<&ReadAnswers::history>,
     };
     if (!has_row(table, question)) return std::nullopt;
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
@@ -223,6 +224,12 @@ QuarantineChange ReadAnswers::quarantine_change(const AskQuarantineChange& asked
     auto changed =
         ledger_.records().changed_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX), piece_budget);
     return {task->state == TaskState::Ended, std::move(changed.files), static_cast<std::uint64_t>(changed.next)};
+}
+
+// ---- The account's own trail ---------------------------------------------------------------------------------------
+
+History ReadAnswers::history(const AskHistory& asked, const AccountFacts& facts) {
+    return ledger_.history().of_account(ledger_.tasks().account_of(facts), asked.after);
 }
 
 // ---- Statistics ----------------------------------------------------------------------------------------------------

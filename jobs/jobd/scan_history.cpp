@@ -380,6 +380,7 @@ std::optional<TaskId> ScanHistory::queue_job(SystemScanId scan, uid_t uid, Accou
     const auto id = ledger_.tasks().queue_scan(account, ScanType::Home, true);
     if (!id) return id;
     statement<"UPDATE task SET system_scan = ? WHERE id = ?">().run(scan, *id);
+    ledger_.history().inherit_asker(*id, scan);
     settle_account(scan, uid, Settled::HasJob);
     return id;
 }
@@ -389,7 +390,31 @@ void ScanHistory::leave_out(SystemScanId scan, uid_t uid) {
     statement<"UPDATE system_scan SET left_out = left_out + 1 WHERE id = ?">().run(scan);
 }
 
+void ScanHistory::leave_out_waiting(SystemScanId scan) {
+    database_.write();
+    statement<"UPDATE system_scan_account SET dealt_with = ? WHERE scan = ? AND dealt_with = 0">().run(Settled::LeftOut,
+                                                                                                       scan);
+    const auto left_out = database_.changed_rows();
+    statement<"UPDATE system_scan SET left_out = left_out + ? WHERE id = ?">().run(left_out, scan);
+}
+
+void ScanHistory::mark_cancelled(SystemScanId scan) {
+    database_.write();
+    statement<"INSERT OR IGNORE INTO cancelled_system_scan(scan) VALUES(?)">().run(scan);
+}
+
 #define OPEN_JOBS "FROM task INDEXED BY open_jobs WHERE system_scan = ?1 AND state < 2"
+
+std::vector<TaskId> ScanHistory::open_jobs(SystemScanId scan) {
+    std::vector<TaskId> jobs;
+    statement<"SELECT id " OPEN_JOBS>().each(
+        [&](Row row) {
+            jobs.push_back(row.number(0));
+            return true;
+        },
+        scan);
+    return jobs;
+}
 
 SystemScanProgress ScanHistory::system_scan_progress() {
     SystemScanProgress progress;
@@ -404,7 +429,16 @@ SystemScanProgress ScanHistory::system_scan_progress() {
                              progress.infected_files, progress.unscanned_files);
             return false;
         });
-    if (progress.ever) add_open_jobs(scan, progress);
+    if (!progress.ever) return progress;
+    progress.id = static_cast<std::uint64_t>(scan);
+    progress.cancelled = statement<"SELECT 1 FROM cancelled_system_scan WHERE scan = ?">().number(scan).has_value();
+    statement<"SELECT reason, files FROM system_scan_unscanned WHERE scan = ? AND files > 0">().each(
+        [&](Row row) {
+            progress.by_reason.push_back({row.number<UnscannedReason>(0), row.number<std::uint64_t>(1)});
+            return true;
+        },
+        scan);
+    add_open_jobs(scan, progress);
     return progress;
 }
 

@@ -48,6 +48,10 @@ class ScanHistory {
     [[nodiscard]] bool is_waiting(SystemScanId scan, uid_t uid);
     [[nodiscard]] std::int64_t begun_running_ms(SystemScanId scan);
     void end_system_scan(SystemScanId scan);
+    // All that have no job yet.
+    void leave_out_waiting(SystemScanId scan);
+    void mark_cancelled(SystemScanId scan);
+    [[nodiscard]] std::vector<TaskId> open_jobs(SystemScanId scan);
     // Of the latest.
     [[nodiscard]] SystemScanProgress system_scan_progress();
 

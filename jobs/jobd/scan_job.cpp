@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "auth/base/checked.h"
+#include "auth/base/figures.h"
 #include "auth/base/log.h"
 #include "auth/base/sha256.h"
 #include "jobs/jobd/brake.h"
@@ -243,6 +244,8 @@ void ScanJob::take_scanner_ready(const ScannerReady& ready) {
 }
 
 void ScanJob::take_progress(ScanProgress progress) {
+    if (progress.replaced_workers > progress_.replaced_workers)
+        count("clamscanner_workers_replaced_total", progress.replaced_workers - progress_.replaced_workers);
     progress_ = std::move(progress);
     current_file_ = progress_.current_file;
     coordinator_waits_ = progress_.waits_for_runner;

@@ -1,6 +1,8 @@
 #include "jobs/jobd/system_scans.h"
 
-#include "auth/base/log.h"
+#include <algorithm>
+
+#include "auth/base/audit.h"
 
 namespace clamscanner {
 namespace {
@@ -26,13 +28,32 @@ SystemScans::SystemScans(const JobContext& context, ScanHistory& history, Accoun
     tick();
 }
 
-std::string SystemScans::begin(const std::vector<uid_t>& accounts) {
+std::string SystemScans::begin(const std::vector<uid_t>& accounts, AskedBy by) {
     if (!context_.config.scan_of(ScanType::Home).allowed) return "The administrator has switched off scans of home.";
     if (accounts.empty()) return "There is no account to scan.";
-    if (!history_.begin_system_scan(accounts)) return "A scan of all accounts is already under way.";
-    log_line(Severity::Info, "a scan of " + std::to_string(accounts.size()) + " accounts begins");
+    const auto scan = history_.begin_system_scan(accounts);
+    if (!scan) return "A scan of all accounts is already under way.";
+    context_.ledger.history().set_asker_of_system_scan(*scan, by);
+    AuditEvent("scan of all accounts")
+        .text("stage", "begun")
+        .text("by", name_of(by))
+        .number("accounts", accounts.size())
+        .write();
     last_ = 0;
     return "";
+}
+
+bool SystemScans::cancel() {
+    const auto scan = history_.open_system_scan();
+    if (!scan) return false;
+    history_.mark_cancelled(*scan);
+    history_.leave_out_waiting(*scan);
+    for (const TaskId job : history_.open_jobs(*scan)) {
+        const auto known = context_.ledger.tasks().with_account(job);
+        if (known.task.outcome == Outcome::None) dispatcher_.cancel_scan(job, known.account);
+    }
+    AuditEvent("scan of all accounts").text("stage", "cancelled").text("by", "administrator").write();
+    return true;
 }
 
 void SystemScans::tick() {
@@ -51,7 +72,7 @@ void SystemScans::proceed(ScanHistory::SystemScanId scan) {
         const bool nobody_waits = std::exchange(last_, 0) == 0;
         if (nobody_waits && asked_.empty() && !history_.has_unfinished_jobs(scan)) {
             history_.end_system_scan(scan);
-            log_line(Severity::Info, "the scan of all accounts has ended");
+            report_end();
         }
         return;
     }
@@ -62,6 +83,21 @@ void SystemScans::proceed(ScanHistory::SystemScanId scan) {
         last_ = uid;
         ask_for(scan, uid);
     }
+}
+
+void SystemScans::report_end() {
+    const auto done = history_.system_scan_progress();
+    AuditEvent("scan of all accounts")
+        .text("stage", "ended")
+        .number("accounts", done.accounts)
+        .number("not_completed", done.not_completed)
+        .number("left_out", done.left_out)
+        .number("files", done.total_files)
+        .number("infected", done.infected_files)
+        .number("unscanned", done.unscanned_files)
+        .number("seconds",
+                static_cast<std::uint64_t>(std::max<std::int64_t>(done.ended_ms - done.started_ms, 0) / 1000))
+        .write();
 }
 
 void SystemScans::ask_for(ScanHistory::SystemScanId scan, uid_t uid) {

@@ -17,10 +17,13 @@ class SystemScans {
     SystemScans(const JobContext& context, ScanHistory& history, AccountLookup& accounts, Dispatcher& dispatcher);
 
     // Why it cannot begin, for the client; "" if it has begun.
-    [[nodiscard]] std::string begin(const std::vector<uid_t>& accounts);
+    [[nodiscard]] std::string begin(const std::vector<uid_t>& accounts, AskedBy by);
+    // False when none is under way.
+    [[nodiscard]] bool cancel();
 
  private:
     void tick();
+    void report_end();
     void proceed(ScanHistory::SystemScanId scan);
     void ask_for(ScanHistory::SystemScanId scan, uid_t uid);
     void leave_out(ScanHistory::SystemScanId scan, uid_t uid);

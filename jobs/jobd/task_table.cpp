@@ -70,6 +70,17 @@ AccountId TaskTable::account_of(const AccountFacts& facts) {
     return id;
 }
 
+std::optional<AccountFacts> TaskTable::find_account(AccountId id) {
+    return statement<"SELECT uid, name, home, file_system, inode, born_ns FROM account WHERE id = ?">().first(
+        [](Row row) {
+            AccountFacts account;
+            Cursor(row).into(account.uid, account.name, account.home, account.file_system, account.inode,
+                             account.born_ns);
+            return account;
+        },
+        id);
+}
+
 std::optional<TaskId> TaskTable::queue(AccountId account, TaskKind kind, ScanType type) {
     database_.write();
     statement<
@@ -219,7 +230,25 @@ void TaskTable::end(TaskId id, Outcome outcome, const std::string& why) {
     write(id);
     statement<"UPDATE task SET state = 2, outcome = ?, why = ?, ended_ms = ?, ended_running_ms = ? WHERE id = ?">().run(
         outcome, why, now_ms(), running_time_.now(), id);
+    statement<
+        "INSERT INTO system_scan_unscanned(scan, reason, files) SELECT system_scan, reason, files FROM unscanned_count "
+        "JOIN task ON task.id = unscanned_count.task WHERE unscanned_count.task = ? AND system_scan IS NOT NULL "
+        "ON CONFLICT(scan, reason) DO UPDATE SET files = files + excluded.files">()
+        .run(id);
     prune_scans_before(id);
+    ended_.push_back(id);
+}
+
+std::vector<AccountTask> TaskTable::take_ended() {
+    std::vector<AccountTask> tasks;
+    for (const TaskId id : std::exchange(ended_, {})) tasks.push_back(with_account(id));
+    return tasks;
+}
+
+AccountTask TaskTable::with_account(TaskId id) {
+    const auto found = statement<ACCOUNT_TASK_QUERY("task") "WHERE task.id = ?">().first(read_account_task, id);
+    if (!found) throw DatabaseError("a task is not in the database");
+    return *found;
 }
 
 std::vector<TaskId> TaskTable::unfinished_scans() {

@@ -21,6 +21,7 @@ class TaskTable {
         : database_(database), running_time_(running_time) {}
 
     [[nodiscard]] AccountId account_of(const AccountFacts& facts);
+    [[nodiscard]] std::optional<AccountFacts> find_account(AccountId id);
 
     // Both are empty if the account has a task queued or running.
     [[nodiscard]] std::optional<TaskId> queue_scan(AccountId account, ScanType type, bool as_system, bool full = false);
@@ -46,6 +47,9 @@ class TaskTable {
     // How it will end, once what is left to do for that is done: a restart goes on with that, not with the task.
     void set_outcome(TaskId id, Outcome outcome, const std::string& why);
     void end(TaskId id, Outcome outcome, const std::string& why);
+    // Those that have ended since this was last called, with their accounts.
+    [[nodiscard]] std::vector<AccountTask> take_ended();
+    [[nodiscard]] AccountTask with_account(TaskId id);
 
     // ---- Of a scan
     // Totals never fall; `walked`: they are final.
@@ -85,6 +89,7 @@ class TaskTable {
     };
     std::map<std::pair<AccountId, TaskKind>, TaskId> last_tasks_;
     std::map<TaskId, KnownTask> known_tasks_;
+    std::vector<TaskId> ended_;
 };
 
 }  // namespace clamscanner

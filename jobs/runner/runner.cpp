@@ -375,5 +375,9 @@ void run_runner(const std::string&) try {
 
 int main(int argc, char** argv) {
     using namespace clamscanner;
-    return run_daemon("clamscanner-runner", argc, argv, run_runner, {.severity = Severity::Error});
+    name_account_in_log(::getenv("USER"));
+    static constexpr CommandForm form{
+        .program = "clamscanner-runner",
+        .purpose = "Does one job in an account's home, as the account's user. clamscanner-authd starts it."};
+    return run_daemon(form, argc, argv, run_runner, {.severity = Severity::Error});
 }

@@ -1,82 +1,69 @@
 #include "jobs/shared/settings.h"
 
-#include <sstream>
+#include <algorithm>
 
 #include "auth/base/config_keys.h"
+#include "auth/base/config_rules.h"
 
 namespace clamscanner {
 namespace {
 
-constexpr std::uint64_t day = 86'400;
-constexpr std::uint64_t gibibyte = 1024ULL * 1024 * 1024;
+static_assert(std::ranges::all_of(scan_types, [](const auto& row) { return find_config_rule(row.setting) != nullptr; }),
+              "each scan type has a rule for its key");
 
 // A directory below the home, or false.
-void scan_directory(ConfigKeys& keys, const char* key, ScanDirectory& value) {
-    const auto* node = keys.find(key);
-    if (node == nullptr) return;
-    if (const auto truth = node->value_exact<bool>(); truth && !*truth) {
-        value.allowed = false;
-        return;
-    }
-    const auto given = node->value_exact<std::string>();
-    const std::string wanted = "must be a directory below the home (no leading slash, no . or ..), or false";
-    if (!given || given->starts_with('/') || given->ends_with('/') || given->find('\0') != std::string::npos)
-        keys.refuse(*node, key, wanted);
-    std::istringstream parts(*given);
-    for (std::string part; std::getline(parts, part, '/');)
-        if (part.empty() || part == "." || part == "..") keys.refuse(*node, key, wanted);
-    value = {true, *given};
+void take_scan_directory(const ConfigKeys& keys, const char* key, ScanDirectory& value) {
+    const auto* given = keys.find(key);
+    if (given == nullptr) return;
+    const auto* directory = std::get_if<std::string>(given);
+    value.allowed = directory != nullptr;
+    if (directory != nullptr) value.directory = *directory;
 }
 
-void take_settings(ConfigKeys& keys, Settings& settings) {
-    take_config(keys, settings);
+Settings settings_in(const ConfigKeys& keys, const std::string& file) {
+    Settings settings;
+    take_config(keys, file, settings);
     auto& engine = settings.engine;
-    keys.text("engine.user", engine.user);
-    keys.number("engine.scan_workers", engine.scan_workers, 0, 256);
-    keys.number("engine.idle_minutes", engine.idle_minutes, 0, 525'600);
-    keys.path("engine.memory_directory", engine.memory_directory);
-    keys.number("engine.rescan_days", engine.rescan_days, 0, 365);
-    keys.boolean("engine.known_contents", engine.known_contents);
-    keys.number("engine.known_contents_accounts", engine.known_contents_accounts, 2, 100);
-    keys.number("engine.known_contents_limit", engine.known_contents_limit, 1000, 100'000'000);
-    keys.number("engine.max_scan_bytes", engine.max_scan_bytes, 1024, 4 * gibibyte - 1);
-    keys.number("engine.max_file_bytes", engine.max_file_bytes, 1024, 2 * gibibyte - 1);
-    keys.number("engine.max_recursion", engine.max_recursion, 1, 100);
-    keys.number("engine.max_files", engine.max_files, 1, 10'000'000);
-    keys.number("engine.max_scan_seconds", engine.max_scan_seconds, 1, day);
-    keys.number("engine.pcre_match_limit", engine.pcre_match_limit, 1, UINT32_MAX);
-    keys.number("engine.pcre_recursion_limit", engine.pcre_recursion_limit, 1, UINT32_MAX);
-    keys.number("engine.max_worker_memory_bytes", engine.max_worker_memory_bytes, gibibyte / 4, 1024 * gibibyte);
-    keys.number("engine.max_temporary_bytes", engine.max_temporary_bytes, gibibyte / 16, 1024 * gibibyte);
+    keys.take("engine.user", engine.user);
+    keys.take("engine.scan_workers", engine.scan_workers);
+    keys.take("engine.idle_minutes", engine.idle_minutes);
+    keys.take("engine.memory_directory", engine.memory_directory);
+    keys.take("engine.rescan_days", engine.rescan_days);
+    keys.take("engine.known_contents", engine.known_contents);
+    keys.take("engine.known_contents_accounts", engine.known_contents_accounts);
+    keys.take("engine.known_contents_limit", engine.known_contents_limit);
+    keys.take("engine.max_scan_bytes", engine.max_scan_bytes);
+    keys.take("engine.max_file_bytes", engine.max_file_bytes);
+    keys.take("engine.max_recursion", engine.max_recursion);
+    keys.take("engine.max_files", engine.max_files);
+    keys.take("engine.max_scan_seconds", engine.max_scan_seconds);
+    keys.take("engine.pcre_match_limit", engine.pcre_match_limit);
+    keys.take("engine.pcre_recursion_limit", engine.pcre_recursion_limit);
+    keys.take("engine.max_worker_memory_bytes", engine.max_worker_memory_bytes);
+    keys.take("engine.max_temporary_bytes", engine.max_temporary_bytes);
 
-    keys.number("quarantine.days", settings.quarantine_days, 0, 36'500);
-    keys.number("history.days", settings.history_days, 0, 36'500);
-    keys.number("brake.files_percent", settings.brake.files_percent, 1, 100);
-    keys.number("brake.accounts_percent", settings.brake.accounts_percent, 1, 100);
+    keys.take("quarantine.days", settings.quarantine_days);
+    keys.take("history.days", settings.history_days);
+    keys.take("brake.files_percent", settings.brake.files_percent);
+    keys.take("brake.accounts_percent", settings.brake.accounts_percent);
 
     for (const auto& row : scan_types)
-        scan_directory(keys, row.setting, settings.scan.at(static_cast<std::size_t>(row.type)));
+        take_scan_directory(keys, row.setting, settings.scan.at(static_cast<std::size_t>(row.type)));
+    return settings;
 }
 
 }  // namespace
 
+void take_reloaded(const ConfigKeys& keys, Settings& running) {
+    running = settings_in(keys, running.file);
+}
+
 Settings parse_settings(const std::string& text, const std::string& file) {
-    ConfigKeys keys(text, file);
-    Settings settings;
-    take_settings(keys, settings);
-    keys.refuse_unknown(ConfigKeys::Unknown::Refused);
-    return settings;
+    return settings_in(ConfigKeys({{file, text}}), file);
 }
 
 Settings read_settings(const std::string& file) {
-    return parse_settings(read_trusted_file(file), file);
-}
-
-std::set<std::string> setting_keys() {
-    ConfigKeys keys("", "");
-    Settings settings;
-    take_settings(keys, settings);
-    return keys.known();
+    return settings_in(ConfigKeys(read_config_files(file)), file);
 }
 
 }  // namespace clamscanner

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <set>
 #include <string>
 
 #include "auth/base/config.h"
@@ -57,11 +56,11 @@ struct Settings : Config {
     [[nodiscard]] const ScanDirectory& scan_of(ScanType type) const { return scan.at(static_cast<std::size_t>(type)); }
 };
 
-// Reads all sections; unknown keys are refused. Throws as read_config() does.
+// From the keys of reread_config(), in place of `running`.
+void take_reloaded(const ConfigKeys& keys, Settings& running);
+
+// Throws as read_config() does.
 [[nodiscard]] Settings read_settings(const std::string& file);
 [[nodiscard]] Settings parse_settings(const std::string& text, const std::string& file);
-
-// "section.key" for every known key.
-[[nodiscard]] std::set<std::string> setting_keys();
 
 }  // namespace clamscanner

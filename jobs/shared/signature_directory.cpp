@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string_view>
 
 namespace clamscanner {
@@ -83,6 +86,51 @@ bool is_allow_list(const std::string& name) {
 
 bool holds_signatures_by_name(const std::string& name) {
     return ends_with_one_of(signature_endings, name);
+}
+
+namespace {
+
+// "ClamAV-VDB:", the time it was built as a text, the version, the number of signatures, four more, and the time in
+// seconds; then spaces.
+std::optional<DatabaseVersion> version_of_database(const std::string& directory, const std::string& name) {
+    constexpr std::size_t header_size = 512;
+    constexpr std::size_t version_field = 2;
+    constexpr std::size_t built_field = 8;
+    std::string header(header_size, '\0');
+    std::ifstream(directory + "/" + name, std::ios::binary).read(header.data(), header_size);
+    std::vector<std::string> fields;
+    std::istringstream text(header);
+    for (std::string field; fields.size() <= built_field && std::getline(text, field, ':');) fields.push_back(field);
+    if (fields.size() <= built_field || fields[0] != "ClamAV-VDB") return std::nullopt;
+    DatabaseVersion found{name, 0, 0};
+    const auto take = [&](std::size_t field, auto& number) {
+        const auto& digits = fields[field];
+        return std::from_chars(digits.data(), digits.data() + digits.size(), number).ec == std::errc();
+    };
+    if (!take(version_field, found.version) || !take(built_field, found.built)) return std::nullopt;
+    return found;
+}
+
+}  // namespace
+
+std::optional<DatabaseVersion> newest_database(const std::string& directory) {
+    std::optional<DatabaseVersion> newest;
+    for (const auto& name : signature_files(directory)) {
+        if (!is_signed_database(name)) continue;
+        const auto found = version_of_database(directory, name);
+        if (found && (!newest || found->built > newest->built)) newest = found;
+    }
+    return newest;
+}
+
+std::string age_warning(const std::string& directory, std::int64_t now) {
+    constexpr std::int64_t day = 86'400;
+    constexpr std::int64_t old_after_days = 7;
+    const auto newest = newest_database(directory);
+    if (!newest || now - newest->built < old_after_days * day) return {};
+    return "the newest signatures in " + directory + " (" + newest->name + ", version " +
+           std::to_string(newest->version) + ") are " + std::to_string((now - newest->built) / day) +
+           " days old: freshclam does not update them; see systemctl status clamav-freshclam, and its log";
 }
 
 bool holds_signatures(const std::string& directory) {

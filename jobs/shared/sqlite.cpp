@@ -7,10 +7,31 @@ namespace {
 
 constexpr int patience_milliseconds = 5000;  // with another process that has the database locked
 
+// What the administrator can do about it.
+const char* advice(int result) {
+    switch (result & 0xff) {  // without what an extended code adds
+        case SQLITE_FULL:
+            return ". Make room on its file system: nothing that was acknowledged is lost";
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+            return ". The file is damaged: restore it from a backup, or move it away to begin with an empty one";
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+        case SQLITE_READONLY:
+            return ". Its directory must be there and belong to the user that this program runs as";
+        case SQLITE_IOERR:
+            return ". The disk or its file system fails: look at the kernel's log";
+        default:
+            return "";
+    }
+}
+
 void expect(int result, int wanted, sqlite3* database, const char* attempted) {
-    if (result != wanted)
-        throw DatabaseError(std::string(attempted) + ": " +
-                            (database != nullptr ? ::sqlite3_errmsg(database) : ::sqlite3_errstr(result)));
+    if (result == wanted) return;
+    if (database == nullptr) throw DatabaseError(std::string(attempted) + ": " + ::sqlite3_errstr(result));
+    const char* file = ::sqlite3_db_filename(database, "main");
+    throw DatabaseError((file != nullptr ? std::string(file) + ": " : "") + ::sqlite3_errmsg(database) +
+                        advice(result) + " (" + attempted + ")");
 }
 
 }  // namespace

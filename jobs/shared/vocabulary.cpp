@@ -45,6 +45,11 @@ const char* name_of(UnscannedReason reason) noexcept {
     return words[static_cast<int>(reason)];
 }
 
+const char* name_of(AskedBy by) noexcept {
+    static constexpr const char* names[] = {"owner", "token", "shell", "key", "administrator", "schedule"};
+    return names[static_cast<int>(by)];
+}
+
 RiskLevel risk_of(const std::string& virus) noexcept {
     if (virus.starts_with("PUA.")) return RiskLevel::Low;
     return virus.starts_with("Heuristics.") ? RiskLevel::Medium : RiskLevel::High;

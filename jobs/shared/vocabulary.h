@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "auth/base/limits.h"
+
 namespace clamscanner {
 
 inline constexpr std::size_t longest_path =
@@ -128,6 +130,31 @@ struct Record {
         wire.choice(state, last_record_state);
         wire.text(file, longest_path);
         wire.text(message, longest_message);
+    }
+};
+
+// Who asked for a task. The database stores these values.
+enum class AskedBy : std::uint8_t {
+    Owner = 0,          // over HTTP, with the account's password
+    Token = 1,          // over HTTP, with an API token
+    Shell = 2,          // uapi
+    Key = 3,            // the statistics interface, with an access key
+    Administrator = 4,  // clamscanner-scan
+    Schedule = 5,       // its timer
+};
+inline constexpr auto last_asked_by = AskedBy::Schedule;
+// "owner".
+[[nodiscard]] const char* name_of(AskedBy by) noexcept;
+
+// As the program says that passes the request on: for the account's own trail and the audit log, never for a decision.
+struct Asker {
+    AskedBy by = AskedBy::Owner;
+    std::string which = {};  // the token's name
+    std::string from = {};   // the client's address; "" without one
+    void fields(auto& wire) {
+        wire.choice(by, last_asked_by);
+        wire.text(which, longest_token_name);
+        wire.text(from, longest_address);
     }
 };
 

@@ -250,7 +250,7 @@ class HeldAccounts(ServiceCase):
         done = subprocess.run([*as_user, self.service.installed_program("clamscanner-account"), "--config",
                                self.service.config_file, "hold", account.name], capture_output=True, text=True,
                               check=False)
-        self.assertEqual(done.returncode, 78)
+        self.assertEqual(done.returncode, 77)
         status = os.stat(self.service.path("run/authd/accounts.sock"))
         self.assertEqual((status.st_uid, status.st_mode & 0o777), (0, 0o600))
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -318,7 +319,9 @@ class Service:
                     if name in names)
 
     def installed_program(self, name):
-        return os.path.join(self._installed(name), name)
+        """Not its completion for bash, which has the same name."""
+        paths = (os.path.join(directory, name) for directory, _, files in os.walk(self.path("prefix")) if name in files)
+        return next(path for path in paths if os.stat(path).st_mode & stat.S_IXUSR)
 
     def _make_places(self):
         for name, mode in (("run", 0o755), ("home", 0o755), ("no-signatures", 0o755)):

@@ -15,7 +15,11 @@ from web_front import ROOT
 
 UNITS = sorted(path for folder in ("auth", "jobs", "fcgi") for kind in ("service", "socket")
                for path in glob.glob(os.path.join(ROOT, folder, "**", f"*.{kind}"), recursive=True))
-SERVICES = [path for path in UNITS if path.endswith(".service")]
+# What timers start is no daemon.
+TIMED = [path for path in UNITS if path.endswith(("clamscanner-scan.service", "clamscanner-metrics.service"))]
+DAEMONS = [path for path in UNITS if path not in TIMED]
+SERVICES = [path for path in DAEMONS if path.endswith(".service")]
+TIMERS = glob.glob(os.path.join(ROOT, "auth", "**", "*.timer"), recursive=True)
 
 
 def parsed(path):
@@ -28,10 +32,10 @@ def parsed(path):
 class UnitFiles(unittest.TestCase):
     def test_they_are_all_here(self):
         self.assertEqual(len(SERVICES), 4)
-        self.assertEqual(len(UNITS), 5)
+        self.assertEqual((len(DAEMONS), len(TIMED), len(TIMERS)), (5, 2, 2))
 
     def test_no_number_of_failures_stops_the_restarts(self):
-        for path in UNITS:
+        for path in DAEMONS:
             self.assertEqual(parsed(path)["Unit"].get("StartLimitIntervalSec"), "0", path)
             if path.endswith(".socket"):
                 self.assertEqual(parsed(path)["Socket"].get("TriggerLimitIntervalSec"), "0", path)
@@ -47,7 +51,7 @@ class UnitFiles(unittest.TestCase):
     def test_systemd_finds_no_fault_in_them(self):
         with tempfile.TemporaryDirectory() as directory:
             copies = []
-            for path in UNITS:
+            for path in UNITS + TIMERS:
                 with open(path, encoding="utf-8") as file:
                     text = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", file.read(), flags=re.MULTILINE)
                 # A template is looked at as one of its instances, too.

@@ -31,6 +31,9 @@ struct FakeJobs : Jobs {
     std::vector<ChangedFile> changed;
     std::vector<Record> steps;
     std::vector<uid_t> system_scan_of;
+    History history;
+    History more_history;  // behind the first piece
+    Asker asker;           // of the last that changed something
     AskScanTasks asked_tasks;
     AskScanEvents asked_events;
     std::vector<FileAction> actions;
@@ -42,6 +45,7 @@ struct FakeJobs : Jobs {
         started.push_back(scan.scan_type);
         started_as_system = scan.as_system;
         started_full = scan.full;
+        asker = scan.asker;
         return {};
     }
     Accepted answer_cancel_scan(const CancelScan&) {
@@ -53,6 +57,7 @@ struct FakeJobs : Jobs {
     QuarantinedFiles answer_quarantined_files(const AskQuarantinedFiles&) { return quarantined; }
     QuarantineQueued answer_change_quarantine(const ChangeQuarantine& asked) {
         restored = asked.restore;
+        asker = asked.asker;
         if (asked.task == 0) changed_ids.clear();
         changed_ids.insert(changed_ids.end(), asked.ids.begin(), asked.ids.end());
         return {7};
@@ -77,6 +82,7 @@ struct FakeJobs : Jobs {
     DisinfectionQueued answer_disinfect(const Disinfect& asked) {
         before_answering();
         disinfected.push_back(asked);
+        asker = asked.asker;
         if (asked.task == 0) actions.clear();
         actions.insert(actions.end(), asked.actions.begin(), asked.actions.end());
         auto answer = queued;
@@ -104,6 +110,8 @@ struct FakeJobs : Jobs {
         return {};
     }
 
+    History answer_history(const AskHistory& asked) { return asked.after == 0 ? history : more_history; }
+
     std::string exchange(std::string_view question, Effect) override {
         static constexpr Handler<FakeJobs, Encoded> table[] = {
             handles<&FakeJobs::answer_start_scan>,        handles<&FakeJobs::answer_cancel_scan>,
@@ -113,7 +121,7 @@ struct FakeJobs : Jobs {
             handles<&FakeJobs::answer_infected_files>,    handles<&FakeJobs::answer_disinfect>,
             handles<&FakeJobs::answer_disinfection>,      handles<&FakeJobs::answer_statistics>,
             handles<&FakeJobs::answer_scan_tasks>,        handles<&FakeJobs::answer_scan_events>,
-            handles<&FakeJobs::answer_start_system_scan>,
+            handles<&FakeJobs::answer_start_system_scan>, handles<&FakeJobs::answer_history>,
         };
         return std::string(dispatch(table, *this, question).bytes());
     }

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_option_is_named) {
     BOOST_TEST(refusal({"--user=", "M"}) == "--user wants a value");
     BOOST_TEST(refusal({"--user=bob", "--user=eve", "M"}) == "--user is given twice");
     BOOST_TEST(refusal({"--all=yes"}, scan_form) == "--all takes no value");
-    BOOST_TEST(refusal({"--all", "now"}, scan_form) == "too much: now");
+    BOOST_TEST(refusal({"--check", "now"}, status_form) == "too much: now");
     BOOST_TEST(refusal({"/etc/x.toml"}, {"daemon"}) == "too much: /etc/x.toml");
 }
 
@@ -94,10 +94,15 @@ BOOST_AUTO_TEST_CASE(help_is_given_whatever_else_is_missing) {
     BOOST_CHECK_THROW(read({"--help=me"}), UsageError);
 }
 
+BOOST_AUTO_TEST_CASE(the_version_is_given_whatever_else_is_missing) {
+    BOOST_CHECK_THROW(read({"--version"}), VersionWanted);
+    BOOST_TEST(std::string(version()).find('.') != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(the_usage_names_all_that_is_accepted) {
     const auto usage = usage_of(scan_form);
     BOOST_TEST(usage.starts_with("usage: clamscanner-scan [OPTION ...]"));
-    for (const char* part :
-         {"\n  --all ", "\n  --list-held ", "\n  --allow SIGNATURE ", "\n  --config FILE ", "\n  --help "})
+    for (const char* part : {"\n  --all ", "\n  --list-held ", "\n  --allow SIGNATURE ", "\n  --config FILE ",
+                             "\n  --check-config ", "\n  --help ", "\n  --version "})
         BOOST_TEST(usage.find(part) != std::string::npos, part);
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "auth/base/config_rules.h"
 #include "tests/unit/temporary_directory.h"
 
 using namespace clamscanner;
@@ -42,7 +43,8 @@ std::map<std::string, std::string> lines_of(const std::string& text) {
 }
 
 // A valid value that is not this one.
-std::string another(const std::string& value) {
+std::string another(const std::string& name, const std::string& value) {
+    if (name == "audit.directory") return "\"/another\"";
     if (value == "false" || value == "true") return value == "true" ? "false" : "true";
     if (value.starts_with("[")) return "[\"another\"]";
     if (value.starts_with("\"/")) return "\"/another\"";
@@ -77,6 +79,7 @@ std::string everything_of(const Settings& c) {
     all << '\n' << access_keys << ' ' << nonces << ' ' << max_nonces;
     const auto& [tokens_enabled, most_tokens, token_days, suspend] = c.tokens;
     all << '\n' << tokens_enabled << ' ' << most_tokens << ' ' << token_days << ' ' << suspend;
+    all << '\n' << c.audit_directory;
     const auto& e = c.engine;
     all << '\n'
         << e.user << ' ' << e.memory_directory << ' ' << e.rescan_days << ' ' << e.known_contents << ' '
@@ -107,10 +110,25 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_file_line_and_name) {
     BOOST_TEST(refusal_of("x = 1\n") == "test.toml, line 1: x: is not known here");
 }
 
-BOOST_AUTO_TEST_CASE(roots_programs_do_not_check_the_sections_of_other_programs) {
-    BOOST_TEST(parse_config("[engine]\nmax_files = -1\n[login]\nuid_floor = 5", "").login.uid_floor == 5U);
-    BOOST_CHECK_THROW((void)parse_config("[login]\nuid_flor = 5", ""), ConfigError);
-    BOOST_CHECK_THROW((void)parse_config("engine = 1", ""), ConfigError);
+// What stops one daemon must stop none of them alone: an administrator looks at the first that starts.
+BOOST_AUTO_TEST_CASE(roots_programs_check_the_sections_of_other_programs_too) {
+    for (const char* text : {"[scan]\nmail = true", "[engine]\nmax_files = -1", "[login]\nuid_flor = 5", "engine = 1"})
+        BOOST_CHECK_THROW((void)parse_config(text, ""), ConfigError);
+}
+
+BOOST_AUTO_TEST_CASE(all_that_is_wrong_is_said_at_once_in_the_order_of_the_lines) {
+    BOOST_TEST(refusal_of("[scan]\nmail = \"/var\"\n[login]\nuid_flor = 5\nuid_floor = 0\n[logon]\nx = 1") ==
+               "test.toml, line 2: scan.mail: must be a directory below the home (no leading slash, no . or ..), or "
+               "false\n"
+               "test.toml, line 4: login.uid_flor: is not known here\n"
+               "test.toml, line 5: login.uid_floor: must be a whole number from 1 to 4294967294\n"
+               "test.toml, line 6: logon: is not known here");
+}
+
+BOOST_AUTO_TEST_CASE(a_setting_knows_where_it_was_given) {
+    const auto config = parse_config("[jobs]\nuser = \"nobody-of-that-name\"\n", "test.toml");
+    BOOST_TEST(config.name_of("jobs.user") == "test.toml, line 2: jobs.user");
+    BOOST_TEST(config.name_of("engine.user") == "test.toml: engine.user (its default)");
 }
 
 BOOST_AUTO_TEST_CASE(a_value_out_of_range_or_of_another_type_is_refused) {
@@ -151,12 +169,53 @@ BOOST_AUTO_TEST_CASE(a_configuration_that_others_can_write_is_refused) {
     BOOST_CHECK_THROW((void)read_config(directory.path + "/nowhere"), std::system_error);
 }
 
+BOOST_FIXTURE_TEST_SUITE(additions, TemporaryDirectory)
+
+BOOST_AUTO_TEST_CASE(a_later_file_of_the_directory_beside_it_counts) {
+    write("clamscanner.toml", "[login]\nuid_floor = 2000\ncache_seconds = 1\n");
+    write("conf.d/20-later.toml", "[login]\nuid_floor = 4000\n");
+    write("conf.d/10-earlier.toml", "[login]\nuid_floor = 3000\n[jobs]\nmax_running = 7\n");
+    write("conf.d/30-not-this.toml.bak", "[login]\nuid_floor = 5000\n");
+    write("conf.d/.hidden.toml", "[login]\nuid_floor = 6000\n");
+    const auto config = read_settings(path + "/clamscanner.toml");
+    BOOST_TEST(config.login.uid_floor == 4000U);
+    BOOST_TEST(config.login.cache_seconds == 1U);
+    BOOST_TEST(config.jobs.max_running == 7U);
+    BOOST_TEST(config.name_of("login.uid_floor") == path + "/conf.d/20-later.toml, line 2: login.uid_floor");
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_in_all_files_are_said_at_once) {
+    write("clamscanner.toml", "[login]\nuid_floor = 0\n");
+    write("conf.d/a.toml", "[scan]\nmail = 1\n");
+    write("conf.d/b.toml", "[[\n");
+    try {
+        (void)read_config(path + "/clamscanner.toml");
+        BOOST_FAIL("accepted");
+    } catch (const ConfigError& error) {
+        const std::string said = error.what();
+        for (const char* part : {"clamscanner.toml, line 2: login.uid_floor", "conf.d/a.toml, line 2: scan.mail",
+                                 "conf.d/b.toml, line 1: "})
+            BOOST_TEST(said.find(part) != std::string::npos, part);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_others_can_write_is_refused) {
+    write("clamscanner.toml", "");
+    write("conf.d/a.toml", "");
+    BOOST_CHECK_NO_THROW((void)read_config(path + "/clamscanner.toml"));
+    ::chmod((path + "/conf.d").c_str(), 0777);
+    BOOST_CHECK_THROW((void)read_config(path + "/clamscanner.toml"), ConfigError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_CASE(the_shipped_sample_names_every_key) {
     const auto lines = lines_of(sample());
     std::set<std::string> in_sample;
     for (const auto& line : lines) in_sample.insert(line.first);
-    const auto keys = setting_keys();
-    BOOST_TEST(in_sample == std::set<std::string>(keys.begin(), keys.end()), boost::test_tools::per_element());
+    std::set<std::string> known;
+    for (const auto& rule : config_rules) known.emplace(rule.key);
+    BOOST_TEST(in_sample == known, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(the_shipped_sample_has_the_defaults) {
@@ -167,7 +226,7 @@ BOOST_AUTO_TEST_CASE(the_shipped_sample_has_the_defaults) {
     // The comparison notices every key: another value makes a difference.
     for (const auto& [name, value] : lines_of(sample())) {
         const auto dot = name.find('.');
-        const auto text = "[" + name.substr(0, dot) + "]\n" + name.substr(dot + 1) + " = " + another(value);
+        const auto text = "[" + name.substr(0, dot) + "]\n" + name.substr(dot + 1) + " = " + another(name, value);
         BOOST_TEST(everything_of(parse_settings(text, name)) != everything_of(standard), name);
     }
 }

@@ -161,3 +161,20 @@ BOOST_AUTO_TEST_CASE(a_listener_does_not_remove_a_file_that_is_not_a_socket) {
     BOOST_CHECK_THROW((void)listen_at(directory.path + "/file", SOCK_SEQPACKET, 0600), std::system_error);
     BOOST_TEST(directory.read("file") == "content");
 }
+
+BOOST_AUTO_TEST_CASE(a_connection_that_fails_says_where_to_and_what_to_look_at) {
+    const TemporaryDirectory directory;
+    const auto path = directory.path + "/socket";
+    const auto says = [&](const char* advice) {
+        return [&path, advice](const std::system_error& fault) {
+            const std::string said = fault.what();
+            return said.find(path) != std::string::npos && said.find(advice) != std::string::npos;
+        };
+    };
+    BOOST_CHECK_EXCEPTION(static_cast<void>(connect_at_once(path, SOCK_STREAM)), std::system_error,
+                          says("is its daemon running?"));
+    const auto listener = listen_at(path, SOCK_STREAM, 0);
+    if (::geteuid() != 0)  // root may connect all the same
+        BOOST_CHECK_EXCEPTION(static_cast<void>(connect_at_once(path, SOCK_STREAM)), std::system_error,
+                              says("responder.users"));
+}

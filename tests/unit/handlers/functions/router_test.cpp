@@ -258,6 +258,45 @@ BOOST_AUTO_TEST_CASE(a_list_without_end_is_cut_and_says_so) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_history_says_who_asked_for_what_and_what_came_of_it) {
+    HistoryEntry scan{9,
+                      AskedFor::Scan,
+                      ScanType::Mail,
+                      {AskedBy::Token, "ci", "192.0.2.1"},
+                      1000,
+                      5000,
+                      TaskPhase::EndedEarly,
+                      "it was tired",
+                      12,
+                      3,
+                      1,
+                      {}};
+    HistoryEntry disinfection{8,
+                              AskedFor::Disinfection,
+                              ScanType::Home,
+                              {AskedBy::Administrator},
+                              900,
+                              0,
+                              TaskPhase::Running,
+                              "",
+                              0,
+                              0,
+                              0,
+                              {{RecordState::Deleted, 2}, {RecordState::Error, 1}}};
+    jobs.history = {{scan}, 9};
+    jobs.more_history = {{disinfection}, 0};
+    const auto reply = ask("GET", "/ClamScanner/list_history");
+    BOOST_TEST(
+        holds(reply.body, R"([{"action":"scan of mail","by":"token ci","ended":"5","from":"192.0.2.1",)"
+                          R"("message":"12 files, 3 infected, 1 not scanned; it was tired","result":"ended early",)"
+                          R"("time":"1"},{"action":"disinfection","by":"administrator","ended":"","from":"",)"
+                          R"("message":"2 deleted, 1 error","result":"running","time":"0"}])"),
+        reply.body);
+    jobs.more_history.next = 8;
+    jobs.more_history.entries.assign(most_history_entries, disinfection);
+    BOOST_TEST(holds(ask("GET", "/ClamScanner/list_history?api.paginate_size=100").body, "only the latest entries"));
+}
+
 BOOST_AUTO_TEST_CASE(actions_are_handed_on_as_asked) {
     const auto data = outcome("POST", "disinfect_files",
                               R"({"actions":{"home/virus1":"delete","/home/\udcff":"quarantine","/x":"ignore"}})");

@@ -363,4 +363,92 @@ BOOST_AUTO_TEST_CASE(the_id_of_an_event_is_never_used_again) {
     BOOST_TEST(ids.size() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(an_accounts_own_trail_says_who_asked) {
+    const auto first = begin(alice);
+    ledger.note_asked(first, {AskedBy::Token, "ci", "192.0.2.1"});
+    find_virus(first, "/home/alice/x", "X");
+    ledger.finds().add_unscanned(first, 1, "/home/alice/u", UnscannedReason::Encrypted, std::nullopt);
+    complete(first);
+    begin(bob);
+    const auto scan = history.begin_system_scan({2001}).value();
+    ledger.history().set_asker_of_system_scan(scan, AskedBy::Schedule);
+    const auto second = history.queue_job(scan, 2001, alice).value();
+
+    BOOST_TEST((ledger.take_asked() == std::vector<TaskId>{first}));
+    BOOST_TEST(ledger.take_asked().empty());
+    const auto ended = ledger.tasks().take_ended();
+    BOOST_REQUIRE(ended.size() == 1U);
+    BOOST_TEST(ended[0].task.id == first);
+    BOOST_TEST(ended[0].account.name == "alice");
+
+    const auto all = ledger.history().of_account(alice, 0);
+    BOOST_REQUIRE(all.entries.size() == 2U);
+    BOOST_TEST(all.next == 0U);
+    const auto& latest = all.entries[0];
+    BOOST_TEST(latest.id == static_cast<std::uint64_t>(second));
+    BOOST_TEST((latest.asker.by == AskedBy::Schedule));
+    BOOST_TEST((latest.phase == TaskPhase::Queued));
+    const auto& earlier = all.entries[1];
+    BOOST_TEST(earlier.asker.which == "ci");
+    BOOST_TEST(earlier.asker.from == "192.0.2.1");
+    BOOST_TEST((earlier.phase == TaskPhase::Completed));
+    BOOST_TEST(earlier.infected == 1U);
+    BOOST_TEST(earlier.unscanned == 1U);
+
+    const auto piece = ledger.history().of_account(alice, 0, 1);
+    BOOST_TEST(piece.next == latest.id);
+    BOOST_TEST(ledger.history().of_account(alice, piece.next, 1).entries[0].id == earlier.id);
+    BOOST_TEST(!ledger.history().of_task(ledger.tasks().queue(carol, TaskKind::Preparation).value()));
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_of_all_accounts_sums_what_was_not_scanned_by_reason) {
+    const auto scan = history.begin_system_scan({2001, 2002}).value();
+    for (const auto& [uid, account] : {std::pair<uid_t, AccountId>{2001, alice}, {2002, bob}}) {
+        const auto job = history.queue_job(scan, uid, account).value();
+        ledger.tasks().begin(job);
+        ledger.finds().add_unscanned(job, 1, "/home/x/u", UnscannedReason::Encrypted, std::nullopt);
+        if (uid == 2001) ledger.finds().add_unscanned(job, 1, "/home/x/v", UnscannedReason::TooLarge, std::nullopt);
+        complete(job);
+    }
+    const auto progress = history.system_scan_progress();
+    BOOST_REQUIRE(progress.by_reason.size() == 2U);
+    BOOST_TEST((progress.by_reason[0].reason == UnscannedReason::TooLarge));
+    BOOST_TEST(progress.by_reason[0].files == 1U);
+    BOOST_TEST(progress.by_reason[1].files == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(finds_of_all_accounts_are_those_of_their_last_scans_that_are_there_still) {
+    const auto earlier = begin(alice);
+    find_virus(earlier, "/home/alice/old", "X");
+    complete(earlier);
+    const auto last = begin(alice);
+    find_virus(last, "/home/alice/a", "X");
+    find_virus(last, "/home/alice/b", "Y");
+    find_virus(last, "/home/alice/gone", "X");
+    complete(last);
+    ledger.finds().leave_list(alice, "/home/alice/gone");
+    const auto other = begin(bob);
+    find_virus(other, "/home/bob/c", "X");
+    complete(other);
+    const auto paths_by = [&](const std::string& signature, std::size_t limit) {
+        std::vector<std::string> paths;
+        AllFinds piece;
+        do {
+            piece = ledger.finds().all_finds(piece.next, signature, limit);
+            for (const auto& find : piece.finds) paths.push_back(find.name + " " + find.path);
+        } while (piece.next != 0);
+        return paths;
+    };
+    for (const std::size_t limit : {1, 2, 100}) {
+        BOOST_TEST((paths_by("X", limit) == std::vector<std::string>{"alice /home/alice/a", "bob /home/bob/c"}));
+        BOOST_TEST((paths_by("", limit) ==
+                    std::vector<std::string>{"alice /home/alice/a", "alice /home/alice/b", "bob /home/bob/c"}));
+    }
+    std::uint64_t after = 0;
+    BOOST_TEST((ledger.finds().paths_of(alice, "X", after, 100) == std::vector<std::string>{"/home/alice/a"}));
+    BOOST_TEST(after == 0U);
+    BOOST_TEST(ledger.finds().paths_of(alice, "X", after, 1).size() == 1U);
+    BOOST_TEST(after != 0U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

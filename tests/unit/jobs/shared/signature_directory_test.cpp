@@ -63,4 +63,23 @@ BOOST_AUTO_TEST_CASE(may_hold_a_link_that_leads_nowhere) {
     BOOST_TEST((with_it != before));
 }
 
+BOOST_AUTO_TEST_CASE(says_how_old_the_newest_of_clamavs_databases_is) {
+    const std::int64_t now = 1'700'000'000;
+    const auto header = [](int version, std::int64_t built) {
+        const auto text = "ClamAV-VDB:16 Sep 2021 08-32 -0400:" + std::to_string(version) +
+                          ":42:90:0123:abcd:neo:" + std::to_string(built);
+        return text + std::string(512 - text.size(), ' ') + "the database";
+    };
+    BOOST_TEST(age_warning(path, now).empty());
+    write("main.cvd", header(62, now - 900 * 86'400LL));
+    write("daily.cld", header(27022, now - 2 * 86'400LL));
+    write("broken.cvd", "ClamAV-VDB:cut");
+    BOOST_TEST(newest_database(path)->name == "daily.cld");
+    BOOST_TEST(newest_database(path)->version == 27022U);
+    BOOST_TEST(age_warning(path, now).empty());
+    const auto warning = age_warning(path, now + 8 * 86'400LL);
+    for (const char* part : {"daily.cld, version 27022", "10 days old", "clamav-freshclam"})
+        BOOST_TEST(warning.find(part) != std::string::npos, part);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
