@@ -48,7 +48,8 @@ struct Fixture {
         std::filesystem::create_directory(directory.path("authd"));
         std::ofstream(directory.path("clamscanner.toml"))
             << "[paths]\nrun_directory = \"" << directory.path("") << "\"\n[responder]\nsocket = \"" << socket
-            << "\"\nthreads = 3\nread_seconds = 2\nreply_seconds = 3\nrealm = 'The \"scanner\"'\n";
+            << "\"\nusers = [\"" << user_of_programs()
+            << "\"]\nthreads = 3\nread_seconds = 2\nreply_seconds = 3\nrealm = 'The \"scanner\"'\n";
     }
 
     void start_authd(FakeAuthd::AnswerLogin logins = welcome, FakeAuthd::AnswerRequest requests = reply_done) {
