@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,6 +25,13 @@
 namespace clamscanner {
 
 inline constexpr uid_t nobody = 65534;
+
+// As whom they run.
+inline std::string user_of_programs() {
+    const auto* entry = ::getpwuid(::getuid() == 0 ? nobody : ::getuid());
+    if (entry == nullptr) throw_errno("look up the user of the test's programs", ENOENT);
+    return entry->pw_name;
+}
 
 class TestDirectory {
  public:

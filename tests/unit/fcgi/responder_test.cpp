@@ -53,7 +53,8 @@ struct Fixture {
     void configure(const std::string& more = "") const {
         std::ofstream(directory.path("clamscanner.toml"))
             << "[paths]\nrun_directory = \"" << directory.path("") << "\"\n[responder]\nsocket = \"" << socket
-            << "\"\nthreads = 3\nread_seconds = 2\nreply_seconds = 3\nrealm = 'The \"scanner\"'\n"
+            << "\"\nusers = [\"" << user_of_programs()
+            << "\"]\nthreads = 3\nread_seconds = 2\nreply_seconds = 3\nrealm = 'The \"scanner\"'\n"
             << more << '\n';
     }
 
