@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "integration")]
 import demo
-from client import check_records, wait_until
+from client import check_records
 from container import CannotBoot
-from installed import APACHE, DENIAL, NGINX, PACKAGES, UNITS, Installed, Patient, fill, upgraded
+from installed import APACHE, DENIAL, NGINX, UNITS, Installed, Patient, fill, upgraded
 
 PACKAGE = sys.argv.pop() if len(sys.argv) > 1 and sys.argv[-1].endswith(".deb") else ""
 CONFIGURATION = "/etc/clamscanner/clamscanner.toml"
@@ -30,7 +30,8 @@ DENIED_CALLS_KILL = "[Service]\nSystemCallErrorNumber=kill\n"
 
 
 # What a daemon says while another one is away.
-WHILE_RESTARTED = ["reference [0-9a-f]+: ", "a job waits: ", "ending the agent of "]
+WHILE_RESTARTED = ["reference [0-9a-f]+: ", "a job waits: ", "ending the agent of ", "cannot (read|answer) a request: ",
+                   "cannot send a reply: "]
 
 
 class InOrder(unittest.TestLoader):
