@@ -133,7 +133,8 @@ void EventLoop::handle(const epoll_event& event) {
 
 void EventLoop::serve_meanwhile(int done) {
     bool is_done = false;
-    const Watch watch = this->watch(done, EPOLLIN, [&](std::uint32_t) { is_done = true; }, Served::Meanwhile);
+    const Watch watch = this->watch(
+        done, EPOLLIN, [&](std::uint32_t) { is_done = true; }, Served::Meanwhile);
     std::array<epoll_event, 128> events{};
     while (!is_done) {
         const int ready = ::epoll_wait(meanwhile_.get(), events.data(), static_cast<int>(events.size()), -1);

@@ -13,7 +13,8 @@ namespace clamscanner {
     const time_t time = seconds;
     tm parts{};
     char text[64];
-    return ::gmtime_r(&time, &parts) == nullptr ? "?" : std::string(text, ::strftime(text, sizeof text, format, &parts));
+    return ::gmtime_r(&time, &parts) == nullptr ? "?"
+                                                : std::string(text, ::strftime(text, sizeof text, format, &parts));
 }
 
 }  // namespace clamscanner

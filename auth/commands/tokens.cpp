@@ -29,7 +29,9 @@ int fail(int status, const std::string& why) {
     return status;
 }
 
-std::string text_of(std::int64_t time) { return time == 0 ? "never" : utc_text(time, "%FT%TZ"); }
+std::string text_of(std::int64_t time) {
+    return time == 0 ? "never" : utc_text(time, "%FT%TZ");
+}
 
 int list(const std::string& file) {
     const auto uses = read_token_uses(file);

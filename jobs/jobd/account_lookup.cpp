@@ -147,10 +147,10 @@ void AccountLookup::deliver(uid_t uid, const Known& known) {
         for (const auto& take : waiting.mapped()) take(known.entry);
         return;
     }
-    due_.push_back(loop_.after(std::chrono::milliseconds(0),
-                               [entry = known.entry, takes = std::move(waiting.mapped())] {
-                                   for (const auto& take : takes) take(entry);
-                               }));
+    due_.push_back(
+        loop_.after(std::chrono::milliseconds(0), [entry = known.entry, takes = std::move(waiting.mapped())] {
+            for (const auto& take : takes) take(entry);
+        }));
     news_(uid);
 }
 

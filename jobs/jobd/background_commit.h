@@ -1,5 +1,5 @@
-// Commits in a thread of its own, so that the loop need not wait for the disk. The database is that thread's until it has
-// finished. Used by jobd alone.
+// Commits in a thread of its own, so that the loop need not wait for the disk. The database is that thread's until it
+// has finished. Used by jobd alone.
 #pragma once
 
 #include <condition_variable>

@@ -28,10 +28,8 @@ ChangeAnswers::ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, 
 Encoded ChangeAnswers::answer(const AccountFacts& facts, const std::string& question) {
     using Row = Handler<ChangeAnswers, Encoded, const AccountFacts&>;
     static constexpr Row table[] = {
-        handles<&ChangeAnswers::start_scan>,
-        handles<&ChangeAnswers::cancel_scan>,
-        handles<&ChangeAnswers::disinfect>,
-        handles<&ChangeAnswers::change_quarantine>,
+        handles<&ChangeAnswers::start_scan>,        handles<&ChangeAnswers::cancel_scan>,
+        handles<&ChangeAnswers::disinfect>,         handles<&ChangeAnswers::change_quarantine>,
         handles<&ChangeAnswers::start_system_scan>,
     };
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });

@@ -61,8 +61,8 @@ class Jobd {
           dispatcher_({config, loop_, ledger_}, accounts_),
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
-          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_,
-                          host_users(config), database(config)),
+          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config),
+                          database(config)),
           figures_(loop_, config.figures_file("jobd"), [this](Figures& figures) { measure(figures); }) {
         loop_.at_end_of_round([this] { end_round(); });
         loop_.reload_on_hangup([this] { reload(); });

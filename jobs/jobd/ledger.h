@@ -28,8 +28,8 @@ class Ledger : public LedgerTables {
     [[nodiscard]] RunningTime& running_time() { return own_running_time(); }
 
     // Deletes some rows of superseded tasks: their finds and records, and, for tasks that ended before that time of day
-    // and that running time of the host, the tasks themselves. Then makes the file smaller. True while there may be more
-    // to do.
+    // and that running time of the host, the tasks themselves. Then makes the file smaller. True while there may be
+    // more to do.
     bool prune(std::int64_t forget_before_ms, std::int64_t forget_before_running_ms);
 
  private:

@@ -10,7 +10,7 @@ namespace {
 // Raise it when a table or a trigger changes; a database that another version wrote is refused.
 constexpr int schema_version = 5;
 
-constexpr int longest_kept_log = 16 << 20; // bytes of the write-ahead log that stay when it is empty
+constexpr int longest_kept_log = 16 << 20;  // bytes of the write-ahead log that stay when it is empty
 
 // Pages of 4 KiB. As many are kept as jobs of the usual size fill again.
 constexpr std::int64_t kept_free_pages = 2048;
@@ -228,7 +228,7 @@ std::vector<const char*>& statements() {
 }  // namespace
 
 LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
-    database_.execute("PRAGMA auto_vacuum = INCREMENTAL"); // of a new file: see shrink()
+    database_.execute("PRAGMA auto_vacuum = INCREMENTAL");  // of a new file: see shrink()
     database_.execute("PRAGMA journal_mode = WAL");
     database_.execute(("PRAGMA journal_size_limit = " + std::to_string(longest_kept_log)).c_str());
     database_.execute("PRAGMA synchronous = FULL");

@@ -1,5 +1,5 @@
-// The ledger as it was committed last, over a connection of its own that only reads: for answers while a commit is under
-// way. Whatever is shown there is on the disk. A change throws LedgerDatabase::NeedsWriting.
+// The ledger as it was committed last, over a connection of its own that only reads: for answers while a commit is
+// under way. Whatever is shown there is on the disk. A change throws LedgerDatabase::NeedsWriting.
 #pragma once
 
 #include <string>

@@ -120,7 +120,7 @@ InfectedFiles ReadAnswers::infected_files(const AskInfectedFiles& asked, const A
     InfectedFiles infected;
     if (const auto task = ledger_.tasks().last(ledger_.tasks().account_of(facts), TaskKind::Scan)) {
         auto listed = ledger_.finds().infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX),
-                                                    piece_budget, asked.with_gone);
+                                                     piece_budget, asked.with_gone);
         infected.files = std::move(listed.files);
         infected.scan = static_cast<std::uint64_t>(task->id);
         infected.next = static_cast<std::uint64_t>(listed.next);
@@ -149,8 +149,7 @@ UnscannedFiles ReadAnswers::unscanned_files(const AskUnscannedFiles& asked, cons
         if (unscanned.next == 0 && has_unreached) unscanned.next = unreached;
     } else if (has_unreached) {
         unscanned.place = asked.place;
-        if (add_unreached(config_, ledger_, *task, facts.home, unscanned.place, unscanned))
-            unscanned.next = unreached;
+        if (add_unreached(config_, ledger_, *task, facts.home, unscanned.place, unscanned)) unscanned.next = unreached;
     }
     return unscanned;
 }
@@ -213,7 +212,7 @@ DisinfectionStatus ReadAnswers::disinfection(const AskDisinfection& asked, const
 
 QuarantinedFiles ReadAnswers::quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts) {
     auto found = ledger_.quarantine().listed(ledger_.tasks().account_of(facts),
-                                            static_cast<std::int64_t>(asked.after & INT64_MAX), piece_budget);
+                                             static_cast<std::int64_t>(asked.after & INT64_MAX), piece_budget);
     return {std::move(found.files), static_cast<std::uint64_t>(found.next)};
 }
 

@@ -125,8 +125,8 @@ void EndOfScan::end(std::uint64_t unreached) {
 
 // ---- What it did not reach ------------------------------------------------------------------------------------------
 
-bool add_unreached(const Settings& config, LedgerTables& ledger, const Task& scan, const std::string& home, ListPlace& place,
-                   UnscannedFiles& unscanned) {
+bool add_unreached(const Settings& config, LedgerTables& ledger, const Task& scan, const std::string& home,
+                   ListPlace& place, UnscannedFiles& unscanned) {
     auto file = open_kept_list(config, scan, O_RDONLY);
     // The place is what the asker says.
     if (!file || place.offset > scan.list_bytes) return false;

@@ -59,7 +59,7 @@ class EndOfScan {
 
 // Adds unreached files from this place on, which is at `offset` of the list; goes on from there when asked again, if
 // it returns true. At most one piece, which may hold no file at all.
-[[nodiscard]] bool add_unreached(const Settings& config, LedgerTables& ledger, const Task& scan, const std::string& home,
-                                 ListPlace& place, UnscannedFiles& unscanned);
+[[nodiscard]] bool add_unreached(const Settings& config, LedgerTables& ledger, const Task& scan,
+                                 const std::string& home, ListPlace& place, UnscannedFiles& unscanned);
 
 }  // namespace clamscanner
