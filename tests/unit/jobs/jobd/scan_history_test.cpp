@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 
+#include "jobs/jobd/ledger.h"
 #include "tests/unit/temporary_directory.h"
 
 using namespace clamscanner;
