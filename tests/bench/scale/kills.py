@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from client import wait_until
 from measured import print_table
 from service import DAEMONS, Service
-from sigkill_test import ROLES
+from sigkill_test import LEFT, ROLES
 from test_files import EICAR, clean_page
 
 ACCOUNTS = 4
@@ -172,7 +172,7 @@ class Killer:
 def what_is_left(service):
     """Files and processes that belong to no job, once nobody asks any more."""
     left = [process.program for process in service.processes() if process.program == "clamscanner-runner"]
-    for place, most in (("run/engine/tmp", 1), ("state/lists", 0)):
+    for place, most in (("run/engine/tmp", LEFT), ("state/lists", 0)):
         files = [os.path.join(directory, name) for directory, below, names in os.walk(service.path(place))
                  for name in below + names]
         left += files if len(files) > most else []
