@@ -155,7 +155,7 @@ std::shared_ptr<const ConfigKeys> reread_config(const Config& running) noexcept 
     if (!changes.waiting.empty())
         log_line(Severity::Warning,
                  "these settings have changed, but count only after a restart: " + listed(changes.waiting));
-    return std::make_shared<const ConfigKeys>(std::move(fresh));
+    return changes.counting.empty() ? nullptr : std::make_shared<const ConfigKeys>(std::move(fresh));
 } catch (const std::exception& error) {
     log_line(Severity::Error, "the old settings stay in force, since the new ones are wrong:");
     std::istringstream faults(error.what());

@@ -152,7 +152,7 @@ inline constexpr std::size_t largest_trusted_file = 1024 * 1024;
 [[nodiscard]] std::string read_trusted_file(const std::string& file, mode_t forbidden = S_IWGRP | S_IWOTH);
 
 // Reads the files again for a program that runs, and says in the log which keys count from now on, which need a
-// restart, or all that is wrong. Null when something is: then everything stays as it is.
+// restart, or all that is wrong. Null when something is, or none counts from now on: then everything stays as it is.
 [[nodiscard]] std::shared_ptr<const ConfigKeys> reread_config(const Config& running) noexcept;
 // From them, in place of `running`.
 void take_reloaded(const ConfigKeys& keys, Config& running);
