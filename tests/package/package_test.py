@@ -31,6 +31,8 @@ DENIED_CALLS_KILL = "[Service]\nSystemCallErrorNumber=kill\n"
 
 # What may stand before a line of an agent's or a runner's.
 OF_AN_ACCOUNT = r"(clamscanner-\w+\[\d+\] for \S+: )?"
+# How long a turn of jobd's loop took is measured elsewhere, on a machine that is known.
+ALWAYS = ["everybody waited while one turn of the loop took "]
 # What a daemon says while another one is away.
 WHILE_RESTARTED = ["reference [0-9a-f]+: ", "a job waits: ", "ending the agent of ", "cannot (read|answer) a request: ",
                    "cannot send a reply: "]
@@ -63,7 +65,7 @@ class Package(unittest.TestCase):
         lines += self.host.new_kernel_lines()
         wrong = {text for unit, priority, text in lines
                  if DENIAL.search(text) or (priority <= 4 and not any(re.match(OF_AN_ACCOUNT + known, text)
-                                                                     for known in self.expected))}
+                                                                     for known in ALWAYS + self.expected))}
         self.assertEqual(wrong, set())
 
     def service_units_run(self):
