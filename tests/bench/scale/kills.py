@@ -34,6 +34,7 @@ class Owner:
         self.clean = {account.write(f"public_html/{number}.html", clean_page(number, 3000)): clean_page(number, 3000)
                       for number in range(CLEAN)}
         self.planted = {}  # path -> content
+        self.account.write("mail/welcome", "there is a directory of mail")
         self.asked_to_remove = set()
         self.ids = {}  # id -> record of the disinfection that is followed
 
@@ -128,6 +129,7 @@ class Killer:
         self.choose = choose
         self.killed = collections.Counter()
         self.fault = None
+        self.kills = True  # when it is not, it only restarts what gave up because another was gone
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work)
 
@@ -145,7 +147,7 @@ class Killer:
             while not self._over.wait(0.05):
                 for name, status in self.service.restart_what_ended().items():
                     assert status >= 0, f"{name} was ended by signal {-status}, which nobody here sent"
-                if time.monotonic() >= due and self._kill(self.choose.choice(list(ROLES))):
+                if self.kills and time.monotonic() >= due and self._kill(self.choose.choice(list(ROLES))):
                     due += KILL_EVERY
         except Exception as fault:
             self.fault = fault
@@ -208,12 +210,13 @@ def measure(build, scale):
         with Killer(service, random.Random(seed)) as killer:
             with ThreadPoolExecutor(ACCOUNTS) as players:
                 list(players.map(play, owners))
+            killer.kills = False
             for owner in owners:
                 owner.settle()
+            for owner in owners:
+                owner.check()
         if killer.fault:
             raise killer.fault
-        for owner in owners:
-            owner.check()
         wait_until(lambda: not what_is_left(service), 60, "nothing to be left behind")
         faults = database_faults(service)
         assert not faults, faults
