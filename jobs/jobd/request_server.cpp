@@ -286,7 +286,7 @@ void RequestServer::answer_those_put_off(uid_t uid) {
     }
 }
 
-void RequestServer::answer_from_disk(int fd, Connection& connection, std::string question) {
+void RequestServer::answer_from_disk(int fd, Connection& connection, std::string question) try {
     const auto* known = connection.of_administrator ? nullptr : accounts_.fresh(connection.uid);
     if (known == nullptr || !known->is_known()) {
         put_off(fd, connection, std::move(question));
@@ -307,6 +307,8 @@ void RequestServer::answer_from_disk(int fd, Connection& connection, std::string
     unflushed_.erase(fd);
     charge(connection, Clock::now() - began);
     send(fd);
+} catch (const Malformed& wrong) {
+    close_malformed(fd, wrong);
 }
 
 void RequestServer::put_off(int fd, Connection& connection, std::string question) {

@@ -4,6 +4,8 @@ before it is there."""
 import os
 import shutil
 import statistics
+import subprocess
+import sys
 import time
 
 from client import wait_until
@@ -14,6 +16,21 @@ from test_files import EICAR
 SYNC_SECONDS = 1
 MEASURED_SECONDS = 10
 FINDS = 3000
+QUESTION = os.path.join(os.path.dirname(__file__), "..", "fuzz", "corpus", "wire", "ask_scan_status")
+# Sends a question when the connection has been let in, and waits for the connection's end.
+SEND = """
+import socket, struct, sys, time
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
+time.sleep(3)
+question = bytes.fromhex(sys.argv[2])
+connection.sendall(struct.pack("<I", len(question)) + question)
+connection.settimeout(50)
+try:
+    connection.recv(1)
+except ConnectionResetError:
+    pass
+"""
 
 
 class Polls(Polling):
@@ -34,6 +51,26 @@ class SlowDisk(ServiceCase):
         shutil.copy(os.path.join(self.service.build, "tests", "libslow_sync.so"), library)
         self.service.stop("jobd")
         self.service.start("jobd", {"LD_PRELOAD": library, "SLOW_SYNC_MILLISECONDS": f"{SYNC_SECONDS * 1000}"})
+
+    def test_nonsense_from_an_account_that_is_looked_up_meanwhile_ends_nothing(self):
+        busy, busy_client = self.new_account("busy")
+        for number in range(FINDS):
+            busy.write(f"{number}", EICAR)
+        self.slow_down()
+        jobd = self.service.pid("jobd")
+        busy_client.call("start_scan", {"scan_type": "home"})
+        with open(QUESTION, "rb") as file:
+            question = file.read() + b"and more"
+        for _ in range(3):
+            account = self.service.add_account("stranger")
+            subprocess.run([sys.executable, "-c", SEND, self.service.path("run/jobd/jobs.sock"), question.hex()],
+                           user=account.uid, group=account.gid, extra_groups=[], check=True, timeout=60)
+        self.assertEqual(self.service.pid("jobd"), jobd)
+        self.assertIsNone(self.service.running["jobd"].poll(), "jobd ended")
+        with open(self.service.path("programs.log"), encoding="utf-8") as log:
+            self.assertIn("closing a connection of uid", log.read())
+        busy_client.call("cancel_scan")
+        wait_until(lambda: busy_client.call("get_scan_status")["scan_complete"], 120, "its end")
 
     def test_nobody_who_asks_waits_for_it(self):
         busy, busy_client = self.new_account("busy")
