@@ -24,6 +24,7 @@ MOST_EXPOSED = {"clamscanner-authd.service": 3.1}  # as low as PAM allows
 USUALLY_EXPOSED = 2.0
 PAGES = 6000
 QUARANTINES = 400
+STOPS = 20
 
 # A call that a unit's list of system calls lacks usually just fails; here it ends the process, so that it is seen.
 DENIED_CALLS_KILL = "[Service]\nSystemCallErrorNumber=kill\n"
@@ -208,6 +209,16 @@ class Package(unittest.TestCase):
             self.assertEqual(self.host.shown(unit, "Result"), "success")
         self.host.run("systemctl", "start", *UNITS)
         self.finish_scan(client, infected)
+
+    def test_a_stop_is_never_logged_as_a_fault(self):
+        account = self.host.add_account()
+        fill(account, 1, 0)
+        self.host.wait_until_it_serves(account)
+        client = Patient(self.host.client(account))
+        for _ in range(STOPS):  # which of the engine's processes ends first is a matter of chance
+            client.call("start_scan", {"scan_type": "home"})
+            client.finish_scan()
+            self.host.run("systemctl", "restart", "clamscanner-engine")
 
     def test_the_machine_may_be_rebooted_in_the_middle_of_a_scan(self):
         client, infected = self.begin_scan()
