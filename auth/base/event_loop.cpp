@@ -120,6 +120,7 @@ void EventLoop::run_due_timers() {
         const auto due = timers_.extract(timers_.begin());  // kept alive while it runs
         due.mapped()();
         end_turn();
+        pass_between_turns();
     }
 }
 
@@ -135,12 +136,29 @@ void EventLoop::serve_meanwhile(int done) {
     bool is_done = false;
     const Watch watch = this->watch(
         done, EPOLLIN, [&](std::uint32_t) { is_done = true; }, Served::Meanwhile);
+    while (!is_done) serve_events_meanwhile(-1);
+}
+
+void EventLoop::serve_ready() {
+    serve_events_meanwhile(0);
+}
+
+void EventLoop::serve_events_meanwhile(int timeout) {
     std::array<epoll_event, 128> events{};
-    while (!is_done) {
-        const int ready = ::epoll_wait(meanwhile_.get(), events.data(), static_cast<int>(events.size()), -1);
-        if (ready < 0 && errno != EINTR) throw_errno("wait for events");
-        for (int i = 0; i < ready; ++i) handle(events[static_cast<std::size_t>(i)]);
-    }
+    const int ready = ::epoll_wait(meanwhile_.get(), events.data(), static_cast<int>(events.size()), timeout);
+    if (ready < 0 && errno != EINTR) throw_errno("wait for events");
+    for (int i = 0; i < ready; ++i) handle(events[static_cast<std::size_t>(i)]);
+}
+
+void EventLoop::between_turns(std::chrono::milliseconds interval, Task task) {
+    between_turns_interval_ = interval;
+    between_turns_ = std::move(task);
+}
+
+void EventLoop::pass_between_turns() {
+    if (!between_turns_ || Clock::now() - last_between_turns_ < between_turns_interval_) return;
+    between_turns_();
+    last_between_turns_ = Clock::now();
 }
 
 void EventLoop::run() {
@@ -153,7 +171,11 @@ void EventLoop::run() {
         ++round_;
         again_ = false;
         begin_turn();
-        for (int i = 0; i < ready; ++i) handle(events[static_cast<std::size_t>(i)]);
+        last_between_turns_ = Clock::now();
+        for (int i = 0; i < ready; ++i) {
+            handle(events[static_cast<std::size_t>(i)]);
+            pass_between_turns();
+        }
         run_due_timers();
         if (end_of_round_) end_of_round_();
         end_turn();

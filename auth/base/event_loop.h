@@ -89,6 +89,9 @@ class EventLoop {
     [[nodiscard]] std::uint64_t round() const noexcept { return round_; }
     // Called once after the handlers of each round.
     void at_end_of_round(Task task) { end_of_round_ = std::move(task); }
+    // Called between the handlers and timers of a round when the last one, or those since the last call, took longer
+    // than `interval`: what is urgent can be done then, in turns of its own (serve_ready()).
+    void between_turns(std::chrono::milliseconds interval, Task task);
 
     // Starts another round without waiting: there is more to do, but other events come first.
     void request_another_round() { again_ = true; }
@@ -101,6 +104,8 @@ class EventLoop {
     // In the middle of a round: serves what is watched as Meanwhile, each as a turn of its own, until `done` is
     // readable. No other handler and no timer runs, and it is no round.
     void serve_meanwhile(int done);
+    // The same for what is ready now, without waiting.
+    void serve_ready();
 
     // Ends run() on SIGTERM, SIGINT and SIGQUIT. On SIGHUP, calls what reload_on_hangup() was given, or logs that it
     // changes nothing. All are blocked for the whole process from here on (children unblock them).
@@ -115,6 +120,8 @@ class EventLoop {
     void handle(const epoll_event& event);
     void forget(const Watch::Watched& watched);
     void run_due_timers();
+    void serve_events_meanwhile(int timeout);
+    void pass_between_turns();
     void begin_turn();
     void end_turn();
     [[nodiscard]] int wait_milliseconds() const;
@@ -131,6 +138,9 @@ class EventLoop {
     Watch stops_watch_;
     Watch hangups_watch_;
     Task end_of_round_;
+    Task between_turns_;
+    std::chrono::milliseconds between_turns_interval_{};
+    Deadline last_between_turns_{};
     Task reload_;
     bool again_ = false;
     Report report_;  // empty: not measured

@@ -12,7 +12,7 @@ namespace {
 constexpr auto grace_for_turns = std::chrono::seconds(30);
 // How much is done for one job before others are served.
 constexpr std::size_t packets_at_once = 64;
-constexpr auto longest_piece = std::chrono::milliseconds(5);
+constexpr auto longest_piece = std::chrono::milliseconds(2);
 
 }  // namespace
 

@@ -39,7 +39,8 @@ constexpr auto save_interval = 10min;  // as much of the running time may be los
 // All accounts share one event loop: a turn that takes longer than this is logged, and fails tests.
 constexpr auto longest_quiet_turn = 20ms;
 constexpr auto turn_report_interval = 1s;
-constexpr auto watchdog_interval = 20s;  // WatchdogSec= is several times as long
+constexpr auto polls_wait_at_most = 1ms;  // beside the turn that is under way
+constexpr auto watchdog_interval = 20s;   // WatchdogSec= is several times as long
 
 // Tasks that ended before then are deleted, except each account's last ones. `now`: of any clock.
 std::int64_t forget_before(const Settings& config, std::int64_t now) {
@@ -65,6 +66,9 @@ class Jobd {
                           database(config)),
           figures_(loop_, config.figures_file("jobd"), [this](Figures& figures) { measure(figures); }) {
         loop_.at_end_of_round([this] { end_round(); });
+        // A poll waits neither for a commit nor for all that other accounts' jobs have for a round.
+        loop_.between_turns(polls_wait_at_most,
+                            [this] { request_server_.answer_from_disk([this] { loop_.serve_ready(); }); });
         loop_.reload_on_hangup([this] { reload(); });
         loop_.report_long_turns(longest_quiet_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
         use_settings();
@@ -85,7 +89,7 @@ class Jobd {
  private:
     void end_round() {
         dispatcher_.dispatch();
-        commits_.commit([this](int done) { request_server_.answer_from_disk(done); });
+        commits_.commit([this](int done) { request_server_.answer_from_disk([&] { loop_.serve_meanwhile(done); }); });
         write_events();
         request_server_.flush();
         dispatcher_.flush();

@@ -264,12 +264,12 @@ void RequestServer::send(int fd) {
     }
 }
 
-// ---- While a commit is under way -----------------------------------------------------------------------------------
+// ---- In the middle of a round --------------------------------------------------------------------------------------
 
-void RequestServer::answer_from_disk(int done) {
+void RequestServer::answer_from_disk(const std::function<void()>& serve) {
     from_disk_ = true;
     accounts_.tell_only([this](uid_t uid) { answer_those_put_off(uid); });
-    context_.loop.serve_meanwhile(done);
+    serve();
     accounts_.tell_only({});
     from_disk_ = false;
 }

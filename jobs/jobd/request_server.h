@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,9 +30,9 @@ class RequestServer {
                   SystemScans& system_scans, std::set<uid_t> host_users, const std::string& database);
     // Sends this round's answers. Call it after the commit.
     void flush();
-    // While a commit is under way in another thread, until `done` is readable: answers statuses and lists as they were
-    // committed last, and sends those answers at once. All else waits for the next round.
-    void answer_from_disk(int done);
+    // While `serve` runs (EventLoop::serve_meanwhile() or serve_ready(), in the middle of a round): answers statuses
+    // and lists as they were committed last, and sends those answers at once. All else waits for the next round.
+    void answer_from_disk(const std::function<void()>& serve);
 
  private:
     struct Connection {

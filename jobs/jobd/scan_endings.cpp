@@ -3,7 +3,7 @@
 namespace clamscanner {
 namespace {
 
-constexpr auto longest_piece = std::chrono::milliseconds(5);
+constexpr auto longest_piece = std::chrono::milliseconds(2);
 
 }  // namespace
 

@@ -3,10 +3,12 @@
 import contextlib
 import os
 import statistics
+import subprocess
+import sys
 import time
 
 from client import wait_until
-from measured import polled, print_table
+from measured import leave_the_processors_to_the_service, polled, print_table
 from service import Service
 from test_files import EICAR
 
@@ -68,6 +70,19 @@ def many_actions(service, scale, poller, table):
                    "its end")
 
 
+@contextlib.contextmanager
+def both_processors_busy():
+    """What the kernel's scheduler alone costs: each poll wakes eight processes one after another."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"], preexec_fn=lambda: os.setpriority(os.PRIO_PROCESS, 0, 0))
+            for _ in range(2)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
 def measure(build, scale):
     table = []
     with Service(build=build) as service:
@@ -76,7 +91,10 @@ def measure(build, scale):
         poller = service.client(account)
         account.write("found", EICAR)
         poller.scan()
+        leave_the_processors_to_the_service()
         with polled(service, poller, "nothing else happens", table):
+            time.sleep(QUIET_SECONDS)
+        with both_processors_busy(), polled(service, poller, "two processes of nobody's compute", table):
             time.sleep(QUIET_SECONDS)
         many_actions(service, scale, poller, table)
         each = scan_of_many(service, scale, poller, table)

@@ -168,6 +168,31 @@ BOOST_AUTO_TEST_CASE(a_handler_may_hold_watches_and_timers_that_go_with_it) {
     BOOST_TEST(!called);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_served_meanwhile_waits_for_one_turn_and_not_for_all_of_the_round) {
+    EventLoop loop;
+    std::string order;
+    Watched urgent;
+    const auto busy = [&] {
+        // It becomes readable in the middle of the first turn.
+        if (order.empty())
+            urgent.watch = loop.watch(
+                urgent.socket.get(), EPOLLIN,
+                [&](std::uint32_t) {
+                    urgent.watch = {};
+                    order += 'u';
+                },
+                EventLoop::Served::Meanwhile);
+        order += 't';
+        ::usleep(3'000);
+    };
+    std::vector<EventLoop::Timer> timers;
+    for (int i = 0; i < 3; ++i) timers.push_back(loop.after(0ms, busy));
+    ::usleep(2'000);
+    loop.between_turns(1ms, [&] { loop.serve_ready(); });
+    run_until(loop, [&] { return order.size() == 4; });
+    BOOST_TEST(order == "tutt");
+}
+
 BOOST_AUTO_TEST_CASE(an_event_of_a_closed_descriptor_does_not_reach_the_next_with_its_number) {
     EventLoop loop;
     Watched first;
