@@ -116,7 +116,7 @@ class ManyAccounts:
 
     def _service(self, homes, trees):
         config = {"paths": {"signature_directory": self.signatures},
-                  "engine": dict(pair.split("=") for pair in self.options.engine), "jobs": {"max_running": int(os.environ.get("RUNNING", "2"))}}
+                  "engine": dict(pair.split("=") for pair in self.options.engine)}
         config["engine"] = {key: int(value) if value.isdigit() else value == "true"
                             for key, value in config["engine"].items()}
         with contextlib.ExitStack() as stack:

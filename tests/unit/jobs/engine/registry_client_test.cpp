@@ -96,10 +96,15 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_waits_for_its_scan_is_asked_about_again, Fix
     if (pid == 0) {
         try {
             std::this_thread::sleep_for(std::chrono::milliseconds(200));
+            for (const auto& text : shared) static_cast<void>(Meetings(*this, 101).meet(text));
+            std::vector<std::unique_ptr<Meetings>> judged;
             for (const auto& text : shared) {
-                static_cast<void>(Meetings(*this, 101).meet(text));
-                if (!Meetings(*this, 102).judge(text)) ::_exit(1);
+                judged.push_back(std::make_unique<Meetings>(*this, 102));
+                if (judged.back()->meet(text) != Meeting::Send) ::_exit(2);
+                judged.back()->send_copy(text);
             }
+            for (const auto& one : judged)
+                if (!one->is_known()) ::_exit(3);
             ::_exit(0);
         } catch (...) {
             ::_exit(1);
