@@ -75,7 +75,7 @@ struct Config {
 
     struct {
         std::string user = "clamscanner-jobd";
-        std::uint64_t max_running = 2;
+        std::uint64_t max_running = 4;
         std::uint64_t turn_minutes = 10;
         std::uint64_t stall_seconds = 2;
         std::uint64_t abandon_seconds = 30;
