@@ -101,9 +101,14 @@ async function deleteAfterTwoQuestions(visitor, path) {
     // Out of either question nothing comes but by its last button; the focus is on a harmless one.
     for (const answers of [['Escape'], ['#answer-delete', 'Escape'], ['#answer-delete', 'Enter']]) {
         await page.locator('#delete').click();
+        await page.locator('dialog .plan').waitFor();
         for (const answer of answers)
-            if (answer.startsWith('#')) await page.locator(answer).click();
-            else await page.keyboard.press(answer);
+            if (answer.startsWith('#')) {
+                await page.locator(answer).click();
+                await page.locator('dialog:not(:has(.plan))').waitFor();
+            } else {
+                await page.keyboard.press(answer);
+            }
         await page.locator('dialog').waitFor({state: 'detached'});
         assert(existsSync(path));
     }
