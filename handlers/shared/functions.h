@@ -30,6 +30,7 @@ inline constexpr Function functions[] = {
     {"list_unscanned_files", "GET, HEAD, POST", true, false},
     {"restore_quarantined_files", "POST", false, true},
     {"start_scan", "GET, POST", false, false},
+    {"view_infected_file", "GET, HEAD, POST", true, false},
 };
 
 // UAPI's module Tokens. Responder and authd carry these out between them, since nothing that runs as the account may:
