@@ -46,15 +46,23 @@ bool HugePages::move_some() {
     auto& range = ranges_.back();
     const auto bytes = std::min(at_once, range.end - range.begin);
     range.end -= bytes;
-    // The address comes from the kernel's own list.
-    void* const begin = reinterpret_cast<void*>(range.end);  // NOLINT(performance-no-int-to-ptr)
+    const auto begin = range.end;
     if (range.begin == range.end) ranges_.pop_back();
-    // Part of it may have been given back meanwhile, or no huge page may be free: the rest may do all the same.
-    if (::madvise(begin, bytes, MADV_COLLAPSE) == 0)
-        moved_ += bytes;
-    else if (++failed_ > most_failed)
-        ranges_.clear();
+    // The kernel goes no further than to what it cannot move: part of it may have been given back meanwhile, or no huge
+    // page may be free. The rest may do all the same.
+    if (!move(begin, bytes))
+        for (auto page = begin; page < begin + bytes; page += huge_page)
+            if (!move(page, huge_page)) ++failed_;
+    if (failed_ > most_failed) ranges_.clear();
     return !ranges_.empty();
+}
+
+bool HugePages::move(std::size_t begin, std::size_t bytes) {
+    // The address comes from the kernel's own list.
+    if (::madvise(reinterpret_cast<void*>(begin), bytes, MADV_COLLAPSE) != 0)  // NOLINT(performance-no-int-to-ptr)
+        return false;
+    moved_ += bytes;
+    return true;
 }
 
 }  // namespace clamscanner

@@ -20,13 +20,15 @@ class HugePages {
     [[nodiscard]] std::size_t moved_bytes() const noexcept { return moved_; }
 
  private:
+    [[nodiscard]] bool move(std::size_t begin, std::size_t bytes);
+
     struct Range {
         std::size_t begin = 0;
         std::size_t end = 0;
     };
     std::vector<Range> ranges_;
     std::size_t moved_ = 0;
-    std::size_t failed_ = 0;  // parts
+    std::size_t failed_ = 0;  // pages
 };
 
 }  // namespace clamscanner
