@@ -111,8 +111,15 @@ cl_scan_options scan_options() noexcept {
     return options;
 }
 
-// Everything but the signatures that affects a verdict.
-std::string options_text(const Settings& config) {
+std::string hash_of(const Settings& config, const SignatureListing& listing, const std::string& problem) {
+    return sha256_hex(listing.files + listing_of(config.paths.embedded_signature_directory).files +
+                      scan_conditions(config) + problem);
+}
+
+}  // namespace
+
+std::string scan_conditions(const Settings& config) {
+    initialise_library();  // it loads the parts that are named here
     const auto& limits = config.engine;
     const auto options = scan_options();
     std::string text = std::string("libclamav without its cache ") + ::cl_retver() + "\n" + mapped_library_builds();
@@ -125,7 +132,9 @@ std::string options_text(const Settings& config) {
     return text;
 }
 
-}  // namespace
+std::string fingerprint_of(const Settings& config, const SignatureListing& listing) {
+    return hash_of(config, listing, listing.problem);
+}
 
 std::optional<UnscannedReason> reason_in(const char* name) noexcept {
     if (name == nullptr) return UnscannedReason::TooLarge;
@@ -158,9 +167,7 @@ ClamEngine::ClamEngine(const Settings& config, const std::string& directory, Tri
     stat_.reset(new cl_stat{});
     if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
     load_directory(trial);
-    if (listing_of(signature_directory_) == listing_)
-        fingerprint_ = sha256_hex(listing_.files + listing_of(config.paths.embedded_signature_directory).files +
-                                  options_text(config) + problem());
+    if (listing_of(signature_directory_) == listing_) fingerprint_ = hash_of(config, listing_, problem());
 }
 
 void ClamEngine::begin() {

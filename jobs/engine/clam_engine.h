@@ -93,6 +93,11 @@ class ClamEngine {
     bool embedded_only_ = false;
 };
 
+// Everything but the signatures that affects a verdict: the options, and the library and its parts.
+[[nodiscard]] std::string scan_conditions(const Settings& config);
+// As ClamEngine::fingerprint() says it of what `listing` lists, if all of it is loaded.
+[[nodiscard]] std::string fingerprint_of(const Settings& config, const SignatureListing& listing);
+
 // The reason, if a detection name means not an infection but a limit that was hit or an encrypted file; empty for a
 // real detection. `name` may be null: libclamav gives none for a file over the size limit.
 [[nodiscard]] std::optional<UnscannedReason> reason_in(const char* name) noexcept;

@@ -35,6 +35,7 @@
 #include "auth/base/socket.h"
 #include "jobs/engine/child_directory.h"
 #include "jobs/engine/host_messages.h"
+#include "jobs/engine/known/judge_of_new.h"
 #include "jobs/engine/known/messages.h"
 #include "jobs/engine/known/registry.h"
 #include "jobs/engine/library_build.h"
@@ -267,6 +268,7 @@ class Engine {
         registry_.watch = {};
         registry_.socket.reset();
         registry_.process = ChildProcess();
+        end_judge_of_new();
         for (auto* host : {host_.get(), next_.get()})
             if (host != nullptr) host->has_registry = false;
     }
@@ -276,6 +278,32 @@ class Engine {
         auto [registrys, judges] = socket_pair(SOCK_SEQPACKET);
         host.has_registry = send_message(registry_.socket.get(), OpenJudge{}, {registrys.get()}) == Sent::Yes &&
                             send_message(host.socket.get(), UseRegistry{}, {judges.get()}) == Sent::Yes;
+        if (host.is_loaded) start_judge_of_new();
+    }
+
+    // One for what host_ has loaded. It ends at once where nothing was judged before.
+    void start_judge_of_new() try {
+        end_judge_of_new();
+        if (!registry_.process) return;
+        auto [registrys, judges] = socket_pair(SOCK_SEQPACKET);
+        if (send_message(registry_.socket.get(), OpenJudge{}, {registrys.get()}) != Sent::Yes) return;
+        judge_of_new_.directory = std::make_unique<ChildDirectory>(tmp_);
+        const pid_t pid = checked(::fork(), "fork the judge with the new signatures");
+        if (pid == 0) {
+            keep_only(judges.get());
+            run_judge_of_new(config_, judge_of_new_.directory->path(), UniqueFd(kept_socket));
+        }
+        judge_of_new_.process = ChildProcess(pid);
+        judge_of_new_.watch =
+            loop_.watch(judge_of_new_.process.pidfd(), EPOLLIN, [this](std::uint32_t) { end_judge_of_new(); });
+    } catch (const std::system_error& fault) {
+        log_line(Severity::Warning, fault.what());
+    }
+
+    void end_judge_of_new() {
+        judge_of_new_.watch = {};
+        judge_of_new_.process = ChildProcess();
+        judge_of_new_.directory.reset();
     }
 
     // In a child. A stray copy of the listener would keep its address in use.
@@ -376,7 +404,11 @@ class Engine {
         host.embedded_only = loaded.embedded_only;
         host.left_out = loaded.left_out;
         trial_ = loaded.left_out.empty() ? Trial::IfNeeded : trial_;
-        if (next_.get() != &host) return;  // the first host reports the problem to its jobs itself
+        if (next_.get() != &host) {
+            // If it failed, it says so to its jobs itself.
+            if (!loaded.failed && host_.get() == &host) start_judge_of_new();
+            return;
+        }
         if (host_ && (loaded.failed || lacks_signatures_of(*host_, loaded))) {
             report_load_failure(loaded.problem);
             remove(host);
@@ -384,6 +416,7 @@ class Engine {
         }
         if (host_) retire();
         host_ = std::move(next_);
+        start_judge_of_new();
         reload_failed_ = false;
         end_when_idle();
     }
@@ -489,6 +522,11 @@ class Engine {
         UniqueFd socket;
         EventLoop::Watch watch;
     } registry_;
+    struct {
+        std::unique_ptr<ChildDirectory> directory;
+        ChildProcess process;
+        EventLoop::Watch watch;
+    } judge_of_new_;
 };
 
 void run_engine(const std::string& config_file) {

@@ -126,7 +126,8 @@ class SignatureHost {
         const pid_t pid = checked(::fork(), "fork the judge of known contents");
         if (pid == 0) {
             jobs_.unmap();
-            run_judge(config_, *signatures_, judge_.directory->path(), std::move(registry_));
+            run_judge(config_, *signatures_, {signatures_->fingerprint(), {}}, judge_.directory->path(),
+                      std::move(registry_));
         }
         judge_.process = ChildProcess(pid);
         judge_.watch = loop_.watch(judge_.process.pidfd(), EPOLLIN, [this](std::uint32_t) { take_judges_end(); });

@@ -32,16 +32,16 @@ bool ends_with_one_of(const Endings& endings, std::string name) {
                        [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-bool is_loaded(const std::string& name) {
-    return ends_with_one_of(signature_endings, name) || ends_with_one_of(other_endings, name);
-}
-
 std::string version_in(const struct stat& status) {
     return std::to_string(status.st_ino) + " " + std::to_string(status.st_size) + " " +
            std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
 }
 
 }  // namespace
+
+bool is_signature_file(const std::string& name) {
+    return ends_with_one_of(signature_endings, name) || ends_with_one_of(other_endings, name);
+}
 
 SignatureListing listing_of(const std::string& directory) {
     const auto unreadable = [&](const std::string& why) {
@@ -51,7 +51,7 @@ SignatureListing listing_of(const std::string& directory) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
         const std::string name = entry.path().filename().string();
-        if (!is_loaded(name)) continue;
+        if (!is_signature_file(name)) continue;
         struct stat status {};
         if (::stat(entry.path().c_str(), &status) == 0)
             lines.insert(name + " " + version_in(status) + "\n");
@@ -70,7 +70,7 @@ std::vector<std::string> signature_files(const std::string& directory) {
     std::set<std::string> names;
     std::error_code unreadable;
     for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable))
-        if (is_loaded(entry.path().filename().string())) names.insert(entry.path().filename().string());
+        if (is_signature_file(entry.path().filename().string())) names.insert(entry.path().filename().string());
     return {names.begin(), names.end()};
 }
 

@@ -21,6 +21,8 @@ struct SignatureListing {
 // The names of the files in it that the library would load, sorted; none of one that cannot be read.
 [[nodiscard]] std::vector<std::string> signature_files(const std::string& directory);
 
+// By its name: the library would load it.
+[[nodiscard]] bool is_signature_file(const std::string& name);
 // By its name: ClamAV's own form of a database, compressed and mostly signed. Only ClamAV's programs write these.
 [[nodiscard]] bool is_signed_database(const std::string& name);
 // By its name: it keeps files from being called infected.

@@ -76,7 +76,7 @@ void measure(const std::string& signatures, const std::string& tree, std::size_t
     int clean = 0;
     const auto judged = seconds_of([&] {
         const pid_t pid = checked(::fork(), "fork");
-        if (pid == 0) run_judge(config, engine, place + "/judge", std::move(judges));
+        if (pid == 0) run_judge(config, engine, {engine.fingerprint(), {}}, place + "/judge", std::move(judges));
         judges.reset();
         Packet packet;
         static_cast<void>(receive_packet(ours.get(), packet));

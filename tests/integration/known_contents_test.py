@@ -85,6 +85,27 @@ class KnownContentsCase(ServiceCase):
                         judge.append(process.pid)
         return registry, judge
 
+    def judges(self, name):
+        """Those whose name in a list of processes is this one."""
+        with_name = []
+        for pid in self.engine_processes()[1]:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+                    with_name += [pid] if comm.read().strip() == name else []
+        return with_name
+
+    def add_signature(self, content):
+        fresh = self.service.path("fresh.ndb")
+        with open(fresh, "w", encoding="ascii") as file:
+            file.write(f"Test-New:0:*:{content.encode().hex()}\n")
+        path = self.service.path(SIGNATURES, "new.ndb")
+        os.rename(fresh, path)
+        self.addCleanup(os.unlink, path)
+
+    def words_in_log(self, words):
+        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as log:
+            return sum(words in line for line in log)
+
 
 class KnownContents(KnownContentsCase):
     def test_what_three_accounts_have_is_scanned_for_all(self):
@@ -121,12 +142,7 @@ class KnownContents(KnownContentsCase):
     def test_a_new_signature_finds_what_was_known_to_be_clean(self):
         self.make_known()
         name, content = next(iter(self.pages.items()))
-        fresh = self.service.path("fresh.ndb")
-        with open(fresh, "w", encoding="ascii") as file:
-            file.write(f"Test-New:0:*:{content[-60:].encode().hex()}\n")
-        path = self.service.path(SIGNATURES, "new.ndb")
-        os.rename(fresh, path)
-        self.addCleanup(os.unlink, path)
+        self.add_signature(content[-60:])
         account, client, paths = self.account_with_pages()
         expected = {account.path("public_html", name)}
         wait_until(lambda: scan(client)[0] >= expected, 60, "the new signature")
@@ -138,6 +154,28 @@ class KnownContents(KnownContentsCase):
             self.assertIn(account.path("public_html", name), found)
         time.sleep(1.5)
         self.assertEqual(self.are_known(content), {False})
+
+    def test_after_an_update_what_was_clean_is_judged_with_what_is_new_alone(self):
+        self.make_known()
+        judged_so = "contents that were clean before are judged with"
+        before = self.words_in_log(judged_so)
+        self.add_signature("a text that no account has")
+        _, client, paths = self.account_with_pages()
+        wait_until_old(*paths)
+        scan(client)  # with the old ones; it has the new one loaded
+        wait_until(lambda: self.words_in_log(judged_so) > before and self.judges("scan-judge"), 30, "both judges")
+        time.sleep(1)
+        judges = self.judges("scan-judge")
+        self.assertEqual(len(self.judges("scan-judge-new")), 1)
+        for pid in judges:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            _, client, paths = self.account_with_pages()
+            self.assertEqual(scan(client), (set(), Work(PAGES, 0)), "without a word of the judge with all signatures")
+        finally:
+            for pid in judges:
+                self.kill(pid)
+        self.wait_until_known()
 
     def test_young_files_get_the_verdict_and_are_not_remembered(self):
         self.make_known()
@@ -164,7 +202,7 @@ class KnownContents(KnownContentsCase):
                 self.assertNotEqual(done.returncode, 0, (user, command))
         # Nobody can connect to the registry: it has no socket with a name.
         registry, judge = self.engine_processes()
-        self.assertEqual((len(registry), len(judge)), (1, 1))
+        self.assertEqual((len(registry), len(self.judges("scan-judge"))), (1, 1))
         with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
             named = {line.split()[6] for line in file if len(line.split()) == 8}
         for pid in registry + judge:
@@ -181,7 +219,7 @@ class KnownContents(KnownContentsCase):
         self.make_known()
         for round_ in range(6):
             account, client, paths = self.account_with_pages(**{"virus.php": EICAR})
-            registry, judge = self.engine_processes()
+            registry, judge = self.engine_processes()[0], self.judges("scan-judge")
             timer = threading.Timer(0.05 * round_, lambda: [self.kill(pid) for pid in (registry, judge)[round_ % 2]])
             timer.start()
             infected, work = scan(client)
@@ -192,7 +230,7 @@ class KnownContents(KnownContentsCase):
         # Both are there again, at the latest some seconds after the next scan has begun.
         _, client, _ = self.account_with_pages()
         scan(client)
-        wait_until(lambda: all(self.engine_processes()), 30, "a new registry and a new judge")
+        wait_until(lambda: self.engine_processes()[0] and self.judges("scan-judge"), 30, "a new registry and judge")
 
     def test_killing_the_engine_makes_nothing_known(self):
         self.make_known()

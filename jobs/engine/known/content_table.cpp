@@ -108,6 +108,7 @@ ContentTable::ContentTable(const std::string& file, const Limits& limits) : limi
     meet_.emplace(handle, "UPDATE contents SET met_by = ?, met_s = ? WHERE sha256 = ? AND size = ?");
     judge_.emplace(
         handle, "UPDATE contents SET kind = 1, judged_with = ?, judged_s = ?, clean = ? WHERE sha256 = ? AND size = ?");
+    confirm_.emplace(handle, "UPDATE contents SET judged_with = ? WHERE sha256 = ? AND size = ? AND kind = 1 AND clean");
     remove_.emplace(handle,
                     "DELETE FROM contents WHERE (sha256, size) IN (SELECT sha256, size FROM contents "
                     "WHERE kind = ? AND account = ? ORDER BY met_s LIMIT ?)");
@@ -157,17 +158,18 @@ std::optional<ContentTable::Entry> ContentTable::find(const std::string& sha256,
         bytes_of(sha256), size);
 }
 
-ContentTable::State ContentTable::meet(const std::string& sha256, std::uint64_t size, const std::string& account,
-                                       const std::string& fingerprint) {
+ContentTable::Met ContentTable::meet(const std::string& sha256, std::uint64_t size, const std::string& account,
+                                     const std::string& fingerprint) {
     const auto tag = tag_of(account);
     auto entry = find(sha256, size);
     if (!entry) {
         insert(sha256, size, tag);
-        return limits_.accounts <= 1 ? State::ToBeJudged : State::Unknown;
+        return {limits_.accounts <= 1 ? State::ToBeJudged : State::Unknown, {}};
     }
-    if (!meets_enough(sha256, size, *entry, tag)) return State::Unknown;
-    if (entry->kind == Kind::Candidate || !is_valid(*entry, fingerprint)) return State::ToBeJudged;
-    return entry->clean ? State::Known : State::Unknown;
+    if (!meets_enough(sha256, size, *entry, tag)) return {};
+    if (entry->kind == Kind::Candidate || has_expired(*entry)) return {State::ToBeJudged, {}};
+    if (entry->judged_with == number_of(fingerprint)) return {entry->clean ? State::Known : State::Unknown, {}};
+    return {State::ToBeJudged, entry->clean ? fingerprint_of(entry->judged_with) : ""};
 }
 
 void ContentTable::insert(const std::string& sha256, std::uint64_t size, std::uint64_t account) {
@@ -190,10 +192,20 @@ bool ContentTable::meets_enough(const std::string& sha256, std::uint64_t size, E
 }
 
 // What seems to be of the future was judged while the clock was wrong, nobody knows when.
-bool ContentTable::is_valid(const Entry& entry, const std::string& fingerprint) {
+bool ContentTable::has_expired(const Entry& entry) const {
     const auto now = now_s();
-    const auto oldest = now - static_cast<std::int64_t>(limits_.days) * day_s;
-    return entry.judged_s >= oldest && entry.judged_s <= now && entry.judged_with == number_of(fingerprint);
+    return entry.judged_s < now - static_cast<std::int64_t>(limits_.days) * day_s || entry.judged_s > now;
+}
+
+std::string ContentTable::fingerprint_of(std::int64_t number) const {
+    const auto is_it = [number](const auto& one) { return one.second == number; };
+    const auto found = std::find_if(fingerprints_.begin(), fingerprints_.end(), is_it);
+    return found == fingerprints_.end() ? "" : found->first;
+}
+
+void ContentTable::confirm(const std::string& sha256, std::uint64_t size, const std::string& fingerprint) {
+    begin();
+    confirm_->run(number_of(fingerprint), bytes_of(sha256), size);
 }
 
 void ContentTable::store(const std::string& sha256, std::uint64_t size, const std::string& fingerprint, bool clean) {

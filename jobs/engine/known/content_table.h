@@ -46,10 +46,18 @@ class ContentTable {
     ContentTable(const std::string& file, const Limits& limits);
 
     enum class State { Unknown, Known, ToBeJudged };
+    struct Met {
+        State state = State::Unknown;
+        // If it is to be judged: the fingerprint of the signatures that it was last judged to be clean with, by a
+        // judgement that still holds but for those that are new. Empty: there is none.
+        std::string clean_with;
+    };
     // `sha256`: 64 hex digits. `account`: as in NewJob. All of these throw DatabaseError.
-    [[nodiscard]] State meet(const std::string& sha256, std::uint64_t size, const std::string& account,
+    [[nodiscard]] Met meet(const std::string& sha256, std::uint64_t size, const std::string& account,
                              const std::string& fingerprint);
-    // Does nothing for a content that is no longer in the table.
+    // Both do nothing for a content that is no longer in the table.
+    // What was clean is so with the signatures of `fingerprint`, too. Its judgement does not become younger by that.
+    void confirm(const std::string& sha256, std::uint64_t size, const std::string& fingerprint);
     void store(const std::string& sha256, std::uint64_t size, const std::string& fingerprint, bool clean);
     // An entry that a crash loses only costs another scan.
     void commit();
@@ -63,7 +71,8 @@ class ContentTable {
     [[nodiscard]] std::optional<Entry> find(const std::string& sha256, std::uint64_t size);
     void insert(const std::string& sha256, std::uint64_t size, std::uint64_t account);
     [[nodiscard]] bool meets_enough(const std::string& sha256, std::uint64_t size, Entry& entry, std::uint64_t account);
-    [[nodiscard]] bool is_valid(const Entry& entry, const std::string& fingerprint);
+    [[nodiscard]] bool has_expired(const Entry& entry) const;
+    [[nodiscard]] std::string fingerprint_of(std::int64_t number) const;
     [[nodiscard]] std::int64_t number_of(const std::string& fingerprint);
     void make_room(Kind kind);
     void begin();
@@ -74,6 +83,7 @@ class ContentTable {
     std::optional<Statement> insert_;
     std::optional<Statement> meet_;
     std::optional<Statement> judge_;
+    std::optional<Statement> confirm_;
     std::optional<Statement> remove_;
     std::map<Kind, ContentShares> shares_;
     std::map<std::string, std::int64_t> fingerprints_;

@@ -51,9 +51,10 @@ struct Useless : std::runtime_error {
 
 class Judge {
  public:
-    Judge(const Settings& config, ClamEngine& engine)
+    Judge(const Settings& config, ClamEngine& engine, JudgeReady ready)
         : config_(config),
           engine_(engine),
+          ready_(std::move(ready)),
           for_children_(PreparedSandbox::Calls::Scan),
           zipped_test_(sealed_file(stored_zip("test.com", engine.test_virus().content))) {}
 
@@ -79,7 +80,7 @@ class Judge {
 
     // Until the registry is gone.
     void run() {
-        if (send_message(registry_number, JudgeReady{engine_.fingerprint()}) != Sent::Yes) return;
+        if (send_message(registry_number, JudgeReady(ready_)) != Sent::Yes) return;
         while (wait()) {
         }
     }
@@ -221,6 +222,7 @@ class Judge {
 
     const Settings& config_;
     ClamEngine& engine_;
+    const JudgeReady ready_;
     PreparedSandbox for_children_;
     UniqueFd zipped_test_;
     std::vector<Judging> judging_;
@@ -238,18 +240,19 @@ void keep_descriptors(const UniqueFd& registry, const std::string& test) {
 
 }  // namespace
 
-void run_judge(const Settings& config, ClamEngine& engine, const std::string& directory, UniqueFd registry) noexcept {
+void run_judge(const Settings& config, ClamEngine& engine, JudgeReady ready, const std::string& directory,
+               UniqueFd registry) noexcept {
     try {
         reset_signals();
         ignore_stray_signals();
-        checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the signature host");
-        checked(::prctl(PR_SET_NAME, "scan-judge"), "take a name");
+        checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the engine's process that forked it");
+        if (ready.bases.empty()) checked(::prctl(PR_SET_NAME, "scan-judge"), "take a name");
         keep_descriptors(registry, engine.test_virus().content);
         static_cast<void>(registry.release());
         checked(::syscall(SYS_close_range, test_number + 1, ~0U, 0), "close all descriptors but a judge's");
         ::tzset();  // reads a file
         set_blocking(registry_number, true);
-        Judge judge(config, engine);
+        Judge judge(config, engine, std::move(ready));
         judge.lock_in(directory);
         judge.test();
         judge.run();

@@ -17,14 +17,16 @@
 
 #include "auth/base/unique_fd.h"
 #include "jobs/engine/clam_engine.h"
+#include "jobs/engine/known/messages.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {
 
-// Called in a fresh child of the signature host. `directory`: empty, becomes its root. Ends with 0 when the
+// Called in a fresh child: with all signatures, of the signature host; with those that are new since `bases`
+// (new_signatures.h), of the engine. `directory`: empty, becomes its root. Ends with 0 when the
 // registry closes its end, and with judge_is_useless if no content can be judged here: there are no user namespaces, no
 // Landlock, the test virus is not found, or forking takes too long (the memory of the signatures is not in huge pages).
-[[noreturn]] void run_judge(const Settings& config, ClamEngine& engine, const std::string& directory,
+[[noreturn]] void run_judge(const Settings& config, ClamEngine& engine, JudgeReady ready, const std::string& directory,
                             UniqueFd registry) noexcept;
 
 inline constexpr int judge_is_useless = 3;

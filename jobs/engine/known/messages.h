@@ -28,6 +28,9 @@ enum class RegistryMessage : std::uint16_t {
 inline constexpr std::size_t sha256_digits = 64;
 inline constexpr std::size_t longest_fingerprint = 64;
 inline constexpr std::size_t most_contents_together = 64;
+// Earlier states of the signatures, of those since when contents can be judged with the new ones alone: a day's with an
+// update every five minutes, or a year's with one a day.
+inline constexpr std::size_t most_bases = 400;
 
 // ---- Engine → registry ---------------------------------------------------------------------------------------------
 
@@ -112,11 +115,16 @@ struct ContentJudged {
 
 // ---- A judge and the registry --------------------------------------------------------------------------------------
 
-// It has found its test virus. Sent again by a judge that takes the place of one that ended: that one answers no more.
+// It has found its test virus. `bases`: empty, if it has all signatures of the fingerprint; else it has those that are
+// new since contents were judged to be clean with one of these, and judges such contents alone. Sent again by a judge that takes the place of one that ended: that one answers no more.
 struct JudgeReady {
     static constexpr auto type = RegistryMessage::JudgeReady;
     std::string fingerprint;
-    void fields(auto& wire) { wire.text(fingerprint, longest_fingerprint); }
+    std::vector<std::string> bases;
+    void fields(auto& wire) {
+        wire.text(fingerprint, longest_fingerprint);
+        wire.texts(bases, most_bases, longest_fingerprint);
+    }
 };
 
 // With one descriptor: the sealed copy.

@@ -58,6 +58,8 @@ class Registry {
         UniqueFd socket;
         EventLoop::Watch watch;
         std::string fingerprint;  // "": not ready yet
+        // Not empty: it has the signatures alone that are new since these.
+        std::vector<std::string> bases;
         std::size_t judging = 0;
     };
     struct Waiter {
@@ -68,6 +70,7 @@ class Registry {
     struct Case {
         Key key;
         std::string fingerprint;
+        std::string clean_with;       // earlier signatures, if the new ones alone are enough; or empty
         std::vector<Waiter> waiters;  // the first one sends the copy
         UniqueFd copy;
         EventLoop::Timer time_to_copy;
@@ -146,26 +149,27 @@ class Registry {
     [[nodiscard]] Meeting meet(const MetContent& content, const Job& job) {
         if (content.sha256.size() != sha256_digits) throw Malformed("a hash is too short");
         if (!has_judge_for(job.fingerprint)) return Meeting::Unknown;
-        switch (in_table(content, job)) {
+        auto met = in_table(content, job);
+        switch (met.state) {
             case ContentTable::State::Unknown:
                 return Meeting::Unknown;
             case ContentTable::State::Known:
                 return Meeting::Known;
             case ContentTable::State::ToBeJudged:
-                return have_judged(content, job);
+                return have_judged(content, std::move(met.clean_with), job);
         }
         return Meeting::Unknown;
     }
 
-    [[nodiscard]] ContentTable::State in_table(const MetContent& content, const Job& job) {
-        auto state = ContentTable::State::Unknown;
+    [[nodiscard]] ContentTable::Met in_table(const MetContent& content, const Job& job) {
+        ContentTable::Met met;
         with_table([&](ContentTable& table) {
-            state = table.meet(content.sha256, content.size, job.account, job.fingerprint);
+            met = table.meet(content.sha256, content.size, job.account, job.fingerprint);
         });
-        return state;
+        return met;
     }
 
-    [[nodiscard]] Meeting have_judged(const MetContent& content, const Job& job) {
+    [[nodiscard]] Meeting have_judged(const MetContent& content, std::string clean_with, const Job& job) {
         const Key key(content.sha256, content.size);
         const auto open = open_cases_.find({key, job.fingerprint});
         if (open != open_cases_.end()) {
@@ -177,6 +181,7 @@ class Registry {
         Case opened;
         opened.key = key;
         opened.fingerprint = job.fingerprint;
+        opened.clean_with = std::move(clean_with);
         opened.waiters.push_back({job.socket.get(), content.token});
         opened.time_to_copy = loop_.after(time_to_copy, [this, id] { close_case(id, false); });
         cases_.emplace(id, std::move(opened));
@@ -231,8 +236,15 @@ class Registry {
     // ---- Judges
 
     [[nodiscard]] bool has_judge_for(const std::string& fingerprint) const {
-        return !fingerprint.empty() &&
-               std::ranges::any_of(judges_, [&](const auto& one) { return one.second.fingerprint == fingerprint; });
+        return !fingerprint.empty() && std::ranges::any_of(judges_, [&](const auto& one) {
+            return one.second.fingerprint == fingerprint && one.second.bases.empty();
+        });
+    }
+
+    [[nodiscard]] static bool can_judge(const Judge& judge, const Case& one) {
+        if (judge.fingerprint != one.fingerprint) return false;
+        if (one.clean_with.empty()) return judge.bases.empty();
+        return std::ranges::find(judge.bases, one.clean_with) != judge.bases.end();
     }
 
     void take_from_judge(int fd) {
@@ -254,6 +266,7 @@ class Registry {
         give_up_cases_of(judge.socket.get());
         judge.judging = 0;
         judge.fingerprint = std::move(ready.fingerprint);
+        judge.bases = std::move(ready.bases);
         hand_out();
     }
 
@@ -262,44 +275,66 @@ class Registry {
         if (found == cases_.end() || found->second.judge != judge.socket.get())
             throw Malformed("it judged what it was not sent");
         --judge.judging;
-        const auto& judged = found->second;
+        auto& judged = found->second;
         const bool clean = judgement.judged_as == JudgedAs::Clean;
-        if (judgement.judged_as != JudgedAs::Unjudged)
-            with_table([&](ContentTable& table) {
-                table.store(judged.key.first, judged.key.second, judged.fingerprint, clean);
+        if (!judged.clean_with.empty() && !clean) {
+            judge_with_all(judgement.token, judged);
+        } else {
+            if (judgement.judged_as != JudgedAs::Unjudged) with_table([&](ContentTable& table) {
+                const auto& [sha256, size] = judged.key;
+                if (judged.clean_with.empty())
+                    table.store(sha256, size, judged.fingerprint, clean);
+                else
+                    table.confirm(sha256, size, judged.fingerprint);
             });
-        close_case(judgement.token, clean);
+            close_case(judgement.token, clean);
+        }
         hand_out();
     }
 
+    // Whatever the new signatures alone say but "clean": what an account is told, all of them say.
+    void judge_with_all(CaseId id, Case& one) {
+        one.clean_with.clear();
+        one.judge = -1;
+        queue_.push_back(id);
+    }
+
+    // A case that waits for a judge that has enough to do keeps no other from another judge.
     void hand_out() {
-        while (!queue_.empty()) {
-            auto& next = cases_.at(queue_.front());
+        for (const auto id : std::vector<CaseId>(queue_.begin(), queue_.end())) {
+            auto& next = cases_.at(id);
+            const auto can = [&](const auto& one) { return can_judge(one.second, next); };
+            if (!next.clean_with.empty() && std::ranges::none_of(judges_, can)) next.clean_with.clear();
             const auto is_free = [&](const auto& one) {
-                return one.second.fingerprint == next.fingerprint && one.second.judging < most_judged_at_once_;
+                return can(one) && one.second.judging < most_judged_at_once_;
             };
-            const auto judge = std::find_if(judges_.begin(), judges_.end(), is_free);
-            if (judge == judges_.end()) {
-                if (has_judge_for(next.fingerprint)) return;
-                const auto id = queue_.front();
+            const auto judge = std::ranges::find_if(judges_, is_free);
+            if (judge != judges_.end()) {
+                std::erase(queue_, id);
+                hand_to(judge->first, judge->second, id, next);
+            } else if (std::ranges::none_of(judges_, can)) {
                 close_case(id, false);
-                continue;
             }
-            const auto id = queue_.front();
-            queue_.pop_front();
-            ++judge->second.judging;
-            next.judge = judge->first;
-            // If it cannot be written to, it is gone, and we hear of that.
-            static_cast<void>(send_message(judge->first, JudgeContent{id}, {next.copy.get()}));
-            next.copy.reset();
         }
+    }
+
+    void hand_to(int fd, Judge& judge, CaseId id, Case& next) {
+        ++judge.judging;
+        next.judge = fd;
+        // If it cannot be written to, it is gone, and we hear of that.
+        static_cast<void>(send_message(fd, JudgeContent{id}, {next.copy.get()}));
+        if (next.clean_with.empty()) next.copy.reset();
     }
 
     void give_up_cases_of(int judge) {
         std::vector<CaseId> its;
         for (const auto& [id, one] : cases_)
             if (one.judge == judge) its.push_back(id);
-        for (const auto id : its) close_case(id, false);
+        for (const auto id : its)
+            if (auto& one = cases_.at(id); one.clean_with.empty())
+                close_case(id, false);
+            else
+                judge_with_all(id, one);
     }
 
     void forget_judge(int fd) {

@@ -30,7 +30,7 @@ struct Fixture {
         begin();
     }
     State meet(int number, int by, const std::string& fingerprint = "signatures") {
-        return table->meet(content(number), 10, account(by), fingerprint);
+        return table->meet(content(number), 10, account(by), fingerprint).state;
     }
     void make_known(int number, const std::string& fingerprint = "signatures") {
         for (int by = 1; by <= 3; ++by) static_cast<void>(meet(number, by, fingerprint));
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_content_is_to_be_judged_once_three_accounts_have_met_it) 
 
 BOOST_AUTO_TEST_CASE(size_and_hash_are_one_key) {
     make_known(1);
-    BOOST_TEST((table->meet(content(1), 11, account(1), "signatures") == State::Unknown));
+    BOOST_TEST((table->meet(content(1), 11, account(1), "signatures").state == State::Unknown));
     BOOST_TEST((meet(2, 1) == State::Unknown));
 }
 

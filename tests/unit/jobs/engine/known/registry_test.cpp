@@ -9,6 +9,9 @@
 #include <sstream>
 #include <thread>
 
+#include "auth/base/random.h"
+#include "jobs/engine/known/judge_of_new.h"
+#include "jobs/engine/known/new_signatures.h"
 #include "jobs/engine/worker/own_tmpfs.h"
 #include "jobs/engine/worker/sandbox.h"
 #include "tests/unit/jobs/engine/known/started_registry.h"
@@ -206,6 +209,81 @@ BOOST_FIXTURE_TEST_CASE(a_job_has_only_so_many_contents_judged_at_a_time_and_ask
     Meetings fourth(*this, 4);
     BOOST_TEST(fourth.judge(content(most_open_cases)));
     BOOST_TEST((third.meet(content(most_open_cases)) == Meeting::Known));
+}
+
+// ---- After an update -----------------------------------------------------------------------------------------------
+
+struct AfterUpdate : Fixture {
+    // Begun and known with the signatures of before, and of each account in `known`; then there is a new signature, and
+    // a judge with that alone.
+    void update(const std::vector<std::string>& known) {
+        write_new_signatures_now();
+        start();
+        wait_until_ready();
+        for (const auto& content : known) BOOST_TEST(becomes_known(content));
+        place.write("no_signatures/new.ndb", "New:0:*:" + hex(bad.data(), bad.size()) + "\n");
+        judge = ChildProcess();
+        load();
+        start_judge();
+        wait_until_ready();
+    }
+    void write_new_signatures_now() const {
+        const auto directory = place.path + "/tmp/before";
+        std::filesystem::create_directory(directory);
+        BOOST_REQUIRE(!write_new_signatures(config, directory));
+    }
+    void start_judge_of_new() {
+        auto [registrys, judges] = socket_pair(SOCK_SEQPACKET);
+        BOOST_REQUIRE(send_message(socket.get(), OpenJudge{}, {registrys.get()}) == Sent::Yes);
+        registrys.reset();
+        const auto directory = place.path + "/tmp/judge_of_new";
+        std::filesystem::create_directory(directory);
+        judge_of_new = in_child(std::move(judges), [&](UniqueFd end) {
+            socket.reset();
+            run_judge_of_new(config, directory, std::move(end));
+        });
+        std::this_thread::sleep_for(1s);
+    }
+    const std::string bad = "a text that is bad from now on";
+    ChildProcess judge_of_new;
+};
+
+BOOST_FIXTURE_TEST_CASE(what_was_clean_before_an_update_is_judged_with_what_is_new_alone, AfterUpdate) {
+    update({"harmless text", "another harmless text"});
+    start_judge_of_new();
+    // The other judge answers nothing, and is not asked.
+    BOOST_REQUIRE(::kill(judge.pid(), SIGSTOP) == 0);
+    BOOST_TEST(third("harmless text"));
+    meet_twice("a text that is new, too");
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet("a text that is new, too") == Meeting::Send));
+    meetings.send_copy("a text that is new, too");
+    BOOST_TEST(third("another harmless text"), "one that is asked nobody waits for");
+    BOOST_REQUIRE(::kill(judge.pid(), SIGCONT) == 0);
+    BOOST_TEST(meetings.is_known());
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_new_signature_finds_is_no_longer_known, AfterUpdate) {
+    update({bad, "prefix " + bad, "harmless text"});
+    start_judge_of_new();
+    BOOST_TEST(!third(bad));
+    BOOST_TEST(!third("prefix " + bad));
+    BOOST_TEST(third("harmless text"));
+}
+
+BOOST_FIXTURE_TEST_CASE(without_a_judge_of_what_is_new_the_other_one_judges, AfterUpdate) {
+    update({"one text", "two texts", "three texts", bad});
+    BOOST_TEST(third("one text"), "before it has begun");
+    start_judge_of_new();
+    BOOST_REQUIRE(::kill(judge_of_new.pid(), SIGSTOP) == 0);
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet("two texts") == Meeting::Send));
+    meetings.send_copy("two texts");
+    std::this_thread::sleep_for(100ms);
+    judge_of_new = ChildProcess();
+    BOOST_TEST(meetings.is_known(), "when it ended with a content");
+    BOOST_TEST(third("three texts"), "when it is gone");
+    BOOST_TEST(!third(bad));
 }
 
 BOOST_FIXTURE_TEST_CASE(nobody_waits_for_long_for_another_jobs_copy, Fixture) {

@@ -68,7 +68,7 @@ struct StartedRegistry {
         std::filesystem::create_directory(directory);
         judge = in_child(std::move(judges), [&](UniqueFd end) {
             socket.reset();
-            run_judge(config, *engine, directory, std::move(end));
+            run_judge(config, *engine, {engine->fingerprint(), {}}, directory, std::move(end));
         });
     }
     void start() {

@@ -1,0 +1,39 @@
+// What is new in the signatures since contents were judged with earlier ones. A content that those called clean needs
+// to be judged with the new ones alone: a signature that was there before did not match it, and still does not.
+//
+// That holds for signatures that stand for themselves, line by line: of the whole content or of a part of it (hash,
+// body, logical and container signatures). Everything else that changes what the library sees or says is taken as it is
+// into every judgement, and if any of it differs from before, nothing judged before counts: bytecode, file types,
+// trusted certificates, YARA rules, phishing lists, the configuration of the signatures, logical signatures that
+// change a file's type or refer to others, the options, and the library itself. Allow-lists may grow; if one of their
+// lines is gone, what it kept from being found would be missing among the new signatures, so nothing counts either.
+//
+// The record of what was there before is one file in engine.memory_directory: a hash of the rest, the lines of the
+// allow-lists and the signatures that were there in all the earlier states that count, each line as 64 bits. A new line
+// is taken for an old one if its 64 bits are those of an old one by accident: among 10 million lines, one new line in
+// two million million.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/shared/settings.h"
+
+namespace clamscanner {
+
+// With more new lines, judging with them costs as much as with all, and all earlier judgements are given up.
+inline constexpr std::size_t most_new_lines = 200'000;
+
+struct NewSignatures {
+    std::string fingerprint;         // of all signatures that are there now, as ClamEngine::fingerprint() says it
+    std::vector<std::string> bases;  // fingerprints: what was clean with one of these and now without a find is clean
+};
+
+// Reads config.paths.signature_directory, writes the new signatures as files into the empty `directory`, and updates
+// the record. Empty if nothing that was judged before counts: the record then begins anew. Takes seconds, and some 30
+// bytes of memory for each signature, with a full database. Throws std::exception if the signatures cannot be read or
+// change meanwhile, or the files cannot be written.
+[[nodiscard]] std::optional<NewSignatures> write_new_signatures(const Settings& config, const std::string& directory);
+
+}  // namespace clamscanner

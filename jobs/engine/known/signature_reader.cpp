@@ -1,0 +1,176 @@
+#include "jobs/engine/known/signature_reader.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "auth/base/checked.h"
+#include "auth/base/unique_fd.h"
+#include "jobs/shared/signature_directory.h"
+
+namespace clamscanner {
+namespace {
+
+constexpr off_t database_header = 512;
+constexpr std::size_t block_size = 256 * 1024;
+constexpr std::size_t longest_line = 16 * 1024 * 1024;
+
+// Each line a signature of its own (docs.clamav.net, "Signatures").
+constexpr std::array<std::string_view, 14> signature_lists = {".hdb", ".hdu", ".hsb", ".hsu", ".mdb", ".mdu", ".msb",
+                                                              ".msu", ".imp", ".ndb", ".ndu", ".ldb", ".ldu", ".cdb"};
+constexpr std::array<std::string_view, 4> allow_lists = {".fp", ".sfp", ".ign2", ".wdb"};
+
+template <class Endings>
+bool is_one_of(const Endings& endings, std::string_view ending) {
+    return std::find(endings.begin(), endings.end(), ending) != endings.end();
+}
+
+std::string ending_of(const std::string& name) {
+    std::string ending = name.substr(std::min(name.rfind('.'), name.size()));
+    for (char& letter : ending) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    return ending;
+}
+
+// A logical signature that has a file read as another type, names a group of icons or refers to a macro; a body
+// signature that belongs to a macro (its offset is "$" and a number).
+bool says_more_than_itself(std::string_view ending, std::string_view line) {
+    if (ending == ".ldb" || ending == ".ldu")
+        return line.find("HandlerType:") != std::string_view::npos || line.find("IconGroup") != std::string_view::npos ||
+               line.find("${") != std::string_view::npos;
+    return (ending == ".ndb" || ending == ".ndu") && line.find(":$") != std::string_view::npos;
+}
+
+// One file, in pieces.
+class File {
+ public:
+    File(std::string name, const SignatureSink& sink)
+        : name_(std::move(name)),
+          ending_(ending_of(name_)),
+          sink_(sink),
+          has_signatures_(is_one_of(signature_lists, ending_)),
+          allows_(is_one_of(allow_lists, ending_)) {}
+
+    void take(std::string_view piece) {
+        if (!has_signatures_ && !allows_) return sink_.other(name_, piece);
+        for (auto end = piece.find('\n'); end != std::string_view::npos; end = piece.find('\n')) {
+            if (begun_.empty()) {
+                take_line(piece.substr(0, end));
+            } else {
+                begun_.append(piece.substr(0, end));
+                take_line(begun_);
+                begun_.clear();
+            }
+            piece.remove_prefix(end + 1);
+        }
+        begun_.append(piece);
+        if (begun_.size() > longest_line) throw std::runtime_error(name_ + " has a line without an end");
+    }
+    void end() {
+        if (!begun_.empty()) take_line(begun_);
+    }
+
+ private:
+    void take_line(std::string_view line) {
+        if (line.empty()) return;
+        if (allows_)
+            sink_.allowed(ending_, line);
+        else if (says_more_than_itself(ending_, line))
+            sink_.rule(ending_, line);
+        else
+            sink_.signature(ending_, line);
+    }
+
+    const std::string name_;
+    const std::string ending_;
+    const SignatureSink& sink_;
+    const bool has_signatures_;
+    const bool allows_;
+    std::string begun_;
+};
+
+UniqueFd open_file(const std::string& path) {
+    return UniqueFd(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC), ("open " + path).c_str()));
+}
+
+void read_plain(const std::string& directory, const std::string& name, const SignatureSink& sink) {
+    const auto file = open_file(directory + "/" + name);
+    std::string block(block_size, '\0');
+    File reader(name, sink);
+    for (;;) {
+        const auto got =
+            checked(uninterrupted([&] { return ::read(file.get(), block.data(), block.size()); }), "read signatures");
+        if (got == 0) return reader.end();
+        reader.take({block.data(), static_cast<std::size_t>(got)});
+    }
+}
+
+struct FreeArchive {
+    void operator()(archive* reader) const noexcept { ::archive_read_free(reader); }
+};
+
+[[noreturn]] void fail(const std::string& database, archive* reader) {
+    const char* const words = ::archive_error_string(reader);
+    throw std::runtime_error(database + " is damaged: " + (words != nullptr ? words : "libarchive does not say why"));
+}
+
+void read_member(const std::string& database, const std::string& name, archive* reader, const SignatureSink& sink) {
+    File file(name, sink);
+    for (;;) {
+        const void* block = nullptr;
+        std::size_t size = 0;
+        la_int64_t offset = 0;
+        const int result = ::archive_read_data_block(reader, &block, &size, &offset);
+        if (result == ARCHIVE_EOF) return file.end();
+        if (result != ARCHIVE_OK) fail(database, reader);
+        file.take({static_cast<const char*>(block), size});
+    }
+}
+
+void read_database(const std::string& directory, const std::string& database, const SignatureSink& sink) {
+    const auto file = open_file(directory + "/" + database);
+    checked(::lseek(file.get(), database_header, SEEK_SET), "read beyond a header");
+    const std::unique_ptr<archive, FreeArchive> reader(::archive_read_new());
+    if (!reader || ::archive_read_support_format_tar(reader.get()) != ARCHIVE_OK ||
+        ::archive_read_support_filter_gzip(reader.get()) != ARCHIVE_OK)
+        throw std::runtime_error("libarchive reads no tar archives");
+    if (::archive_read_open_fd(reader.get(), file.get(), block_size) != ARCHIVE_OK) fail(database, reader.get());
+    for (;;) {
+        archive_entry* entry = nullptr;
+        const int result = ::archive_read_next_header(reader.get(), &entry);
+        if (result == ARCHIVE_EOF) return;
+        if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail(database, reader.get());
+        const char* const path = ::archive_entry_pathname(entry);
+        const std::string name = path != nullptr ? path : "";
+        if (!is_signature_file(name)) continue;
+        if (name.find('/') != std::string::npos) throw std::runtime_error(database + " has directories");
+        // Unsigned, outside its database, the library does not load it.
+        if (ending_of(name) == ".cbc") throw std::runtime_error(database + " has bytecode among its signatures");
+        // daily.cvd becomes daily.cld by an update in parts.
+        read_member(database, database.substr(0, database.rfind('.')) + "." + name, reader.get(), sink);
+    }
+}
+
+// Its signature is needed to load it, so it stays as it is.
+bool holds_bytecode(const std::string& database) {
+    return database.starts_with("bytecode.");
+}
+
+}  // namespace
+
+void read_signatures(const std::string& directory, const SignatureSink& sink) {
+    for (const auto& name : signature_files(directory))
+        if (is_signed_database(name) && !holds_bytecode(name))
+            read_database(directory, name, sink);
+        else
+            read_plain(directory, name, sink);
+}
+
+}  // namespace clamscanner
