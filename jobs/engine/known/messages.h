@@ -116,7 +116,8 @@ struct ContentJudged {
 // ---- A judge and the registry --------------------------------------------------------------------------------------
 
 // It has found its test virus. `bases`: empty, if it has all signatures of the fingerprint; else it has those that are
-// new since contents were judged to be clean with one of these, and judges such contents alone. Sent again by a judge that takes the place of one that ended: that one answers no more.
+// new since contents were judged to be clean with one of these, and judges such contents alone. Sent again by a judge
+// that takes the place of one that ended: that one answers no more.
 struct JudgeReady {
     static constexpr auto type = RegistryMessage::JudgeReady;
     std::string fingerprint;
