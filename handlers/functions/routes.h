@@ -21,17 +21,21 @@ AnswerFunction delete_quarantined_files;
 AnswerFunction disinfect_files;
 AnswerFunction get_scan_paths;
 AnswerFunction get_scan_status;
+AnswerFunction ignore_files;
 AnswerFunction list_history;
+AnswerFunction list_ignored_files;
 AnswerFunction list_infected_files;
 AnswerFunction list_quarantined_files;
 AnswerFunction list_unscanned_files;
 AnswerFunction restore_quarantined_files;
 AnswerFunction start_scan;
+AnswerFunction unignore_files;
 
 // Whether `json` is what to do with each file, and nothing else: as the samples of UAPI's reference send it.
 [[nodiscard]] bool is_map_of_actions(std::string_view json);
 
 inline constexpr CompoundArgument actions_argument{"actions", CompoundArgument::Kind::Object, is_map_of_actions};
+inline constexpr CompoundArgument files_argument{"files", CompoundArgument::Kind::Array};
 inline constexpr CompoundArgument ids_argument{"ids", CompoundArgument::Kind::Array};
 
 struct Route {
@@ -48,12 +52,15 @@ inline constexpr Route routes[] = {
     {"disinfect_files", disinfect_files, &actions_argument},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
+    {"ignore_files", ignore_files, &files_argument},
     {"list_history", list_history},
+    {"list_ignored_files", list_ignored_files},
     {"list_infected_files", list_infected_files},
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},
     {"restore_quarantined_files", restore_quarantined_files, &ids_argument, true},
     {"start_scan", start_scan},
+    {"unignore_files", unignore_files, &ids_argument},
 };
 static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),
               "every function has a route, and in the same order");

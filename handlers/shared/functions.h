@@ -24,12 +24,15 @@ inline constexpr Function functions[] = {
     {"disinfect_files", "POST", false, true},
     {"get_scan_paths", "GET, HEAD, POST", true, false},
     {"get_scan_status", "GET, HEAD, POST", true, false},
+    {"ignore_files", "POST", false, true},
     {"list_history", "GET, HEAD, POST", true, false},
+    {"list_ignored_files", "GET, HEAD, POST", true, false},
     {"list_infected_files", "GET, HEAD, POST", true, false},
     {"list_quarantined_files", "GET, HEAD, POST", true, false},
     {"list_unscanned_files", "GET, HEAD, POST", true, false},
     {"restore_quarantined_files", "POST", false, true},
     {"start_scan", "GET, POST", false, false},
+    {"unignore_files", "POST", false, true},
 };
 
 // UAPI's module Tokens. Responder and authd carry these out between them, since nothing that runs as the account may:

@@ -27,6 +27,8 @@ class ChangeAnswers {
     Accepted cancel_scan(const CancelScan&, const AccountFacts& facts);
     DisinfectionQueued disinfect(Disinfect asked, const AccountFacts& facts);
     QuarantineQueued change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts);
+    FilesIgnored ignore_files(const IgnoreFiles& asked, const AccountFacts& facts);
+    FilesUnignored unignore_files(const UnignoreFiles& asked, const AccountFacts& facts);
     Accepted start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
     Accepted scan_all(const StartSystemScan& asked);
     SystemScanProgress system_scan(const AskSystemScan&);
@@ -35,9 +37,13 @@ class ChangeAnswers {
     Accepted cancel_system_scan(const CancelSystemScan&);
     AllFinds all_finds(const AskAllFinds& asked);
     FindsQueued quarantine_finds(const QuarantineFinds& asked);
+    AllIgnoredEverywhere ignored_everywhere(const AskIgnoredEverywhere&);
+    Accepted ignore_everywhere(const IgnoreEverywhere& asked);
+    Accepted unignore_everywhere(const UnignoreEverywhere& asked);
     TaskReport task(const AskTask& asked);
     ServiceReport service(const AskService&);
 
+    [[nodiscard]] Asker vouched(const Voucher& voucher, const AccountFacts& facts, Asker asker) const;
     [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
     Task queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker);
 

@@ -1,4 +1,5 @@
-// What the scans found: infected files, and files that have no verdict. Used by jobd alone; throws DatabaseError.
+// What the scans found: infected files, ignored ones among them, and files that have no verdict. Used by jobd alone;
+// throws DatabaseError.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "jobs/jobd/ignore_list.h"
 #include "jobs/jobd/messages.h"
 #include "jobs/jobd/planned_action.h"
 #include "jobs/jobd/task_table.h"
@@ -15,8 +17,9 @@ namespace clamscanner {
 
 class FindTable {
  public:
-    // Both must outlive this.
-    FindTable(LedgerDatabase& database, TaskTable& tasks) : database_(database), tasks_(tasks) {}
+    // All must outlive this.
+    FindTable(LedgerDatabase& database, TaskTable& tasks, IgnoreList& ignored)
+        : database_(database), tasks_(tasks), ignored_(ignored) {}
 
     // This start has made a new list of files, which replaces an earlier one; nothing in it is settled. What earlier
     // starts recorded, forget_earlier() forgets.
@@ -30,6 +33,7 @@ class FindTable {
     // The scan resumes after the settled files: forgets what is recorded of later ones, except infections.
     [[nodiscard]] bool forget_unsettled(TaskId id);
 
+    // It counts as ignored, not as infected, if the list of what is ignored says so.
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                       const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt);
     // `place`: in the list; none for entries that the walk could not read.
@@ -73,9 +77,19 @@ class FindTable {
         std::int64_t id = 0;
         std::string path;
         std::string virus;  // empty: unscanned
+        bool ignored = false;
         UnscannedReason reason = UnscannedReason::ScannerFailed;
     };
     [[nodiscard]] std::vector<Find> finds_after(TaskId id, std::int64_t after, std::size_t limit);
+
+    // ---- What is ignored
+    // What the account's last scan found under this path, wherever it lies.
+    [[nodiscard]] IgnoreResult ignore(AccountId account, const std::string& path, const Ignoring& ignoring);
+    // Some of what has to be done about rows of the list that are new, or that have ended: the same content elsewhere
+    // in the account's last scan is ignored, too, or what was ignored is a find again. True while there is more to do.
+    [[nodiscard]] bool settle_ignored();
+    // The ignored files of a scan, then what the account's rows ignore that is none of them. Pieces as in Listed.
+    [[nodiscard]] Ignored ignored_files(AccountId account, TaskId scan, std::uint64_t after, std::size_t budget);
 
     // ---- What is done about them
     struct Conflict {
@@ -102,9 +116,19 @@ class FindTable {
     [[nodiscard]] bool forget_unscanned(TaskId id, Statement& reasons, Statement& remove, std::int64_t bound);
     void count_hit(TaskId id, const std::string& virus, std::int64_t change);
     void copy_find(TaskId id, std::int64_t find, std::optional<std::uint64_t> place);
+    [[nodiscard]] std::optional<IgnoreList::RowId> ignoring_row(TaskId id, const FoundContent& found);
+    void close_gap(TaskId id, std::int64_t number);
+    void mark_ignored(std::int64_t find, IgnoreList::RowId row);
+    void mark_infected(std::int64_t find);
+    [[nodiscard]] std::vector<std::int64_t> some_copies(AccountId account, const FoundContent& content);
+    [[nodiscard]] std::vector<std::int64_t> some_ignored_by(IgnoreList::RowId row);
+    void add_ignored_of_scan(TaskId scan, std::int64_t after, std::size_t budget, Ignored& ignored);
+    void add_ignored_elsewhere(AccountId account, TaskId scan, std::int64_t after, std::size_t budget,
+                               Ignored& ignored);
 
     LedgerDatabase& database_;
     TaskTable& tasks_;
+    IgnoreList& ignored_;
 };
 
 }  // namespace clamscanner

@@ -35,6 +35,8 @@ using namespace std::chrono_literals;
 
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
+constexpr auto settle_interval = 1s;
+constexpr auto next_piece = 20ms;
 constexpr auto save_interval = 10min;  // as much of the running time may be lost in a reboot
 // All accounts share one event loop: a turn that takes longer than this is logged, and fails tests.
 constexpr auto longest_quiet_turn = 20ms;
@@ -74,6 +76,7 @@ class Jobd {
         use_settings();
         remove_old_lists(config, ledger_);
         prune();
+        settle_ignored();
         save_running_time();
         if (::getenv("WATCHDOG_USEC") != nullptr) tell_watchdog();
     }
@@ -139,8 +142,13 @@ class Jobd {
     void prune() {
         const bool more =
             ledger_.prune(forget_before(config_, now_ms()), forget_before(config_, ledger_.running_time().now()));
-        next_prune_ = loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
-                                  [this] { prune(); });
+        next_prune_ = loop_.after(more ? next_piece : std::chrono::milliseconds(prune_interval), [this] { prune(); });
+    }
+
+    void settle_ignored() {
+        const bool more = ledger_.finds().settle_ignored();
+        next_settling_ =
+            loop_.after(more ? next_piece : std::chrono::milliseconds(settle_interval), [this] { settle_ignored(); });
     }
 
     void save_running_time() {
@@ -165,6 +173,7 @@ class Jobd {
     std::chrono::milliseconds longest_turn_{};  // that is not reported yet
     EventLoop::Timer next_turn_report_;
     EventLoop::Timer next_prune_;
+    EventLoop::Timer next_settling_;
     EventLoop::Timer next_save_;
     EventLoop::Timer next_sign_of_life_;
 };

@@ -7,6 +7,7 @@
 
 #include "jobs/jobd/find_table.h"
 #include "jobs/jobd/history_table.h"
+#include "jobs/jobd/ignore_list.h"
 #include "jobs/jobd/ledger_database.h"
 #include "jobs/jobd/quarantine_list.h"
 #include "jobs/jobd/record_table.h"
@@ -24,6 +25,7 @@ class LedgerTables {
     [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
     [[nodiscard]] TaskTable& tasks() noexcept { return tasks_; }
     [[nodiscard]] FindTable& finds() noexcept { return finds_; }
+    [[nodiscard]] IgnoreList& ignored() noexcept { return ignored_; }
     [[nodiscard]] RecordTable& records() noexcept { return records_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
     [[nodiscard]] HistoryTable& history() noexcept { return history_; }
@@ -47,7 +49,8 @@ class LedgerTables {
           running_time_(running_time == nullptr ? *own_running_time_ : *running_time),
           tasks_(database_, running_time_),
           quarantine_(database_, running_time_),
-          finds_(database_, tasks_),
+          ignored_(database_),
+          finds_(database_, tasks_, ignored_),
           records_(database_, tasks_, quarantine_),
           history_(database_) {}
 
@@ -56,6 +59,7 @@ class LedgerTables {
     const RunningTime& running_time_;
     TaskTable tasks_;
     QuarantineList quarantine_;
+    IgnoreList ignored_;
     FindTable finds_;
     RecordTable records_;
     HistoryTable history_;

@@ -34,7 +34,7 @@ std::optional<Encoded> ReadAnswers::answer(const AccountFacts& facts, const std:
         handles<&ReadAnswers::disinfection>,      handles<&ReadAnswers::quarantined_files>,
         handles<&ReadAnswers::quarantine_change>, handles<&ReadAnswers::statistics>,
         handles<&ReadAnswers::scan_tasks>,        handles<&ReadAnswers::scan_events>,
-        handles<&ReadAnswers::history>,
+        handles<&ReadAnswers::history>,           handles<&ReadAnswers::ignored_files>,
     };
     if (!has_row(table, question)) return std::nullopt;
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
@@ -107,6 +107,11 @@ ScanStatus ReadAnswers::scan_status(const AskScanStatus&, const AccountFacts& fa
             (task->known_infected > 0 ? ", " + std::to_string(task->known_infected) + " known to be infected" : "") +
             " (what is known was scanned before, has not changed since, and was not read again).");
     }
+    if (task->ignored_files > 0)
+        status.messages.push_back(std::to_string(task->ignored_files) +
+                                  (task->ignored_files == 1 ? " file is" : " files are") +
+                                  " infected and ignored, as the account's owner or the administrator asked: "
+                                  "list_ignored_files tells which.");
     if (const auto clean = ledger_.quarantine().count_clean(task->account); clean > 0)
         status.messages.push_back(std::to_string(clean) +
                                   (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
@@ -206,6 +211,14 @@ DisinfectionStatus ReadAnswers::disinfection(const AskDisinfection& asked, const
     if (task->state != TaskState::Ended && !task->why.empty())
         status.warnings.push_back(("The disinfection waits: " + task->why + ".").substr(0, longest_message));
     return status;
+}
+
+// ---- What is ignored -----------------------------------------------------------------------------------------------
+
+Ignored ReadAnswers::ignored_files(const AskIgnored& asked, const AccountFacts& facts) {
+    const auto account = ledger_.tasks().account_of(facts);
+    const auto scan = ledger_.tasks().last(account, TaskKind::Scan);
+    return ledger_.finds().ignored_files(account, scan ? scan->id : 0, asked.after, piece_budget);
 }
 
 // ---- The quarantine ------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class ReadAnswers {
     UnscannedFiles unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts);
     DryRun dry_run(AskDryRun asked, const AccountFacts& facts);
     DisinfectionStatus disinfection(const AskDisinfection& asked, const AccountFacts& facts);
+    Ignored ignored_files(const AskIgnored& asked, const AccountFacts& facts);
     QuarantinedFiles quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts);
     QuarantineChange quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts);
     History history(const AskHistory& asked, const AccountFacts& facts);

@@ -367,8 +367,9 @@ std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
         head.id = 1;
         head.message = "Scan of " + std::string(row_of(done.scan_type).name) + ": " + std::to_string(done.total_files) +
                        " files, " + std::to_string(done.clean_files) + " clean, " +
-                       std::to_string(done.infected_files) + " infected, " + std::to_string(done.unscanned_files) +
-                       " not scanned" +
+                       std::to_string(done.infected_files) + " infected, " +
+                       (done.ignored_files > 0 ? std::to_string(done.ignored_files) + " ignored, " : "") +
+                       std::to_string(done.unscanned_files) + " not scanned" +
                        (done.embedded_signatures ? " (only the built-in test signatures were there to scan with)" : "");
         lines.push_back(std::move(head));
     }
@@ -379,7 +380,8 @@ std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
         Record line;
         line.id = static_cast<std::uint64_t>(find.id) + 1;
         line.file = find.path;
-        line.message = find.virus.empty() ? std::string("not scanned: ") + text_of(find.reason) : find.virus + " FOUND";
+        line.message = find.virus.empty() ? std::string("not scanned: ") + text_of(find.reason)
+                                          : find.virus + (find.ignored ? " ignored" : " FOUND");
         lines.push_back(std::move(line));
     }
     return lines;

@@ -49,9 +49,10 @@ struct Task {
     std::uint64_t scanned_bytes = 0;
     std::uint64_t clean_files = 0;
     std::uint64_t infected_files = 0;
+    std::uint64_t ignored_files = 0;  // infected, and left out of the infected ones
     std::uint64_t unscanned_files = 0;
     std::uint64_t known_files = 0;      // of a completed scan: clean files that were not read
-    std::uint64_t known_infected = 0;   // infected files that were not read
+    std::uint64_t known_infected = 0;   // infected files that were not read, ignored ones too
     bool full = false;                  // it reads every file
     std::string signature_problem;      // why it did not have the newest signatures
     Settled settled;                    // of the files in the list

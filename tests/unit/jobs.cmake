@@ -21,6 +21,7 @@ add_unit_test(jobs/runner/adoption clamscanner_home)
 add_unit_test(jobs/runner/home_log clamscanner_home)
 add_unit_test(jobs/administrator/health clamscanner_administrator)
 add_unit_test(jobs/jobd/brake clamscanner_jobs PkgConfig::SQLITE)
+add_unit_test(jobs/jobd/ignore_list clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(jobs/jobd/job clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(jobs/jobd/ledger clamscanner_jobs PkgConfig::SQLITE)
 # All of it: every statement of jobd's is examined.
