@@ -53,7 +53,8 @@ constexpr std::int64_t block_bits = 10;
 
 #define SCAN_COLUMNS \
     "task.id, created_ms, coalesce(ended_ms, 0), " PHASE_OF("task") ", scan_type, origin, walked, "       \
-    "scanned_files, total_files, infected_files, CASE infected_files WHEN 0 THEN 0 ELSE risk END, account.home, " PROVES_NOTHING("task")
+    "scanned_files, total_files, infected_files, CASE infected_files WHEN 0 THEN 0 ELSE risk END, "       \
+    "account.home, " PROVES_NOTHING("task")
 #define WANTED \
     "kind = 0 AND (?1 = 2 OR origin = ?1) AND (?2 >> " PHASE_OF("task") " & 1) = 1 " \
     "AND created_ms >= ?3 AND coalesce(ended_ms, 0) <= ?4 "

@@ -17,7 +17,8 @@ constexpr std::size_t most_known_tasks = 4096;
 #define TASK_COLUMNS \
     "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, begun_running_ms, "                \
     "system_scan IS NOT NULL, total_files, total_bytes, scanned_files, scanned_bytes, clean_files, infected_files, " \
-    "ignored_files, "     UNSCANNED_FILES("task") ", known_files, known_infected, full_scan, signature_problem, settled_files, "           \
+    "ignored_files, " UNSCANNED_FILES("task") ", known_files, known_infected, full_scan, signature_problem, "        \
+    "settled_files, " \
     "settled_bytes, settled_clean, settled_known, list_bytes, walk_unreadable, walk_start, last_record, embedded, "  \
     "log_pending, why"
 
