@@ -113,10 +113,11 @@ void require_whole(BodyState state) {
     if (state != BodyState::Whole) throw Refusal(400, wrong_length);
 }
 
-ApiGateway::ApiGateway(const Settings& config, BodyLimits& bodies, DocumentRoots& roots)
+ApiGateway::ApiGateway(const Settings& config, BodyLimits& bodies, DocumentRoots& roots, const Page& page)
     : config_(config),
       bodies_(bodies),
       roots_(roots),
+      page_(page),
       agents_(config),
       statistics_(config, bodies, roots, agents_),
       tokens_(config, bodies, roots, agents_) {}
@@ -126,6 +127,7 @@ Response ApiGateway::answer(WebRequest& web) {
     if (request.path == rpc_path) return statistics_.answer(web, request.query);
     const auto address = address_of(request.path);
     try {
+        if (const auto* const file = page_.find(request.path)) return show(web, *file, request);
         if (address.module == tokens_module_name) return tokens_.answer(web, address, request);
         return pass(web, find_function(address.module, address.function), request);
     } catch (const Refusal& refusal) {
@@ -164,6 +166,14 @@ std::optional<Reply> ApiGateway::ask_with_body(WebRequest& web, const Function* 
         function != nullptr && function->long_body && request.body.size() > longest_unwaited_reply / most_growth;
     if (tells_much && !permit_long_reply(reader)) refuse_login({LoginVerdict::Busy, 0});
     return reply_of<AnyLogin>([&] { return agents_.ask_as_checked(request); });
+}
+
+// What browsers send along with the page's files is of no account here.
+Response ApiGateway::show(WebRequest& web, const Page::File& file, Request& request) {
+    static_cast<void>(take_any_credentials(web));
+    if (!web.has_body()) require_whole(web.read_body(0, request.body));
+    if (serves_an_account(web, roots_)) throw Refusal(403, serves_an_accounts_content);
+    return page_.answer(file, web);
 }
 
 Response ApiGateway::pass(WebRequest& web, const Function* function, Request& request) {

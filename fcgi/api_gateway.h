@@ -9,6 +9,7 @@
 #include "fcgi/body_limits.h"
 #include "fcgi/client_headers.h"
 #include "fcgi/document_roots.h"
+#include "fcgi/page.h"
 #include "fcgi/statistics_gateway.h"
 #include "fcgi/token_gateway.h"
 #include "fcgi/web_request.h"
@@ -20,12 +21,13 @@ namespace clamscanner {
 
 class ApiGateway {
  public:
-    // `bodies` and `roots` are shared by all threads.
-    ApiGateway(const Settings& config, BodyLimits& bodies, DocumentRoots& roots);
+    // `bodies`, `roots` and `page` are shared by all threads.
+    ApiGateway(const Settings& config, BodyLimits& bodies, DocumentRoots& roots, const Page& page);
 
     [[nodiscard]] Response answer(WebRequest& web);
 
  private:
+    [[nodiscard]] Response show(WebRequest& web, const Page::File& file, Request& request);
     [[nodiscard]] Response pass(WebRequest& web, const Function* function, Request& request);
     // Who reads the reply, and whether it may be long.
     struct Reader {
@@ -47,6 +49,7 @@ class ApiGateway {
     const Settings& config_;
     BodyLimits& bodies_;
     DocumentRoots& roots_;
+    const Page& page_;
     AgentClient agents_;
     StatisticsGateway statistics_;
     TokenGateway tokens_;

@@ -56,16 +56,18 @@ void log_now_and_then(const char* fault) {
 
 // What all threads share.
 struct Shared {
-    Shared(const Settings& config, std::size_t threads) : bodies(threads), roots(config.login.uid_floor) {}
+    Shared(const Settings& config, std::size_t threads)
+        : bodies(threads), roots(config.login.uid_floor), page(config) {}
     BodyLimits bodies;
     DocumentRoots roots;
+    const Page page;
     UnreadBodies unread;
 };
 
 // The main function of each thread.
 void serve_until_stopped(const Settings& config, const Acceptor& acceptor, Shared& shared, Watch& watch) {
     const ThreadAcceptor connections(acceptor);
-    ApiGateway gateway(config, shared.bodies, shared.roots);
+    ApiGateway gateway(config, shared.bodies, shared.roots, shared.page);
     WebRequest web(watch, shared.unread, std::chrono::seconds(config.responder.read_seconds));
     for (;;) {
         try {

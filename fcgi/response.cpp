@@ -13,6 +13,7 @@ struct Reason {
 
 constexpr Reason reasons[] = {
     {200, "OK"},
+    {304, "Not Modified"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -49,9 +50,9 @@ std::string header_of(const Response& response, const std::string& realm) {
     header.reserve(384);
     header += "Status: " + std::to_string(response.status) + ' ' + reason_phrase(response.status) + "\r\n";
     header += std::string("Content-Type: ") + response.content_type + "\r\n";
-    header +=
-        "Cache-Control: no-store\r\n"
-        "X-Content-Type-Options: nosniff\r\n";
+    header += std::string("Cache-Control: ") + response.cache_control + "\r\n";
+    header += "X-Content-Type-Options: nosniff\r\n";
+    header += response.more_headers;
     header += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
     if (response.status == 401 && response.challenges)
         header += "WWW-Authenticate: Basic realm=" + quoted_string(realm) + ", charset=\"UTF-8\"\r\n";

@@ -15,7 +15,9 @@ struct Response {
     std::string allow;                // of a 405
     std::uint32_t retry_seconds = 0;  // 0: no Retry-After
     const char* content_type = "application/json; charset=utf-8";
-    bool challenges = true;  // a 401: whether a browser is to ask for the password
+    const char* cache_control = "no-store";
+    std::string more_headers = {};  // whole lines
+    bool challenges = true;         // a 401: whether a browser is to ask for the password
     // The client's connection is of no further use, as a body was not read: Apache keeps the answer back until it has
     // read the rest of the body, unless it is told to close.
     bool closes = false;

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 BUILD = sys.argv.pop()
+PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "handlers", "page")
 CONFIGURATION = {"clamscanner/clamscanner.toml", "pam.d/clamscanner"} | {
     f"{directory}/clamscanner{what}{way}.conf" for directory, ways in (("nginx/snippets", [""]),
                                                                     ("apache2/conf-available", ["-proxy", "-fcgid"]))
@@ -47,6 +48,10 @@ class Install(unittest.TestCase):
                               "clamscanner-jobd.service", "clamscanner-engine.service", "openapi.yaml", "README.md",
                               "nginx-site.conf"}, installed)
         paths = below(self.root)
+        for name in os.listdir(PAGE):
+            if name != "CMakeLists.txt":
+                self.assertTrue(any(path.endswith(f"share/clamscanner/page/{name}") for path in paths), name)
+        self.assertFalse([path for path in paths if path.endswith("page/CMakeLists.txt")])
         for kind in ("sysusers.d", "tmpfiles.d"):
             self.assertTrue(any(path.endswith(f"lib/{kind}/clamscanner.conf") for path in paths), kind)
 

@@ -28,6 +28,8 @@ class PackageGroups(unittest.TestCase):
         for name in ("clients", "statistics"):
             self.assertEqual(self.needed("-R", f"^integration.apache_proxy.{name}$"), ["apache", "clients", "integration"])
 
+        self.assertEqual(self.needed("-R", "^integration.page$"), ["clients", "integration", "nginx", "page"])
+
     def test_a_long_form_needs_what_the_test_needs(self):
         self.assertEqual(self.needed("-R", "^soak.sigkill$"), ["integration", "nginx"])
 

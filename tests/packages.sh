@@ -17,6 +17,8 @@ declare -A packages=(
     # Not apache2, which is Debian's service: only the program and its modules are needed.
     [apache]="apache2-bin libapache2-mod-fcgid"
     [clients]="nodejs npm curl"
+    # With "clients": a browser, and letters for it.
+    [page]="chromium fonts-dejavu-core"
     [mail]="mutt procmail dovecot-core postfix"
     [lint]="clang clang-tidy clang-format"
     # For building the Debian package and checking it, and for booting a Debian with it.

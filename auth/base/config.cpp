@@ -13,8 +13,9 @@
 #include "auth/base/log.h"
 #include "auth/base/unique_fd.h"
 
-#if !defined(CLAMSCANNER_PROGRAM_DIRECTORY) || !defined(CLAMSCANNER_SIGNATURE_DIRECTORY)
-#error "the build must say where programs and embedded signatures are installed"
+#if !defined(CLAMSCANNER_PROGRAM_DIRECTORY) || !defined(CLAMSCANNER_SIGNATURE_DIRECTORY) || \
+    !defined(CLAMSCANNER_PAGE_DIRECTORY)
+#error "the build must say where programs, embedded signatures and the page are installed"
 #endif
 
 namespace clamscanner {
@@ -62,6 +63,7 @@ void take_config(const ConfigKeys& keys, const std::string& file, Config& config
     config.keys = std::make_shared<const ConfigKeys>(keys);
     config.paths.program_directory = CLAMSCANNER_PROGRAM_DIRECTORY;
     config.paths.embedded_signature_directory = CLAMSCANNER_SIGNATURE_DIRECTORY;
+    config.responder.page_directory = CLAMSCANNER_PAGE_DIRECTORY;
     keys.take("paths.run_directory", config.paths.run_directory);
     keys.take("paths.state_directory", config.paths.state_directory);
     keys.take("paths.program_directory", config.paths.program_directory);
@@ -79,6 +81,8 @@ void take_config(const ConfigKeys& keys, const std::string& file, Config& config
     keys.take("responder.read_seconds", responder.read_seconds);
     keys.take("responder.reply_seconds", responder.reply_seconds);
     keys.take("responder.realm", responder.realm);
+    keys.take("responder.page_directory", responder.page_directory);
+    keys.take("responder.frame_ancestors", responder.frame_ancestors);
 
     auto& login = config.login;
     keys.take("login.pam_service", login.pam_service);

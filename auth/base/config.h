@@ -47,6 +47,8 @@ struct Config {
         std::uint64_t read_seconds = 30;   // for a whole request to arrive
         std::uint64_t reply_seconds = 60;  // for the login and the agent's answer
         std::string realm = "Virus scanner";
+        std::string page_directory;  // default: where it was installed; "": no page
+        std::string frame_ancestors = "'none'";
     } responder;
 
     struct {
@@ -73,7 +75,7 @@ struct Config {
 
     struct {
         std::string user = "clamscanner-jobd";
-        std::uint64_t max_running = 2;
+        std::uint64_t max_running = 4;
         std::uint64_t turn_minutes = 10;
         std::uint64_t stall_seconds = 2;
         std::uint64_t abandon_seconds = 30;

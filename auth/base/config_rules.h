@@ -56,6 +56,8 @@ inline constexpr ConfigRule config_rules[] = {
     {"responder.read_seconds", Counts::AfterRestart, Accepts::Number, 1, 600},
     {"responder.reply_seconds", Counts::AfterRestart, Accepts::Number, 1, 600},
     {"responder.realm", Counts::AfterRestart, Accepts::Text},
+    {"responder.page_directory", Counts::AfterRestart, Accepts::PathOrNone},
+    {"responder.frame_ancestors", Counts::AfterRestart, Accepts::Text},
     {"login.pam_service", Counts::AfterReload, Accepts::Text},
     {"login.uid_floor", Counts::AfterRestart, Accepts::Number, 1, UINT32_MAX - 1},
     {"login.pam_processes", Counts::AfterRestart, Accepts::Number, 0, 256},

@@ -31,7 +31,7 @@ class EventLoop {
     using Handler = std::function<void(std::uint32_t events)>;
     using Task = std::function<void()>;
 
-    // Whether a descriptor is served by serve_meanwhile(), too.
+    // Whether a descriptor is served in the middle of a round, too: by serve_meanwhile() and serve_ready().
     enum class Served : std::uint8_t { InRounds, Meanwhile };
 
     class Watch {

@@ -30,6 +30,7 @@ AnswerFunction list_unscanned_files;
 AnswerFunction restore_quarantined_files;
 AnswerFunction start_scan;
 AnswerFunction unignore_files;
+AnswerFunction view_infected_file;
 
 // Whether `json` is what to do with each file, and nothing else: as the samples of UAPI's reference send it.
 [[nodiscard]] bool is_map_of_actions(std::string_view json);
@@ -61,6 +62,7 @@ inline constexpr Route routes[] = {
     {"restore_quarantined_files", restore_quarantined_files, &ids_argument, true},
     {"start_scan", start_scan},
     {"unignore_files", unignore_files, &ids_argument},
+    {"view_infected_file", view_infected_file},
 };
 static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),
               "every function has a route, and in the same order");

@@ -29,10 +29,11 @@ std::uint64_t mebibytes(std::uint64_t bytes) {
 constexpr const char* list_is_cut =
     "The list of infected files is longer than an answer may be; only its start is given.";
 
-InfectedFiles infected_files(const Caller& caller, std::size_t most, bool with_gone) {
-    return whole_list<InfectedFiles>(most, [&](const auto& last) {
+// What asks for the piece behind another one.
+auto infected_files_after(const Caller& caller, bool with_gone) {
+    return [&caller, with_gone](const InfectedFiles& last) {
         return caller.jobs.ask(AskInfectedFiles{last.next, with_gone});
-    });
+    };
 }
 
 }  // namespace
@@ -58,8 +59,7 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
     answer.messages = std::move(status.messages);
     answer.warnings = std::move(status.warnings);
     if (!status.ever_started && answer.messages.empty()) answer.messages.emplace_back("No scan has been started.");
-    InfectedFiles infected;
-    if (status.infected_files > 0) infected = infected_files(caller, answer_budget, true);
+    const auto infected = whole_list(answer_budget, std::move(status.infected), infected_files_after(caller, true));
     answer.data = json_object([&](JsonWriter& json) {
         json.member("current_file", status.current_file);
         json.key("infected_files");
@@ -81,7 +81,7 @@ Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
     const RowShaping shaping(arguments, rows.columns);
     // Filters, sorting and paging work on the whole list; without them, what one answer holds is enough.
     const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
-    auto infected = infected_files(caller, most, false);
+    auto infected = whole_list<InfectedFiles>(most, infected_files_after(caller, false));
     rows.rows.reserve(infected.files.size());
     for (auto& file : infected.files) rows.rows.push_back({std::move(file.path), std::move(file.virus)});
     auto answer = answer_rows(rows, shaping);

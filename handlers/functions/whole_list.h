@@ -14,10 +14,10 @@ namespace clamscanner {
 inline constexpr std::size_t most_shaped_bytes = 8 * answer_budget;
 
 // The list, put together from as many pieces as it takes, up to about `most` bytes; `next` is not 0 when there is more.
-// `ask` gives the piece behind the one that it gets; an empty one asks for the first.
+// `ask` gives the piece behind the one that it gets; an empty one asks for the first, unless that is here already.
 template <class Piece, class Ask>
-Piece whole_list(std::size_t most, Ask ask) {
-    Piece all = ask(Piece{});
+Piece whole_list(std::size_t most, Piece first, Ask ask) {
+    Piece all = std::move(first);
     for (std::size_t bytes = piece_budget; all.next != 0 && bytes < most; bytes += piece_budget) {
         auto piece = ask(all);
         if constexpr (requires { piece.scan; }) {
@@ -32,6 +32,11 @@ Piece whole_list(std::size_t most, Ask ask) {
         all = std::move(piece);
     }
     return all;
+}
+
+template <class Piece, class Ask>
+Piece whole_list(std::size_t most, Ask ask) {
+    return whole_list(most, ask(Piece{}), ask);
 }
 
 }  // namespace clamscanner

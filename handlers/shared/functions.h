@@ -33,6 +33,7 @@ inline constexpr Function functions[] = {
     {"restore_quarantined_files", "POST", false, true},
     {"start_scan", "GET, POST", false, false},
     {"unignore_files", "POST", false, true},
+    {"view_infected_file", "GET, HEAD, POST", true, false},
 };
 
 // UAPI's module Tokens. Responder and authd carry these out between them, since nothing that runs as the account may:

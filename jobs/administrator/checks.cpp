@@ -84,8 +84,8 @@ void check_homes(const Settings& settings, std::vector<Problem>& problems) {
     std::size_t late = 0;
     for (const uid_t uid : all_accounts(settings.login.uid_floor)) {
         Account account;
-        if (looked_at++ >= most_homes || late >= most_late_homes || !find_account(uid, account)) break;
-        if (home_identity_in_time(account.home)) continue;
+        if (looked_at++ >= most_homes || late >= most_late_homes) break;
+        if (!find_account(uid, account) || home_identity_in_time(account.home)) continue;
         ++late;
         problems.push_back(
             {Severeness::Warning,

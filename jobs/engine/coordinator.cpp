@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -21,10 +22,21 @@ constexpr auto progress_interval = 200ms;
 constexpr std::size_t files_ahead = 16;         // for each worker
 constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines are checked
 constexpr std::size_t most_asked_about = 128;   // at a time, of known contents
+// Where contents may become known, so many files are hashed before the first of them is scanned: whoever scans the same
+// application at the same time has met them by then, and each is judged once instead of being scanned for each account.
+constexpr std::size_t most_held = 2048;
+constexpr std::size_t fewest_held = 64;
 constexpr std::size_t most_linked = 100'000;
 // Larger files are scanned without being hashed: while we hash, we do not read the workers' answers.
 constexpr std::uint64_t most_hashed_bytes = 8 * 1024 * 1024;
 constexpr std::uint64_t most_hashed_at_once = 16 * 1024 * 1024;  // then answers and deadlines are checked
+
+// Held files are open; they may use a quarter of our descriptors.
+std::size_t held_limit() {
+    rlimit files{};
+    checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
+    return std::clamp<std::size_t>(files.rlim_cur / 4, fewest_held, most_held);
+}
 
 std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -45,7 +57,8 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       runner_(std::move(runner)),
       workers_(config, engine, jobs, directory, lifeline, *this),
       registry_(config, full_ ? UniqueFd() : std::move(registry), engine.fingerprint(), *this),
-      copies_(workers_.most_untested()) {
+      copies_(workers_.most_untested()),
+      most_held_(held_limit()) {
     set_blocking(jobd_.get(), true);
     set_blocking(runner_.get(), false);
 }
@@ -60,6 +73,7 @@ void Coordinator::run() {
     workers_.start();
     idle_since_ = Clock::now();
     while (!all_done()) {
+        ask_again();
         workers_.assign_work();
         wait();
         workers_.check_deadlines();
@@ -83,7 +97,7 @@ bool Coordinator::all_done() const {
 }
 
 bool Coordinator::nothing_waits() const {
-    return workers_.waiting() == 0 && registry_.waiting() == 0;
+    return workers_.waiting() == 0 && registry_.waiting() == 0 && registry_.put_off() == 0;
 }
 
 // ---- From the workers ----------------------------------------------------------------------------------------------
@@ -198,8 +212,16 @@ std::string Coordinator::hash_of_scanned(const ScannedFile& file) const {
 // ---- Files from the runner -----------------------------------------------------------------------------------------
 
 bool Coordinator::has_room_for_more() const {
-    return workers_.waiting() < files_ahead * workers_.size() && registry_.waiting() < most_asked_about &&
-           !runner_gone_ && !turn_ends_;
+    const auto held = workers_.waiting() + registry_.put_off();
+    return held < (registry_.can_be_asked() ? most_held_ : files_ahead * workers_.size()) &&
+           registry_.waiting() < most_asked_about && !runner_gone_ && !turn_ends_;
+}
+
+void Coordinator::ask_again() {
+    if (!registry_.can_be_asked()) return;
+    const auto may_be_known = [&](const ScannedFile& file) { return registry_.may_know_by_now(file); };
+    for (const auto& file : workers_.take_of_next(files_ahead * workers_.size(), may_be_known))
+        if (!registry_.ask(file)) workers_.scan_next(file);
 }
 
 void Coordinator::take_files() {
@@ -356,7 +378,10 @@ void Coordinator::accept_known(const FilePtr& file) {
 }
 
 void Coordinator::scan_unknown(FilePtr file) {
-    workers_.scan(std::move(file));
+    if (file->asked_again)
+        workers_.scan_next(std::move(file));
+    else
+        workers_.scan(std::move(file));
 }
 
 // The verdict is one on the same bytes.

@@ -60,6 +60,7 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
 
     void accept_verdict(ScannedFile& file, const ScanAnswer& answer);
     [[nodiscard]] bool has_room_for_more() const;
+    void ask_again();
     void take_files();
     void take_file(HandOver message, Packet& packet);
     void take_missing(NotHandedOver message);
@@ -97,6 +98,7 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     // again.
     std::map<std::pair<std::uint64_t, std::uint64_t>, FilePtr> linked_;
     Copies copies_;
+    const std::size_t most_held_;
     std::uint64_t hashed_bytes_ = 0;  // since answers and deadlines were last checked
     ScanProgress progress_;
     ScanProgress sent_progress_;

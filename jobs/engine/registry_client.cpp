@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto grace_beyond_scan_time = 30s;
+constexpr auto ask_again_after = 500ms;
 
 }  // namespace
 
@@ -29,13 +30,33 @@ RegistryClient::RegistryClient(const Settings& config, UniqueFd registry, const 
 bool RegistryClient::ask(const FilePtr& file) {
     if (!registry_) return false;
     if (waiting_.empty()) heard_at_ = Clock::now();
+    file->asked_again = file->asked_again || file->asked_at != Deadline();
+    file->asked_at = Clock::now();
     unsent_.push_back({next_token_, file->content->size, file->content->sha256});
     waiting_.emplace(next_token_++, file);
-    if (unsent_.size() == most_contents_together) send();
+    if (unsent_.size() == most_contents_together) send_asked();
     return true;
 }
 
+bool RegistryClient::may_know_by_now(const ScannedFile& file) const {
+    return registry_ && file.asked_at != Deadline() && !file.asked_again &&
+           Clock::now() - file.asked_at > ask_again_after;
+}
+
+void RegistryClient::ask_put_off() {
+    while (registry_ && !put_off_.empty() && waiting_.size() < most_copies_under_way) {
+        const auto file = std::move(put_off_.front());
+        put_off_.pop_front();
+        static_cast<void>(ask(file));
+    }
+}
+
 void RegistryClient::send() {
+    ask_put_off();
+    send_asked();
+}
+
+void RegistryClient::send_asked() {
     if (unsent_.empty() || !registry_) return;
     if (send_message(registry_.get(), MeetContents{std::exchange(unsent_, {})}) != Sent::Yes) give_up();
 }
@@ -70,6 +91,9 @@ void RegistryClient::take_met(const ContentsMet& met) {
                 to_copy_.push_back(answer.token);
                 break;
             case Meeting::Wait:
+                break;
+            case Meeting::Later:
+                if (auto file = take(answer.token)) put_off_.push_back(std::move(file));
                 break;
         }
     }
@@ -110,7 +134,7 @@ FilePtr RegistryClient::take(std::uint64_t token) {
 }
 
 void RegistryClient::check_deadline() {
-    if (waiting_.empty()) return;
+    if (waiting_.empty() && (put_off_.empty() || registry_)) return;
     if (registry_ && Clock::now() - heard_at_ < patience_) return;
     log_line(Severity::Warning, "scanning without the registry of known contents: it does not answer");
     give_up();
@@ -119,14 +143,17 @@ void RegistryClient::check_deadline() {
 void RegistryClient::give_up() {
     registry_.reset();
     auto waiting = std::exchange(waiting_, {});
+    auto put_off = std::exchange(put_off_, {});
     stop();
     for (auto& [token, file] : waiting) owner_.scan_unknown(std::move(file));
+    for (auto& file : put_off) owner_.scan_unknown(std::move(file));
 }
 
 void RegistryClient::stop() {
     registry_.reset();
     unsent_.clear();
     waiting_.clear();
+    put_off_.clear();
     to_copy_.clear();
 }
 

@@ -38,20 +38,28 @@ class RegistryClient {
 
     // Asks about a file whose content was hashed. False when there is nobody to ask: it is to be scanned.
     [[nodiscard]] bool ask(const FilePtr& file);
+    // Whether it may be known by now, although it was not when the file was handed over: other accounts may have met
+    // its content, or it may have been judged. Worth asking once more, just before its scan.
+    [[nodiscard]] bool may_know_by_now(const ScannedFile& file) const;
     // To be called before waiting: sends what was asked since.
     void send();
     // -1 if there is nothing to wait for.
     [[nodiscard]] int descriptor() const noexcept { return registry_.get(); }
     void take_answers();
     void check_deadline();
-    // Files that wait for an answer.
+    [[nodiscard]] bool can_be_asked() const noexcept { return static_cast<bool>(registry_); }
+    // Files that wait for an answer,
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
+    // and those that will be asked about again, since this job has others judged first.
+    [[nodiscard]] std::size_t put_off() const noexcept { return put_off_.size(); }
     // Drops them.
     void stop();
 
  private:
     void take_met(const ContentsMet& met);
     void take_judged(const ContentJudged& judged);
+    void ask_put_off();
+    void send_asked();
     void send_copies();
     void send_copy(std::uint64_t token, const ScannedFile& file);
     [[nodiscard]] FilePtr take(std::uint64_t token);
@@ -62,6 +70,7 @@ class RegistryClient {
     Owner& owner_;
     std::vector<MetContent> unsent_;
     std::map<std::uint64_t, FilePtr> waiting_;  // by token
+    std::deque<FilePtr> put_off_;
     std::deque<std::uint64_t> to_copy_;
     std::set<std::uint64_t> copied_;  // the tokens of those
     std::uint64_t next_token_ = 1;

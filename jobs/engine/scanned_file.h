@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/base/socket.h"
 #include "auth/base/unique_fd.h"
 #include "jobs/engine/scan_cache.h"
 #include "jobs/engine/worker/messages.h"
@@ -40,6 +41,8 @@ struct ScannedFile {
     bool known = false;            // its verdict is from the cache: it was not read
     bool counted = false;          // in the scan's progress already, or not part of the scan
     bool has_failed_once = false;  // a worker failed on it once
+    Deadline asked_at{};           // when the registry of known contents was asked about it last, if it was
+    bool asked_again = false;      // because others may have met its content meanwhile
     std::optional<ScanAnswer> answer;
     bool final = false;                                // the answer is accepted
     std::optional<Content> content;                    // when it was handed over, hashed by us

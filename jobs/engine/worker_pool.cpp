@@ -102,6 +102,15 @@ void WorkerPool::begin_no_more() {
     waiting_.clear();
 }
 
+std::vector<FilePtr> WorkerPool::take_of_next(std::size_t next, const std::function<bool(const ScannedFile&)>& which) {
+    std::vector<FilePtr> taken;
+    const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(next, waiting_.size()));
+    const auto kept = std::stable_partition(waiting_.begin(), end, [&](const FilePtr& file) { return !which(*file); });
+    taken.assign(kept, end);
+    waiting_.erase(kept, end);
+    return taken;
+}
+
 int WorkerPool::watch(std::vector<pollfd>& watched) const {
     watched.push_back({drained_.get(), POLLIN, 0});
     int timeout = poll_ms;

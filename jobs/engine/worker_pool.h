@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -62,6 +63,10 @@ class WorkerPool {
 
     void start();
     void scan(FilePtr file) { waiting_.push_back(std::move(file)); }
+    void scan_next(FilePtr file) { waiting_.push_front(std::move(file)); }
+    // Takes those of the next files to be scanned, at most `next` of them, that `which` is true of.
+    [[nodiscard]] std::vector<FilePtr> take_of_next(std::size_t next,
+                                                    const std::function<bool(const ScannedFile&)>& which);
     // No further file comes: verdicts need not wait for a test that others would come before.
     void expect_no_more() { ends_soon_ = true; }
     // Begins no further file, and drops those that are not begun.

@@ -152,41 +152,6 @@ struct StartSystemScan {
     }
 };
 
-struct ScanStatus {
-    static constexpr auto type = JobdMessage::ScanStatus;
-    bool ever_started = false;
-    bool complete = true;
-    std::int64_t time_started = 0;  // epoch seconds
-    std::uint64_t scanned_files = 0;
-    std::uint64_t scanned_bytes = 0;
-    std::uint64_t total_files = 0;
-    std::uint64_t total_bytes = 0;
-    std::string current_file;
-    std::uint64_t infected_files = 0;  // AskInfectedFiles tells which, `with_gone`
-    std::vector<std::string> warnings;
-    std::vector<std::string> messages;
-    void fields(auto& wire) {
-        wire.number(ever_started);
-        wire.number(complete);
-        wire.number(time_started);
-        wire.number(scanned_files);
-        wire.number(scanned_bytes);
-        wire.number(total_files);
-        wire.number(total_bytes);
-        wire.text(current_file, longest_path);
-        wire.number(infected_files);
-        wire.texts(warnings, 64, longest_message);
-        wire.texts(messages, 64, longest_message);
-    }
-};
-
-struct AskScanStatus {
-    static constexpr auto type = JobdMessage::AskScanStatus;
-    using Answer = ScanStatus;
-    static constexpr auto effect = Effect::Reads;
-    void fields(auto&) {}
-};
-
 struct InfectedFile {
     std::string path;
     std::string virus;
@@ -206,6 +171,41 @@ struct InfectedFiles {
         wire.number(scan);
         wire.number(next);
     }
+};
+
+struct ScanStatus {
+    static constexpr auto type = JobdMessage::ScanStatus;
+    bool ever_started = false;
+    bool complete = true;
+    std::int64_t time_started = 0;  // epoch seconds
+    std::uint64_t scanned_files = 0;
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t total_files = 0;
+    std::uint64_t total_bytes = 0;
+    std::string current_file;
+    InfectedFiles infected;  // the first piece, `with_gone`; AskInfectedFiles tells the others
+    std::vector<std::string> warnings;
+    std::vector<std::string> messages;
+    void fields(auto& wire) {
+        wire.number(ever_started);
+        wire.number(complete);
+        wire.number(time_started);
+        wire.number(scanned_files);
+        wire.number(scanned_bytes);
+        wire.number(total_files);
+        wire.number(total_bytes);
+        wire.text(current_file, longest_path);
+        infected.fields(wire);
+        wire.texts(warnings, 64, longest_message);
+        wire.texts(messages, 64, longest_message);
+    }
+};
+
+struct AskScanStatus {
+    static constexpr auto type = JobdMessage::AskScanStatus;
+    using Answer = ScanStatus;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
 };
 
 struct AskInfectedFiles {

@@ -117,20 +117,19 @@ ScanStatus ReadAnswers::scan_status(const AskScanStatus&, const AccountFacts& fa
                                   (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
                                   " clean by today's signatures and can be restored.");
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
-    status.infected_files = task->infected_files;
+    if (task->infected_files > 0) status.infected = infected_files_of(task->id, 0, true);
     return status;
 }
 
 InfectedFiles ReadAnswers::infected_files(const AskInfectedFiles& asked, const AccountFacts& facts) {
-    InfectedFiles infected;
-    if (const auto task = ledger_.tasks().last(ledger_.tasks().account_of(facts), TaskKind::Scan)) {
-        auto listed = ledger_.finds().infected_files(task->id, static_cast<std::int64_t>(asked.after & INT64_MAX),
-                                                     piece_budget, asked.with_gone);
-        infected.files = std::move(listed.files);
-        infected.scan = static_cast<std::uint64_t>(task->id);
-        infected.next = static_cast<std::uint64_t>(listed.next);
-    }
-    return infected;
+    const auto task = ledger_.tasks().last(ledger_.tasks().account_of(facts), TaskKind::Scan);
+    return task ? infected_files_of(task->id, asked.after, asked.with_gone) : InfectedFiles();
+}
+
+InfectedFiles ReadAnswers::infected_files_of(TaskId scan, std::uint64_t after, bool with_gone) {
+    auto listed =
+        ledger_.finds().infected_files(scan, static_cast<std::int64_t>(after & INT64_MAX), piece_budget, with_gone);
+    return {std::move(listed.files), static_cast<std::uint64_t>(scan), static_cast<std::uint64_t>(listed.next)};
 }
 
 namespace {

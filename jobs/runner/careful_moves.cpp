@@ -12,7 +12,7 @@
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
 #include "auth/base/write_all.h"
-#include "jobs/runner/beneath.h"
+#include "jobs/shared/beneath.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/quarantine_record.h"
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "auth/base/checked.h"
-#include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/mail_characters.h"
 #include "jobs/runner/maildir.h"
 #include "jobs/runner/mbox.h"
+#include "jobs/shared/beneath.h"
 
 namespace clamscanner {
 namespace {

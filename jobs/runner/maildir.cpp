@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "auth/base/unique_fd.h"
-#include "jobs/runner/beneath.h"
+#include "jobs/shared/beneath.h"
 
 namespace clamscanner {
 namespace {

@@ -9,9 +9,9 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/nanoseconds.h"
-#include "jobs/runner/beneath.h"
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/mail_return.h"
+#include "jobs/shared/beneath.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/mail_name.h"
 #include "jobs/shared/quarantine_record.h"

@@ -12,8 +12,8 @@
 
 #include "auth/base/checked.h"
 #include "auth/base/wire.h"
-#include "jobs/runner/beneath.h"
 #include "jobs/runner/quarantine_entry.h"
+#include "jobs/shared/beneath.h"
 #include "jobs/shared/byte_sum.h"
 #include "jobs/shared/mounts.h"
 #include "jobs/shared/quarantine_record.h"

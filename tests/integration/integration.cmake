@@ -44,6 +44,7 @@ add_integration_test_behind_all(model 300)
 add_integration_test_behind_all(clients 300)
 add_integration_test_behind_all(statistics 300)
 add_integration_test_behind_all(token 300)
+add_integration_test_behind_all(page 180)
 add_integration_test_behind_all(slow_bodies 240)
 
 # nginx takes in a slow body before the service sees it, mod_proxy_fcgi does not.
@@ -91,13 +92,15 @@ endif()
 # What some need beside their web server; this one starts none.
 set_property(TEST integration.unit_files PROPERTY LABELS integration)
 set_property(TEST integration.mailbox APPEND PROPERTY LABELS mail)
-foreach(name clients statistics token)
+foreach(name clients page statistics token)
     set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
         APPEND PROPERTY LABELS clients)
 endforeach()
 
+set_property(TEST integration.page integration.apache_proxy.page integration.apache_fcgid.page APPEND PROPERTY LABELS page)
+
 # One at a time: each installs the same packages of npm's.
-foreach(name clients token)
+foreach(name clients page token)
     set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
         PROPERTY RESOURCE_LOCK npm_packages_of_${name})
 endforeach()

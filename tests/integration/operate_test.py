@@ -1,21 +1,39 @@
 """What an administrator sees and does: what the logs and the audit log say of what happened, a start that fails with a line
 that says what to do, settings that change without a restart, and the scan of all accounts with its result."""
 
+import ctypes
+import errno
 import grp
 import json
 import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import time
 
 from client import wait_until
+from hanging_files import HangingFiles
 from service import DAEMONS
 from service_case import ServiceCase, main
 from test_files import EICAR
 
 VIRUS = "Eicar-Test-Signature.UNOFFICIAL"
+
+
+def without_landlock():
+    """In a child: for it, and for what it starts, there is no landlock_create_ruleset() (seccomp(2))."""
+    number, no_new_privileges, set_seccomp, filter_mode = 444, 38, 22, 2
+    no_such_call = 0x00050000 | errno.ENOSYS
+    filters = b"".join(struct.pack("=HBBI", *one) for one in (
+        (0x20, 0, 0, 0),  # load the call's number
+        (0x15, 0, 1, number), (0x06, 0, 0, no_such_call), (0x06, 0, 0, 0x7fff0000)))
+    buffer = ctypes.create_string_buffer(filters)
+    program = struct.pack("@HP", len(filters) // 8, ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0) != 0 or libc.prctl(set_seccomp, filter_mode, program, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "no seccomp")
 
 
 class OperateCase(ServiceCase):
@@ -387,16 +405,16 @@ class ScanOfAll(OperateCase):
 
 
 class Status(OperateCase):
-    def status(self, *words):
+    def status(self, *words, config=None, **how):
         """What it says, and its exit status."""
         done = subprocess.run([self.service.installed_program("clamscanner-status"), "--config",
-                               self.service.config_file, *words], capture_output=True, text=True, check=False,
-                              timeout=120)
+                               config or self.service.config_file, *words], capture_output=True, text=True, check=False,
+                              timeout=120, **how)
         self.assertEqual(done.stderr, "")
         return done.stdout, done.returncode
 
-    def problems(self, *words):
-        said, status = self.status("--json", *words)
+    def problems(self, *words, **how):
+        said, status = self.status("--json", *words, **how)
         health = json.loads(said)
         self.assertEqual(health["state"], ("OK", "WARNING", "CRITICAL", "UNKNOWN")[status])
         return {problem["what"]: problem["advice"] for problem in health["problems"]}
@@ -435,6 +453,26 @@ class Status(OperateCase):
             finally:
                 self.service.start(name)
         self.assertEqual(self.problems(), {})
+
+    def test_a_damaged_database_is_said_with_what_to_do(self):
+        database = self.service.path("state", "jobs.sqlite")
+        self.service.stop("jobd")
+        with open(database, "rb") as file:
+            content = file.read()
+        try:
+            with open(database, "wb") as file:
+                file.write(random.randbytes(len(content)))
+            with self.assertRaisesRegex(RuntimeError, "does not start"):
+                self.service.start("jobd")
+            with open(database, "rb") as file:
+                self.assertNotEqual(file.read(16), b"SQLite format 3\0", "it was begun anew by itself")
+        finally:
+            with open(database, "wb") as file:
+                file.write(content)
+            self.service.start("jobd")
+        [said] = [line for line in self.log() if "fatal: " in line]
+        self.assertIn(f"{database}: file is not a database", said)
+        self.assertIn("restore it from a backup, or move it away", said)
 
     def test_the_queue_the_running_jobs_and_the_quarantine_are_shown(self):
         account, client = self.new_account()
@@ -477,6 +515,44 @@ class Status(OperateCase):
         finally:
             os.rename(hidden, self.service.pam_file)
         self.assertIn(self.service.pam_file, what)
+
+    def test_the_check_finds_a_kernel_without_landlock(self):
+        def lacks(**how):
+            return {what: advice for what, advice in self.problems("--check", **how).items() if "Landlock" in what}
+
+        self.assertEqual(lacks(), {})
+        [(what, advice)] = lacks(preexec_fn=without_landlock).items()
+        self.assertEqual(what, "this kernel has no Landlock")
+        self.assertIn("Linux 5.13", advice)
+
+    def test_the_check_finds_a_home_that_does_not_answer(self):
+        account = self.service.add_account("hanging")
+        files = HangingFiles(account.home, account)
+        try:
+            files.hang()
+            found = {what: advice for what, advice in self.problems("--check").items() if account.name in what}
+        finally:
+            files.end()
+        [(what, advice)] = found.items()
+        self.assertIn(f"{account.home} of {account.name} does not answer", what)
+        self.assertIn("mend it", advice)
+        self.assertEqual([what for what in self.problems("--check") if account.name in what], [])
+
+    def test_a_disk_that_is_nearly_full_is_said(self):
+        small = self.service.path("small")
+        os.mkdir(small)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
+        self.addCleanup(subprocess.run, ["umount", small], check=True)
+        config = self.service.path("small.toml")
+        with open(self.service.config_file, encoding="utf-8") as file:
+            text = file.read()
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(text.replace(json.dumps(self.service.path("state")), json.dumps(small)))
+        said = [(what, advice) for what, advice in self.problems(config=config).items() if "MiB are free" in what]
+        [(what, advice)] = said
+        self.assertIn(small, what)
+        self.assertTrue(advice)
+        self.assertEqual([what for what in self.problems() if "MiB are free" in what], [])
 
     def test_figures_are_open_metrics_without_any_accounts_name(self):
         account, client = self.new_account()

@@ -215,6 +215,8 @@ class Tokens(TokenCase):
                 answer = self.ask(account, token, function, method="POST", actions={"/x": "ignore"}, ids=["0" * 32])
                 self.check_refused(answer, 403, f'"{function}" needs the password, or a token made with')
         self.check_refused(self.ask(account, reads, "start_scan", scan_type="home"), 403, "may only read")
+        self.check_refused(self.ask(account, limited, "view_infected_file", path="/x"), 403, "start scans and read of them")
+        self.assertEqual(self.status(account, reads, "view_infected_file"), 200)
         self.assertEqual(self.ask(account, limited, "start_scan", scan_type="home").result()["status"], 1)
         # Nor may they touch tokens; the read-only one sees them.
         for token, statuses in ((limited, (403, 403, 403, 403)), (reads, (200, 403, 403, 403))):

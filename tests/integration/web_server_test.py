@@ -158,10 +158,14 @@ class OtherWebServersHabits(ServiceCase):
             front = another_front(self, more=front.more + "FallbackResource /index.html\n")
             front.write("documents/index.html", "<html>It works!</html>\n")
             os.mkdir(front.path("documents", "ClamScanner"))
-        for target in ("/ClamScanner", "/ClamScanner/", "/execute/ClamScanner/", "/ClamScanner/nothing"):
+        for target in ("/ClamScanner", "/execute/ClamScanner/", "/ClamScanner/nothing"):
             status, answer, _ = self.raw(front.port, "GET", target)
             self.assertIn(status, (401, 404), answer)
             self.assertIn(b'"status":0', answer)
+        # What is there is the service's own page.
+        status, answer, _ = self.raw(front.port, "GET", "/ClamScanner/")
+        self.assertEqual(status, 200, answer)
+        self.assertIn(b"Content-Security-Policy: default-src 'none';", answer)
 
     def test_the_root_of_the_statistics_is_no_page(self):
         front = another_front(self)

@@ -76,7 +76,9 @@ struct FakeJobs : Jobs {
     }
     ScanStatus answer_scan_status(const AskScanStatus&) {
         before_answering();
-        return status;
+        auto answer = status;
+        answer.infected = infected;
+        return answer;
     }
     InfectedFiles answer_infected_files(const AskInfectedFiles&) { return infected; }
     DisinfectionQueued answer_disinfect(const Disinfect& asked) {

@@ -55,7 +55,7 @@ class Judge {
         : config_(config),
           engine_(engine),
           for_children_(PreparedSandbox::Calls::Scan),
-          plain_test_(sealed_file(engine.test_virus().content)) {}
+          zipped_test_(sealed_file(stored_zip("test.com", engine.test_virus().content))) {}
 
     // Irreversible.
     void lock_in(const std::string& directory) const try {
@@ -72,8 +72,8 @@ class Judge {
 
     void test() {
         engine_.use_temporary_directory(room);
-        if (!finds(plain_test_.get()) || !finds(test_number)) throw Useless("its test virus was not found");
-        plain_test_.reset();
+        if (!finds(test_number) || !finds(zipped_test_.get())) throw Useless("its test virus was not found");
+        zipped_test_.reset();
         measure_fork();
     }
 
@@ -222,7 +222,7 @@ class Judge {
     const Settings& config_;
     ClamEngine& engine_;
     PreparedSandbox for_children_;
-    UniqueFd plain_test_;
+    UniqueFd zipped_test_;
     std::vector<Judging> judging_;
 };
 
@@ -244,7 +244,7 @@ void run_judge(const Settings& config, ClamEngine& engine, const std::string& di
         ignore_stray_signals();
         checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "die with the signature host");
         checked(::prctl(PR_SET_NAME, "scan-judge"), "take a name");
-        keep_descriptors(registry, stored_zip("test.com", engine.test_virus().content));
+        keep_descriptors(registry, engine.test_virus().content);
         static_cast<void>(registry.release());
         checked(::syscall(SYS_close_range, test_number + 1, ~0U, 0), "close all descriptors but a judge's");
         ::tzset();  // reads a file

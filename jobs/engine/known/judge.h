@@ -8,8 +8,9 @@
 //
 // A child has a file system in memory of its own, the rest of a worker's sandbox (worker/sandbox.h), the copy, a test
 // file, and no connection to anybody: its exit status is all that it can say. "Clean" is said by one status only, and
-// only if it found its test virus both before and after the content, which libclamav and our own rules call clean. A
-// crash, a signal, a limit of time, memory or temporary files, and any other status say that it is not clean.
+// only if libclamav and our own rules call the content clean and the test virus was found both before and after it
+// (plain: the judge has found it in a ZIP archive, too, and its child is a copy). A crash, a signal, a limit of time,
+// memory or temporary files, and any other status say that it is not clean.
 #pragma once
 
 #include <string>

@@ -75,6 +75,7 @@ enum class Meeting : std::uint8_t {
     Known = 1,  // clean, by a judgement of its own under this fingerprint
     Send = 2,   // it is to be judged: send ContentToJudge; ContentJudged follows
     Wait = 3,   // it is being judged: ContentJudged follows
+    Later = 4,  // it is to be judged, but first others that this coordinator sends: ask again
 };
 
 struct MeetingAnswer {
@@ -82,7 +83,7 @@ struct MeetingAnswer {
     Meeting meeting = Meeting::Unknown;
     void fields(auto& wire) {
         wire.number(token);
-        wire.choice(meeting, Meeting::Wait);
+        wire.choice(meeting, Meeting::Later);
     }
 };
 

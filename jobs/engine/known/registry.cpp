@@ -172,6 +172,7 @@ class Registry {
             cases_.at(open->second).waiters.push_back({job.socket.get(), content.token});
             return Meeting::Wait;
         }
+        if (open_cases_of(job) >= most_open_cases) return Meeting::Later;
         const auto id = next_case_++;
         Case opened;
         opened.key = key;
@@ -181,6 +182,13 @@ class Registry {
         cases_.emplace(id, std::move(opened));
         open_cases_.emplace(std::pair(key, job.fingerprint), id);
         return Meeting::Send;
+    }
+
+    [[nodiscard]] std::size_t open_cases_of(const Job& job) const {
+        return static_cast<std::size_t>(std::ranges::count_if(cases_, [&](const auto& one) {
+            const auto& waiters = one.second.waiters;
+            return !waiters.empty() && waiters.front().job == job.socket.get();
+        }));
     }
 
     void take_copy(const ContentToJudge& sent, Job& job, Packet& packet) {

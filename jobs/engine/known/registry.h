@@ -19,6 +19,8 @@ namespace clamscanner {
 inline constexpr std::uint64_t most_known_bytes = 8 * 1024 * 1024;
 // Copies that a coordinator may have under way at once. They are in memory.
 inline constexpr std::size_t most_copies_under_way = 8;
+// Contents that a coordinator is to send, or has sent, at a time.
+inline constexpr std::size_t most_open_cases = 2 * most_copies_under_way;
 
 // Called in a fresh child of the engine, whose other descriptors are closed. Ends when the engine does.
 [[noreturn]] void run_registry(const Settings& config, UniqueFd engine) noexcept;

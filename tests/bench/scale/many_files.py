@@ -61,7 +61,7 @@ def scan(service, client, count, **how):
         client.call("start_scan", {"scan_type": "home", **how})
         status = client.finish_scan(3600)
     assert status["total_file_count"] == status["scanned_file_count"] >= count, status
-    return {"s per 1,000 files": (time.monotonic() - began) / count * 1000,
+    return {"ms per 1,000 files": (time.monotonic() - began) / count * 1_000_000,
             "processor ms of jobd and authd per 1,000": (sum(map(processor_ms, daemons)) - before) / count * 1000,
             **{f"MB of {kind}": size for kind, size in sorted(memory.most.items())}}
 

@@ -47,17 +47,18 @@ class Owners:
                 percentile_99(took), max(took))
 
 
-def poll_from_cold(build, count, seconds, rows):
-    with Service(build=build) as service:
+def poll_from_cold(build, count, agents, seconds, rows):
+    who = f"{count:,} owners, {agents:,} agents"
+    with Service(build=build, config={"agents": {"max_agents": agents}}) as service:
         clients = [service.client(account) for account in service.add_accounts(count, "owner")]
         daemons = ("authd", "jobd", "fcgi")
         before = {name: processor_ms(service.pid(name)) for name in daemons}
         owners = Owners(clients)
         owners.poll_for(seconds)
         used = {name: processor_ms(service.pid(name)) - before[name] for name in daemons}
-        rows.append(owners.row(f"{count:,} owners, the first {SETTLED_AFTER} s", 0, SETTLED_AFTER))
-        rows.append(owners.row(f"{count:,} owners, after {SETTLED_AFTER} s", SETTLED_AFTER, seconds))
-        return [(f"{count:,} owners", name, milliseconds / seconds) for name, milliseconds in used.items()]
+        rows.append(owners.row(f"{who}, the first {SETTLED_AFTER} s", 0, SETTLED_AFTER))
+        rows.append(owners.row(f"{who}, after {SETTLED_AFTER} s", SETTLED_AFTER, seconds))
+        return [(who, name, milliseconds / seconds) for name, milliseconds in used.items()]
 
 
 def new_addresses_while_strangers_guess(build, owners, rows):
@@ -89,8 +90,8 @@ def unchecked_answers():
 def measure(build, scale):
     rows, used = [], []
     with unchecked_answers():
-        for count in scale.owners:
-            used += poll_from_cold(build, count, SETTLED_AFTER + scale.settled_seconds, rows)
+        for count, agents in scale.owners:
+            used += poll_from_cold(build, count, agents, SETTLED_AFTER + scale.settled_seconds, rows)
         new_addresses_while_strangers_guess(build, 20, rows)
     print_table(("who asks", "polls", "a second", "of these 503", "statuses", "p50 ms", "p99 ms", "slowest ms"), rows)
     print_table(("polling each second", "daemon", "processor ms a second"), used)

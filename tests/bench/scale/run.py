@@ -27,15 +27,15 @@ class Scale:
     actions: int
     tasks: int
     files: int
-    owners: tuple
+    owners: tuple  # how many, and agents.max_agents
     settled_seconds: int
     accounts: int
     kill_seconds: int
 
 
-FULL = Scale(unreadable=100_000, infected=30_000, actions=450_000, tasks=830_000, files=300_000, owners=(200, 1000),
-             settled_seconds=60, accounts=2000, kill_seconds=600)
-SMALL = Scale(unreadable=10_000, infected=1_000, actions=50_000, tasks=200_000, files=10_000, owners=(50,),
+FULL = Scale(unreadable=100_000, infected=30_000, actions=450_000, tasks=830_000, files=300_000,
+             owners=((200, 200), (1000, 200), (1000, 1000)), settled_seconds=60, accounts=2000, kill_seconds=600)
+SMALL = Scale(unreadable=10_000, infected=1_000, actions=50_000, tasks=200_000, files=10_000, owners=((50, 200),),
               settled_seconds=10, accounts=50, kill_seconds=40)
 
 

@@ -846,3 +846,141 @@ BOOST_AUTO_TEST_CASE(it_refuses_to_be_root) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+// ---- The page
+// --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// What a responder serves at /ClamScanner/ whose page has these files.
+struct PageFixture : Fixture {
+    PageFixture() {
+        std::filesystem::create_directory(directory.path("page"));
+        write("index.html", "<!doctype html>page");
+        write("page.css", "body{}");
+        write("words.js", "export {}");
+        write("secret.txt", "no file of a page");
+        write(".hidden.js", "neither");
+        begin("");
+    }
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(directory.path("page/" + name)) << text;
+    }
+    void begin(const std::string& more) {
+        configure("page_directory = \"" + directory.path("page") + "\"\n" + more);
+        start_authd();
+        start_responder();
+    }
+    WebAnswer get(const std::string& target, const std::string& method = "GET") const {
+        auto parameters = request_for(target, method);
+        parameters["HTTP_AUTHORIZATION"] = "";
+        return ask(parameters);
+    }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(page, PageFixture)
+
+BOOST_AUTO_TEST_CASE(it_is_served_without_a_login_and_with_its_types) {
+    const std::map<std::string, std::pair<std::string, std::string>> files = {
+        {"", {"text/html; charset=utf-8", "<!doctype html>page"}},
+        {"page.css", {"text/css; charset=utf-8", "body{}"}},
+        {"words.js?v=1", {"text/javascript; charset=utf-8", "export {}"}}};
+    for (const auto& [name, wanted] : files)
+        for (const std::string before : {"", "/cpsess0123"}) {
+            const auto answer = get(before + "/ClamScanner/" + name);
+            BOOST_TEST(answer.status == 200, name);
+            BOOST_TEST(answer.body == wanted.second);
+            BOOST_TEST(holds(answer.header, "Content-Type: " + wanted.first + "\r\n"), answer.header);
+        }
+    BOOST_TEST(authd->logins() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(its_policy_allows_its_own_files_alone) {
+    const auto answer = get("/ClamScanner/");
+    for (const char* line :
+         {"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+          "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
+          "trusted-types 'none'; frame-ancestors 'none'\r\n",
+          "X-Content-Type-Options: nosniff\r\n", "Referrer-Policy: no-referrer\r\n", "Cache-Control: no-cache\r\n",
+          "Cross-Origin-Opener-Policy: same-origin\r\n", "Cross-Origin-Resource-Policy: same-origin\r\n"})
+        BOOST_TEST(holds(answer.header, line), line);
+}
+
+BOOST_AUTO_TEST_CASE(no_path_reaches_another_file) {
+    for (const char* target :
+         {"/ClamScanner/secret.txt", "/ClamScanner/.hidden.js", "/ClamScanner/../page/page.css",
+          "/ClamScanner/./page.css", "/ClamScanner//page.css", "/ClamScanner/%70age.css", "/ClamScanner/page.css/",
+          "/ClamScanner/index.html", "/ClamScanner", "/execute/ClamScanner/", "/cpsess/ClamScanner/",
+          "/cpsess12x/ClamScanner/page.css", "/ClamScanner/page.css%00"}) {
+        const auto answer = get(target);
+        BOOST_TEST(answer.status == 401, target);
+        BOOST_TEST(holds(answer.body, R"("status":0)"), target);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(it_is_what_was_there_at_the_start) {
+    write("page.css", "changed");
+    write("new.js", "new");
+    BOOST_TEST(get("/ClamScanner/page.css").body == "body{}");
+    BOOST_TEST(get("/ClamScanner/new.js").status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_browser_that_has_it_is_told_so) {
+    const auto header = get("/ClamScanner/page.css").header;
+    const auto at = header.find("ETag: ") + 6;
+    const auto tag = header.substr(at, header.find('\r', at) - at);
+    BOOST_TEST(tag.size() == 66U);
+    auto parameters = request_for("/ClamScanner/page.css");
+    parameters["HTTP_IF_NONE_MATCH"] = "W/\"x\", " + tag;
+    const auto answer = ask(parameters);
+    BOOST_TEST(answer.status == 304);
+    BOOST_TEST(answer.body.empty());
+    parameters["REQUEST_URI"] = "/ClamScanner/words.js";
+    BOOST_TEST(ask(parameters).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(it_takes_get_and_head_alone) {
+    BOOST_TEST(get("/ClamScanner/", "HEAD").status == 200);
+    BOOST_TEST(get("/ClamScanner/", "HEAD").body.empty());
+    for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "get"}) {
+        const auto answer = get("/ClamScanner/", method);
+        BOOST_TEST(answer.status == 405, method);
+        BOOST_TEST(holds(answer.header, "Allow: GET, HEAD\r\n"), method);
+        BOOST_TEST(holds(answer.body, R"("status":0)"), method);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_panel_may_be_allowed_to_show_it_in_a_frame) {
+    responder.reset();
+    authd.reset();
+    begin("frame_ancestors = \"https://panel.example.com:2083 'self'\"");
+    BOOST_TEST(holds(get("/ClamScanner/").header, "; frame-ancestors https://panel.example.com:2083 'self'\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_list_that_would_change_the_policy_is_refused_at_the_start) {
+    for (const char* list : {"", "*; script-src *", "'none', default-src *"}) {
+        responder.reset();
+        configure("frame_ancestors = \"" + std::string(list) + "\"");
+        StartedProgram::Start start;
+        start.program = RESPONDER_PROGRAM;
+        start.config_file = directory.path("clamscanner.toml");
+        responder.emplace(start);
+        BOOST_TEST(responder->wait().code == 78, list);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(without_its_files_the_service_works_and_has_no_page) {
+    for (const char* where : {"page_directory = \"/nowhere\"", "page_directory = \"\""}) {
+        responder.reset();
+        authd.reset();
+        configure(where);
+        start_authd();
+        start_responder();
+        BOOST_TEST(get("/ClamScanner/").status == 401, where);
+        BOOST_TEST(ask(request_for("/ClamScanner/get_scan_status")).status == 200, where);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

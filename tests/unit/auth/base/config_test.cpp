@@ -59,8 +59,8 @@ std::string everything_of(const Settings& c) {
     const auto& r = c.responder;
     for (const auto& user : r.users) all << user << ' ';
     all << r.allow_shared_web_user << r.socket << ' ' << r.socket_group << ' ' << r.threads << ' ' << r.max_body_bytes
-        << ' ' << r.max_disinfect_body_bytes << ' ' << r.read_seconds << ' ' << r.reply_seconds << ' ' << r.realm
-        << '\n';
+        << ' ' << r.max_disinfect_body_bytes << ' ' << r.read_seconds << ' ' << r.reply_seconds << ' ' << r.realm << ' '
+        << r.page_directory << ' ' << r.frame_ancestors << '\n';
     const auto& l = c.login;
     all << l.pam_service;
     for (const auto number :

@@ -5,8 +5,10 @@
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
+#include "jobs/shared/json_writer.h"
 #include "jobs/shared/refusal.h"
 
 #include "tests/unit/fake_jobs.h"
@@ -123,7 +125,6 @@ BOOST_AUTO_TEST_CASE(a_status_has_exactly_the_fields_of_the_contract) {
     jobs.status.total_files = 200;
     jobs.status.total_bytes = 3 * 1024 * 1024 + 1;
     jobs.status.current_file = "/home/u/\xff";
-    jobs.status.infected_files = 2;
     jobs.infected.files = {{"/home/u/b", "Eicar"}, {"/home/u/a\"\n", "Eicar"}};
     BOOST_TEST(outcome("GET", "get_scan_status") ==
                R"({"current_file":"/home/u/\udcff","infected_files":["/home/u/b","/home/u/a\"\n"],"scan_complete":0,)"
@@ -582,6 +583,92 @@ BOOST_AUTO_TEST_CASE(a_call_that_did_not_come_over_http_is_answered_or_refused) 
     BOOST_TEST(answer_call({config, home, jobs}, address, arguments).data == "");
     BOOST_CHECK_THROW(static_cast<void>(answer_call({config, home, jobs}, {EnvelopeForm::Documented, "X", "y"}, {})),
                       Refusal);
+}
+
+// ---- A look inside
+// ---------------------------------------------------------------------------------------------------
+
+namespace {
+
+struct Viewed : Fixture {
+    // What view_infected_file says of a file of this content, which jobd has in its list.
+    std::string view(const std::string& content) {
+        std::ofstream(home + "/find") << content;
+        return view_path(home + "/find");
+    }
+    std::string view_path(const std::string& path) {
+        jobs.steps = {{1, RecordType::Step, RecordState::NoAction, path, ""}};
+        return outcome("POST", "view_infected_file", json_object([&](JsonWriter& json) { json.member("path", path); }));
+    }
+    [[nodiscard]] std::string seen(const std::string& content, const std::string& encoding, std::size_t size,
+                                   bool is_cut = false) const {
+        return R"({"content":)" + content + R"(,"cut":)" + (is_cut ? "1" : "0") + R"(,"encoding":")" + encoding +
+               R"(","file":")" + home + R"(/find","size":)" + std::to_string(size) + "}";
+    }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_text_is_shown_as_text_and_anything_else_as_hex, Viewed) {
+    BOOST_TEST(view("<?php eval(\"\xc3\xa9\");\n") == seen(R"("<?php eval(\"é\");\n")", "text", 18));
+    BOOST_TEST(view("") == seen(R"("")", "text", 0));
+    BOOST_TEST(view("a\0b"s) == seen(R"("610062")", "hex", 3));
+    BOOST_TEST(view("\xff\x01z") == seen(R"("ff017a")", "hex", 3));
+    BOOST_TEST(view("half \xe2\x82") == seen(R"("68616c6620e282")", "hex", 7));
+}
+
+BOOST_FIXTURE_TEST_CASE(of_a_long_file_the_first_64_kib_are_shown, Viewed) {
+    const std::string kept(65536, 'a');
+    BOOST_TEST((view(kept) == seen('"' + kept + '"', "text", 65536)));
+    BOOST_TEST((view(kept + "b") == seen('"' + kept + '"', "text", 65537, true)));
+    // The cut goes through a character.
+    const std::string before(65534, 'a');
+    BOOST_TEST((view(before + "\xe2\x82\xac") == seen('"' + before + '"', "text", 65537, true)));
+    std::string digits;
+    for (int i = 0; i < 65536; ++i) digits += "ff";
+    BOOST_TEST((view(std::string(70000, '\xff')) == seen('"' + digits + '"', "hex", 70000, true)));
+}
+
+BOOST_FIXTURE_TEST_CASE(only_what_is_in_the_list_is_opened, Viewed) {
+    std::ofstream(home + "/clean") << "a password";
+    for (const auto& path : {home + "/clean", "/etc/passwd"s}) {
+        const auto error =
+            outcome("POST", "view_infected_file", json_object([&](JsonWriter& json) { json.member("path", path); }));
+        BOOST_TEST(holds(error, R"(The argument \"path\" is)"), error);
+        BOOST_TEST(holds(error, "which is not in the list of infected files"), error);
+        BOOST_TEST(holds(error, "Accepted: the path of a file that list_infected_files gives."), error);
+    }
+    BOOST_TEST(jobs.actions.size() == 1U);
+    BOOST_TEST((jobs.actions.at(0).action == Action::Ignore));
+    BOOST_TEST(holds(view_path("/etc/passwd"), "is not below the home directory."));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_path_must_be_given_and_be_one, Viewed) {
+    for (const char* target : {"view_infected_file", "view_infected_file?path=", "view_infected_file?path=%2Fa%00"})
+        BOOST_TEST(holds(outcome("GET", target), R"(\"path\")"), target);
+    BOOST_TEST(holds(outcome("POST", "view_infected_file", R"({"path":["/a"]})"), R"(\"path\")"));
+    BOOST_TEST(holds(outcome("POST", "view_infected_file", R"({"path":")" + std::string(longest_path + 1, 'a') + "\"}"),
+                     "has more than"));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_no_file_any_more_is_refused_and_nothing_waits_for_it, Viewed) {
+    std::ofstream(home + "/outside") << "secret";
+    std::filesystem::create_directory(home + "/directory");
+    std::filesystem::create_symlink(home + "/outside", home + "/link");
+    std::filesystem::create_directory_symlink(home, home + "/around");
+    BOOST_REQUIRE(::mkfifo((home + "/fifo").c_str(), 0600) == 0);
+    const std::pair<std::string, std::string> wanted[] = {{"/gone", "is not there any more."},
+                                                          {"/outside/below", "is not there any more."},
+                                                          {"/link", "is a symbolic link"},
+                                                          {"/around/outside", "is a symbolic link"},
+                                                          {"/fifo", "is not a regular file."},
+                                                          {"/directory", "is not a regular file."},
+                                                          {"/../etc/passwd", "is a symbolic link or lies behind one"}};
+    for (const auto& [path, problem] : wanted) {
+        const auto error = view_path(home + path);
+        BOOST_TEST(holds(error, problem), path << ": " << error);
+        BOOST_TEST(!holds(error, "secret"));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

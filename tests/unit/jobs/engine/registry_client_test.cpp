@@ -31,6 +31,14 @@ struct Fixture : JobsOfAccounts {
         return meetings.meet(content) == Meeting::Known;
     }
     static constexpr std::uint64_t clean_files = 41;
+    // Its scan takes a good part of a second.
+    static std::string slow_text(const std::string& name) {
+        std::string slow = "<html><body>";
+        for (int i = 0; slow.size() < 3'000'000; ++i)
+            slow +=
+                "<script>var " + name + std::to_string(i) + " = unescape('%41" + std::to_string(i) + "');</script>\n";
+        return slow;
+    }
 };
 
 BOOST_AUTO_TEST_SUITE(registry_client, *boost::unit_test::precondition(judges_here))
@@ -61,9 +69,7 @@ BOOST_FIXTURE_TEST_CASE(contents_of_three_accounts_are_judged_and_count_as_scann
 
 BOOST_FIXTURE_TEST_CASE(a_full_scan_passes_over_what_is_known, Fixture) {
     start_all();
-    std::string slow = "<html><body>";
-    for (int i = 0; slow.size() < 3'000'000; ++i)
-        slow += "<script>var a" + std::to_string(i) + " = unescape('%41" + std::to_string(i) + "');</script>\n";
+    const auto slow = slow_text("a");
     write(9, "text", slow);
     wait_until_old();
     for (int by = 101; by <= 102; ++by) static_cast<void>(Meetings(*this, by).meet(slow));
@@ -74,6 +80,43 @@ BOOST_FIXTURE_TEST_CASE(a_full_scan_passes_over_what_is_known, Fixture) {
     BOOST_TEST(full.clean == 1U);
     BOOST_TEST(full.known == 0U);
     BOOST_TEST(full.progress.worker_ms > 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_file_that_waits_for_its_scan_is_asked_about_again, Fixture) {
+    config.engine.scan_workers = 1;
+    start_all();
+    for (const char* name : {"a0", "a1"}) write(9, name, slow_text(name));
+    // More than a worker is sent ahead.
+    for (int number = 10; number < 30; ++number) write(9, "b" + std::to_string(number), std::to_string(number));
+    const std::vector<std::string> shared = {slow_text("c0"), slow_text("c1"), slow_text("c2")};
+    for (std::size_t i = 0; i < shared.size(); ++i) write(9, "c" + std::to_string(i), shared[i]);
+    wait_until_old();
+    // When the job has asked already, others meet what it shares with them, and it is judged.
+    const pid_t pid = checked(::fork(), "fork the others");
+    if (pid == 0) {
+        try {
+            std::this_thread::sleep_for(std::chrono::milliseconds(200));
+            for (const auto& text : shared) static_cast<void>(Meetings(*this, 101).meet(text));
+            std::vector<std::unique_ptr<Meetings>> judged;
+            for (const auto& text : shared) {
+                judged.push_back(std::make_unique<Meetings>(*this, 102));
+                if (judged.back()->meet(text) != Meeting::Send) ::_exit(2);
+                judged.back()->send_copy(text);
+            }
+            for (const auto& one : judged)
+                if (!one->is_known()) ::_exit(3);
+            ::_exit(0);
+        } catch (...) {
+            ::_exit(1);
+        }
+    }
+    ChildProcess others(pid);
+    const auto result = scan(9);
+    const auto ending = others.wait();
+    BOOST_TEST(!ending.by_signal);
+    BOOST_TEST(ending.code == 0);
+    BOOST_TEST(result.clean == 25U);
+    BOOST_TEST(scan(9, true).progress.worker_ms * 7 / 10 > result.progress.worker_ms);
 }
 
 BOOST_FIXTURE_TEST_CASE(without_a_registry_files_are_scanned, Fixture) {

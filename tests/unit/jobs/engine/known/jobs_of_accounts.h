@@ -68,10 +68,12 @@ struct JobsOfAccounts : StartedRegistry {
     void hand_over(int number, const UniqueFd& runner) const {
         std::uint64_t files = 0;
         const auto home = place.path + "/home" + std::to_string(number);
-        for (const auto& entry : std::filesystem::directory_iterator(home)) {
-            const UniqueFd file(checked(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
-            BOOST_REQUIRE(send_message(runner.get(), HandOver{0, false, entry.path().filename().string()},
-                                       {file.get()}) == Sent::Yes);
+        std::set<std::string> names;
+        for (const auto& entry : std::filesystem::directory_iterator(home))
+            names.insert(entry.path().filename().string());
+        for (const auto& name : names) {
+            const UniqueFd file(checked(::open((home + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+            BOOST_REQUIRE(send_message(runner.get(), HandOver{0, false, name}, {file.get()}) == Sent::Yes);
             ++files;
         }
         BOOST_REQUIRE(send_message(runner.get(), HandOverEnd{files}) == Sent::Yes);

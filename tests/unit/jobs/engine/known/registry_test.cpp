@@ -187,6 +187,27 @@ BOOST_FIXTURE_TEST_CASE(a_content_is_judged_once_for_all_who_wait, Fixture) {
     BOOST_TEST(second.is_known());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_job_has_only_so_many_contents_judged_at_a_time_and_asks_again_for_the_others, Fixture) {
+    start();
+    wait_until_ready();
+    const auto content = [](std::size_t number) {
+        return "a text that everybody has, number " + std::to_string(number);
+    };
+    for (int by = 1; by <= 2; ++by) {
+        Meetings earlier(*this, by);
+        for (std::size_t number = 0; number <= most_open_cases; ++number)
+            BOOST_TEST((earlier.meet(content(number)) == Meeting::Unknown));
+    }
+    Meetings third(*this, 3);
+    for (std::size_t number = 0; number < most_open_cases; ++number)
+        BOOST_TEST((third.meet(content(number)) == Meeting::Send));
+    BOOST_TEST((third.meet(content(most_open_cases)) == Meeting::Later));
+    // It holds up nobody else.
+    Meetings fourth(*this, 4);
+    BOOST_TEST(fourth.judge(content(most_open_cases)));
+    BOOST_TEST((third.meet(content(most_open_cases)) == Meeting::Known));
+}
+
 BOOST_FIXTURE_TEST_CASE(nobody_waits_for_long_for_another_jobs_copy, Fixture) {
     start();
     wait_until_ready();

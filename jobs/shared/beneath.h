@@ -1,6 +1,6 @@
 // Opens paths below a directory that is already open, and never outside it: no symbolic link is followed in any
-// component, no other file system is entered unless allowed, and paths may be longer than PATH_MAX. Used by the runner,
-// whose own user may replace any directory by a link at any moment.
+// component, no other file system is entered unless allowed, and paths may be longer than PATH_MAX. Used by the runner
+// and the agent, whose own user may replace any directory by a link at any moment.
 #pragma once
 
 #include <string>

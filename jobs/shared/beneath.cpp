@@ -1,4 +1,4 @@
-#include "jobs/runner/beneath.h"
+#include "jobs/shared/beneath.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,80 @@
+// What lies in quarantine: it can be brought back, or deleted for good.
+import {call} from './api.js';
+import {ask} from './dialog.js';
+import {button, foreign, make, serverSays, time, told} from './dom.js';
+import {batchesOf} from './finds.js';
+import {kindOf} from './kinds.js';
+import {complain} from './problems.js';
+import {PagedTable} from './table.js';
+import {knows, say, sizeText} from './words.js';
+
+const mostResultsShown = 100;
+
+const isRestorable = (row) => Number(row.restorable) === 1;
+
+function result(row) {
+    return make('li', {}, foreign(row.file), ': ', knows(`state.${row.state}`) ? say(`state.${row.state}`) : row.state,
+        row.message ? [' – ', serverSays(row.message)] : null);
+}
+
+class Quarantine {
+    constructor(place) {
+        this.results = make('div', {role: 'status'});
+        this.restore = button('quarantine.restore', () => this.act('restore'), {class: 'first', id: 'restore'});
+        this.discard = button('quarantine.discard', () => this.act('delete'), {class: 'danger', id: 'discard'});
+        this.table = new PagedTable({
+            list: 'list_quarantined_files', labelKey: 'view.quarantine', noneKey: 'quarantine.none', sort: 'time',
+            reverse: true, numeric: ['time', 'size'], nameOf: (row) => row.file, idOf: (row) => row.id,
+            onChoice: () => this.enable(),
+            columns: [{key: 'file', cell: (row) => foreign(row.file)},
+                {key: 'virus_type', cell: (row) => [make('span', {class: 'kind'}, say(kindOf(row.virus_type))),
+                    foreign(row.virus_type, {class: 'foreign signature'}),
+                    isRestorable(row) ? told('strong', 'quarantine.clean') : null]},
+                {key: 'time', cell: (row) => time(Number(row.time))},
+                {key: 'size', cell: (row) => sizeText(Number(row.size))}],
+        });
+        place.append(make('div', {class: 'buttons'}, this.restore, this.discard), this.results, this.table.element);
+        this.enable();
+    }
+
+    enable() {
+        for (const one of [this.restore, this.discard]) one.disabled = this.isBusy || this.table.chosenCount === 0;
+    }
+
+    async act(what) {
+        this.isBusy = true;
+        this.enable();
+        try {
+            const ids = await this.table.chosenIds('id');
+            if (await this.isWanted(what, ids.length)) await this.change(what, ids);
+        } catch (error) {
+            complain(error);
+        }
+        this.isBusy = false;
+        this.enable();
+    }
+
+    async isWanted(what, n) {
+        if (what === 'restore')
+            return await ask('quarantine.restore.heading', [told('p', 'quarantine.restore.ask', {n})],
+                [['', 'cancel', 'first'], ['restore', 'quarantine.restore']]) === 'restore';
+        const first = await ask('delete.heading', [told('p', 'quarantine.discard.ask', {n})],
+            [['', 'cancel', 'first'], ['delete', 'delete.continue', 'danger']]);
+        return first === 'delete' && await ask('delete.sure.heading', [told('p', 'delete.sure', {n})],
+            [['', 'cancel', 'first'], ['delete', 'delete.do', 'danger']]) === 'delete';
+    }
+
+    async change(what, ids) {
+        const rows = [];
+        for (const batch of batchesOf(ids)) rows.push(...(await call(`${what}_quarantined_files`, {ids: batch})).data);
+        this.results.replaceChildren(told('h3', 'quarantine.result'),
+            make('ul', {class: 'plan'}, rows.slice(0, mostResultsShown).map(result)),
+            rows.length > mostResultsShown ? told('p', 'delete.more', {n: rows.length - mostResultsShown}) : '');
+        this.table.choose(null);
+        await this.table.load();
+    }
+}
+
+export function showQuarantine(place) {
+    return new Quarantine(place).table.load();
+}

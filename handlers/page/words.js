@@ -1,0 +1,291 @@
+// Every text that the page shows, but for what the server says. A text has {names} for what is put in; one that depends
+// on a number {n} has a form for each plural category of the language.
+const english = {
+    'title': 'Virus scanner',
+    'title.of': '{view} – Virus scanner',
+    'skip': 'Skip to the content',
+    'navigation': 'Parts of this page',
+    'account': 'Account {user}',
+    'log_out': 'Log out',
+    'loading': 'Loading …',
+    'close': 'Close',
+    'cancel': 'Cancel',
+    'back': 'Go back',
+    'try_again': 'Try again',
+
+    'view.overview': 'Overview',
+    'view.finds': 'Infected files',
+    'view.quarantine': 'Quarantine',
+    'view.unscanned': 'Not scanned',
+    'view.history': 'History',
+
+    'login.heading': 'Log in',
+    'login.why': 'With the name and the password of your hosting account. The password is used once, for a key that ' +
+        'ends by itself after two hours or when you log out, and is not kept.',
+    'login.user': 'Account name',
+    'login.password': 'Password',
+    'login.submit': 'Log in',
+    'login.wrong': 'The name or the password is wrong.',
+    'login.ended': 'You have been logged out, since the key of this page has ended. Please log in again.',
+    'login.empty': 'Please fill in both the name and the password.',
+    'logged_out': 'You are logged out.',
+
+    'error.unreachable': 'The server does not answer. Is the network there?',
+    'error.wait': {one: 'Please wait for {n} second, then try again.', other: 'Please wait for {n} seconds, then try again.'},
+    'error.strange': 'The answer of the server is not what it should be.',
+    'error.says': 'The server says:',
+
+    'verdict.heading': 'The state of your files',
+    'verdict.never': 'Your files have never been scanned.',
+    'verdict.queued': 'A scan of {scope} waits for its turn.',
+    'verdict.running': 'A scan of {scope} is running.',
+    'verdict.infected': {
+        one: '{n} infected file was found and is still there. It needs your decision.',
+        other: '{n} infected files were found and are still there. They need your decision.',
+    },
+    'verdict.so_far': {
+        one: '{n} infected file has been found so far.',
+        other: '{n} infected files have been found so far.',
+    },
+    'verdict.handled': {
+        one: 'The infected file that was found is no longer in its place.',
+        other: 'The {n} infected files that were found are no longer in their places.',
+    },
+    'verdict.unscanned': {
+        one: 'Nothing infected was found, but {n} file could not be scanned: nobody knows whether that one is infected.',
+        other: 'Nothing infected was found, but {n} files could not be scanned: nobody knows whether those are infected.',
+    },
+    'verdict.early': 'The last scan did not come to its end, so it says nothing about all of your files.',
+    'verdict.warned': 'Nothing infected was found, but the scan was not a full one: read the notes below.',
+    'verdict.empty': 'There were no files to scan.',
+    'verdict.clean': {one: 'Clean: {n} file was scanned, and it is not infected.',
+        other: 'Clean: all {n} files were scanned, and none is infected.'},
+    'verdict.also_unscanned': {
+        one: 'Besides, {n} file could not be scanned.',
+        other: 'Besides, {n} files could not be scanned.',
+    },
+    'verdict.when': 'Scanned: {scope}, ended {time}.',
+    'verdict.began': 'Asked for {time}.',
+    'verdict.look': 'Look at the infected files',
+    'verdict.why_unscanned': 'See which files, and why',
+
+    'scope.home': 'the whole home directory',
+    'scope.mail': 'the mail',
+    'scope.public_html': 'the web site',
+    'scope.public_ftp': 'the files of the FTP server',
+    'scope.unknown': 'your files',
+
+    'notes.heading': 'Notes of the scanner',
+
+    'scan.heading': 'Start a scan',
+    'scan.what': 'What to scan',
+    'scan.full': 'Also read files that are known to be clean (slower)',
+    'scan.start': 'Start the scan',
+    'scan.started': 'The scan was started.',
+    'scan.none': 'There is nothing that may be scanned here.',
+    'scan.progress': 'Progress of the scan',
+    'scan.count': '{done} of {total} files',
+    'scan.counting': 'Counting the files …',
+    'scan.current': 'At the moment: {file}',
+    'scan.closable': 'You may close this page: the scan goes on, and this page shows it when you are back.',
+    'scan.cancel': 'Cancel the scan',
+    'scan.cancelled': 'The scan is being cancelled.',
+    'scan.over': 'The scan has ended.',
+
+    'picture.verdicts': 'The last scan’s files by verdict',
+    'picture.clean': 'Clean',
+    'picture.infected': 'Infected',
+    'picture.unscanned': 'Not scanned',
+    'picture.waiting': 'Not reached yet',
+    'picture.finds': 'Infected files found by each scan',
+    'picture.finds.text': {one: '{n} scan; the most that one found: {most}.', other: '{n} scans; the most that one found: {most}.'},
+
+    'next.heading': 'What to do next',
+    'next.why': 'Taking the files away does not close the way by which they came.',
+    'next.quarantine': 'Put the infected files into quarantine. That can be undone.',
+    'next.passwords': 'Change the passwords of the account, of its mailboxes, databases and web applications – from a ' +
+        'computer that you trust.',
+    'next.update': 'Update your web applications with all their plug-ins and themes, and delete what you do not use.',
+    'next.uploads': 'Look through the directories that visitors can upload to, and for files that you do not know.',
+    'next.users': 'Look for administrators of your web applications that you did not make.',
+    'next.backup': 'If a file is needed, restore it from a backup that is older than the infection.',
+    'next.scan': 'Scan again, with all files read, until nothing is found.',
+
+    'export': 'Save all of this as JSON',
+    'export.ready': 'The file was made.',
+
+    'table.filter': 'Show only rows that contain',
+    'table.apply': 'Show',
+    'table.none': 'Nothing to show.',
+    'table.size': 'Rows on a page',
+    'table.previous': 'Previous page',
+    'table.next': 'Next page',
+    'table.pages': 'Pages of {table}',
+    'table.place': '{first} to {last} of {total}',
+    'table.choose': 'Choose {name}',
+    'table.choose_page': 'Choose all rows on this page',
+    'table.choose_all': {one: 'Choose all {n} row', other: 'Choose all {n} rows'},
+    'table.choose_none': 'Choose none',
+    'table.chosen': {one: '{n} chosen', other: '{n} chosen'},
+    'table.chosen_column': 'Chosen',
+    'table.actions_column': 'Actions',
+    'table.scrolls': '{table}: scroll sideways to see all columns',
+
+    'column.file': 'File',
+    'column.virus_type': 'What it is',
+    'column.time': 'When',
+    'column.size': 'Size',
+    'column.reason': 'Why it was not scanned',
+    'column.action': 'What',
+    'column.by': 'Who',
+    'column.from': 'From where',
+    'column.message': 'Details',
+    'column.result': 'How it ended',
+    'column.state': 'State',
+
+    'finds.none': 'The list of infected files is empty.',
+    'finds.quarantine': 'Put into quarantine',
+    'finds.delete': 'Delete …',
+    'finds.look': 'Look inside',
+    'finds.look_at': 'Look inside {name}',
+    'finds.default': 'In quarantine a file can do no harm, and it can be brought back. Deleting is for good.',
+    'finds.nothing_chosen': 'Choose files first.',
+    'finds.collecting': 'Collecting the names of the files …',
+
+    'kind.test': 'Test file: harmless, made to try virus scanners out',
+    'kind.webshell': 'Web shell: lets strangers control your site',
+    'kind.phishing': 'Phishing: made to steal passwords or money',
+    'kind.macro': 'Office file with a hostile macro',
+    'kind.pua': 'Unwanted program: not always harmful, often unwelcome',
+    'kind.heuristic': 'Suspicion: looks like something harmful, but may be harmless',
+    'kind.miner': 'Miner: uses the computer for somebody else’s money',
+    'kind.ransom': 'Ransomware: encrypts files for money',
+    'kind.exploit': 'Exploit: uses a weakness of a program to break in',
+    'kind.script': 'Hostile script',
+    'kind.windows': 'Hostile program for Windows',
+    'kind.trojan': 'Trojan horse: does something else than it claims',
+    'kind.archive': 'Archive with something harmful in it',
+    'kind.other': 'Harmful file',
+
+    'look.heading': 'Look inside',
+    'look.text': 'Shown as text. Nothing of it is run.',
+    'look.hex': 'Not a text, so shown as hexadecimal digits and letters.',
+    'look.size': '{size} in all.',
+    'look.cut': 'Only the first 64 KiB are shown.',
+    'look.content': 'What the file begins with',
+
+    'delete.heading': 'Delete for good?',
+    'delete.plan': {one: 'This would be done with {n} file. Nothing has been done yet.',
+        other: 'This would be done with {n} files. Nothing has been done yet.'},
+    'delete.more': {one: '… and {n} more.', other: '… and {n} more.'},
+    'delete.continue': 'I want to delete',
+    'delete.sure.heading': 'Are you sure?',
+    'delete.sure': {one: '{n} file will be gone, and nobody can bring it back.',
+        other: '{n} files will be gone, and nobody can bring them back.'},
+    'delete.instead': 'Quarantine instead',
+    'delete.do': 'Delete for good',
+
+    'state.deleted': 'deleted',
+    'state.quarantined': 'put into quarantine',
+    'state.no-action': 'left alone',
+    'state.mailbox-cleansed': 'infected messages taken out of the mailbox',
+    'state.error': 'not done',
+    'state.warning': 'warning',
+    'state.success': 'done',
+    'state.info': 'done, but not for all files',
+    'state.restored': 'restored',
+    'state.pending': 'still being done',
+    'state.plan.deleted': 'would be deleted',
+    'state.plan.quarantined': 'would be put into quarantine',
+
+    'steps.heading': 'What is being done with the files',
+    'steps.queued': 'This waits for its turn.',
+    'steps.running': {one: '{n} step so far.', other: '{n} steps so far.'},
+    'steps.of': '{done} of {total} steps so far.',
+    'steps.progress': 'Progress of the steps',
+    'steps.done': {one: 'All has been done: {n} step.', other: 'All has been done: {n} steps.'},
+    'steps.log': 'The latest steps',
+    'steps.batch': 'Part {part} of {parts}',
+    'steps.keep_open': 'Please keep this page open until the last part has begun.',
+
+    'quarantine.none': 'The quarantine is empty.',
+    'quarantine.restore': 'Restore',
+    'quarantine.discard': 'Delete for good …',
+    'quarantine.clean': 'Clean by today’s signatures: may be restored',
+    'quarantine.held': 'Kept',
+    'quarantine.restore.heading': 'Restore?',
+    'quarantine.restore.ask': {one: '{n} file goes back to its place, where it can do harm again if it is infected.',
+        other: '{n} files go back to their places, where they can do harm again if they are infected.'},
+    'quarantine.discard.ask': {one: '{n} file in quarantine would be deleted.', other: '{n} files in quarantine would be deleted.'},
+    'quarantine.result': 'What became of it',
+
+    'unscanned.none': 'There is no such file.',
+    'unscanned.why': 'Of these files nobody knows whether they are infected.',
+    'reason.unreadable': 'could not be read: look at the file’s permissions',
+    'reason.too large': 'too large to be scanned',
+    'reason.limit exceeded': 'too complicated: only a part of it was scanned',
+    'reason.time limit': 'took too long',
+    'reason.encrypted': 'encrypted: nobody can look into it without its password',
+    'reason.vanished': 'was gone before its turn came',
+    'reason.damaged archive': 'damaged, so not all of it could be read',
+    'reason.scanner failed': 'the scanner failed on it',
+    'reason.cancelled': 'the scan was cancelled before',
+    'reason.other file system': 'on another file system',
+    'reason.too large inside': 'holds something that is too large',
+    'reason.unsupported archive': 'an archive of a kind that cannot be opened',
+    'reason.ended early': 'the scan ended before',
+
+    'history.none': 'Nothing has been done yet.',
+    'history.scan': 'Scan of {scope}',
+    'history.disinfection': 'Quarantine or deletion of infected files',
+    'history.restoration': 'Restoring or deleting of files in quarantine',
+    'result.queued': 'waits',
+    'result.running': 'is being done',
+    'result.completed': 'completed',
+    'result.ended early': 'ended early',
+    'result.cancelled': 'cancelled',
+
+    'bytes.b': {one: '{n} byte', other: '{n} bytes'},
+    'bytes.k': '{n} KiB',
+    'bytes.m': '{n} MiB',
+    'bytes.g': '{n} GiB',
+};
+
+const language = 'en';
+
+// For the tests, ?lang=pseudo: every letter of the catalogue becomes another, so that any that is left is from nowhere.
+const isPseudo = new URLSearchParams(location.search).get('lang') === 'pseudo';
+const plain = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+const strange = [...'áƀçđéƒĝĥíĵķłɱñóƥɋřšťúṽŵẋýžÁɃÇĐÉƑĜĤÍĴĶŁṀÑÓƤɊŘŠŤÚṼŴẊÝŽ'];
+const pseudo = (text) => [...text].map((letter) => strange[plain.indexOf(letter)] ?? letter).join('');
+const shown = (text) => (isPseudo ? pseudo(text) : text);
+
+const plurals = new Intl.PluralRules(language);
+const numbers = new Intl.NumberFormat(language);
+const times = new Intl.DateTimeFormat(language, {dateStyle: 'medium', timeStyle: 'short'});
+
+export const number = (value) => numbers.format(value);
+export const timeText = (seconds) => times.format(new Date(seconds * 1000));
+
+export const knows = (key) => key in english;
+
+// The text with nodes and texts put in: an array of both.
+export function phrase(key, values = {}) {
+    let text = english[key];
+    if (text === undefined) throw new Error(`no text ${key}`);
+    if (typeof text === 'object') text = text[plurals.select(values.n)] ?? text.other;
+    return text.split(/(\{[a-z]+\})/).filter((part) => part !== '').map((part) => {
+        if (!part.startsWith('{')) return shown(part);
+        const value = values[part.slice(1, -1)];
+        return typeof value === 'number' ? number(value) : value;
+    });
+}
+
+// The same where all that is put in is text or a number.
+export const say = (key, values) => phrase(key, values).join('');
+
+export function sizeText(bytes) {
+    for (const [unit, from] of [['g', 1024 ** 3], ['m', 1024 ** 2], ['k', 1024]])
+        if (bytes >= from) return say(`bytes.${unit}`, {n: Math.round(bytes / from * 10) / 10});
+    return say('bytes.b', {n: bytes});
+}

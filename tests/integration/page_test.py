@@ -1,0 +1,267 @@
+"""The owner's page in a real browser (Debian's chromium, driven by tests/page): every task as an owner would do it,
+hostile names, the catalogue of texts, accessibility, and what its headers promise. Screenshots stay in the build
+directory, in page-screenshots.
+
+Installing what drives the browser asks npm's registry, once for each change of the lock file. The browser visits
+nothing but the service."""
+
+import hashlib
+import http.client
+import json
+import os
+import re
+import subprocess
+import unittest
+
+from cancel_test import encrypted_zip
+from client import wait_until
+from service_case import ServiceCase, main
+from test_files import EICAR
+from turns_test import SlowFiles
+from web_front import ROOT
+
+HERE = os.path.join(ROOT, "tests", "page")
+PACKAGES = os.path.join(HERE, "node_modules")
+PAGE = os.path.join(ROOT, "handlers", "page")
+WALK_SECONDS = 170
+MANY = 3000
+SIGNATURE_HEX = "<found by {}>"
+HOSTILE_FILES = [b"<img src=x onerror=hacked=1>", b"<script>hacked=1<!--", b"'\"><b>bold", b"new\nline\r\ttab",
+                 "\u202egnp.exe".encode(), b"\xff\xfe bytes", b"back\\slash \\xff", b"&lt;i&gt;&amp;", b"a" * 250,
+                 b"${hacked=1}{{7*7}}{user}", "zero\u200bwidth".encode(), b"javascript:hacked=1", b" "]
+HOSTILE_SIGNATURES = ["<img/src=x/onerror=hacked=1>", "<b>bold</b>", "{user}", "&lt;i&gt;", "A" * 200]
+
+
+def install_packages():
+    """What the lock file says, unless it is there already."""
+    with open(os.path.join(HERE, "package-lock.json"), "rb") as file:
+        wanted = hashlib.sha256(file.read()).hexdigest()
+    mark = os.path.join(PACKAGES, ".lock-sha256")
+    if os.path.exists(mark):
+        with open(mark, encoding="ascii") as file:
+            if file.read() == wanted:
+                return
+    done = subprocess.run(["npm", "ci"], cwd=HERE, capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise AssertionError(f"npm ci: {done.stdout}{done.stderr}")
+    with open(mark, "w", encoding="ascii") as file:
+        file.write(wanted)
+
+
+class PageCase(ServiceCase):
+    signatures = {}  # name -> the text that a file has which is found by it
+
+    @classmethod
+    def setUpClass(cls):
+        install_packages()
+        super().setUpClass()
+        lines = [f"{name}:0:*:{text.encode().hex()}\n" for name, text in cls.signatures.items()]
+        if lines:
+            with open(cls.service.path("no-signatures/own.ndb"), "w", encoding="utf-8") as file:
+                file.writelines(lines)
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+
+    def walk(self, name, **order):
+        order = {"base": f"http://127.0.0.1:{self.service.front.port}", "user": self.account.name,
+                 "password": self.account.password,
+                 "pictures": os.path.join(self.service.build, "page-screenshots", self.service.front_name), **order}
+        done = subprocess.run(["node", "run.mjs", name], cwd=HERE, input=json.dumps(order), capture_output=True,
+                              text=True, timeout=WALK_SECONDS)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def tokens_of_the_page(self):
+        answer = self.client.send("GET", "/execute/Tokens/list")
+        return [row for row in answer.result()["data"] if row["name"].startswith("page-")]
+
+
+class AnOwnersDay(PageCase):
+    signatures = {"Php.Webshell.Test-1": "<?php /* a web shell of the tests */",
+                  "PUA.Html.Test-2": "an unwanted program of the tests"}
+
+    def test_first_visit(self):
+        seen = self.walk("firstVisit")
+        tokens = self.tokens_of_the_page()
+        self.assertEqual([token["name"] for token in tokens], [seen["session"]["name"]])
+        life = tokens[0]["expires_at"] - tokens[0]["create_time"]
+        self.assertTrue(7000 < life <= 7260, f"the token of the page lives for {life} seconds")
+
+    def test_a_day(self):
+        shell = "<?php /* a web shell of the tests */ <script>hacked=1</script>\n&lt;\tend"
+        text = self.account.write("public_html/shell.php", shell)
+        moved = self.account.write("public_html/moved.html", "an unwanted program of the tests")
+        doomed = self.account.write("public_html/doomed.bin", b"\x00\x01\xff" + b"<?php /* a web shell of the tests */")
+        kept = self.account.write("mail/kept", EICAR)
+        encrypted = self.account.write("secret.zip", encrypted_zip())
+        self.account.write("public_html/index.html", "<p>fine</p>")
+        seen = self.walk("day", found=[text, moved, doomed, kept], text={"path": text, "content": shell}, doomed=doomed,
+                         moved=moved, encrypted=encrypted)
+        self.assertRegex(seen["name"], r"^virus-scan-\d{4}-\d\d-\d\d\.json$")
+        saved = seen["saved"]
+        self.assertEqual({row["file"] for row in saved["infected_files"]}, {text, moved, kept})
+        self.assertEqual([row["file"] for row in saved["unscanned_files"]], [encrypted])
+        self.assertEqual((saved["account"], saved["quarantined_files"]), (self.account.name, []))
+        self.assertEqual(len(saved["history"]), 4)
+        self.assertEqual(self.tokens_of_the_page(), [], "logging out revokes the token")
+
+    def test_clean_is_said_only_of_what_was_scanned(self):
+        self.account.write("one", "fine")
+        self.account.write("two", "fine, too")
+        # The log of the scan before would be a further file.
+        self.walk("clean", total=2)
+        self.account.write("secret.zip", encrypted_zip())
+        self.walk("notAllScanned")
+
+    def test_a_panels_session(self):
+        self.assertIn("/cpsess0123456789/ClamScanner/", self.walk("belowASession", prefix="/cpsess0123456789"))
+
+    def test_the_keyboard_alone(self):
+        self.walk("keyboardAlone", infected=[self.account.write("public_html/eicar", EICAR)])
+
+    def test_a_page_that_is_full_of_tokens_makes_room_of_its_own(self):
+        for number in range(16):
+            self.client.send("POST", f"/execute/Tokens/create_limited?name=page-{number}")
+        self.walk("belowASession", prefix="/cpsess1")
+        self.assertEqual(len(self.tokens_of_the_page()), 16)
+
+
+class ASlowScan(PageCase):
+    def test_goes_on_while_the_tab_is_closed(self):
+        slow = SlowFiles()
+        for number in range(40):
+            self.account.write(f"public_html/{number}.gz", slow.archive(number))
+        self.walk("closedTab")
+
+
+class ManyFinds(PageCase):
+    def test_only_a_page_of_them_is_shown_and_all_can_be_chosen(self):
+        for number in range(MANY):
+            self.account.write(f"public_html/{number:06}", EICAR)
+        self.client.scan()
+        self.walk("manyFinds", total=MANY)
+        self.assertEqual(os.listdir(self.account.path("public_html")), [])
+
+
+class Appearance(PageCase):
+    def setUp(self):
+        super().setUp()
+        self.infected = [self.account.write(f"public_html/eicar {number}", EICAR) for number in range(3)]
+        self.account.write("public_html/" + "long-name-" * 20, EICAR)
+        self.account.write("secret.zip", encrypted_zip())
+        self.account.write("mail/moved", EICAR)
+        self.client.scan()
+        self.client.disinfect({self.account.path("mail/moved"): "quarantine"})
+
+    def test_it_is_accessible_at_every_width_light_and_dark(self):
+        self.walk("accessible", infected=self.infected)
+
+    def test_every_text_is_in_the_catalogue(self):
+        self.walk("allTextsAreInTheCatalogue", infected=self.infected)
+
+
+class HostileNames(PageCase):
+    signatures = {name: f"found by {number}" for number, name in enumerate(HOSTILE_SIGNATURES)}
+
+    def test_they_are_text(self):
+        home = os.fsencode(self.account.home)
+        for number, name in enumerate(HOSTILE_FILES):
+            path = os.path.join(home, name)
+            with open(path, "wb") as file:
+                file.write(f"found by {number % len(HOSTILE_SIGNATURES)}".encode())
+            os.chown(path, self.account.uid, self.account.gid)
+        seen = self.walk("hostileNames", found=len(HOSTILE_FILES))
+        start = self.account.home + "/"
+        self.assertEqual(sorted(seen["shown"]), sorted(seen["moved"]))
+        wanted = {"<img src=x onerror=hacked=1>", r"new\nline\r\ttab", r"\u202egnp.exe", r"\xff\xfe bytes",
+                  r"back\\slash \\xff", "&lt;i&gt;&amp;", "${hacked=1}{{7*7}}{user}", r"zero\u200bwidth", " "}
+        self.assertLessEqual({start + name for name in wanted}, set(seen["shown"]))
+        self.assertEqual({name.removesuffix(".UNOFFICIAL") for name in seen["signatures"]}, set(HOSTILE_SIGNATURES))
+
+
+class WhatIsServed(PageCase):
+    def get(self, target, method="GET", headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.service.front.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request(method, target, headers=headers or {})
+        response = connection.getresponse()
+        return response, response.read()
+
+    def test_every_file_with_its_type_and_policy_and_no_other(self):
+        types = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+        served = [name for name in os.listdir(PAGE) if os.path.splitext(name)[1] in types]
+        self.assertGreater(len(served), 5)
+        for name in served:
+            response, body = self.get("/ClamScanner/" + ("" if name == "index.html" else name))
+            with open(os.path.join(PAGE, name), "rb") as file:
+                self.assertEqual((response.status, body), (200, file.read()), name)
+            self.assertEqual(response.getheader("Content-Type").split(";")[0], types[os.path.splitext(name)[1]])
+            policy = response.getheader("Content-Security-Policy")
+            self.assertTrue(policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';"), policy)
+            self.assertTrue(policy.endswith("frame-ancestors 'none'"), policy)
+            self.assertEqual(response.getheader("X-Content-Type-Options"), "nosniff")
+            self.assertEqual(response.getheader("Referrer-Policy"), "no-referrer")
+            again, body = self.get("/ClamScanner/" + ("" if name == "index.html" else name),
+                                   headers={"If-None-Match": response.getheader("ETag")})
+            self.assertEqual((again.status, body), (304, b""), name)
+        for target in ("/ClamScanner/CMakeLists.txt", "/ClamScanner/index.html", "/ClamScanner/../page.css"):
+            self.assertIn(self.get(target)[0].status, (401, 404), target)
+        self.assertEqual(self.get("/ClamScanner/", "HEAD")[1], b"")
+        self.assertEqual(self.get("/ClamScanner/", "POST")[0].status, 405)
+
+    def test_no_markup_is_made_of_texts(self):
+        for name in os.listdir(PAGE):
+            if name.endswith((".js", ".html")):
+                with open(os.path.join(PAGE, name), encoding="utf-8") as file:
+                    text = file.read()
+                self.assertIsNone(re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|style=|"
+                                            r"DOMParser|setHTML|https?://(?!www\.w3\.org)", text), name)
+
+
+class ViewInfectedFile(ServiceCase):
+    """The function behind "look inside", without a browser."""
+
+    def setUp(self):
+        self.account, self.client = self.new_account()
+
+    def test_both_envelopes_and_the_command(self):
+        path = self.account.write("find\udcff", EICAR)
+        self.client.scan()
+        wanted = {"content": EICAR.decode(), "cut": 0, "encoding": "text", "file": path, "size": len(EICAR)}
+        for documented in (False, True):
+            for method in ("GET", "POST"):
+                arguments = {"path": path if method == "POST" else os.fsencode(path)}
+                self.assertEqual(self.client.call("view_infected_file", arguments, documented=documented, method=method),
+                                 wanted)
+        command = subprocess.run(
+            [self.service.installed_program("uapi"), "--config", self.service.config_file, "--output=json",
+             f"--user={self.account.name}", "ClamScanner", "view_infected_file", b"path=" + os.fsencode(path)],
+            capture_output=True, check=True)
+        self.assertEqual(json.loads(command.stdout)["result"]["data"], wanted)
+
+    def test_nothing_but_finds_and_no_links(self):
+        secret = self.account.write("secret", "a password")
+        path = self.account.write("find", EICAR)
+        other, others = self.new_account("other")
+        foreign = other.write("find", EICAR)
+        others.scan()
+        self.client.scan()
+        for refused in (secret, foreign, "/etc/shadow", path + "/../secret", "find/../secret"):
+            result = self.client.result("view_infected_file", {"path": refused}, method="POST")
+            self.assertEqual((result["status"], result["data"]), (0, None), refused)
+            self.assertIn("not in the list of infected files", result["errors"][0])
+        os.unlink(path)
+        for replace, problem in ((lambda: os.symlink(secret, path), "links are not followed"),
+                                 (lambda: os.mkfifo(path), "not a regular file"),
+                                 (lambda: os.symlink("/etc/shadow", path), "links are not followed")):
+            replace()
+            result = self.client.result("view_infected_file", {"path": path}, method="POST")
+            os.unlink(path)
+            self.assertIn(problem, result["errors"][0])
+        result = self.client.result("view_infected_file", {"path": path}, method="POST")
+        self.assertIn("not there any more", result["errors"][0])
+
+
+if __name__ == "__main__":
+    main()

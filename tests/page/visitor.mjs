@@ -1,0 +1,94 @@
+// An owner at a browser: opens the page, logs in, does what owners do. Remembers whatever the browser complains of.
+import assert from 'node:assert/strict';
+import {mkdirSync, readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {join} from 'node:path';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+// Of a refused request the browser itself says so; what the page says of it is looked at.
+const expected = /Failed to load resource: the server responded with a status of 401/;
+
+export class Visitor {
+    constructor(browser, order) {
+        Object.assign(this, {browser, order, complaints: [], page: null});
+    }
+
+    async open({hash = '', query = '', width = 1280, height = 900, ...options} = {}) {
+        // The page's policy forbids what the checks put into it.
+        const context = await this.browser.newContext({viewport: {width, height}, bypassCSP: options.bypassCSP ?? false,
+            colorScheme: options.colorScheme ?? 'light', reducedMotion: 'reduce', acceptDownloads: true});
+        const page = this.page = await context.newPage();
+        page.setDefaultTimeout(20_000);
+        page.on('pageerror', (error) => this.complaints.push(String(error)));
+        page.on('dialog', (dialog) => {
+            this.complaints.push(`a dialog: ${dialog.message()}`);
+            dialog.dismiss();
+        });
+        page.on('console', (message) => {
+            if (['error', 'warning'].includes(message.type()) && !expected.test(message.text()))
+                this.complaints.push(message.text());
+        });
+        page.on('request', (request) => {
+            if (!request.url().startsWith(this.order.base) && !/^(blob|data):/.test(request.url()))
+                this.complaints.push(`a request elsewhere: ${request.url()}`);
+        });
+        await page.goto(`${this.order.base}${this.order.prefix ?? ''}/ClamScanner/${query}${hash}`);
+        return page;
+    }
+
+    async logIn(password = this.order.password) {
+        await this.page.locator('#user').fill(this.order.user);
+        await this.page.locator('#password').fill(password);
+        await this.page.locator('form.login button').click();
+    }
+
+    async enter(options) {
+        const page = await this.open(options);
+        await this.logIn();
+        await page.locator('#to-overview').waitFor();
+        return page;
+    }
+
+    // To a part of the page, when it is there.
+    async go(view) {
+        await this.page.locator(`#to-${view}`).click();
+        await this.page.locator(`#to-${view}[aria-current=page]`).waitFor();
+        if (view === 'overview') await this.page.locator('#verdict').waitFor();
+        else await this.page.locator('.table:not([aria-busy]) > *').first().waitFor();
+    }
+
+    async picture(name) {
+        mkdirSync(this.order.pictures, {recursive: true});
+        await this.page.screenshot({path: join(this.order.pictures, `${name}.png`), fullPage: true});
+    }
+
+    async scan(type = 'home') {
+        await this.go('overview');
+        await this.page.locator('#scan-type').selectOption(type);
+        await this.page.locator('#start-scan').click();
+        // It shows at once that the scan was started.
+        await this.page.locator('#scan-type').waitFor({state: 'detached'}).catch(() => {});
+        await this.page.locator('#start-scan').waitFor({timeout: 60_000});
+    }
+
+    verdict() {
+        return this.page.locator('#verdict').textContent();
+    }
+
+    async rows() {
+        return this.page.locator('tbody tr').count();
+    }
+
+    // What axe finds wrong: "rule: element".
+    async violations() {
+        await this.page.evaluate(axe);
+        const {violations} = await this.page.evaluate(() => globalThis.axe.run(document, {
+            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
+        return violations.flatMap(({id, nodes}) => nodes.map(({target, failureSummary}) =>
+            `${id}: ${target.join(' ')}: ${failureSummary}`));
+    }
+
+    checkThatNothingBroke() {
+        assert.deepEqual(this.complaints, []);
+    }
+}
