@@ -21,11 +21,13 @@ AnswerFunction delete_quarantined_files;
 AnswerFunction disinfect_files;
 AnswerFunction get_scan_paths;
 AnswerFunction get_scan_status;
+AnswerFunction get_schedule;
 AnswerFunction list_history;
 AnswerFunction list_infected_files;
 AnswerFunction list_quarantined_files;
 AnswerFunction list_unscanned_files;
 AnswerFunction restore_quarantined_files;
+AnswerFunction set_schedule;
 AnswerFunction start_scan;
 
 // Whether `json` is what to do with each file, and nothing else: as the samples of UAPI's reference send it.
@@ -48,11 +50,13 @@ inline constexpr Route routes[] = {
     {"disinfect_files", disinfect_files, &actions_argument},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
+    {"get_schedule", get_schedule},
     {"list_history", list_history},
     {"list_infected_files", list_infected_files},
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},
     {"restore_quarantined_files", restore_quarantined_files, &ids_argument, true},
+    {"set_schedule", set_schedule},
     {"start_scan", start_scan},
 };
 static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),

@@ -11,17 +11,21 @@ namespace {
 constexpr std::size_t finds_at_once = 500;
 
 constexpr const char* too_slow_text = "The request took too long, so nothing was done; try again.";
+constexpr const char* needs_password_text =
+    "This would scan less than before, or at another time, so it needs the account's password, or a token made with "
+    "create_full_access.";
 constexpr const char* busy_text =
     "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
 
 }  // namespace
 
 ChangeAnswers::ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, ScanHistory& history,
-                             SystemScans& system_scans, const std::set<uid_t>& host_users)
+                             SystemScans& system_scans, ScheduleBook& schedules, const std::set<uid_t>& host_users)
     : context_(context),
       dispatcher_(dispatcher),
       history_(history),
       system_scans_(system_scans),
+      schedules_(schedules),
       preparations_(context.loop, context.ledger),
       host_users_(host_users) {}
 
@@ -30,7 +34,7 @@ Encoded ChangeAnswers::answer(const AccountFacts& facts, const std::string& ques
     static constexpr Row table[] = {
         handles<&ChangeAnswers::start_scan>,        handles<&ChangeAnswers::cancel_scan>,
         handles<&ChangeAnswers::disinfect>,         handles<&ChangeAnswers::change_quarantine>,
-        handles<&ChangeAnswers::start_system_scan>,
+        handles<&ChangeAnswers::start_system_scan>, handles<&ChangeAnswers::set_schedule>,
     };
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
 }
@@ -113,6 +117,33 @@ QuarantineQueued ChangeAnswers::change_quarantine(const ChangeQuarantine& asked,
                                  asked.restore ? Action::Restore : Action::Discard);
     if (!asked.more) static_cast<void>(queue(id, TaskKind::Restoration, facts, asked.asker));
     return {static_cast<std::uint64_t>(id)};
+}
+
+ScheduleStatus ChangeAnswers::set_schedule(const SetSchedule& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    const auto& hours = context_.config.schedules;
+    const auto& wanted = asked.schedule;
+    const auto account = ledger.tasks().account_of(facts);
+    if (wanted.on && !hours.allowed) throw Declined{"Scheduled scans are switched off on this server."};
+    if (wanted.on && !context_.config.scan_of(wanted.scan_type).allowed)
+        throw Declined{"scan_type: the administrator has switched off scans of " +
+                       std::string(row_of(wanted.scan_type).name) + "."};
+    if (wanted.on && !hours.has_hour(wanted.hour))
+        throw Declined{"hour: scheduled scans do not run at this hour. Accepted: " + std::to_string(hours.first_hour) +
+                       " to " + std::to_string(hours.last_hour) + "."};
+    const auto before = schedules_.status(account).schedule;
+    if (weakens(before, wanted) && !showed_password(asked.asker)) throw Declined{needs_password_text};
+    if (before != wanted) {
+        schedules_.set(facts, wanted);
+        AuditEvent event("schedule");
+        event.text("account", facts.name).number("uid", facts.uid).text("by", name_of(asked.asker.by));
+        if (!asked.asker.which.empty()) event.text("which", asked.asker.which);
+        if (!asked.asker.from.empty()) event.text("from", asked.asker.from);
+        event.text("days", wanted.on ? name_of(wanted.day) : "never");
+        if (wanted.on) event.text("scan_type", row_of(wanted.scan_type).name).number("hour", wanted.hour);
+        event.write();
+    }
+    return schedules_.status(account);
 }
 
 Accepted ChangeAnswers::start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {

@@ -23,6 +23,7 @@
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/request_server.h"
+#include "jobs/jobd/schedules.h"
 #include "jobs/jobd/task_events.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/settings.h"
@@ -62,8 +63,9 @@ class Jobd {
           dispatcher_({config, loop_, ledger_}, accounts_),
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
-          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config),
-                          database(config)),
+          schedules_({config, loop_, ledger_}, accounts_, dispatcher_),
+          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, schedules_.book(),
+                          host_users(config), database(config)),
           figures_(loop_, config.figures_file("jobd"), [this](Figures& figures) { measure(figures); }) {
         loop_.at_end_of_round([this] { end_round(); });
         // A poll waits neither for a commit nor for all that other accounts' jobs have for a round.
@@ -100,6 +102,7 @@ class Jobd {
         if (!keys) return;
         take_reloaded(*keys, config_);
         use_settings();
+        schedules_.book().begin_review();
     }
 
     void measure(Figures& figures) const {
@@ -160,6 +163,7 @@ class Jobd {
     Dispatcher dispatcher_;
     ScanHistory history_;
     SystemScans system_scans_;
+    Schedules schedules_;
     RequestServer request_server_;
     Figures figures_;
     std::chrono::milliseconds longest_turn_{};  // that is not reported yet

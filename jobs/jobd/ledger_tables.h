@@ -11,6 +11,7 @@
 #include "jobs/jobd/quarantine_list.h"
 #include "jobs/jobd/record_table.h"
 #include "jobs/jobd/running_time.h"
+#include "jobs/jobd/schedule_table.h"
 #include "jobs/jobd/task_table.h"
 
 namespace clamscanner {
@@ -27,6 +28,7 @@ class LedgerTables {
     [[nodiscard]] RecordTable& records() noexcept { return records_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
     [[nodiscard]] HistoryTable& history() noexcept { return history_; }
+    [[nodiscard]] ScheduleTable& schedules() noexcept { return schedules_; }
     [[nodiscard]] const RunningTime& running_time() const noexcept { return running_time_; }
 
  protected:
@@ -49,7 +51,8 @@ class LedgerTables {
           quarantine_(database_, running_time_),
           finds_(database_, tasks_),
           records_(database_, tasks_, quarantine_),
-          history_(database_) {}
+          history_(database_),
+          schedules_(database_) {}
 
     LedgerDatabase database_;
     std::optional<RunningTime> own_running_time_;
@@ -59,6 +62,7 @@ class LedgerTables {
     FindTable finds_;
     RecordTable records_;
     HistoryTable history_;
+    ScheduleTable schedules_;
 };
 
 }  // namespace clamscanner

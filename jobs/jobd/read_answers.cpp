@@ -5,6 +5,7 @@
 #include "auth/base/log.h"
 #include "jobs/jobd/disinfection_job.h"
 #include "jobs/jobd/list_piece.h"
+#include "jobs/jobd/schedule_book.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/signature_directory.h"
@@ -34,7 +35,7 @@ std::optional<Encoded> ReadAnswers::answer(const AccountFacts& facts, const std:
         handles<&ReadAnswers::disinfection>,      handles<&ReadAnswers::quarantined_files>,
         handles<&ReadAnswers::quarantine_change>, handles<&ReadAnswers::statistics>,
         handles<&ReadAnswers::scan_tasks>,        handles<&ReadAnswers::scan_events>,
-        handles<&ReadAnswers::history>,
+        handles<&ReadAnswers::history>,           handles<&ReadAnswers::schedule>,
     };
     if (!has_row(table, question)) return std::nullopt;
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
@@ -152,6 +153,10 @@ UnscannedFiles ReadAnswers::unscanned_files(const AskUnscannedFiles& asked, cons
         if (add_unreached(config_, ledger_, *task, facts.home, unscanned.place, unscanned)) unscanned.next = unreached;
     }
     return unscanned;
+}
+
+ScheduleStatus ReadAnswers::schedule(const AskSchedule&, const AccountFacts& facts) {
+    return ScheduleBook(ledger_, config_).status(ledger_.tasks().account_of(facts));
 }
 
 // ---- Disinfections -------------------------------------------------------------------------------------------------

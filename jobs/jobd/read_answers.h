@@ -30,6 +30,7 @@ class ReadAnswers {
     DisinfectionStatus disinfection(const AskDisinfection& asked, const AccountFacts& facts);
     QuarantinedFiles quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts);
     QuarantineChange quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts);
+    ScheduleStatus schedule(const AskSchedule&, const AccountFacts& facts);
     History history(const AskHistory& asked, const AccountFacts& facts);
     ScanStatistics statistics(const AskStatistics&, const AccountFacts& facts);
     ScanTasks scan_tasks(const AskScanTasks& asked, const AccountFacts& facts);

@@ -46,6 +46,9 @@ Settings settings_in(const ConfigKeys& keys, const std::string& file) {
     keys.take("history.days", settings.history_days);
     keys.take("brake.files_percent", settings.brake.files_percent);
     keys.take("brake.accounts_percent", settings.brake.accounts_percent);
+    keys.take("schedules.allowed", settings.schedules.allowed);
+    keys.take("schedules.first_hour", settings.schedules.first_hour);
+    keys.take("schedules.last_hour", settings.schedules.last_hour);
 
     for (const auto& row : scan_types)
         take_scan_directory(keys, row.setting, settings.scan.at(static_cast<std::size_t>(row.type)));

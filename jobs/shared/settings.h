@@ -47,6 +47,16 @@ struct Settings : Config {
         std::uint64_t accounts_percent = 10;
     } brake;
 
+    struct {
+        bool allowed = true;
+        std::uint64_t first_hour = 0;
+        std::uint64_t last_hour = 23;  // may be before the first: over midnight
+        [[nodiscard]] bool has_hour(std::uint64_t hour) const {
+            if (first_hour <= last_hour) return hour >= first_hour && hour <= last_hour;
+            return hour >= first_hour || hour <= last_hour;
+        }
+    } schedules;
+
     std::array<ScanDirectory, scan_type_count> scan = [] {
         std::array<ScanDirectory, scan_type_count> all;
         for (const auto& row : scan_types)

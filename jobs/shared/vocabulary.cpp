@@ -50,6 +50,10 @@ const char* name_of(AskedBy by) noexcept {
     return names[static_cast<int>(by)];
 }
 
+bool showed_password(const Asker& asker) noexcept {
+    return asker.by == AskedBy::Owner || asker.by == AskedBy::Token;
+}
+
 RiskLevel risk_of(const std::string& virus) noexcept {
     if (virus.starts_with("PUA.")) return RiskLevel::Low;
     return virus.starts_with("Heuristics.") ? RiskLevel::Medium : RiskLevel::High;

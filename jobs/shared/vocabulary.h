@@ -140,13 +140,13 @@ enum class AskedBy : std::uint8_t {
     Shell = 2,          // uapi
     Key = 3,            // the statistics interface, with an access key
     Administrator = 4,  // clamscanner-scan
-    Schedule = 5,       // its timer
+    Schedule = 5,       // its timer, or the account's own schedule
 };
 inline constexpr auto last_asked_by = AskedBy::Schedule;
 // "owner".
 [[nodiscard]] const char* name_of(AskedBy by) noexcept;
 
-// As the program says that passes the request on: for the account's own trail and the audit log, never for a decision.
+// As the program says that passes the request on: for the account's own trail and the audit log, and showed_password().
 struct Asker {
     AskedBy by = AskedBy::Owner;
     std::string which = {};  // the token's name
@@ -157,6 +157,10 @@ struct Asker {
         wire.text(from, longest_address);
     }
 };
+
+// Whether the account's password was shown, or a token that stands for it (a lesser token changes nothing but starts
+// scans): for what only the owner may do, not whatever runs as the account and can call uapi.
+[[nodiscard]] bool showed_password(const Asker& asker) noexcept;
 
 enum class Verdict : std::uint8_t { Clean = 0, Infected = 1, Unscanned = 2 };
 
