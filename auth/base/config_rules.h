@@ -12,13 +12,14 @@
 namespace clamscanner {
 
 enum class Accepts : std::uint8_t {
-    Number,         // whole, from `least` to `most`
-    Truth,          // true or false
-    Text,           // a string of one line
-    Path,           // an absolute path
-    PathOrNone,     // the same, or ""
-    Names,          // a list of strings, at least `least` of them
-    HomeDirectory,  // a directory below the home ("" is the home itself), or false
+    Number,           // whole, from `least` to `most`
+    Truth,            // true or false
+    Text,             // a string of one line
+    Path,             // an absolute path
+    PathOrNone,       // the same, or ""
+    Names,            // a list of strings, at least `least` of them
+    NeverCertainAll,  // one of these words
+    HomeDirectory,    // a directory below the home ("" is the home itself), or false
 };
 
 // When another value counts: at once when the programs are told to read the files again (SIGHUP), or only in programs
@@ -108,6 +109,7 @@ inline constexpr ConfigRule config_rules[] = {
      1024 * config_units::gibibyte},
     {"engine.max_temporary_bytes", Counts::AfterReload, Accepts::Number, config_units::gibibyte / 16,
      1024 * config_units::gibibyte},
+    {"quarantine.automatic", Counts::AfterReload, Accepts::NeverCertainAll},
     {"quarantine.days", Counts::AfterReload, Accepts::Number, 0, 36'500},
     {"history.days", Counts::AfterReload, Accepts::Number, 0, 36'500},
     {"brake.files_percent", Counts::AfterReload, Accepts::Number, 1, 100},

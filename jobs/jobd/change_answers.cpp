@@ -191,8 +191,9 @@ FindsQueued ChangeAnswers::quarantine_finds(const QuarantineFinds& asked) {
     const auto account = ledger.tasks().find_account(static_cast<AccountId>(asked.account & INT64_MAX));
     if (!account) throw Declined{"There is no such account."};
     FindsQueued queued{asked.task, asked.after & INT64_MAX, 0};
-    const auto paths =
-        ledger.finds().paths_of(static_cast<AccountId>(asked.account), asked.signature, queued.after, finds_at_once);
+    const auto paths = ledger.finds().paths_of(
+        static_cast<AccountId>(asked.account),
+        [&](const std::string& signature) { return signature == asked.signature; }, queued.after, finds_at_once);
     if (asked.task == 0 && paths.empty() && queued.after == 0)
         throw Declined{"Its last scan found nothing by this signature that is still there."};
     const auto id = prepare(*account, asked.task);

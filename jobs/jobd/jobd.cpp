@@ -19,6 +19,7 @@
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "jobs/jobd/account_lookup.h"
+#include "jobs/jobd/automatic_quarantine.h"
 #include "jobs/jobd/background_commit.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
@@ -64,6 +65,7 @@ class Jobd {
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
           schedules_({config, loop_, ledger_}, accounts_, dispatcher_),
+          automatic_quarantine_({config, loop_, ledger_}, dispatcher_),
           request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, schedules_.book(),
                           host_users(config), database(config)),
           figures_(loop_, config.figures_file("jobd"), [this](Figures& figures) { measure(figures); }) {
@@ -91,6 +93,7 @@ class Jobd {
  private:
     void end_round() {
         dispatcher_.dispatch();
+        automatic_quarantine_.proceed();
         commits_.commit([this](int done) { request_server_.answer_from_disk([&] { loop_.serve_meanwhile(done); }); });
         write_events();
         request_server_.flush();
@@ -164,6 +167,7 @@ class Jobd {
     ScanHistory history_;
     SystemScans system_scans_;
     Schedules schedules_;
+    AutomaticQuarantine automatic_quarantine_;
     RequestServer request_server_;
     Figures figures_;
     std::chrono::milliseconds longest_turn_{};  // that is not reported yet

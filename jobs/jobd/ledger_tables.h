@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "jobs/jobd/automatic_table.h"
 #include "jobs/jobd/find_table.h"
 #include "jobs/jobd/history_table.h"
 #include "jobs/jobd/ledger_database.h"
@@ -29,6 +30,7 @@ class LedgerTables {
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
     [[nodiscard]] HistoryTable& history() noexcept { return history_; }
     [[nodiscard]] ScheduleTable& schedules() noexcept { return schedules_; }
+    [[nodiscard]] AutomaticTable& automatic() noexcept { return automatic_; }
     [[nodiscard]] const RunningTime& running_time() const noexcept { return running_time_; }
 
  protected:
@@ -52,7 +54,8 @@ class LedgerTables {
           finds_(database_, tasks_),
           records_(database_, tasks_, quarantine_),
           history_(database_),
-          schedules_(database_) {}
+          schedules_(database_),
+          automatic_(database_) {}
 
     LedgerDatabase database_;
     std::optional<RunningTime> own_running_time_;
@@ -63,6 +66,7 @@ class LedgerTables {
     RecordTable records_;
     HistoryTable history_;
     ScheduleTable schedules_;
+    AutomaticTable automatic_;
 };
 
 }  // namespace clamscanner

@@ -38,6 +38,7 @@ class ReadAnswers {
 
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
     [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
+    void add_automatic_quarantine(TaskId scan, std::vector<std::string>& messages);
     [[nodiscard]] bool only_embedded_signatures();
 
     const Settings& config_;
