@@ -21,6 +21,7 @@ AnswerFunction delete_quarantined_files;
 AnswerFunction disinfect_files;
 AnswerFunction get_scan_paths;
 AnswerFunction get_scan_status;
+AnswerFunction get_schedule;
 AnswerFunction ignore_files;
 AnswerFunction list_history;
 AnswerFunction list_ignored_files;
@@ -28,6 +29,7 @@ AnswerFunction list_infected_files;
 AnswerFunction list_quarantined_files;
 AnswerFunction list_unscanned_files;
 AnswerFunction restore_quarantined_files;
+AnswerFunction set_schedule;
 AnswerFunction start_scan;
 AnswerFunction unignore_files;
 AnswerFunction view_infected_file;
@@ -53,6 +55,7 @@ inline constexpr Route routes[] = {
     {"disinfect_files", disinfect_files, &actions_argument},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
+    {"get_schedule", get_schedule},
     {"ignore_files", ignore_files, &files_argument},
     {"list_history", list_history},
     {"list_ignored_files", list_ignored_files},
@@ -60,6 +63,7 @@ inline constexpr Route routes[] = {
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},
     {"restore_quarantined_files", restore_quarantined_files, &ids_argument, true},
+    {"set_schedule", set_schedule},
     {"start_scan", start_scan},
     {"unignore_files", unignore_files, &ids_argument},
     {"view_infected_file", view_infected_file},

@@ -18,14 +18,43 @@ constexpr const char* too_slow_text = "The request took too long, so nothing was
 constexpr const char* busy_text =
     "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
 
+AuditEvent event_of(const char* name, const AccountFacts& facts, const Asker& asker) {
+    AuditEvent event(name);
+    event.text("account", facts.name).number("uid", facts.uid).text("by", name_of(asker.by));
+    if (!asker.which.empty()) event.text("which", asker.which);
+    if (!asker.from.empty()) event.text("from", asker.from);
+    return event;
+}
+
+constexpr AskedBy asked_by(VouchedBy by) {
+    switch (by) {
+        case VouchedBy::Password:
+            return AskedBy::Owner;
+        case VouchedBy::Token:
+            return AskedBy::Token;
+        case VouchedBy::Root:
+            break;
+    }
+    return AskedBy::Administrator;
+}
+
+Declined needs_password(const std::string& what, const AccountFacts& facts) {
+    return {what +
+            " needs the account's password, since whatever runs as the account could ask for it. Call the function "
+            "over HTTP, with the password or with a token made with create_full_access; at a shell, root can: uapi "
+            "--user=" +
+            printable(facts.name) + "."};
+}
+
 }  // namespace
 
 ChangeAnswers::ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, ScanHistory& history,
-                             SystemScans& system_scans, const std::set<uid_t>& host_users)
+                             SystemScans& system_scans, ScheduleBook& schedules, const std::set<uid_t>& host_users)
     : context_(context),
       dispatcher_(dispatcher),
       history_(history),
       system_scans_(system_scans),
+      schedules_(schedules),
       preparations_(context.loop, context.ledger),
       host_users_(host_users) {}
 
@@ -35,7 +64,7 @@ Encoded ChangeAnswers::answer(const AccountFacts& facts, const std::string& ques
         handles<&ChangeAnswers::start_scan>,        handles<&ChangeAnswers::cancel_scan>,
         handles<&ChangeAnswers::disinfect>,         handles<&ChangeAnswers::change_quarantine>,
         handles<&ChangeAnswers::start_system_scan>, handles<&ChangeAnswers::ignore_files>,
-        handles<&ChangeAnswers::unignore_files>,
+        handles<&ChangeAnswers::unignore_files>,    handles<&ChangeAnswers::set_schedule>,
     };
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
 }
@@ -123,52 +152,52 @@ QuarantineQueued ChangeAnswers::change_quarantine(const ChangeQuarantine& asked,
     return {static_cast<std::uint64_t>(id)};
 }
 
-Accepted ChangeAnswers::start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {
-    if (!host_users_.contains(facts.uid)) throw Declined{"Only the administrator may have all accounts scanned."};
-    return scan_all(asked);
-}
-
-namespace {
-
-AuditEvent event_of(const char* name, const AccountFacts& facts, const Asker& asker) {
-    AuditEvent event(name);
-    event.text("account", facts.name).number("uid", facts.uid).text("by", name_of(asker.by));
-    if (!asker.which.empty()) event.text("which", asker.which);
-    if (!asker.from.empty()) event.text("from", asker.from);
-    return event;
-}
-
-constexpr AskedBy asked_by(VouchedBy by) {
-    switch (by) {
-        case VouchedBy::Password:
-            return AskedBy::Owner;
-        case VouchedBy::Token:
-            return AskedBy::Token;
-        case VouchedBy::Root:
-            break;
-    }
-    return AskedBy::Administrator;
-}
-
-}  // namespace
-
-// Who really asks. Whatever runs as the account can ask for anything in its name, so its own word is not enough.
-Asker ChangeAnswers::vouched(const Voucher& voucher, const AccountFacts& facts, Asker asker) const {
-    if (!is_sealed(read_voucher_key(context_.config.voucher_key()), facts.uid, voucher))
-        throw Declined{
-            "ignore_files needs the account's password, since whatever runs as the account could ask for it. Call it "
-            "over HTTP, with the password or with a token made with create_full_access; at a shell, root can: "
-            "uapi --user=" +
-            printable(facts.name) + " ClamScanner ignore_files …"};
+// Who really asks; empty if nobody vouches for it. Whatever runs as the account can ask for anything in its name, so
+// its own word is not enough.
+std::optional<Asker> ChangeAnswers::vouched(const Voucher& voucher, const AccountFacts& facts, Asker asker) const {
+    if (!is_sealed(read_voucher_key(context_.config.voucher_key()), facts.uid, voucher)) return std::nullopt;
     asker.by = asked_by(voucher.by);
     asker.which = voucher.token;
     return asker;
 }
 
+ScheduleStatus ChangeAnswers::set_schedule(const SetSchedule& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    const auto& hours = context_.config.schedules;
+    const auto& wanted = asked.schedule;
+    const auto account = ledger.tasks().account_of(facts);
+    if (wanted.on && !hours.allowed) throw Declined{"Scheduled scans are switched off on this server."};
+    if (wanted.on && !context_.config.scan_of(wanted.scan_type).allowed)
+        throw Declined{"scan_type: the administrator has switched off scans of " +
+                       std::string(row_of(wanted.scan_type).name) + "."};
+    if (wanted.on && !hours.has_hour(wanted.hour))
+        throw Declined{"hour: scheduled scans do not run at this hour. Accepted: " + std::to_string(hours.first_hour) +
+                       " to " + std::to_string(hours.last_hour) + "."};
+    const auto before = schedules_.status(account).schedule;
+    const auto asker = vouched(asked.voucher, facts, asked.asker);
+    if (weakens(before, wanted) && !asker)
+        throw needs_password("Having less scanned than before, or at another time,", facts);
+    if (before != wanted) {
+        schedules_.set(facts, wanted);
+        auto event = event_of("schedule", facts, asker.value_or(asked.asker));
+        event.text("days", wanted.on ? name_of(wanted.day) : "never");
+        if (wanted.on) event.text("scan_type", row_of(wanted.scan_type).name).number("hour", wanted.hour);
+        event.write();
+    }
+    return schedules_.status(account);
+}
+
+Accepted ChangeAnswers::start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {
+    if (!host_users_.contains(facts.uid)) throw Declined{"Only the administrator may have all accounts scanned."};
+    return scan_all(asked);
+}
+
 FilesIgnored ChangeAnswers::ignore_files(const IgnoreFiles& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
     auto ignoring = asked.ignoring;
-    ignoring.asker = vouched(asked.voucher, facts, asked.ignoring.asker);
+    const auto asker = vouched(asked.voucher, facts, asked.ignoring.asker);
+    if (!asker) throw needs_password("Ignoring a find", facts);
+    ignoring.asker = *asker;
     const auto account = ledger.tasks().account_of(facts);
     FilesIgnored answer;
     for (const auto& path : asked.paths) {
@@ -242,8 +271,9 @@ FindsQueued ChangeAnswers::quarantine_finds(const QuarantineFinds& asked) {
     const auto account = ledger.tasks().find_account(static_cast<AccountId>(asked.account & INT64_MAX));
     if (!account) throw Declined{"There is no such account."};
     FindsQueued queued{asked.task, asked.after & INT64_MAX, 0};
-    const auto paths =
-        ledger.finds().paths_of(static_cast<AccountId>(asked.account), asked.signature, queued.after, finds_at_once);
+    const auto paths = ledger.finds().paths_of(
+        static_cast<AccountId>(asked.account),
+        [&](const std::string& signature) { return signature == asked.signature; }, queued.after, finds_at_once);
     if (asked.task == 0 && paths.empty() && queued.after == 0)
         throw Declined{"Its last scan found nothing by this signature that is still there."};
     const auto id = prepare(*account, asked.task);

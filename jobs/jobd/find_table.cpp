@@ -316,9 +316,10 @@ AllFinds FindTable::all_finds(std::uint64_t after, const std::string& signature,
     return found;
 }
 
-std::vector<std::string> FindTable::paths_of(AccountId account, const std::string& signature, std::uint64_t& after,
-                                             std::size_t limit) {
-    std::vector<std::string> paths;
+std::vector<std::string> FindTable::paths_of(AccountId account,
+                                             const std::function<bool(const std::string&)>& is_wanted,
+                                             std::uint64_t& after, std::size_t limit) {
+    std::vector<std::pair<std::string, std::string>> found;  // with their signatures
     const auto scan = tasks_.last(account, TaskKind::Scan);
     const auto rows = !scan ? 0
                             : statement<
@@ -327,11 +328,14 @@ std::vector<std::string> FindTable::paths_of(AccountId account, const std::strin
                                   .each(
                                       [&](Row row) {
                                           after = row.number<std::uint64_t>(0);
-                                          if (row.bytes(2) == signature) paths.push_back(row.bytes(1));
+                                          found.emplace_back(row.bytes(1), row.bytes(2));
                                           return true;
                                       },
                                       scan->id, after, limit);
     if (static_cast<std::size_t>(rows) < limit) after = 0;
+    std::vector<std::string> paths;
+    for (auto& [path, signature] : found)
+        if (is_wanted(signature)) paths.push_back(std::move(path));
     return paths;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -64,9 +65,10 @@ class FindTable {
     [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget, bool with_gone = false);
     // Of all accounts' last scans. Looks at `limit` finds at most, so a piece may be empty.
     [[nodiscard]] AllFinds all_finds(std::uint64_t after, const std::string& signature, std::size_t limit);
-    // What the account's last scan found by this signature, and is there still: paths, from the find after `after` on,
-    // which it moves on, to 0 behind the last. Looks at `limit` finds at most.
-    [[nodiscard]] std::vector<std::string> paths_of(AccountId account, const std::string& signature,
+    // What the account's last scan found by the signatures that are wanted, and is there still: paths, from the find
+    // after `after` on, which it moves on, to 0 behind the last. Looks at `limit` finds at most.
+    [[nodiscard]] std::vector<std::string> paths_of(AccountId account,
+                                                    const std::function<bool(const std::string& signature)>& is_wanted,
                                                     std::uint64_t& after, std::size_t limit);
     struct Unscanned {
         std::vector<UnscannedFile> files;

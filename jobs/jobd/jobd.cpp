@@ -19,10 +19,12 @@
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "jobs/jobd/account_lookup.h"
+#include "jobs/jobd/automatic_quarantine.h"
 #include "jobs/jobd/background_commit.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/request_server.h"
+#include "jobs/jobd/schedules.h"
 #include "jobs/jobd/task_events.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/settings.h"
@@ -64,8 +66,10 @@ class Jobd {
           dispatcher_({config, loop_, ledger_}, accounts_),
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
-          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config),
-                          database(config)),
+          schedules_({config, loop_, ledger_}, accounts_, dispatcher_),
+          automatic_quarantine_({config, loop_, ledger_}, dispatcher_),
+          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, schedules_.book(),
+                          host_users(config), database(config)),
           figures_(loop_, config.figures_file("jobd"), [this](Figures& figures) { measure(figures); }) {
         loop_.at_end_of_round([this] { end_round(); });
         // A poll waits neither for a commit nor for all that other accounts' jobs have for a round.
@@ -92,6 +96,7 @@ class Jobd {
  private:
     void end_round() {
         dispatcher_.dispatch();
+        automatic_quarantine_.proceed();
         commits_.commit([this](int done) { request_server_.answer_from_disk([&] { loop_.serve_meanwhile(done); }); });
         write_events();
         request_server_.flush();
@@ -103,6 +108,7 @@ class Jobd {
         if (!keys) return;
         take_reloaded(*keys, config_);
         use_settings();
+        schedules_.book().begin_review();
     }
 
     void measure(Figures& figures) const {
@@ -168,6 +174,8 @@ class Jobd {
     Dispatcher dispatcher_;
     ScanHistory history_;
     SystemScans system_scans_;
+    Schedules schedules_;
+    AutomaticQuarantine automatic_quarantine_;
     RequestServer request_server_;
     Figures figures_;
     std::chrono::milliseconds longest_turn_{};  // that is not reported yet

@@ -212,6 +212,13 @@ CREATE TRIGGER IF NOT EXISTS quarantine_changed AFTER UPDATE OF size ON quaranti
 CREATE TRIGGER IF NOT EXISTS quarantine_removed AFTER DELETE ON quarantine BEGIN
     UPDATE quarantine_sum SET files = files - 1, bytes = bytes - coalesce(old.size, 0) WHERE id = 1; END;
 CREATE TABLE IF NOT EXISTS system_scan_asker(scan INTEGER PRIMARY KEY, asked_by INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS schedule( -- of accounts that have one
+    account INTEGER PRIMARY KEY, scan_type INTEGER NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL,
+    spread INTEGER NOT NULL, done_day INTEGER NOT NULL, done_running_ms INTEGER NOT NULL, -- see schedule_times.h
+    due_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS scheduled_scan(task INTEGER PRIMARY KEY); -- scans that a schedule began
+-- Whose finds are quarantined by themselves. 0: that is yet to be queued; -1: there was nothing to be done.
+CREATE TABLE IF NOT EXISTS automatic_quarantine(scan INTEGER PRIMARY KEY, disinfection INTEGER NOT NULL);
 )";
 
 // These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They
@@ -249,6 +256,9 @@ CREATE INDEX IF NOT EXISTS unscanned_by_start ON find(task, start) WHERE verdict
 CREATE INDEX IF NOT EXISTS hits_of_signature ON signature_hit(signature, running_ms);
 CREATE INDEX IF NOT EXISTS hits_by_age ON signature_hit(running_ms);
 CREATE INDEX IF NOT EXISTS open_actions ON action(task, number) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS waiting_quarantines ON automatic_quarantine(scan) WHERE disinfection = 0;
+CREATE INDEX IF NOT EXISTS automatic_disinfections ON automatic_quarantine(disinfection) WHERE disinfection > 0;
+CREATE INDEX IF NOT EXISTS due_schedules ON schedule(due_ms);
 CREATE INDEX IF NOT EXISTS quarantine_in_order ON quarantine(account);
 CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms) WHERE clean = 0 AND may_hold_mail = 0;
 )";

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "jobs/jobd/automatic_table.h"
 #include "jobs/jobd/find_table.h"
 #include "jobs/jobd/history_table.h"
 #include "jobs/jobd/ignore_list.h"
@@ -12,6 +13,7 @@
 #include "jobs/jobd/quarantine_list.h"
 #include "jobs/jobd/record_table.h"
 #include "jobs/jobd/running_time.h"
+#include "jobs/jobd/schedule_table.h"
 #include "jobs/jobd/task_table.h"
 
 namespace clamscanner {
@@ -29,6 +31,8 @@ class LedgerTables {
     [[nodiscard]] RecordTable& records() noexcept { return records_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
     [[nodiscard]] HistoryTable& history() noexcept { return history_; }
+    [[nodiscard]] ScheduleTable& schedules() noexcept { return schedules_; }
+    [[nodiscard]] AutomaticTable& automatic() noexcept { return automatic_; }
     [[nodiscard]] const RunningTime& running_time() const noexcept { return running_time_; }
 
  protected:
@@ -52,7 +56,9 @@ class LedgerTables {
           ignored_(database_),
           finds_(database_, tasks_, ignored_),
           records_(database_, tasks_, quarantine_),
-          history_(database_) {}
+          history_(database_),
+          schedules_(database_),
+          automatic_(database_) {}
 
     LedgerDatabase database_;
     std::optional<RunningTime> own_running_time_;
@@ -63,6 +69,8 @@ class LedgerTables {
     FindTable finds_;
     RecordTable records_;
     HistoryTable history_;
+    ScheduleTable schedules_;
+    AutomaticTable automatic_;
 };
 
 }  // namespace clamscanner

@@ -72,6 +72,9 @@ enum class JobdMessage : std::uint16_t {
     AllIgnoredEverywhere,
     IgnoreEverywhere,
     UnignoreEverywhere,
+    AskSchedule,
+    SetSchedule,
+    ScheduleStatus,
 };
 
 inline constexpr std::size_t most_actions = 500'000;
@@ -263,6 +266,80 @@ struct AskUnscannedFiles {
     void fields(auto& wire) {
         wire.number(after);
         place.fields(wire);
+    }
+};
+
+// ---- An account's schedule of scans ---------------------------------------------------------------------------------
+
+// The database stores these values.
+enum class ScheduleDay : std::uint8_t {
+    Sunday = 0,
+    Monday = 1,
+    Tuesday = 2,
+    Wednesday = 3,
+    Thursday = 4,
+    Friday = 5,
+    Saturday = 6,
+    Every = 7,
+};
+
+// "monday"; "daily".
+[[nodiscard]] constexpr const char* name_of(ScheduleDay day) noexcept {
+    constexpr const char* names[] = {"sunday",   "monday", "tuesday",  "wednesday",
+                                     "thursday", "friday", "saturday", "daily"};
+    return names[static_cast<int>(day)];
+}
+
+inline constexpr std::uint8_t last_hour_of_day = 23;
+
+struct Schedule {
+    bool on = false;  // the rest counts only then
+    ScanType scan_type = ScanType::Home;
+    ScheduleDay day = ScheduleDay::Every;
+    std::uint8_t hour = 0;  // of local time
+    void fields(auto& wire) {
+        wire.number(on);
+        wire.choice(scan_type, last_scan_type);
+        wire.choice(day, ScheduleDay::Every);
+        wire.number(hour);
+        if (hour > last_hour_of_day) throw Malformed("an hour that no day has");
+    }
+    bool operator==(const Schedule&) const = default;
+};
+
+struct ScheduleStatus {
+    static constexpr auto type = JobdMessage::ScheduleStatus;
+    bool allowed = false;  // by the administrator; else nothing runs, whatever is set
+    Schedule schedule;
+    std::int64_t next_time = 0;  // seconds since the epoch; 0: never
+    std::string next_local;      // the same in local time, to be read; "": never
+    void fields(auto& wire) {
+        wire.number(allowed);
+        schedule.fields(wire);
+        wire.number(next_time);
+        wire.text(next_local, 64);
+    }
+};
+
+struct AskSchedule {
+    static constexpr auto type = JobdMessage::AskSchedule;
+    using Answer = ScheduleStatus;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
+// In place of an earlier one. What weakens that is declined without a good voucher.
+struct SetSchedule {
+    static constexpr auto type = JobdMessage::SetSchedule;
+    using Answer = ScheduleStatus;
+    static constexpr auto effect = Effect::Changes;
+    Schedule schedule;
+    Asker asker = {};
+    Voucher voucher = {};
+    void fields(auto& wire) {
+        schedule.fields(wire);
+        asker.fields(wire);
+        voucher.fields(wire);
     }
 };
 

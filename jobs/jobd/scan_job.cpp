@@ -284,11 +284,24 @@ void ScanJob::complete_if_agreed() {
     context_.ledger.finds().complete_scan(task().id, walk_unreadable_ + before_.files + scan_completed_->files,
                                           before_.clean_files + scan_completed_->clean_files,
                                           before_.known_files + scan_completed_->known_files);
+    intend_quarantine();
     current_file_.clear();
     completed_ = true;
     close_coordinator();
     feeding_ = Feeding::Expired;
     context_.loop.request_another_round();
+}
+
+// In the same commit as the scan's end. What its owner asked for is the owner's to act on.
+void ScanJob::intend_quarantine() {
+    const bool begins_by_itself = task().scheduled || task().of_system_scan;
+    if (!begins_by_itself || may_find_too_much_ || task_found_nothing()) return;
+    if (context_.config.automatic_quarantine != AutomaticQuarantinePolicy::Never)
+        context_.ledger.automatic().intend(task().id);
+}
+
+bool ScanJob::task_found_nothing() {
+    return context_.ledger.tasks().get(task().id).infected_files == 0;
 }
 
 // Files that are in the quarantine as recorded are left out of the walk and scanned individually: newer signatures may

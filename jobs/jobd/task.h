@@ -43,6 +43,7 @@ struct Task {
     std::uint32_t starts = 0;
     std::int64_t begun_running_ms = 0;  // the host's running time at the first start; 0: not started yet
     bool of_system_scan = false;        // a job of the administrator's scan of all accounts
+    bool scheduled = false;             // a scan of the account's schedule
     std::uint64_t total_files = 0;
     std::uint64_t total_bytes = 0;
     std::uint64_t scanned_files = 0;

@@ -53,6 +53,7 @@ _add_integration_test(soak.apache_proxy.slow_bodies "soak;apache" slow_bodies 12
     "CLAMSCANNER_FRONT=proxy;CLAMSCANNER_SOAK=1")
 _add_integration_test(soak.model "soak;nginx" model 3600 "CLAMSCANNER_SOAK=1")
 add_integration_test(privileges 120)
+add_integration_test(schedule 240)
 add_integration_test(sigkill 300 7200)
 add_integration_test(two_accounts 120)
 add_integration_test(wrong_logins 300 2400)

@@ -136,6 +136,15 @@ struct FakeJobs : Jobs {
     }
     Ignored answer_ignored(const AskIgnored&) { return ignored; }
 
+    ScheduleStatus schedule;
+    ScheduleStatus answer_schedule(const AskSchedule&) { return schedule; }
+    ScheduleStatus answer_set_schedule(const SetSchedule& asked) {
+        before_answering();
+        asker = asked.asker;
+        schedule.schedule = asked.schedule;
+        return schedule;
+    }
+
     History answer_history(const AskHistory& asked) { return asked.after == 0 ? history : more_history; }
 
     std::string exchange(std::string_view question, Effect) override {
@@ -149,7 +158,8 @@ struct FakeJobs : Jobs {
             handles<&FakeJobs::answer_scan_tasks>,        handles<&FakeJobs::answer_scan_events>,
             handles<&FakeJobs::answer_start_system_scan>, handles<&FakeJobs::answer_history>,
             handles<&FakeJobs::answer_ignore_files>,      handles<&FakeJobs::answer_unignore_files>,
-            handles<&FakeJobs::answer_ignored>,
+            handles<&FakeJobs::answer_ignored>,           handles<&FakeJobs::answer_schedule>,
+            handles<&FakeJobs::answer_set_schedule>,
         };
         return std::string(dispatch(table, *this, question).bytes());
     }

@@ -585,6 +585,51 @@ BOOST_AUTO_TEST_CASE(a_call_that_did_not_come_over_http_is_answered_or_refused) 
                       Refusal);
 }
 
+BOOST_AUTO_TEST_CASE(a_schedule_is_told_whole) {
+    jobs.schedule = {true, {true, ScanType::Mail, ScheduleDay::Tuesday, 3}, 1767666600, "2026-01-06 03:30:00 CET"};
+    BOOST_TEST(outcome("GET", "get_schedule") ==
+               R"({"allowed":1,"day":"tuesday","frequency":"weekly","hour":3,"next_time":1767666600,)"
+               R"("next_time_local":"2026-01-06 03:30:00 CET","scan_type":"mail"})");
+    jobs.schedule = {};
+    BOOST_TEST(
+        outcome("GET", "get_schedule") ==
+        R"({"allowed":0,"day":"","frequency":"never","hour":0,"next_time":0,"next_time_local":"","scan_type":""})");
+    BOOST_TEST(holds(ask("GET", "/ClamScanner/get_schedule").body, "switched off on this server"));
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_is_set_as_it_was_asked_for) {
+    BOOST_TEST(ask("GET", "/ClamScanner/set_schedule?frequency=never").allow == "POST");
+    static_cast<void>(
+        outcome("POST", "set_schedule", R"({"frequency":"weekly","day":"friday","hour":23,"scan_type":"home"})"));
+    BOOST_TEST((jobs.schedule.schedule == Schedule{true, ScanType::Home, ScheduleDay::Friday, 23}));
+    static_cast<void>(outcome("POST", "set_schedule?frequency=daily&hour=0&scan_type=home"));
+    BOOST_TEST((jobs.schedule.schedule == Schedule{true, ScanType::Home, ScheduleDay::Every, 0}));
+    static_cast<void>(outcome("POST", "set_schedule?frequency=never"));
+    BOOST_TEST((jobs.schedule.schedule == Schedule{}));
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_that_makes_no_sense_is_refused_with_what_is_accepted) {
+    const std::pair<const char*, const char*> refusals[] = {
+        {"", "frequency"},
+        {"frequency=hourly", "never, daily, weekly"},
+        {"frequency=daily&hour=3", "scan_type"},
+        {"frequency=daily&hour=3&scan_type=x", "home, mail, public_html, public_ftp"},
+        {"frequency=daily&scan_type=home", "hour"},
+        {"frequency=daily&scan_type=home&hour=24", "0 to 23"},
+        {"frequency=daily&scan_type=home&hour=-1", "0 to 23"},
+        {"frequency=daily&scan_type=home&hour=x", "0 to 23"},
+        {"frequency=daily&scan_type=home&hour=3&day=monday", "day"},
+        {"frequency=weekly&scan_type=home&hour=3", "day"},
+        {"frequency=weekly&scan_type=home&hour=3&day=someday", "monday, tuesday"},
+        {"frequency=daily&scan_type=mail&hour=3", "does not exist"},
+    };
+    for (const auto& [arguments, part] : refusals) {
+        const auto why = outcome("POST", std::string("set_schedule?") + arguments);
+        BOOST_TEST(holds(why, part), arguments << ": " << why);
+    }
+    BOOST_TEST(!jobs.schedule.schedule.on);
+}
+
 // ---- A look inside
 // ---------------------------------------------------------------------------------------------------
 

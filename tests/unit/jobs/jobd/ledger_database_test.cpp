@@ -29,6 +29,7 @@ class LongLists {
         fill_disinfection();
         fill_quarantine();
         fill_system_scan();
+        fill_schedules();
     }
 
     // What is done for each event, action, find, poll or piece.
@@ -39,6 +40,7 @@ class LongLists {
         disinfect_one();
         quarantine_one();
         system_scan_one();
+        schedule_one();
         end_all();
     }
 
@@ -177,6 +179,22 @@ class LongLists {
         }
     }
 
+    void fill_schedules() {
+        for (int i = 0; i < length_; ++i)
+            ledger.schedules().set({10'000 + i, {true, ScanType::Home, ScheduleDay::Every, 3}, 0, {}, 1000 + i});
+    }
+
+    void schedule_one() {
+        auto& schedules = ledger.schedules();
+        static_cast<void>(schedules.due(1003, 4));
+        static_cast<void>(schedules.behind(10'000, 4));
+        static_cast<void>(schedules.of(10'000));
+        schedules.set_due(10'000, 2000);
+        schedules.mark_done(10'000, {}, 3000);
+        schedules.set({10'000, {true, ScanType::Home, ScheduleDay::Every, 3}, 0, {}, 1000});
+        schedules.mark_scan(scan_);
+        schedules.remove(10'000);
+    }
     void scan_one() {
         ledger.tasks().set_signatures(scan_, false, "");
         ledger.tasks().save_progress(scan_, 1, 1, 1);
