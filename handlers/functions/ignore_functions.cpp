@@ -92,7 +92,7 @@ Result result_of(const std::string& path, IgnoreResult result) {
 Result result_of(const std::string& id, UnignoreResult result) {
     switch (result) {
         case UnignoreResult::Ended:
-            return {id, true, "what it ignored is in the list of infected files again"};
+            return {id, true, "what it ignored is found again; of the last scan it is in the list within moments"};
         case UnignoreResult::Administrators:
             return {id, false, "the administrator ignores it for all accounts: ask your administrator"};
         case UnignoreResult::NoSuchRow:

@@ -68,8 +68,8 @@ CREATE TABLE ignored(
     pattern BLOB NOT NULL, path BLOB NOT NULL, -- the file that its owner named
     reason BLOB NOT NULL, asked_by INTEGER NOT NULL, which BLOB NOT NULL, address BLOB NOT NULL,
     created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, -- 0: never
-    state INTEGER NOT NULL, -- 1: copies that were found before may not be marked yet; 2: it has ended, and finds that it
-                            -- marked may have to be returned
+    state INTEGER NOT NULL, -- 1: copies that were found before may not be marked yet; 2: it has ended, and finds that
+                            -- it marked may have to be returned
     UNIQUE(account, virus, sha256, pattern));
 CREATE TABLE unscanned_count(
     task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;

@@ -429,8 +429,7 @@ struct AskDisinfection {
     void fields(auto& wire) { wire.number(last_id); }
 };
 
-// ---- What is ignored although it is infected
-// -------------------------------------------------------------------------
+// ---- What is ignored although it is infected ------------------------------------------------------------------------
 
 inline constexpr std::size_t longest_ignore_reason = 500;  // bytes
 inline constexpr std::size_t most_ignored_in_piece = 50;

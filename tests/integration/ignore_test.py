@@ -11,6 +11,7 @@ import time
 from urllib.parse import urlencode
 
 from client import wait_until
+from privileges_test import attempts_that_work, status_of
 from service_case import ServiceCase, main
 from test_files import EICAR, clean_page
 
@@ -69,8 +70,8 @@ class IgnoreCase(ServiceCase):
         self.assertEqual(counted, [len(self.ignored())] if self.ignored() else [])
         self.assertEqual(data["scanned_file_count"], data["total_file_count"])
         self.assertFalse(set(data["infected_files"]) & self.ignored())
-        head = open(self.account.path(".clamavconnector.scan.log"), encoding="utf-8").read()
-        return data, head
+        with open(self.account.path(".clamavconnector.scan.log"), encoding="utf-8") as log:
+            return data, log.read()
 
     def uapi(self, *words, account=None, descriptor=None):
         command = [self.service.installed_program("uapi"), f"--config={self.service.config_file}", *words]
@@ -223,6 +224,25 @@ class WhatWeakensNeedsThePassword(IgnoreCase):
         result, _ = self.uapi("ClamScanner", "unignore_files", f'ids=["{row["id"]}"]', account=self.account)
         self.assertEqual(result["data"][0]["state"], "ended")
         wait_until(lambda: self.wrong in self.listed(), 10, "it to be found again")
+
+    def test_the_account_cannot_take_the_voucher_that_root_leaves(self):
+        # It runs as the account, and waits for its input with the voucher open. Of agents privileges_test shows this.
+        waits = subprocess.Popen([self.service.installed_program("uapi"), f"--config={self.service.config_file}",
+                                  f"--user={self.account.name}", "--input=json", "ClamScanner", "get_scan_status"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.addCleanup(waits.wait)
+        self.addCleanup(waits.kill)
+        self.addCleanup(waits.stdin.close)
+        open_file = f"/proc/{waits.pid}/fd/{VOUCHER}"
+        wait_until(lambda: status_of(waits.pid)["Uid"].split() == [str(self.account.uid)] * 4
+                   and status_of(waits.pid)["Name"] == "clamscanner-uap", 10, "it to become the account")
+        self.assertIn("memfd:voucher", os.readlink(open_file))
+        self.assertEqual(attempts_that_work(self.account, waits.pid), [])
+        for way in (("cat", open_file), ("readlink", open_file)):
+            done = subprocess.run(["setpriv", f"--reuid={self.account.uid}", f"--regid={self.account.gid}",
+                                   "--clear-groups", *way], capture_output=True, check=False)
+            self.assertNotEqual(done.returncode, 0, way)
+            self.assertEqual(done.stdout, b"", way)
 
     def test_nobody_but_root_and_jobd_reads_the_key(self):
         key = self.service.path("run/authd/voucher.key")

@@ -24,11 +24,8 @@ struct Account {
     void find(const std::string& name, const std::string& sha256 = content, const std::string& virus = "Wrong") {
         ledger.finds().add_infected(scan, 1, path(name), virus, sha256);
     }
-    void complete(std::uint64_t clean = 0) {
-        const auto task = ledger.tasks().get(scan);
-        ledger.finds().complete_scan(scan, clean + task.infected_files + task.ignored_files + task.unscanned_files,
-                                     clean, 0);
-    }
+    // The walk saw none of the files, which were made later: all of them count nevertheless.
+    void complete(std::uint64_t clean = 0) { ledger.finds().complete_scan(scan, 0, clean, 0); }
     // Finds these, and nothing else.
     void scan_of(const std::vector<std::string>& names) {
         begin_scan();
