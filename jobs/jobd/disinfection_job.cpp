@@ -381,8 +381,7 @@ void DisinfectionJob::adopt_difference(PlannedAction& action, const Acted& acted
 void DisinfectionJob::settle_moved() {
     const bool clean = result_->verdict == Verdict::Clean && !result_->sha256.empty();
     const bool infected = result_->verdict == Verdict::Infected;
-    const bool left =
-        infected && automatic_ && why_left({current_->path, result_->virus, result_->sha256}) != nullptr;
+    const bool left = infected && automatic_ && why_left({current_->path, result_->virus, result_->sha256}) != nullptr;
     if (infected && !left) {
         adopt_result(*current_, *result_);
         context_.ledger.records().intend(task().id, *current_);

@@ -2,8 +2,8 @@
 // after. Plain actions are carried out many together, so that one wait for the disk serves many: some are scanned while
 // others are acted on, and intents, orders and steps go in groups, in the same order for each file. All others follow
 // one by one. After a crash the job resumes from the recorded intents. What jobd began by itself
-// (automatic_quarantine.h) leaves alone what the policy does not cover by the new scan, what is held or ignored, and what
-// may hold more than one mail.
+// (automatic_quarantine.h) leaves alone what the policy does not cover by the new scan, what is held or ignored, and
+// what may hold more than one mail.
 #pragma once
 
 #include <map>

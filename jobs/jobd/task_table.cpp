@@ -28,8 +28,7 @@ Task read_task(Cursor& columns) {
                  task.attempts, task.starts, task.begun_running_ms, task.of_system_scan, task.scheduled,
                  task.total_files, task.total_bytes, task.scanned_files, task.scanned_bytes, task.clean_files,
                  task.infected_files, task.ignored_files, task.unscanned_files, task.known_files, task.known_infected,
-                 task.full,
-                 task.signature_problem, task.settled.files, task.settled.bytes, task.settled.clean_files,
+                 task.full, task.signature_problem, task.settled.files, task.settled.bytes, task.settled.clean_files,
                  task.settled.known_files, task.list_bytes, task.walk_unreadable, task.walk_start, task.last_record,
                  task.embedded_signatures, task.log_pending, task.why);
     return task;

@@ -71,8 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 RunnerFailed, AdoptQuarantined, Adopted, StartSystemScan, AskHistory, History, CancelSystemScan,
                 AskAllFinds, AllFinds, QuarantineFinds, FindsQueued, AskTask, TaskReport, AskService, ServiceReport,
                 AskIgnored, Ignored, IgnoreFiles, FilesIgnored, UnignoreFiles, FilesUnignored, AskIgnoredEverywhere,
-                AllIgnoredEverywhere, IgnoreEverywhere, UnignoreEverywhere, AskSchedule, SetSchedule,
-                ScheduleStatus>(bytes);
+                AllIgnoredEverywhere, IgnoreEverywhere, UnignoreEverywhere, AskSchedule, SetSchedule, ScheduleStatus>(
+        bytes);
     decode_each<OpenMeetings, OpenJudge, BeginMeetings, MeetContents, ContentsMet, ContentToJudge, ContentJudged,
                 JudgeReady, JudgeContent, Judgement, UseRegistry>(bytes);
     read_frames(bytes);
