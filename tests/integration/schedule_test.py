@@ -17,6 +17,7 @@ UNWANTED = "this text stands for a program that is doubtful 77aa"
 MAILBOX = ("From a@example.org Mon Jan  5 12:00:00 2026\nFrom: a@example.org\nSubject: one\n\nharmless\n\n"
            "From b@example.org Mon Jan  5 12:01:00 2026\nFrom: b@example.org\nSubject: two\n\n" + CERTAIN + "\n\n")
 PATIENCE_SECONDS = 60
+COPIES = 1500  # so many that their quarantine takes some time
 
 
 class ScheduleCase(ServiceCase):
@@ -103,8 +104,13 @@ class Schedules(ScheduleCase):
             self.assertEqual(done.returncode, status, (words, done.stdout, done.stderr))
             if status:
                 self.assertIn("needs the account's password", done.stdout)
+                self.assertIn(f"uapi --user={account.name}", done.stdout)
         self.assertEqual(client.call("get_schedule")["frequency"], "daily")
-        client.call("set_schedule", {"frequency": "never"})
+        client.call("set_schedule", {"frequency": "weekly", "day": "monday", "hour": 4, "scan_type": "home"})
+        by_root = subprocess.run([self.service.installed_program("uapi"), f"--config={self.service.config_file}",
+                                  f"--user={account.name}", "ClamScanner", "set_schedule", "frequency=never"],
+                                 capture_output=True, text=True, check=False)
+        self.assertEqual(by_root.returncode, 0, by_root.stdout)
         self.assertEqual(client.call("get_schedule")["next_time"], 0)
 
     def test_an_account_that_is_busy_has_its_scan_afterwards(self):
@@ -130,6 +136,7 @@ class Schedules(ScheduleCase):
 class AutomaticQuarantine(ScheduleCase):
     """By a certain signature, and not by a heuristic."""
     config = {"jobs": {"retry_seconds": 1}, "quarantine": {"automatic": "certain"},
+              "brake": {"files_percent": 100, "accounts_percent": 100},
               "paths": {"signature_directory": "@signatures"}}
 
     @classmethod
@@ -187,11 +194,46 @@ class AutomaticQuarantine(ScheduleCase):
         client.scan()
         time.sleep(2)
         self.assertEqual(client.call("list_quarantined_files"), [])
-        subprocess.run([self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file,
-                        "--account", account.name, "--wait"], check=False, stdout=subprocess.DEVNULL)
+        self.scan_as_administrator(account)
         wait_until(lambda: [row for row in client.call("list_history")
                             if row["action"] == "disinfection" and row["ended"]], PATIENCE_SECONDS, "the quarantine")
         self.check(client, *paths, by="administrator")
+
+    def scan_as_administrator(self, account):
+        subprocess.run([self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file,
+                        "--account", account.name, "--wait"], check=False, stdout=subprocess.DEVNULL)
+
+    def test_what_is_ignored_is_left_alone(self):
+        account, client, certain, *_ = self.infected()
+        fine = account.write("fine.txt", CERTAIN + " and it is ours")
+        client.scan()
+        [row] = client.call("ignore_files", {"files": [fine]})
+        self.assertEqual(row["state"], "ignored")
+        self.scan_as_administrator(account)
+        wait_until(lambda: not os.path.exists(certain), PATIENCE_SECONDS, "the quarantine")
+        steps = wait_until(lambda: self.steps(client), PATIENCE_SECONDS, "its end")
+        self.assertIn(certain, steps)
+        self.assertNotIn(fine, steps)
+        self.assertTrue(os.path.exists(fine))
+
+    def test_what_is_ignored_meanwhile_is_left_alone(self):
+        account, client = self.new_account()
+        copies = [account.write(f"copies/{number:04}.txt", CERTAIN) for number in range(COPIES)]
+        self.scan_as_administrator(account)
+        # The quarantine is under way by now.
+        ignored = [row["state"] for row in client.call("ignore_files", {"files": copies[-20:]})]
+        self.assertIn("ignored", ignored)
+        steps = wait_until(lambda: self.steps(client), PATIENCE_SECONDS, "its end")
+        left = {path for path in copies if os.path.exists(path)}
+        self.assertTrue(left)
+        self.assertEqual({path for path, step in steps.items() if step["message"].startswith("it is ignored")}, left)
+
+    @staticmethod
+    def steps(client):
+        """Of the disinfection, once it has ended."""
+        status = client.call("check_disinfection_status")
+        return {step["file"]: step for step in status["details"] if step["type"] == "step"} \
+            if status["status"] == "done" else None
 
     def test_it_is_done_once_although_jobd_is_killed_all_the_time(self):
         account, client, certain, *_ = self.infected()

@@ -182,6 +182,10 @@ class LongLists {
     void fill_schedules() {
         for (int i = 0; i < length_; ++i)
             ledger.schedules().set({10'000 + i, {true, ScanType::Home, ScheduleDay::Every, 3}, 0, {}, 1000 + i});
+        for (int i = 0; i < 2 * length_; ++i) {
+            ledger.automatic().intend(20'000 + i);
+            if (i < length_) ledger.automatic().settle(20'000 + i, 30'000 + i);
+        }
     }
 
     void schedule_one() {
@@ -194,7 +198,14 @@ class LongLists {
         schedules.set({10'000, {true, ScanType::Home, ScheduleDay::Every, 3}, 0, {}, 1000});
         schedules.mark_scan(scan_);
         schedules.remove(10'000);
+        auto& automatic = ledger.automatic();
+        automatic.intend(scan_);
+        static_cast<void>(automatic.waiting(20'000, 4));
+        static_cast<void>(automatic.of_scan(20'000));
+        static_cast<void>(automatic.is_automatic(30'000));
+        automatic.settle(scan_, std::nullopt);
     }
+
     void scan_one() {
         ledger.tasks().set_signatures(scan_, false, "");
         ledger.tasks().save_progress(scan_, 1, 1, 1);
