@@ -10,8 +10,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RECORD = os.path.join(ROOT, "tests", "wire_version.txt")
 # Beside the messages themselves: what is in them, and how it is written.
-OTHERS = ("auth/base/wire.h", "auth/base/home_identity.h", "auth/base/limits.h", "jobs/shared/scan_types.h",
-          "jobs/shared/vocabulary.h")
+OTHERS = ("auth/base/wire.h", "auth/base/home_identity.h", "auth/base/limits.h", "auth/base/voucher.h",
+          "jobs/shared/scan_types.h", "jobs/shared/vocabulary.h")
 
 
 def read(path):

@@ -65,7 +65,8 @@ LoginAnswer Agents::admit(const Account& account, const Serve& serve, const Requ
         if (agent.in_flight.size() >= most && !listen_to(found->first)) continue;
         if (agent.in_flight.size() >= most) return refusal(LoginVerdict::Busy);
 
-        const auto sent = send_message(agent.control.get(), serve, {pipes.request.get(), pipes.reply.get()});
+        const auto sent =
+            send_message(agent.control.get(), with_voucher(account, serve), {pipes.request.get(), pipes.reply.get()});
         if (sent == Sent::WouldBlock) return refusal(LoginVerdict::Busy);
         if (sent == Sent::PeerGone) {
             kill(found, "it hung up");
@@ -78,6 +79,14 @@ LoginAnswer Agents::admit(const Account& account, const Serve& serve, const Requ
 } catch (const std::exception& fault) {
     log_line(Severity::Error, "no agent for " + printable(account.name) + ": " + fault.what());
     return refusal(LoginVerdict::Unavailable);
+}
+
+// A token that may not do everything gets none, and what an access key has signed is no request of the API.
+Serve Agents::with_voucher(const Account& account, Serve serve) const {
+    if (serve.purpose != Purpose::Api || serve.scope != TokenScope::Full) return serve;
+    const auto by = serve.token.empty() ? VouchedBy::Password : VouchedBy::Token;
+    serve.voucher = seal(voucher_key_, account.uid, by, serve.token);
+    return serve;
 }
 
 std::size_t Agents::most_in_flight(uid_t uid, Deadline now) const {

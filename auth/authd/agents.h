@@ -24,6 +24,7 @@
 #include "auth/base/config.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/request_pipes.h"
+#include "auth/base/voucher.h"
 #include "auth/identity/held_accounts.h"
 
 namespace clamscanner {
@@ -33,11 +34,14 @@ class Agents {
     // Starts an account's agent and passes it its end of the control socket.
     using Launch = std::function<ChildProcess(const Account& account, int control)>;
 
-    Agents(EventLoop& loop, Children& children, const Config& config, Launch launch)
+    // `voucher_key`: seals what agents need to have what weakens an account's protection done.
+    Agents(EventLoop& loop, Children& children, const Config& config, Launch launch,
+           Secret voucher_key = new_voucher_key())
         : loop_(loop),
           children_(children),
           config_(config),
           launch_(std::move(launch)),
+          voucher_key_(std::move(voucher_key)),
           held_(config.held_accounts()) {}
 
     // Whether a right login to that account may be served at all: Welcome, Forbidden or Held.
@@ -74,6 +78,7 @@ class Agents {
     };
     using Found = std::map<Key, Agent>::iterator;
 
+    [[nodiscard]] Serve with_voucher(const Account& account, Serve serve) const;
     [[nodiscard]] static Key key_of(const Account& account) {
         return {account.name, account.uid, account.gid, account.home, account.generation};
     }
@@ -91,6 +96,7 @@ class Agents {
     Children& children_;
     const Config& config_;
     Launch launch_;
+    const Secret voucher_key_;
     HeldAccounts held_;
     std::map<Key, Agent> agents_;
     std::unordered_map<uid_t, Conduct> conduct_;

@@ -3,6 +3,7 @@
 // is, a table lists the messages each peer may send, and whatever may block or be taken over runs in a child.
 //
 // DIAGNOSTICS: one line each on standard error; exits with 78 when it is not root or the configuration is invalid.
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -30,6 +31,7 @@
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "auth/base/socket.h"
+#include "auth/base/write_all.h"
 
 namespace clamscanner {
 namespace {
@@ -79,6 +81,18 @@ void require_trusted(const std::string& program) {
     checked(::stat(program.c_str(), &status), ("examine " + program).c_str());
     if (!S_ISREG(status.st_mode) || status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         throw ConfigError(program + " must belong to root and be writable by nobody else");
+}
+
+// A new one at each start: a voucher is good for a moment only.
+Secret make_voucher_key(const Config& config, gid_t readers) {
+    auto key = new_voucher_key();
+    const auto file = config.voucher_key();
+    std::filesystem::remove(file);
+    const UniqueFd made(checked(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0), "make a key"));
+    if (!write_all(made.get(), key.reveal())) throw_errno("write a key", errno);
+    checked(::fchown(made.get(), 0, readers), "hand over a key");
+    checked(::fchmod(made.get(), S_IRUSR | S_IRGRP), "let a key be read");
+    return key;
 }
 
 void prepare_process() {
@@ -186,7 +200,7 @@ void run(const std::string& config_file) {
     LoginDesk open_from(loop, checker(children, homes, config, CheckOf::AccountFromOrigin), LocalAccounts(any_change),
                         config);
     TokenDesk tokens(loop, logins, open_from, token_changer(children), config, {});
-    Agents agents(loop, children, config, agent_launcher(config, config_file));
+    Agents agents(loop, children, config, agent_launcher(config, config_file), make_voucher_key(config, jobs.group));
     Runners runners(loop, children, config, config_file);
     loop.reload_on_hangup([&] {
         const auto keys = reread_config(config);

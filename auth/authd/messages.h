@@ -23,6 +23,7 @@
 #include "auth/base/limits.h"
 #include "auth/base/secret.h"
 #include "auth/base/signature.h"
+#include "auth/base/voucher.h"
 
 namespace clamscanner {
 
@@ -265,12 +266,14 @@ struct Serve {
     std::string version;
     TokenScope scope = TokenScope::Full;  // of the token; Full without one
     std::string token = {};               // its name; "" without one
+    Voucher voucher = {};                 // of a login with every right to the API
     void fields(auto& wire) {
         wire.choice(purpose, Purpose::Statistics);
         wire.text(action, longest_action);
         wire.text(version, longest_action);
         wire.choice(scope, TokenScope::Limited);
         wire.text(token, longest_token_name);
+        voucher.fields(wire);
     }
 };
 

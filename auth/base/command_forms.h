@@ -25,10 +25,16 @@ inline constexpr Option scan_options[] = {
     {"yes", nullptr, "with this: do it, as each owner would, and print what became of it"},
     {"list-held", nullptr, "the signatures that hit so much that nothing is deleted for them"},
     {"allow", "SIGNATURE", "let files be deleted for it all the same"},
+    {"ignore", "list|add|remove", "what is ignored in all accounts although it is found; remove: the ID after it"},
+    {"sha256", "HEX", "with --ignore add: the content that is fine"},
+    {"signature", "NAME", "with --ignore add: the signature that is wrong, or wrong about that content or these paths"},
+    {"path", "PATTERN", "with --ignore add and --signature: files below each home, as in 'public_html/*.js'"},
+    {"reason", "TEXT", "with --ignore add: why, for whoever lists it"},
+    {"expires", "YYYY-MM-DD", "with --ignore add: from that day on, in UTC, it is found again"},
     {"json", nullptr, "print a result or a list as JSON"}};
 inline constexpr CommandForm scan_form{
-    "clamscanner-scan", "[NAME ... | SIGNATURE]", scan_options,
-    "One of --all, --account, --status, --cancel, --finds, --quarantine, --list-held and --allow.\n"
+    "clamscanner-scan", "[NAME ... | SIGNATURE | ID]", scan_options,
+    "One of --all, --account, --status, --cancel, --finds, --quarantine, --list-held, --allow and --ignore.\n"
     "Exit status of a scan that was waited for: 0 nothing found, 1 something found, 2 not all accounts were scanned.\n",
     "Has all accounts scanned, and says what became of it. Root's."};
 

@@ -125,6 +125,8 @@ struct Config {
     [[nodiscard]] std::string login_socket() const { return paths.run_directory + "/authd/login.sock"; }
     [[nodiscard]] std::string runner_socket() const { return paths.run_directory + "/authd/runner.sock"; }
     [[nodiscard]] std::string accounts_socket() const { return paths.run_directory + "/authd/accounts.sock"; }
+    // Of vouchers (voucher.h); authd makes it, and root and jobd read it.
+    [[nodiscard]] std::string voucher_key() const { return paths.run_directory + "/authd/voucher.key"; }
     [[nodiscard]] std::string jobs_socket() const { return paths.run_directory + "/jobd/jobs.sock"; }
     // Of the daemon of that name ("authd", "jobd", "engine"): figures.h.
     [[nodiscard]] std::string figures_file(const char* daemon) const {

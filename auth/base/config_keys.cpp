@@ -64,6 +64,7 @@ std::optional<Value> value_in(const ConfigRule& rule, const toml::node& node) {
             if (node.is_boolean()) return **node.as_boolean() ? std::nullopt : std::optional<Value>(false);
             break;
         case Accepts::Text:
+        case Accepts::NeverCertainAll:
         case Accepts::Path:
         case Accepts::PathOrNone:
             break;
@@ -74,6 +75,8 @@ std::optional<Value> value_in(const ConfigRule& rule, const toml::node& node) {
     const bool is_path = given.starts_with('/');
     if (rule.accepts == Accepts::Path && !is_path) return std::nullopt;
     if (rule.accepts == Accepts::PathOrNone && !is_path && !given.empty()) return std::nullopt;
+    if (rule.accepts == Accepts::NeverCertainAll && given != "never" && given != "certain" && given != "all")
+        return std::nullopt;
     if (rule.accepts == Accepts::HomeDirectory && !is_below_the_home(given)) return std::nullopt;
     return text;
 }
@@ -90,6 +93,8 @@ std::string accepted_by(const ConfigRule& rule) {
             return "an absolute path";
         case Accepts::PathOrNone:
             return "an absolute path, or \"\"";
+        case Accepts::NeverCertainAll:
+            return "\"never\", \"certain\" or \"all\"";
         case Accepts::HomeDirectory:
             return "a directory below the home (no leading slash, no . or ..), or false";
         case Accepts::Text:

@@ -12,13 +12,14 @@
 namespace clamscanner {
 
 enum class Accepts : std::uint8_t {
-    Number,         // whole, from `least` to `most`
-    Truth,          // true or false
-    Text,           // a string of one line
-    Path,           // an absolute path
-    PathOrNone,     // the same, or ""
-    Names,          // a list of strings, at least `least` of them
-    HomeDirectory,  // a directory below the home ("" is the home itself), or false
+    Number,           // whole, from `least` to `most`
+    Truth,            // true or false
+    Text,             // a string of one line
+    Path,             // an absolute path
+    PathOrNone,       // the same, or ""
+    Names,            // a list of strings, at least `least` of them
+    NeverCertainAll,  // one of these words
+    HomeDirectory,    // a directory below the home ("" is the home itself), or false
 };
 
 // When another value counts: at once when the programs are told to read the files again (SIGHUP), or only in programs
@@ -110,10 +111,14 @@ inline constexpr ConfigRule config_rules[] = {
      1024 * config_units::gibibyte},
     {"engine.max_temporary_bytes", Counts::AfterReload, Accepts::Number, config_units::gibibyte / 16,
      1024 * config_units::gibibyte},
+    {"quarantine.automatic", Counts::AfterReload, Accepts::NeverCertainAll},
     {"quarantine.days", Counts::AfterReload, Accepts::Number, 0, 36'500},
     {"history.days", Counts::AfterReload, Accepts::Number, 0, 36'500},
     {"brake.files_percent", Counts::AfterReload, Accepts::Number, 1, 100},
     {"brake.accounts_percent", Counts::AfterReload, Accepts::Number, 1, 100},
+    {"schedules.allowed", Counts::AfterReload, Accepts::Truth},
+    {"schedules.first_hour", Counts::AfterReload, Accepts::Number, 0, 23},
+    {"schedules.last_hour", Counts::AfterReload, Accepts::Number, 0, 23},
     {"scan.home", Counts::AfterReload, Accepts::HomeDirectory},
     {"scan.mail", Counts::AfterReload, Accepts::HomeDirectory},
     {"scan.public_html", Counts::AfterReload, Accepts::HomeDirectory},

@@ -13,7 +13,12 @@ _clamscanner() {
         --account) mapfile -t COMPREPLY < <(compgen -u -- "$word"); return ;;
         --allow)
             mapfile -t COMPREPLY < <(compgen -W "$("$command" --list-held 2>/dev/null | cut -f 1)" -- "$word"); return ;;
-        --quarantine | --finds)
+        --ignore) mapfile -t COMPREPLY < <(compgen -W 'list add remove' -- "$word"); return ;;
+        remove)
+            [[ ${command##*/} == clamscanner-scan ]] &&
+                mapfile -t COMPREPLY < <(compgen -W "$("$command" --ignore list 2>/dev/null | cut -f 1)" -- "$word")
+            [[ ${command##*/} == clamscanner-scan ]] && return ;;
+        --quarantine | --finds | --signature)
             mapfile -t COMPREPLY < <(compgen -W "$("$command" --finds 2>/dev/null | cut -f 1 | sort -u)" -- "$word")
             return ;;
     esac

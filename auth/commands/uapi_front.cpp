@@ -2,6 +2,8 @@
 // first becomes that user for good: no JSON is handled as root. It is not setuid, and it reads nothing from the
 // environment.
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -9,9 +11,14 @@
 #include <cstring>
 #include <system_error>
 
+#include "auth/base/checked.h"
 #include "auth/base/command_forms.h"
 #include "auth/base/config.h"
 #include "auth/base/log.h"
+#include "auth/base/unique_fd.h"
+#include "auth/base/voucher.h"
+#include "auth/base/wire.h"
+#include "auth/base/write_all.h"
 #include "auth/identity/become_user.h"
 #include "auth/identity/held_accounts.h"
 
@@ -33,6 +40,24 @@ Config config_of(const CommandLine& line) {
     }
 }
 
+// Root stands behind what it has done in an account's name. Without authd's key there is no voucher, and what needs one
+// is refused.
+void leave_voucher(const Config& config, uid_t uid) {
+    const auto key = read_voucher_key(config.voucher_key());
+    if (key.empty()) return;
+    auto voucher = seal(key, uid, VouchedBy::Root);
+    Writer wire;
+    voucher.fields(wire);
+    UniqueFd memory(checked(::memfd_create("voucher", MFD_CLOEXEC | MFD_ALLOW_SEALING), "make a voucher's file"));
+    if (!write_all(memory.get(), wire.take().bytes())) throw_errno("write a voucher", errno);
+    checked(::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL),
+            "seal a voucher's file");
+    if (memory.get() == voucher_descriptor)
+        checked(::fcntl(memory.release(), F_SETFD, 0), "pass a voucher on");
+    else
+        checked(::dup2(memory.get(), voucher_descriptor), "pass a voucher on");
+}
+
 int run_as_named_user(const Config& config, const std::optional<std::string>& user, const CommandLine& line) {
     if (!user) return fail(EX_USAGE, "root must say for whom: --user=NAME");
     Account account;
@@ -40,8 +65,10 @@ int run_as_named_user(const Config& config, const std::optional<std::string>& us
     if (!is_served(account, config)) return fail(EX_NOPERM, printable(*user) + " is a system user: not served");
     if (HeldAccounts(config.held_accounts()).include(account.name, account.uid))
         return fail(EX_TEMPFAIL, printable(*user) + " is held by the administrator: try again when it is released");
+    ::close(voucher_descriptor);  // whatever root's shell has left there
+    leave_voucher(config, account.uid);
     become_for_good(account);
-    exec_clean(account, config.program("clamscanner-uapi"), line.words_without("user"), 3, false);
+    exec_clean(account, config.program("clamscanner-uapi"), line.words_without("user"), voucher_descriptor + 1, false);
 }
 
 int run_as_caller(const Config& config, const std::optional<std::string>& user, const CommandLine& line) {

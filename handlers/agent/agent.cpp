@@ -170,6 +170,7 @@ void send_replies(std::span<Task> tasks) {
 
 Reply answer(Caller caller, SharedReplies& shared, const Serve& serve, const Request& request) {
     caller.asker = asker_of(serve, request);
+    caller.voucher = serve.voucher;
     if (serve.purpose == Purpose::Statistics) return answer_statistics(caller, serve, request);
     return shared.answer(caller, request);
 }
@@ -210,7 +211,13 @@ void serve_until_closed(const Settings& config, const std::string& home, const s
             read = without_waiting(read, waiting);
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, jobs, user, control, {}, false}, shared, read);
+                const auto answered = answer_requests({.config = config,
+                                                       .home = home,
+                                                       .jobs = jobs,
+                                                       .user = user,
+                                                       .lifeline = control,
+                                                       .may_wait = false},
+                                                      shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }

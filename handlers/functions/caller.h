@@ -18,6 +18,7 @@ struct Caller {
     // nobody.
     int lifeline = -1;
     Asker asker = {};      // for what is asked of jobd
+    Voucher voucher = {};  // for what weakens the account's protection
     bool may_wait = true;  // for a job, for some seconds; else the answer says that it is not done yet
 };
 

@@ -21,6 +21,7 @@ std::string message_of(const HistoryEntry& entry) {
     if (entry.what == AskedFor::Scan) {
         add(std::to_string(entry.files) + " files");
         add(std::to_string(entry.infected) + " infected");
+        if (entry.ignored > 0) add(std::to_string(entry.ignored) + " ignored");
         add(std::to_string(entry.unscanned) + " not scanned");
     }
     for (const auto& [state, files] : entry.steps) add(std::to_string(files) + " " + name_of(state));

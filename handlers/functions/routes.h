@@ -21,18 +21,24 @@ AnswerFunction delete_quarantined_files;
 AnswerFunction disinfect_files;
 AnswerFunction get_scan_paths;
 AnswerFunction get_scan_status;
+AnswerFunction get_schedule;
+AnswerFunction ignore_files;
 AnswerFunction list_history;
+AnswerFunction list_ignored_files;
 AnswerFunction list_infected_files;
 AnswerFunction list_quarantined_files;
 AnswerFunction list_unscanned_files;
 AnswerFunction restore_quarantined_files;
+AnswerFunction set_schedule;
 AnswerFunction start_scan;
+AnswerFunction unignore_files;
 AnswerFunction view_infected_file;
 
 // Whether `json` is what to do with each file, and nothing else: as the samples of UAPI's reference send it.
 [[nodiscard]] bool is_map_of_actions(std::string_view json);
 
 inline constexpr CompoundArgument actions_argument{"actions", CompoundArgument::Kind::Object, is_map_of_actions};
+inline constexpr CompoundArgument files_argument{"files", CompoundArgument::Kind::Array};
 inline constexpr CompoundArgument ids_argument{"ids", CompoundArgument::Kind::Array};
 
 struct Route {
@@ -49,12 +55,17 @@ inline constexpr Route routes[] = {
     {"disinfect_files", disinfect_files, &actions_argument},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
+    {"get_schedule", get_schedule},
+    {"ignore_files", ignore_files, &files_argument},
     {"list_history", list_history},
+    {"list_ignored_files", list_ignored_files},
     {"list_infected_files", list_infected_files},
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},
     {"restore_quarantined_files", restore_quarantined_files, &ids_argument, true},
+    {"set_schedule", set_schedule},
     {"start_scan", start_scan},
+    {"unignore_files", unignore_files, &ids_argument},
     {"view_infected_file", view_infected_file},
 };
 static_assert(std::ranges::equal(routes, functions, {}, &Route::function, &Function::name),

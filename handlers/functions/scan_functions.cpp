@@ -5,6 +5,7 @@
 #include "handlers/functions/home.h"
 #include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
+#include "handlers/functions/scan_type_argument.h"
 #include "handlers/functions/whole_list.h"
 #include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
@@ -38,18 +39,28 @@ auto infected_files_after(const Caller& caller, bool with_gone) {
 
 }  // namespace
 
-Answer start_scan(const Caller& caller, const Arguments& arguments) {
+ScanType scan_type_in(const Arguments& arguments) {
     const auto& name = arguments.text("scan_type", accepted_scan_types);
     const auto known = std::ranges::find(scan_types, name, &ScanTypeRow::name);
     if (known == std::end(scan_types))
         throw wrong_argument("scan_type", "is " + quoted(name) + ", which is not a scan type", accepted_scan_types);
-    const bool full = arguments.flag("full");
-    const auto& scan = caller.config.scan_of(known->type);
+    return known->type;
+}
+
+void refuse_unless_scannable(const Caller& caller, ScanType type) {
+    const std::string name(row_of(type).name);
+    const auto& scan = caller.config.scan_of(type);
     if (!scan.allowed) throw Refusal(200, "Scans of the type \"" + name + "\" are switched off on this server.");
     if (const auto problem = directory_problem(caller.home, scan.directory, caller.lifeline); !problem.empty())
         throw Refusal(200, "The directory " + path_in(caller.home, scan.directory) + ", which is what \"" + name +
                                "\" scans, " + problem + ".");
-    caller.jobs.ask(StartScan{known->type, false, full, caller.asker});
+}
+
+Answer start_scan(const Caller& caller, const Arguments& arguments) {
+    const auto type = scan_type_in(arguments);
+    const bool full = arguments.flag("full");
+    refuse_unless_scannable(caller, type);
+    caller.jobs.ask(StartScan{type, false, full, caller.asker});
     return {};
 }
 

@@ -24,12 +24,17 @@ inline constexpr Function functions[] = {
     {"disinfect_files", "POST", false, true},
     {"get_scan_paths", "GET, HEAD, POST", true, false},
     {"get_scan_status", "GET, HEAD, POST", true, false},
+    {"get_schedule", "GET, HEAD, POST", true, false},
+    {"ignore_files", "POST", false, true},
     {"list_history", "GET, HEAD, POST", true, false},
+    {"list_ignored_files", "GET, HEAD, POST", true, false},
     {"list_infected_files", "GET, HEAD, POST", true, false},
     {"list_quarantined_files", "GET, HEAD, POST", true, false},
     {"list_unscanned_files", "GET, HEAD, POST", true, false},
     {"restore_quarantined_files", "POST", false, true},
+    {"set_schedule", "POST", false, false},
     {"start_scan", "GET, POST", false, false},
+    {"unignore_files", "POST", false, true},
     {"view_infected_file", "GET, HEAD, POST", true, false},
 };
 

@@ -1,5 +1,6 @@
 // clamscanner-uapi: the functions on the command line, for the user who runs it and as that user. Answers like the
 // documented address; its exit status is 0 only when the answer's status is 1.
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -12,6 +13,8 @@
 #include "auth/base/checked.h"
 #include "auth/base/command_forms.h"
 #include "auth/base/log.h"
+#include "auth/base/voucher.h"
+#include "auth/base/wire.h"
 #include "handlers/functions/router.h"
 #include "handlers/shared/percent_encoding.h"
 #include "handlers/uapi/pretty_json.h"
@@ -76,6 +79,23 @@ Arguments arguments_of(const Call& call) {
     return arguments;
 }
 
+// That root has left, if it was root who called this. jobd says whether it is one.
+Voucher voucher_given() try {
+    constexpr std::size_t longest = 1024;
+    char bytes[longest];
+    const int seals = ::fcntl(voucher_descriptor, F_GET_SEALS);
+    if (seals == -1 || (seals & F_SEAL_WRITE) == 0) return {};
+    const auto size = ::pread(voucher_descriptor, bytes, sizeof bytes, 0);
+    if (size <= 0) return {};
+    Reader wire(std::string_view(bytes, static_cast<std::size_t>(size)));
+    Voucher voucher;
+    voucher.fields(wire);
+    wire.expect_end();
+    return voucher;
+} catch (const Malformed&) {
+    return {};  // a file of somebody else's
+}
+
 int print(const Call& call, const std::string& json, bool success) {
     const auto text = (call.pretty ? pretty_printed(json) : json) + "\n";
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
@@ -93,9 +113,12 @@ int answer(const CommandLine& line) {
     const auto config = read_settings(line.config_file());
     JobsClient jobs(config.jobs_socket());
     try {
-        const auto answer =
-            answer_call({.config = config, .home = account.home, .jobs = jobs, .asker = {AskedBy::Shell}}, call.address,
-                        arguments_of(call));
+        const auto answer = answer_call({.config = config,
+                                         .home = account.home,
+                                         .jobs = jobs,
+                                         .asker = {AskedBy::Shell},
+                                         .voucher = voucher_given()},
+                                        call.address, arguments_of(call));
         return print(call, envelope(call.address, answer), true);
     } catch (const Refusal& refusal) {
         return print(call, failure_envelope(call.address, refusal.what()), false);

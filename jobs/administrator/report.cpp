@@ -27,6 +27,7 @@ Numbers numbers_of(const SystemScanProgress& scan) {
             {"files", scan.total_files},
             {"files scanned", scan.scanned_files},
             {"infected", scan.infected_files},
+            {"ignored", scan.ignored_files},
             {"not scanned", scan.unscanned_files}};
 }
 

@@ -16,6 +16,7 @@
 #include "auth/base/command_forms.h"
 #include "auth/base/log.h"
 #include "jobs/administrator/finds.h"
+#include "jobs/administrator/ignored.h"
 #include "jobs/administrator/report.h"
 #include "jobs/client/jobs_client.h"
 #include "jobs/shared/all_accounts.h"
@@ -32,7 +33,7 @@ constexpr auto between_looks = 1s;
 constexpr auto between_lines = 60s;         // of progress, where nobody watches
 constexpr auto patience_with_jobd = 10min;  // that is restarted meanwhile
 constexpr const char* one_is_wanted =
-    "one of --all, --account, --status, --cancel, --finds, --quarantine, --list-held and --allow is wanted";
+    "one of --all, --account, --status, --cancel, --finds, --quarantine, --list-held, --allow and --ignore is wanted";
 
 Settings settings_for_administrator(const std::string& file) {
     auto settings = read_settings(file);
@@ -150,7 +151,8 @@ int allow(Jobs& jobs, const std::string& signature) {
 // What is asked for; throws UsageError unless it is one thing, with what belongs to it.
 std::string verb_of(const CommandLine& line) {
     std::string verb;
-    for (const char* one : {"all", "account", "status", "cancel", "finds", "quarantine", "list-held", "allow"}) {
+    for (const char* one :
+         {"all", "account", "status", "cancel", "finds", "quarantine", "list-held", "allow", "ignore"}) {
         if (!line.has(one)) continue;
         if (!verb.empty()) throw UsageError(one_is_wanted);
         verb = one;
@@ -160,7 +162,11 @@ std::string verb_of(const CommandLine& line) {
     for (const char* with : {"wait", "scheduled"})
         if (line.has(with) && !scans) throw UsageError(std::string("--") + with + " goes with --all or --account");
     if (line.has("yes") && verb != "quarantine") throw UsageError("--yes goes with --quarantine");
-    const auto most = verb == "account" ? std::string::npos : verb == "finds" ? 1 : 0;
+    const bool adds = verb == "ignore" && line.value("ignore") == "add";
+    for (const char* with : {"sha256", "signature", "path", "reason", "expires"})
+        if (line.has(with) && !adds) throw UsageError(std::string("--") + with + " goes with --ignore add");
+    const bool removes = verb == "ignore" && line.value("ignore") == "remove";
+    const auto most = verb == "account" ? std::string::npos : verb == "finds" || removes ? 1 : 0;
     if (line.operands().size() > most) throw UsageError("too much: " + printable(line.operands().at(most)));
     return verb;
 }
@@ -177,6 +183,7 @@ int run(const CommandLine& line) try {
     if (verb == "cancel") return cancel(jobs);
     if (verb == "finds") return show_finds(jobs, line.operands().empty() ? "" : line.operands().front(), json);
     if (verb == "quarantine") return quarantine_finds(jobs, *line.value("quarantine"), line.has("yes"), json);
+    if (verb == "ignore") return ignore(jobs, line, json);
     return verb == "list-held" ? list_held(jobs, json) : allow(jobs, *line.value("allow"));
 } catch (const Refusal& refusal) {
     std::fprintf(stderr, "clamscanner-scan: %s\n", refusal.what());

@@ -9,19 +9,52 @@ namespace {
 
 // Of the administrator's questions, that one piece looks at.
 constexpr std::size_t finds_at_once = 500;
+// Of what is no longer ignored, before the answer.
+constexpr auto settled_at_once = std::chrono::milliseconds(4);
+// Of a path, in the audit log.
+constexpr std::size_t longest_logged_path = 4096;
 
 constexpr const char* too_slow_text = "The request took too long, so nothing was done; try again.";
 constexpr const char* busy_text =
     "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
 
+AuditEvent event_of(const char* name, const AccountFacts& facts, const Asker& asker) {
+    AuditEvent event(name);
+    event.text("account", facts.name).number("uid", facts.uid).text("by", name_of(asker.by));
+    if (!asker.which.empty()) event.text("which", asker.which);
+    if (!asker.from.empty()) event.text("from", asker.from);
+    return event;
+}
+
+constexpr AskedBy asked_by(VouchedBy by) {
+    switch (by) {
+        case VouchedBy::Password:
+            return AskedBy::Owner;
+        case VouchedBy::Token:
+            return AskedBy::Token;
+        case VouchedBy::Root:
+            break;
+    }
+    return AskedBy::Administrator;
+}
+
+Declined needs_password(const std::string& what, const AccountFacts& facts) {
+    return {what +
+            " needs the account's password, since whatever runs as the account could ask for it. Call the function "
+            "over HTTP, with the password or with a token made with create_full_access; at a shell, root can: uapi "
+            "--user=" +
+            printable(facts.name) + "."};
+}
+
 }  // namespace
 
 ChangeAnswers::ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, ScanHistory& history,
-                             SystemScans& system_scans, const std::set<uid_t>& host_users)
+                             SystemScans& system_scans, ScheduleBook& schedules, const std::set<uid_t>& host_users)
     : context_(context),
       dispatcher_(dispatcher),
       history_(history),
       system_scans_(system_scans),
+      schedules_(schedules),
       preparations_(context.loop, context.ledger),
       host_users_(host_users) {}
 
@@ -30,7 +63,8 @@ Encoded ChangeAnswers::answer(const AccountFacts& facts, const std::string& ques
     static constexpr Row table[] = {
         handles<&ChangeAnswers::start_scan>,        handles<&ChangeAnswers::cancel_scan>,
         handles<&ChangeAnswers::disinfect>,         handles<&ChangeAnswers::change_quarantine>,
-        handles<&ChangeAnswers::start_system_scan>,
+        handles<&ChangeAnswers::start_system_scan>, handles<&ChangeAnswers::ignore_files>,
+        handles<&ChangeAnswers::unignore_files>,    handles<&ChangeAnswers::set_schedule>,
     };
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
 }
@@ -47,6 +81,9 @@ Encoded ChangeAnswers::answer_administrator(const std::string& question) {
         handles<&ChangeAnswers::quarantine_finds>,
         handles<&ChangeAnswers::task>,
         handles<&ChangeAnswers::service>,
+        handles<&ChangeAnswers::ignored_everywhere>,
+        handles<&ChangeAnswers::ignore_everywhere>,
+        handles<&ChangeAnswers::unignore_everywhere>,
     };
     return answer_or_decline([&] { return dispatch(table, *this, question); });
 }
@@ -115,9 +152,83 @@ QuarantineQueued ChangeAnswers::change_quarantine(const ChangeQuarantine& asked,
     return {static_cast<std::uint64_t>(id)};
 }
 
+// Who really asks; empty if nobody vouches for it. Whatever runs as the account can ask for anything in its name, so
+// its own word is not enough.
+std::optional<Asker> ChangeAnswers::vouched(const Voucher& voucher, const AccountFacts& facts, Asker asker) const {
+    if (!is_sealed(read_voucher_key(context_.config.voucher_key()), facts.uid, voucher)) return std::nullopt;
+    asker.by = asked_by(voucher.by);
+    asker.which = voucher.token;
+    return asker;
+}
+
+ScheduleStatus ChangeAnswers::set_schedule(const SetSchedule& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    const auto& hours = context_.config.schedules;
+    const auto& wanted = asked.schedule;
+    const auto account = ledger.tasks().account_of(facts);
+    if (wanted.on && !hours.allowed) throw Declined{"Scheduled scans are switched off on this server."};
+    if (wanted.on && !context_.config.scan_of(wanted.scan_type).allowed)
+        throw Declined{"scan_type: the administrator has switched off scans of " +
+                       std::string(row_of(wanted.scan_type).name) + "."};
+    if (wanted.on && !hours.has_hour(wanted.hour))
+        throw Declined{"hour: scheduled scans do not run at this hour. Accepted: " + std::to_string(hours.first_hour) +
+                       " to " + std::to_string(hours.last_hour) + "."};
+    const auto before = schedules_.status(account).schedule;
+    const auto asker = vouched(asked.voucher, facts, asked.asker);
+    if (weakens(before, wanted) && !asker)
+        throw needs_password("Having less scanned than before, or at another time,", facts);
+    if (before != wanted) {
+        schedules_.set(facts, wanted);
+        auto event = event_of("schedule", facts, asker.value_or(asked.asker));
+        event.text("days", wanted.on ? name_of(wanted.day) : "never");
+        if (wanted.on) event.text("scan_type", row_of(wanted.scan_type).name).number("hour", wanted.hour);
+        event.write();
+    }
+    return schedules_.status(account);
+}
+
 Accepted ChangeAnswers::start_system_scan(const StartSystemScan& asked, const AccountFacts& facts) {
     if (!host_users_.contains(facts.uid)) throw Declined{"Only the administrator may have all accounts scanned."};
     return scan_all(asked);
+}
+
+FilesIgnored ChangeAnswers::ignore_files(const IgnoreFiles& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    auto ignoring = asked.ignoring;
+    const auto asker = vouched(asked.voucher, facts, asked.ignoring.asker);
+    if (!asker) throw needs_password("Ignoring a find", facts);
+    ignoring.asker = *asker;
+    const auto account = ledger.tasks().account_of(facts);
+    FilesIgnored answer;
+    for (const auto& path : asked.paths) {
+        const auto result = ledger.finds().ignore(account, path, ignoring);
+        answer.results.push_back({result});
+        if (result == IgnoreResult::Ignored)
+            event_of("ignored", facts, ignoring.asker)
+                .text("file", path.substr(0, longest_logged_path))
+                .text("reason", ignoring.reason)
+                .write();
+    }
+    return answer;
+}
+
+FilesUnignored ChangeAnswers::unignore_files(const UnignoreFiles& asked, const AccountFacts& facts) {
+    auto& ledger = context_.ledger;
+    const auto account = ledger.tasks().account_of(facts);
+    FilesUnignored answer;
+    for (const auto& [row] : asked.rows) {
+        const auto id = static_cast<IgnoreList::RowId>(row & INT64_MAX);
+        const bool ended = ledger.ignored().end(account, id);
+        const auto refused =
+            ledger.ignored().is_administrators(id) ? UnignoreResult::Administrators : UnignoreResult::NoSuchRow;
+        answer.results.push_back({ended ? UnignoreResult::Ended : refused});
+        if (ended) event_of("no longer ignored", facts, asked.asker).number("row", row).write();
+    }
+    // As a rule that is all of it; jobd does the rest piece by piece.
+    const auto until = Clock::now() + settled_at_once;
+    while (ledger.finds().settle_ignored() && Clock::now() < until) {
+    }
+    return answer;
 }
 
 // ---- The administrator ---------------------------------------------------------------------------------------------
@@ -160,8 +271,9 @@ FindsQueued ChangeAnswers::quarantine_finds(const QuarantineFinds& asked) {
     const auto account = ledger.tasks().find_account(static_cast<AccountId>(asked.account & INT64_MAX));
     if (!account) throw Declined{"There is no such account."};
     FindsQueued queued{asked.task, asked.after & INT64_MAX, 0};
-    const auto paths =
-        ledger.finds().paths_of(static_cast<AccountId>(asked.account), asked.signature, queued.after, finds_at_once);
+    const auto paths = ledger.finds().paths_of(
+        static_cast<AccountId>(asked.account),
+        [&](const std::string& signature) { return signature == asked.signature; }, queued.after, finds_at_once);
     if (asked.task == 0 && paths.empty() && queued.after == 0)
         throw Declined{"Its last scan found nothing by this signature that is still there."};
     const auto id = prepare(*account, asked.task);
@@ -172,6 +284,35 @@ FindsQueued ChangeAnswers::quarantine_finds(const QuarantineFinds& asked) {
     queued.files = paths.size();
     if (queued.after == 0) queue(id, TaskKind::Disinfection, *account, {AskedBy::Administrator});
     return queued;
+}
+
+AllIgnoredEverywhere ChangeAnswers::ignored_everywhere(const AskIgnoredEverywhere&) {
+    return {context_.ledger.ignored().for_all()};
+}
+
+Accepted ChangeAnswers::ignore_everywhere(const IgnoreEverywhere& asked) {
+    const auto& what = asked.what;
+    if (what.virus.empty() && (what.sha256.empty() || !what.pattern.empty()))
+        throw Declined{"A path alone ignores nothing: name the signature, too."};
+    if (!what.sha256.empty() && !what.pattern.empty())
+        throw Declined{"A content is the same wherever it lies: leave the path out."};
+    if (!context_.ledger.ignored().add_for_all(what, {what.reason, what.expires_ms, {AskedBy::Administrator}}))
+        throw Declined{"The list is full. --ignore list shows it; --ignore remove makes room."};
+    AuditEvent("ignored everywhere")
+        .text("signature", what.virus)
+        .text("sha256", what.sha256)
+        .text("path", what.pattern)
+        .text("reason", what.reason)
+        .text("by", "administrator")
+        .write();
+    return {};
+}
+
+Accepted ChangeAnswers::unignore_everywhere(const UnignoreEverywhere& asked) {
+    if (!context_.ledger.ignored().end_for_all(static_cast<IgnoreList::RowId>(asked.id & INT64_MAX)))
+        throw Declined{"There is no entry " + std::to_string(asked.id) + ". --ignore list shows them."};
+    AuditEvent("no longer ignored everywhere").number("row", asked.id).text("by", "administrator").write();
+    return {};
 }
 
 TaskReport ChangeAnswers::task(const AskTask& asked) {

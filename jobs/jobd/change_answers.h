@@ -8,6 +8,7 @@
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/preparations.h"
 #include "jobs/jobd/scan_history.h"
+#include "jobs/jobd/schedule_book.h"
 #include "jobs/jobd/system_scans.h"
 
 namespace clamscanner {
@@ -16,7 +17,7 @@ class ChangeAnswers {
  public:
     // All of them must outlive this. `host_users`: users who may have all accounts scanned.
     ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, ScanHistory& history, SystemScans& system_scans,
-                  const std::set<uid_t>& host_users);
+                  ScheduleBook& schedules, const std::set<uid_t>& host_users);
     // Both throw Malformed if it is no question of theirs.
     [[nodiscard]] Encoded answer(const AccountFacts& facts, const std::string& question);
     [[nodiscard]] Encoded answer_administrator(const std::string& question);
@@ -27,6 +28,9 @@ class ChangeAnswers {
     Accepted cancel_scan(const CancelScan&, const AccountFacts& facts);
     DisinfectionQueued disinfect(Disinfect asked, const AccountFacts& facts);
     QuarantineQueued change_quarantine(const ChangeQuarantine& asked, const AccountFacts& facts);
+    FilesIgnored ignore_files(const IgnoreFiles& asked, const AccountFacts& facts);
+    FilesUnignored unignore_files(const UnignoreFiles& asked, const AccountFacts& facts);
+    ScheduleStatus set_schedule(const SetSchedule& asked, const AccountFacts& facts);
     Accepted start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
     Accepted scan_all(const StartSystemScan& asked);
     SystemScanProgress system_scan(const AskSystemScan&);
@@ -35,9 +39,13 @@ class ChangeAnswers {
     Accepted cancel_system_scan(const CancelSystemScan&);
     AllFinds all_finds(const AskAllFinds& asked);
     FindsQueued quarantine_finds(const QuarantineFinds& asked);
+    AllIgnoredEverywhere ignored_everywhere(const AskIgnoredEverywhere&);
+    Accepted ignore_everywhere(const IgnoreEverywhere& asked);
+    Accepted unignore_everywhere(const UnignoreEverywhere& asked);
     TaskReport task(const AskTask& asked);
     ServiceReport service(const AskService&);
 
+    [[nodiscard]] std::optional<Asker> vouched(const Voucher& voucher, const AccountFacts& facts, Asker asker) const;
     [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
     Task queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker);
 
@@ -45,6 +53,7 @@ class ChangeAnswers {
     Dispatcher& dispatcher_;
     ScanHistory& history_;
     SystemScans& system_scans_;
+    ScheduleBook& schedules_;
     Preparations preparations_;
     const std::set<uid_t>& host_users_;
 };

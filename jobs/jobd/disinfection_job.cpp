@@ -4,6 +4,7 @@
 
 #include "auth/base/log.h"
 #include "auth/base/random.h"
+#include "jobs/jobd/automatic_quarantine.h"
 #include "jobs/jobd/brake.h"
 #include "jobs/jobd/restoration_job.h"
 #include "jobs/shared/paths.h"
@@ -61,6 +62,7 @@ DisinfectionJob::DisinfectionJob(const JobContext& context, AccountTask task)
 
 void DisinfectionJob::begin() {
     context_.ledger.tasks().begin(task().id);
+    automatic_ = context_.ledger.automatic().is_automatic(task().id);
     std::vector<UniqueFd> descriptors;
     descriptors.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(descriptors));
@@ -122,7 +124,7 @@ bool DisinfectionJob::take_more() {
         taken_ = action.number;
         if (action.intended || settle_without_runner(action)) continue;
         together_[action.number].action = action;
-        to_runner_.add(ScanFile{action.number, action.path});
+        to_runner_.add(scan_of(action));
     }
     return true;
 }
@@ -149,7 +151,7 @@ void DisinfectionJob::leave(std::uint64_t number) {
 void DisinfectionJob::judge_plain(Plain& plain) {
     if (!plain.opened || !plain.result) return;
     auto& action = plain.action;
-    switch (judge(action, *plain.result, plain.is_mailbox)) {
+    switch (judge(action, *plain.result, {plain.is_mailbox, plain.may_hold_mail})) {
         case Judgement::Settled:
         case Judgement::IsMailbox:
             return leave(action.number);
@@ -207,9 +209,18 @@ Act DisinfectionJob::order_for(const PlannedAction& action, bool again) const {
     Act order = act_of(action, again);
     // Of a mailbox, the messages to take out are all that the runner goes by.
     if (order.action == Action::CleanseMailbox) order.action = Action::Quarantine;
-    const auto& mail = context_.config.scan_of(ScanType::Mail).directory;
-    order.in_mail = !mail.empty() && is_below(action.path, path_in(account().home, mail));
+    order.in_mail = is_in_mail(action.path);
     return order;
+}
+
+// Below the directory that is scanned as mail.
+bool DisinfectionJob::is_in_mail(const std::string& path) const {
+    const auto& mail = context_.config.scan_of(ScanType::Mail).directory;
+    return !mail.empty() && is_below(path, path_in(account().home, mail));
+}
+
+ScanFile DisinfectionJob::scan_of(const PlannedAction& action) const {
+    return {action.number, action.path, automatic_, is_in_mail(action.path)};
 }
 
 void DisinfectionJob::request_scan(Stage stage) {
@@ -219,7 +230,7 @@ void DisinfectionJob::request_scan(Stage stage) {
     if (stage == Stage::RescanningMoved)
         to_runner_.add(ScanMoved{current_->number, current_->path, current_->opaque});
     else
-        to_runner_.add(ScanFile{current_->number, current_->path});
+        to_runner_.add(scan_of(*current_));
 }
 
 // The runner's Opened and the coordinator's result arrive on two sockets, in either order.
@@ -231,7 +242,7 @@ void DisinfectionJob::settle_scan() {
 }
 
 void DisinfectionJob::settle_result() {
-    switch (judge(*current_, *result_, is_mailbox_)) {
+    switch (judge(*current_, *result_, {is_mailbox_, may_hold_mail_})) {
         case Judgement::Settled:
             return proceed();
         case Judgement::IsMailbox:
@@ -244,7 +255,7 @@ void DisinfectionJob::settle_result() {
     }
 }
 
-DisinfectionJob::Judgement DisinfectionJob::judge(PlannedAction& action, const ScanResult& result, bool is_mailbox) {
+DisinfectionJob::Judgement DisinfectionJob::judge(PlannedAction& action, const ScanResult& result, Mail mail) {
     if (result.verdict == Verdict::Clean) {
         context_.ledger.finds().leave_list(task().account, action.path);
         step(action, RecordState::NoAction, "no longer infected, so it was left alone");
@@ -255,16 +266,36 @@ DisinfectionJob::Judgement DisinfectionJob::judge(PlannedAction& action, const S
              std::string("it could not be scanned again, so it was left alone: ") + text_of(result.reason));
         return Judgement::Settled;
     }
-    if (confirm_adopted(action, result, is_mailbox)) {
+    if (confirm_adopted(action, result, mail.is_mailbox)) {
         step(action, RecordState::Quarantined, already_there);
         return Judgement::Settled;
     }
-    if (is_mailbox) return Judgement::IsMailbox;
+    if (automatic_ && !may_act_by_itself(action, result, mail)) return Judgement::Settled;
+    if (mail.is_mailbox) return Judgement::IsMailbox;
     if (action.action == Action::CleanseMailbox) {
         step(action, RecordState::Error, not_a_mailbox);
         return Judgement::Settled;
     }
     return judge_infected(action, result);
+}
+
+// Nobody asked for it, so what is not certain any more is left to the owner, and what the owner has ignored since, too.
+// Null if it is to be quarantined.
+const char* DisinfectionJob::why_left(const FoundContent& found) {
+    if (!covers(context_.config.automatic_quarantine, found.virus))
+        return "what finds it now is not put into quarantine by itself, so it was left to its owner";
+    if (!why_held(found.virus).empty())
+        return "too many files are found by the same signature, so it was left to its owner";
+    const bool is_ignored = context_.ledger.ignored().row_for(task().account, account().home, found).has_value();
+    return is_ignored ? "it is ignored, so it was left alone" : nullptr;
+}
+
+bool DisinfectionJob::may_act_by_itself(const PlannedAction& action, const ScanResult& result, Mail mail) {
+    const char* why = why_left({action.path, result.virus, result.sha256});
+    if (why == nullptr && mail.may_hold_mail && !mail.is_mailbox)
+        why = "it may hold more than one mail message, so it was left to its owner";
+    if (why != nullptr) step(action, RecordState::NoAction, why);
+    return why == nullptr;
 }
 
 // The owner asked to delete the content that the scan found. Other infected content might be anything, so it is
@@ -349,7 +380,9 @@ void DisinfectionJob::adopt_difference(PlannedAction& action, const Acted& acted
 
 void DisinfectionJob::settle_moved() {
     const bool clean = result_->verdict == Verdict::Clean && !result_->sha256.empty();
-    if (result_->verdict == Verdict::Infected) {
+    const bool infected = result_->verdict == Verdict::Infected;
+    const bool left = infected && automatic_ && why_left({current_->path, result_->virus, result_->sha256}) != nullptr;
+    if (infected && !left) {
         adopt_result(*current_, *result_);
         context_.ledger.records().intend(task().id, *current_);
         act(true);
@@ -358,8 +391,9 @@ void DisinfectionJob::settle_moved() {
     current_->moved = clean ? Moved::PutBackClean : Moved::PutBackUnscanned;
     current_->identity = result_->identity;
     current_->sha256 = result_->sha256;
-    current_->remark = clean ? "it was changed meanwhile, and what it is now is not infected"
-                             : "it was changed meanwhile, and what it is now could not be scanned";
+    current_->remark = clean  ? "it was changed meanwhile, and what it is now is not infected"
+                       : left ? "it was changed meanwhile, and what it is now is not put into quarantine by itself"
+                              : "it was changed meanwhile, and what it is now could not be scanned";
     context_.ledger.records().intend(task().id, *current_);
     put_back();
 }
@@ -416,6 +450,16 @@ void DisinfectionJob::scan_messages() {
 void DisinfectionJob::settle_messages() {
     if (!mailbox_.is_scanned()) return;
     current_->cuts = mailbox_.take_cuts();
+    if (automatic_)
+        std::erase_if(current_->cuts, [this](const CutMail& cut) {
+            return why_left({current_->path, cut.virus, cut.sha256}) != nullptr;
+        });
+    if (current_->cuts.empty() && automatic_) {
+        step(*current_, RecordState::NoAction,
+             "no message alone is infected by what is put into quarantine by itself, so it was left to its owner");
+        proceed();
+        return;
+    }
     if (current_->cuts.empty()) {
         step(*current_, RecordState::Error,
              "the mailbox as a whole is reported as infected (" + current_->virus +
@@ -529,12 +573,14 @@ void DisinfectionJob::take_opened(Opened opened) {
         auto& plain = this->plain(opened.token, Plain::Stage::Judging);
         plain.opened = true;
         plain.is_mailbox = opened.mailbox;
+        plain.may_hold_mail = opened.may_hold_mail;
         plain.action.metadata = std::move(opened.metadata);
         return judge_plain(plain);
     }
     expect(opened.token, {Stage::Rescanning, Stage::RescanningRest, Stage::RescanningMoved});
     opened_ = true;
     is_mailbox_ = opened.mailbox;
+    may_hold_mail_ = opened.may_hold_mail;
     if (stage_ == Stage::Rescanning) current_->metadata = std::move(opened.metadata);
     settle_scan();
 }

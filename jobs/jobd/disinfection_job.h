@@ -1,7 +1,9 @@
 // A running disinfection. Each file is scanned again; the intent is recorded before the file is touched, and the step
 // after. Plain actions are carried out many together, so that one wait for the disk serves many: some are scanned while
 // others are acted on, and intents, orders and steps go in groups, in the same order for each file. All others follow
-// one by one. After a crash the job resumes from the recorded intents.
+// one by one. After a crash the job resumes from the recorded intents. What jobd began by itself
+// (automatic_quarantine.h) leaves alone what the policy does not cover by the new scan, what is held or ignored, and
+// what may hold more than one mail.
 #pragma once
 
 #include <map>
@@ -72,6 +74,7 @@ class DisinfectionJob : public Job {
         Stage stage = Stage::Judging;
         bool opened = false;
         bool is_mailbox = false;
+        bool may_hold_mail = false;
         std::optional<ScanResult> result;
     };
     [[nodiscard]] bool take_more();
@@ -84,9 +87,17 @@ class DisinfectionJob : public Job {
     void settle_plain(Plain& plain, const Acted& acted);
     // What is to be done with a file that was scanned again.
     enum class Judgement { Settled, IsMailbox, ToBeActedOn };
-    [[nodiscard]] Judgement judge(PlannedAction& action, const ScanResult& result, bool is_mailbox);
+    struct Mail {
+        bool is_mailbox = false;
+        bool may_hold_mail = false;  // known only if automatic_
+    };
+    [[nodiscard]] Judgement judge(PlannedAction& action, const ScanResult& result, Mail mail);
+    [[nodiscard]] const char* why_left(const FoundContent& found);
+    [[nodiscard]] bool may_act_by_itself(const PlannedAction& action, const ScanResult& result, Mail mail);
     [[nodiscard]] Judgement judge_infected(PlannedAction& action, const ScanResult& result);
     void act(bool again);
+    [[nodiscard]] bool is_in_mail(const std::string& path) const;
+    [[nodiscard]] ScanFile scan_of(const PlannedAction& action) const;
     [[nodiscard]] Act order_for(const PlannedAction& action, bool again) const;
     void request_scan(Stage stage);
     void settle_scan();
@@ -141,6 +152,8 @@ class DisinfectionJob : public Job {
     std::optional<PlannedAction> current_;  // of those that go one by one
     bool opened_ = false;
     bool is_mailbox_ = false;
+    bool may_hold_mail_ = false;
+    bool automatic_ = false;  // AutomaticQuarantine asked for it
     std::optional<ScanResult> result_;
     int attempts_ = 0;  // to scan something that keeps being changed
     MailboxCleansing mailbox_;

@@ -99,13 +99,15 @@ void Dispatcher::dispatch() {
 std::map<TaskId, Dispatcher::Waiting>::iterator Dispatcher::next_in_turn() {
     const auto now = Clock::now();
     auto best = waiting_.end();
-    RecentUse::Rank best_rank;
+    // Scans of schedules come behind all others.
+    std::pair<bool, RecentUse::Rank> best_rank;
     for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
         const auto& task = entry->second.task.task;
         if (!entry->second.may_start(now) || is_busy(task.account)) continue;
         // A task that has waited this long comes first, however much its account has used.
-        const auto rank = now - entry->second.not_before > longest_wait ? RecentUse::Rank{}
-                                                                        : recent_use_.rank(customer_of(task), now);
+        const bool has_waited_long = now - entry->second.not_before > longest_wait;
+        const std::pair rank{task.scheduled && !has_waited_long,
+                             has_waited_long ? RecentUse::Rank{} : recent_use_.rank(customer_of(task), now)};
         if (best == waiting_.end() || rank < best_rank) {
             best = entry;
             best_rank = rank;
@@ -171,8 +173,8 @@ void Dispatcher::postpone(TaskId id, const AccountLookup::Entry& entry) {
     if (entry.failed) return;
     const std::string why = std::string("the home directory ") + home_hangs;
     context_.ledger.tasks().set_why(id, why);
-    // It would delay the scan of all accounts.
-    if (!waiting.task.task.of_system_scan) return;
+    // It would delay the scan of all accounts; and a schedule has its next one.
+    if (!waiting.task.task.of_system_scan && !waiting.task.task.scheduled) return;
     const AccountTask task = std::move(waiting.task);
     waiting_.erase(id);
     end_early(task.task, task.account, why);
@@ -209,9 +211,11 @@ void Dispatcher::settle(Job& job) {
     ledger.tasks().requeue(task.id, failed, job.why());
     ledger.tasks().set_why(task.id, job.why());
     task = ledger.tasks().get(task.id);
-    // A suspended account, or one whose files hang, delays only its own tasks, not the system scan.
+    // A suspended account, or one whose files hang, delays only its own tasks, not the system scan. A schedule's scan
+    // would wait for so long that the next one is due.
     const bool must_wait = job.suspended() || job.files_hang();
-    const bool gives_up = is_overdue(context_, job.begun_running_ms()) || (must_wait && task.of_system_scan);
+    const bool gives_up =
+        is_overdue(context_, job.begun_running_ms()) || (must_wait && (task.of_system_scan || task.scheduled));
     if (task.attempts >= most_attempts || gives_up) {
         end_early(job.task(), job.account(), job.why());
         return;

@@ -14,6 +14,12 @@ namespace {
 
 // One change of this many rows takes some milliseconds.
 constexpr std::int64_t rows_at_once = 200;
+// With what else changes for each of these.
+constexpr std::int64_t settled_at_once = 50;
+
+// Of a find.
+constexpr int infected = 1;
+constexpr int ignored = 3;
 
 }  // namespace
 
@@ -40,6 +46,11 @@ bool FindTable::forget_earlier(TaskId id, std::uint32_t start) {
         "UPDATE find SET place = NULL WHERE id IN (SELECT id FROM find INDEXED BY infected_by_start "
         "WHERE task = ? AND verdict = 1 AND place IS NOT NULL AND start < ? LIMIT ?)">()
         .run(id, start, rows_at_once);
+    if (database_.changed_rows() > 0) return true;
+    statement<
+        "UPDATE find SET place = NULL WHERE id IN (SELECT id FROM find INDEXED BY ignored_by_start "
+        "WHERE task = ? AND verdict = 3 AND place IS NOT NULL AND start < ? LIMIT ?)">()
+        .run(id, start, rows_at_once);
     return database_.changed_rows() > 0;
 }
 
@@ -65,32 +76,63 @@ bool FindTable::forget_unscanned(TaskId id, Statement& reasons, Statement& remov
 void FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                              const std::string& sha256, bool known, std::optional<std::uint64_t> place) {
     tasks_.write(id);
-    bool infected_before = false;
-    bool known_before = false;  // its infection was known from an earlier scan
-    statement<"SELECT verdict, reason, known, virus FROM find WHERE task = ? AND path = ?">().each(
-        [&](Row row) {
-            infected_before = row.number(0) == 1;
-            known_before = infected_before && row.number(2) != 0;
-            if (infected_before)
-                count_hit(id, row.bytes(3), -1);
+    const auto row = ignoring_row(id, {path, virus, sha256});
+    struct {
+        bool infected = false;
+        bool ignored = false;
+        bool known = false;  // its infection was known from an earlier scan
+        std::int64_t number = 0;
+    } before;
+    statement<"SELECT verdict, reason, known, virus, number FROM find WHERE task = ? AND path = ?">().each(
+        [&](Row found) {
+            before.infected = found.number(0) == infected;
+            before.ignored = found.number(0) == ignored;
+            const bool has_hit = before.infected || before.ignored;
+            before.known = has_hit && found.number(2) != 0;
+            before.number = found.number(4);
+            if (has_hit)
+                count_hit(id, found.bytes(3), -1);
             else
-                tasks_.count_unscanned(id, row.number<UnscannedReason>(1), -1);
+                tasks_.count_unscanned(id, found.number<UnscannedReason>(1), -1);
             return false;
         },
         id, path);
+    if (before.infected && row) close_gap(id, before.number);
+    constexpr std::int64_t next_number = -1;
+    const auto number = row ? 0 : before.infected ? before.number : next_number;
     statement<
-        "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, known, place, number) "
-        "SELECT id, ?2, 1, ?3, 0, ?4, ?5, ?6, ?7, nullif(?8, -1), infected_files + 1 FROM task WHERE id = ?1 "
-        "ON CONFLICT(task, path) DO UPDATE SET "
-        "number = CASE verdict WHEN 1 THEN number ELSE excluded.number END, verdict = 1, "
+        "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, known, place, number, "
+        "ignored_by) SELECT id, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, nullif(?9, -1), "
+        "CASE ?10 WHEN -1 THEN infected_files + 1 ELSE ?10 END, nullif(?11, 0) FROM task WHERE id = ?1 "
+        "ON CONFLICT(task, path) DO UPDATE SET number = excluded.number, verdict = excluded.verdict, "
         "virus = excluded.virus, sha256 = excluded.sha256, start = excluded.start, "
-        "found_ms = excluded.found_ms, known = excluded.known, place = excluded.place">()
-        .run(id, path, virus, sha256, start, now_ms(), known, place ? static_cast<std::int64_t>(*place) : -1);
+        "found_ms = excluded.found_ms, known = excluded.known, place = excluded.place, "
+        "ignored_by = excluded.ignored_by">()
+        .run(id, path, row ? ignored : infected, virus, sha256, start, now_ms(), known,
+             place ? static_cast<std::int64_t>(*place) : -1, number, row.value_or(0));
     count_hit(id, virus, 1);
     statement<
-        "UPDATE task SET infected_files = infected_files + ?, known_infected = known_infected + ?, "
-        "risk = max(risk, ?) WHERE id = ?">()
-        .run(!infected_before, static_cast<int>(known) - static_cast<int>(known_before), risk_of(virus), id);
+        "UPDATE task SET infected_files = infected_files + ?, ignored_files = ignored_files + ?, "
+        "known_infected = known_infected + ?, risk = max(risk, ?) WHERE id = ?">()
+        .run(static_cast<int>(!row) - static_cast<int>(before.infected),
+             static_cast<int>(row.has_value()) - static_cast<int>(before.ignored),
+             static_cast<int>(known) - static_cast<int>(before.known), row ? RiskLevel::None : risk_of(virus), id);
+}
+
+std::optional<IgnoreList::RowId> FindTable::ignoring_row(TaskId id, const FoundContent& found) {
+    const auto account =
+        statement<
+            "SELECT account.id, home FROM task CROSS JOIN account ON account.id = task.account WHERE task.id = ?">()
+            .first([](Row row) { return std::pair(row.number(0), row.bytes(1)); }, id);
+    return account ? ignored_.row_for(account->first, account->second, found) : std::nullopt;
+}
+
+// The last infected file takes the number of one that is none any more.
+void FindTable::close_gap(TaskId id, std::int64_t number) {
+    statement<
+        "UPDATE find INDEXED BY infected_in_order SET number = ?2 WHERE task = ?1 AND verdict = 1 AND "
+        "number = (SELECT infected_files FROM task WHERE id = ?1)">()
+        .run(id, number);
 }
 
 void FindTable::count_hit(TaskId id, const std::string& virus, std::int64_t change) {
@@ -103,12 +145,12 @@ void FindTable::count_hit(TaskId id, const std::string& virus, std::int64_t chan
 void FindTable::add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                               std::optional<std::uint64_t> place) {
     tasks_.write(id);
-    bool infected_before = false;
+    bool infected_before = false;  // and perhaps ignored
     bool unscanned_before = false;
     UnscannedReason reason_before{};
     statement<"SELECT verdict, reason FROM find WHERE task = ? AND path = ?">().each(
         [&](Row row) {
-            infected_before = row.number(0) == 1;
+            infected_before = row.number(0) == infected || row.number(0) == ignored;
             unscanned_before = !infected_before;
             reason_before = row.number<UnscannedReason>(1);
             return false;
@@ -130,7 +172,7 @@ void FindTable::complete_scan(TaskId id, std::uint64_t total_files, std::uint64_
     tasks_.write(id);
     statement<
         "UPDATE task SET clean_files = ?, known_files = ?, total_files = max(total_files, ?, "
-        "? + infected_files + " UNSCANNED_FILES(
+        "? + infected_files + ignored_files + " UNSCANNED_FILES(
             "task") "), total_bytes = max(total_bytes, scanned_bytes) WHERE id = ?">()
         .run(clean_files, known_files, total_files, clean_files, id);
     statement<"UPDATE task SET scanned_files = total_files WHERE id = ?">().run(id);
@@ -140,7 +182,7 @@ void FindTable::complete_scan(TaskId id, std::uint64_t total_files, std::uint64_
 void FindTable::keep_find(const Task& scan, std::optional<TaskId> before, const std::string& path,
                           std::uint64_t place) {
     const auto unplaced = [&](Row row) {
-        const bool is_infected = row.number(1) == 1;
+        const bool is_infected = row.number(1) == infected || row.number(1) == ignored;
         const bool of_a_later_walk = row.number<std::uint32_t>(3) > scan.walk_start;
         return row.number(2) == 0 && (is_infected || of_a_later_walk) ? row.number(0) : 0;
     };
@@ -152,30 +194,41 @@ void FindTable::keep_find(const Task& scan, std::optional<TaskId> before, const 
         statement<"UPDATE find SET place = ? WHERE id = ?">().run(place, *known);
     }
     if (known || !before) return;
-    auto& found = statement<"SELECT id FROM find WHERE task = ? AND path = ? AND verdict = 1 AND gone = 0">();
+    auto& found = statement<"SELECT id FROM find WHERE task = ? AND path = ? AND verdict <> 2 AND gone = 0">();
     if (const auto earlier = found.number(*before, path)) copy_find(scan.id, *earlier, place);
 }
 
-// Of the scan before.
+// Of the scan before. Whether it is ignored goes by the list as it is now.
 void FindTable::copy_find(TaskId id, std::int64_t find, std::optional<std::uint64_t> place) {
+    const auto found = statement<"SELECT path, virus, sha256 FROM find WHERE id = ?">().first(
+        [](Row row) {
+            return FoundContent{row.bytes(0), row.bytes(1), row.bytes(2)};
+        },
+        find);
+    if (!found) return;
+    const auto row = ignoring_row(id, *found);
     tasks_.write(id);
-    const auto virus =
-        statement<
-            "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, place, "
-            "number) SELECT ?1, path, 1, virus, 0, sha256, 0, found_ms, nullif(?2, -1), "
-            "(SELECT infected_files + 1 FROM task WHERE id = ?1) FROM find WHERE id = ?3 RETURNING virus">()
-            .first([](Row row) { return row.bytes(0); }, id, place ? static_cast<std::int64_t>(*place) : -1, find);
-    if (!virus) return;
-    count_hit(id, *virus, 1);
-    statement<"UPDATE task SET infected_files = infected_files + 1, risk = max(risk, ?) WHERE id = ?">().run(
-        risk_of(*virus), id);
+    statement<
+        "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, place, number, "
+        "ignored_by) SELECT ?1, path, ?4, virus, 0, sha256, 0, found_ms, nullif(?2, -1), "
+        "CASE ?4 WHEN 1 THEN (SELECT infected_files + 1 FROM task WHERE id = ?1) ELSE 0 END, nullif(?5, 0) "
+        "FROM find WHERE id = ?3">()
+        .run(id, place ? static_cast<std::int64_t>(*place) : -1, find, row ? ignored : infected, row.value_or(0));
+    if (database_.changed_rows() == 0) return;
+    count_hit(id, found->virus, 1);
+    statement<
+        "UPDATE task SET infected_files = infected_files + ?, ignored_files = ignored_files + ?, risk = max(risk, ?) "
+        "WHERE id = ?">()
+        .run(!row, row.has_value(), row ? RiskLevel::None : risk_of(found->virus), id);
 }
 
 bool FindTable::keep_finds_below(TaskId id, TaskId before, const std::string& directory, std::int64_t& after) {
     std::vector<std::int64_t> below;
     const auto rows = statement<
                           "SELECT id, path FROM find INDEXED BY listed_finds "
-                          "WHERE task = ? AND verdict = 1 AND gone = 0 AND id > ? ORDER BY id LIMIT ?">()
+                          "WHERE task = ?1 AND verdict = 1 AND gone = 0 AND id > ?2 UNION ALL "
+                          "SELECT id, path FROM find INDEXED BY finds_in_order "
+                          "WHERE task = ?1 AND verdict = 3 AND id > ?2 ORDER BY id LIMIT ?3">()
                           .each(
                               [&](Row row) {
                                   after = row.number(0);
@@ -192,9 +245,9 @@ bool FindTable::keep_finds_below(TaskId id, TaskId before, const std::string& di
     " AND place IS NOT NULL AND place >= ?2 AND place < ?3)"
 
 std::uint64_t FindTable::count_placed(TaskId id, std::uint64_t from, std::uint64_t to) {
-    const auto placed =
-        statement<"SELECT " PLACED("infected_by_place", "1") " + " PLACED("unscanned_by_place", "2")>().number(id, from,
-                                                                                                               to);
+    const auto placed = statement<"SELECT " PLACED("infected_by_place", "1") " + " PLACED(
+        "ignored_by_place", "3") " + " PLACED("unscanned_by_place", "2")>()
+                            .number(id, from, to);
     return static_cast<std::uint64_t>(placed.value_or(0));
 }
 
@@ -210,8 +263,9 @@ void FindTable::end_unfinished(TaskId id, Outcome outcome, const std::string& wh
     tasks_.write(id);
     statement<
         "UPDATE task SET clean_files = settled_clean, known_files = settled_known, "
-        "total_files = settled_clean + infected_files + " UNSCANNED_FILES(
-            "task") ", scanned_files = settled_clean + infected_files + " UNSCANNED_FILES("task") " WHERE id = ?">()
+        "total_files = settled_clean + infected_files + ignored_files + " UNSCANNED_FILES(
+            "task") ", scanned_files = settled_clean + infected_files + ignored_files + " UNSCANNED_FILES(
+            "task") " WHERE id = ?">()
         .run(id);
     tasks_.end(id, outcome, why);
 }
@@ -262,9 +316,10 @@ AllFinds FindTable::all_finds(std::uint64_t after, const std::string& signature,
     return found;
 }
 
-std::vector<std::string> FindTable::paths_of(AccountId account, const std::string& signature, std::uint64_t& after,
-                                             std::size_t limit) {
-    std::vector<std::string> paths;
+std::vector<std::string> FindTable::paths_of(AccountId account,
+                                             const std::function<bool(const std::string&)>& is_wanted,
+                                             std::uint64_t& after, std::size_t limit) {
+    std::vector<std::pair<std::string, std::string>> found;  // with their signatures
     const auto scan = tasks_.last(account, TaskKind::Scan);
     const auto rows = !scan ? 0
                             : statement<
@@ -273,11 +328,14 @@ std::vector<std::string> FindTable::paths_of(AccountId account, const std::strin
                                   .each(
                                       [&](Row row) {
                                           after = row.number<std::uint64_t>(0);
-                                          if (row.bytes(2) == signature) paths.push_back(row.bytes(1));
+                                          found.emplace_back(row.bytes(1), row.bytes(2));
                                           return true;
                                       },
                                       scan->id, after, limit);
     if (static_cast<std::size_t>(rows) < limit) after = 0;
+    std::vector<std::string> paths;
+    for (auto& [path, signature] : found)
+        if (is_wanted(signature)) paths.push_back(std::move(path));
     return paths;
 }
 
@@ -296,17 +354,213 @@ FindTable::Unscanned FindTable::unscanned_files(TaskId id, std::int64_t after, s
 
 std::vector<FindTable::Find> FindTable::finds_after(TaskId id, std::int64_t after, std::size_t limit) {
     std::vector<Find> finds;
-    // Merges two lists that are each in the order of an index; any other query would sort all remaining rows.
+    // Merges lists that are each in the order of an index; any other query would sort all remaining rows.
 #define FINDS_AFTER(verdict) \
-    "SELECT id, path, virus, reason FROM find WHERE task = ?1 AND verdict = " verdict " AND id > ?2"
-    statement<FINDS_AFTER("1") " UNION ALL " FINDS_AFTER("2") " ORDER BY id LIMIT ?3">().each(
-        [&](Row row) {
-            finds.push_back({row.number(0), row.bytes(1), row.bytes(2), row.number<UnscannedReason>(3)});
-            return true;
-        },
-        id, after, limit);
+    "SELECT id, path, virus, " verdict " = 3, reason FROM find WHERE task = ?1 AND verdict = " verdict " AND id > ?2"
+    statement<FINDS_AFTER("1") " UNION ALL " FINDS_AFTER("2") " UNION ALL " FINDS_AFTER("3") " ORDER BY id LIMIT ?3">()
+        .each(
+            [&](Row row) {
+                finds.push_back(
+                    {row.number(0), row.bytes(1), row.bytes(2), row.number(3) != 0, row.number<UnscannedReason>(4)});
+                return true;
+            },
+            id, after, limit);
     return finds;
 }
+
+// ---- What is ignored ------------------------------------------------------------------------------------------------
+
+IgnoreResult FindTable::ignore(AccountId account, const std::string& path, const Ignoring& ignoring) {
+    const auto scan = tasks_.last(account, TaskKind::Scan);
+    if (!scan) return IgnoreResult::NoFind;
+    FoundContent found{path, "", ""};
+    bool is_ignored = false;
+    const auto find = statement<
+                          "SELECT id, virus, sha256, verdict = 3 FROM find WHERE task = ? AND path = ? AND verdict <> "
+                          "2 AND gone = 0">()
+                          .first(
+                              [&](Row row) {
+                                  found.virus = row.bytes(1);
+                                  found.sha256 = row.bytes(2);
+                                  is_ignored = row.number(3) != 0;
+                                  return row.number(0);
+                              },
+                              scan->id, path);
+    if (!find) return IgnoreResult::NoFind;
+    if (found.sha256.empty()) return IgnoreResult::UnknownContent;
+    const auto row = ignored_.add(account, found, ignoring);
+    if (!row) return IgnoreResult::TooMany;
+    if (is_ignored)
+        statement<"UPDATE find SET ignored_by = ? WHERE id = ?">().run(*row, *find);
+    else
+        mark_ignored(*find, *row);
+    return IgnoreResult::Ignored;
+}
+
+void FindTable::mark_ignored(std::int64_t find, IgnoreList::RowId row) {
+    const auto place = statement<"SELECT task, number FROM find WHERE id = ? AND verdict = 1">().first(
+        [](Row found) { return std::pair(found.number(0), found.number(1)); }, find);
+    if (!place) return;
+    tasks_.write(place->first);
+    close_gap(place->first, place->second);
+    statement<"UPDATE find SET verdict = 3, number = 0, ignored_by = ? WHERE id = ?">().run(row, find);
+    statement<"UPDATE task SET infected_files = infected_files - 1, ignored_files = ignored_files + 1 WHERE id = ?">()
+        .run(place->first);
+}
+
+// Unless another row ignores it.
+void FindTable::mark_infected(std::int64_t find) {
+    FoundContent content;
+    const auto task = statement<"SELECT task, path, virus, sha256 FROM find WHERE id = ? AND verdict = 3">().first(
+        [&](Row found) {
+            content = {found.bytes(1), found.bytes(2), found.bytes(3)};
+            return found.number(0);
+        },
+        find);
+    if (!task) return;
+    tasks_.write(*task);
+    if (const auto other = ignoring_row(*task, content)) {
+        statement<"UPDATE find SET ignored_by = ? WHERE id = ?">().run(*other, find);
+        return;
+    }
+    statement<
+        "UPDATE find SET verdict = 1, ignored_by = NULL, "
+        "number = (SELECT infected_files + 1 FROM task WHERE task.id = find.task) WHERE id = ?">()
+        .run(find);
+    statement<
+        "UPDATE task SET infected_files = infected_files + 1, ignored_files = ignored_files - 1, risk = max(risk, ?) "
+        "WHERE id = ?">()
+        .run(risk_of(content.virus), *task);
+}
+
+std::vector<std::int64_t> FindTable::some_copies(AccountId account, const FoundContent& content) {
+    std::vector<std::int64_t> finds;
+    const auto scan = tasks_.last(account, TaskKind::Scan);
+    if (scan)
+        statement<
+            "SELECT id FROM find INDEXED BY infected_by_content "
+            "WHERE task = ? AND sha256 = ? AND virus = ? AND verdict = 1 AND gone = 0 LIMIT ?">()
+            .each(
+                [&](Row row) {
+                    finds.push_back(row.number(0));
+                    return true;
+                },
+                scan->id, content.sha256, content.virus, settled_at_once);
+    return finds;
+}
+
+std::vector<std::int64_t> FindTable::some_ignored_by(IgnoreList::RowId row) {
+    std::vector<std::int64_t> finds;
+    statement<"SELECT id FROM find INDEXED BY ignored_by_row WHERE verdict = 3 AND ignored_by = ? LIMIT ?">().each(
+        [&](Row found) {
+            finds.push_back(found.number(0));
+            return true;
+        },
+        row, settled_at_once);
+    return finds;
+}
+
+bool FindTable::settle_ignored() {
+    ignored_.end_expired();
+    const auto next = ignored_.next_unsettled();
+    if (!next) return false;
+    const auto finds =
+        next->ended ? some_ignored_by(next->row) : some_copies(next->account, {"", next->virus, next->sha256});
+    for (const auto find : finds) {
+        if (next->ended)
+            mark_infected(find);
+        else
+            mark_ignored(find, next->row);
+    }
+    if (finds.size() < static_cast<std::size_t>(settled_at_once)) ignored_.settle(*next);
+    return true;
+}
+
+namespace {
+
+// This `after` means rows that no file of the scan goes by.
+constexpr std::int64_t elsewhere = std::int64_t{1} << 62;
+// A row of a path that is long, or of which all are of files of the scan, costs some time.
+constexpr std::size_t around_an_ignored_file = 512;
+
+#define IGNORING                                                                                 \
+    "coalesce(ignored.account = 0, 1), coalesce(created_ms, 0), coalesce(ignored.reason, x''), " \
+    "coalesce(expires_ms, 0), coalesce(asked_by, 4), coalesce(which, x''), coalesce(address, x'')"
+
+IgnoredFile read_ignored(const Row& row) {
+    IgnoredFile file;
+    Cursor columns(row, 1);
+    columns.into(file.row, file.path, file.virus, file.sha256, file.for_everybody, file.since_ms, file.ignoring.reason,
+                 file.ignoring.expires_ms, file.ignoring.asker.by, file.ignoring.asker.which, file.ignoring.asker.from);
+    return file;
+}
+
+std::size_t cost_of(const IgnoredFile& file) {
+    return cost_in_json(file.path) + cost_in_json(file.virus) + cost_in_json(file.ignoring.reason) +
+           around_an_ignored_file;
+}
+
+struct IgnoredPiece {
+    std::vector<IgnoredFile> files;
+    std::int64_t next = 0;
+};
+
+}  // namespace
+
+void FindTable::add_ignored_of_scan(TaskId scan, std::int64_t after, std::size_t budget, Ignored& ignored) {
+    IgnoredPiece found;
+    Piece piece(found, after, budget);
+    statement<"SELECT find.id, coalesce(ignored_by, 0), find.path, find.virus, find.sha256, " IGNORING
+              " FROM find INDEXED BY finds_in_order LEFT JOIN ignored ON ignored.id = find.ignored_by "
+              "WHERE find.task = ? AND find.verdict = 3 AND find.id > ? ORDER BY find.id">()
+        .each(
+            [&](Row row) {
+                auto file = read_ignored(row);
+                file.found = true;
+                const auto cost = cost_of(file);
+                return piece.add(row.number(0), std::move(file), cost);
+            },
+            scan, after);
+    ignored.files = std::move(found.files);
+    ignored.next = static_cast<std::uint64_t>(found.next == 0 ? elsewhere : found.next);
+}
+
+void FindTable::add_ignored_elsewhere(AccountId account, TaskId scan, std::int64_t after, std::size_t budget,
+                                      Ignored& ignored) {
+    IgnoredPiece found;
+    Piece piece(found, after, budget);
+    std::int64_t last = after;
+    const auto rows = statement<"SELECT id, id, path, virus, sha256, " IGNORING
+                                ", EXISTS (SELECT 1 FROM find INDEXED BY ignored_by_row WHERE verdict = 3 AND "
+                                "ignored_by = ignored.id AND task = ?3) FROM ignored INDEXED BY ignored_of_account "
+                                "WHERE account = ?1 AND id > ?2 AND state < 2 ORDER BY id LIMIT ?4">()
+                          .each(
+                              [&](Row row) {
+                                  constexpr int is_in_scan = 12;
+                                  last = row.number(0);
+                                  if (row.number(is_in_scan) != 0) return true;
+                                  auto file = read_ignored(row);
+                                  const auto cost = cost_of(file);
+                                  return piece.add(last, std::move(file), cost);
+                              },
+                              account, after, scan, rows_at_once);
+    if (found.next == 0 && rows == static_cast<std::size_t>(rows_at_once)) found.next = last;
+    ignored.files = std::move(found.files);
+    ignored.next = static_cast<std::uint64_t>(found.next == 0 ? 0 : found.next | elsewhere);
+}
+
+Ignored FindTable::ignored_files(AccountId account, TaskId scan, std::uint64_t after, std::size_t budget) {
+    Ignored ignored;
+    ignored.scan = static_cast<std::uint64_t>(scan);
+    const auto from = static_cast<std::int64_t>(after & INT64_MAX);
+    if (from < elsewhere)
+        add_ignored_of_scan(scan, from, budget, ignored);
+    else
+        add_ignored_elsewhere(account, scan, from & ~elsewhere, budget, ignored);
+    return ignored;
+}
+
+// ---- What is done about them ----------------------------------------------------------------------------------------
 
 std::optional<FindTable::Conflict> FindTable::resolve(AccountId account, const std::string& home,
                                                       std::vector<FileAction> asked,

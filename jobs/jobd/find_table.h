@@ -1,12 +1,15 @@
-// What the scans found: infected files, and files that have no verdict. Used by jobd alone; throws DatabaseError.
+// What the scans found: infected files, ignored ones among them, and files that have no verdict. Used by jobd alone;
+// throws DatabaseError.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "jobs/jobd/ignore_list.h"
 #include "jobs/jobd/messages.h"
 #include "jobs/jobd/planned_action.h"
 #include "jobs/jobd/task_table.h"
@@ -15,8 +18,9 @@ namespace clamscanner {
 
 class FindTable {
  public:
-    // Both must outlive this.
-    FindTable(LedgerDatabase& database, TaskTable& tasks) : database_(database), tasks_(tasks) {}
+    // All must outlive this.
+    FindTable(LedgerDatabase& database, TaskTable& tasks, IgnoreList& ignored)
+        : database_(database), tasks_(tasks), ignored_(ignored) {}
 
     // This start has made a new list of files, which replaces an earlier one; nothing in it is settled. What earlier
     // starts recorded, forget_earlier() forgets.
@@ -30,6 +34,7 @@ class FindTable {
     // The scan resumes after the settled files: forgets what is recorded of later ones, except infections.
     [[nodiscard]] bool forget_unsettled(TaskId id);
 
+    // It counts as ignored, not as infected, if the list of what is ignored says so.
     void add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                       const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt);
     // `place`: in the list; none for entries that the walk could not read.
@@ -60,9 +65,10 @@ class FindTable {
     [[nodiscard]] Listed infected_files(TaskId id, std::int64_t after, std::size_t budget, bool with_gone = false);
     // Of all accounts' last scans. Looks at `limit` finds at most, so a piece may be empty.
     [[nodiscard]] AllFinds all_finds(std::uint64_t after, const std::string& signature, std::size_t limit);
-    // What the account's last scan found by this signature, and is there still: paths, from the find after `after` on,
-    // which it moves on, to 0 behind the last. Looks at `limit` finds at most.
-    [[nodiscard]] std::vector<std::string> paths_of(AccountId account, const std::string& signature,
+    // What the account's last scan found by the signatures that are wanted, and is there still: paths, from the find
+    // after `after` on, which it moves on, to 0 behind the last. Looks at `limit` finds at most.
+    [[nodiscard]] std::vector<std::string> paths_of(AccountId account,
+                                                    const std::function<bool(const std::string& signature)>& is_wanted,
                                                     std::uint64_t& after, std::size_t limit);
     struct Unscanned {
         std::vector<UnscannedFile> files;
@@ -73,9 +79,19 @@ class FindTable {
         std::int64_t id = 0;
         std::string path;
         std::string virus;  // empty: unscanned
+        bool ignored = false;
         UnscannedReason reason = UnscannedReason::ScannerFailed;
     };
     [[nodiscard]] std::vector<Find> finds_after(TaskId id, std::int64_t after, std::size_t limit);
+
+    // ---- What is ignored
+    // What the account's last scan found under this path, wherever it lies.
+    [[nodiscard]] IgnoreResult ignore(AccountId account, const std::string& path, const Ignoring& ignoring);
+    // Some of what has to be done about rows of the list that are new, or that have ended: the same content elsewhere
+    // in the account's last scan is ignored, too, or what was ignored is a find again. True while there is more to do.
+    [[nodiscard]] bool settle_ignored();
+    // The ignored files of a scan, then what the account's rows ignore that is none of them. Pieces as in Listed.
+    [[nodiscard]] Ignored ignored_files(AccountId account, TaskId scan, std::uint64_t after, std::size_t budget);
 
     // ---- What is done about them
     struct Conflict {
@@ -102,9 +118,19 @@ class FindTable {
     [[nodiscard]] bool forget_unscanned(TaskId id, Statement& reasons, Statement& remove, std::int64_t bound);
     void count_hit(TaskId id, const std::string& virus, std::int64_t change);
     void copy_find(TaskId id, std::int64_t find, std::optional<std::uint64_t> place);
+    [[nodiscard]] std::optional<IgnoreList::RowId> ignoring_row(TaskId id, const FoundContent& found);
+    void close_gap(TaskId id, std::int64_t number);
+    void mark_ignored(std::int64_t find, IgnoreList::RowId row);
+    void mark_infected(std::int64_t find);
+    [[nodiscard]] std::vector<std::int64_t> some_copies(AccountId account, const FoundContent& content);
+    [[nodiscard]] std::vector<std::int64_t> some_ignored_by(IgnoreList::RowId row);
+    void add_ignored_of_scan(TaskId scan, std::int64_t after, std::size_t budget, Ignored& ignored);
+    void add_ignored_elsewhere(AccountId account, TaskId scan, std::int64_t after, std::size_t budget,
+                               Ignored& ignored);
 
     LedgerDatabase& database_;
     TaskTable& tasks_;
+    IgnoreList& ignored_;
 };
 
 }  // namespace clamscanner

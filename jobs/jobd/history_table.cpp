@@ -13,12 +13,12 @@ namespace {
     "task.id, kind, scan_type, coalesce(asked_by, CASE WHEN system_scan IS NULL THEN 0 ELSE 4 END), " \
     "coalesce(which, x''), coalesce(address, x''), created_ms, coalesce(ended_ms, 0), " TASK_PHASE    \
     ", why, "                                                                                         \
-    "total_files, infected_files, " UNSCANNED_FILES("task")
+    "total_files, infected_files, ignored_files, " UNSCANNED_FILES("task")
 
 HistoryEntry read_entry(const Row& row) {
     HistoryEntry entry;
     Cursor(row).into(entry.id, entry.what, entry.scan_type, entry.asker.by, entry.asker.which, entry.asker.from,
-                     entry.asked_ms, entry.ended_ms, entry.phase, entry.why, entry.files, entry.infected,
+                     entry.asked_ms, entry.ended_ms, entry.phase, entry.why, entry.files, entry.infected, entry.ignored,
                      entry.unscanned);
     entry.why = entry.why.substr(0, longest_message);
     return entry;

@@ -19,10 +19,12 @@
 #include "auth/base/log.h"
 #include "auth/base/service.h"
 #include "jobs/jobd/account_lookup.h"
+#include "jobs/jobd/automatic_quarantine.h"
 #include "jobs/jobd/background_commit.h"
 #include "jobs/jobd/dispatcher.h"
 #include "jobs/jobd/ledger.h"
 #include "jobs/jobd/request_server.h"
+#include "jobs/jobd/schedules.h"
 #include "jobs/jobd/task_events.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/settings.h"
@@ -35,6 +37,8 @@ using namespace std::chrono_literals;
 
 constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
+constexpr auto settle_interval = 1s;
+constexpr auto next_piece = 20ms;
 constexpr auto save_interval = 10min;  // as much of the running time may be lost in a reboot
 // All accounts share one event loop: a turn that takes longer than this is logged, and fails tests.
 constexpr auto longest_quiet_turn = 20ms;
@@ -62,8 +66,10 @@ class Jobd {
           dispatcher_({config, loop_, ledger_}, accounts_),
           history_(ledger_, config),
           system_scans_({config, loop_, ledger_}, history_, accounts_, dispatcher_),
-          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, host_users(config),
-                          database(config)),
+          schedules_({config, loop_, ledger_}, accounts_, dispatcher_),
+          automatic_quarantine_({config, loop_, ledger_}, dispatcher_),
+          request_server_({config, loop_, ledger_}, accounts_, dispatcher_, history_, system_scans_, schedules_.book(),
+                          host_users(config), database(config)),
           figures_(loop_, config.figures_file("jobd"), [this](Figures& figures) { measure(figures); }) {
         loop_.at_end_of_round([this] { end_round(); });
         // A poll waits neither for a commit nor for all that other accounts' jobs have for a round.
@@ -74,6 +80,7 @@ class Jobd {
         use_settings();
         remove_old_lists(config, ledger_);
         prune();
+        settle_ignored();
         save_running_time();
         if (::getenv("WATCHDOG_USEC") != nullptr) tell_watchdog();
     }
@@ -89,6 +96,7 @@ class Jobd {
  private:
     void end_round() {
         dispatcher_.dispatch();
+        automatic_quarantine_.proceed();
         commits_.commit([this](int done) { request_server_.answer_from_disk([&] { loop_.serve_meanwhile(done); }); });
         write_events();
         request_server_.flush();
@@ -100,6 +108,7 @@ class Jobd {
         if (!keys) return;
         take_reloaded(*keys, config_);
         use_settings();
+        schedules_.book().begin_review();
     }
 
     void measure(Figures& figures) const {
@@ -139,8 +148,13 @@ class Jobd {
     void prune() {
         const bool more =
             ledger_.prune(forget_before(config_, now_ms()), forget_before(config_, ledger_.running_time().now()));
-        next_prune_ = loop_.after(more ? std::chrono::milliseconds(20) : std::chrono::milliseconds(prune_interval),
-                                  [this] { prune(); });
+        next_prune_ = loop_.after(more ? next_piece : std::chrono::milliseconds(prune_interval), [this] { prune(); });
+    }
+
+    void settle_ignored() {
+        const bool more = ledger_.finds().settle_ignored();
+        next_settling_ =
+            loop_.after(more ? next_piece : std::chrono::milliseconds(settle_interval), [this] { settle_ignored(); });
     }
 
     void save_running_time() {
@@ -160,11 +174,14 @@ class Jobd {
     Dispatcher dispatcher_;
     ScanHistory history_;
     SystemScans system_scans_;
+    Schedules schedules_;
+    AutomaticQuarantine automatic_quarantine_;
     RequestServer request_server_;
     Figures figures_;
     std::chrono::milliseconds longest_turn_{};  // that is not reported yet
     EventLoop::Timer next_turn_report_;
     EventLoop::Timer next_prune_;
+    EventLoop::Timer next_settling_;
     EventLoop::Timer next_save_;
     EventLoop::Timer next_sign_of_life_;
 };

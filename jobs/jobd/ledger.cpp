@@ -92,6 +92,8 @@ bool Ledger::forget_tasks_before(std::int64_t ended_ms, std::int64_t ended_runni
     statement<"DELETE FROM unscanned_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     statement<"DELETE FROM step_count WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     statement<"DELETE FROM asker WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
+    statement<"DELETE FROM automatic_quarantine WHERE scan IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
+    statement<"DELETE FROM scheduled_scan WHERE task IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     // Last: the other statements need it to find their rows.
     statement<"DELETE FROM task WHERE id IN " OLD_TASKS>().run(ended_ms, ended_running_ms);
     return true;

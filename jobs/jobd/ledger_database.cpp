@@ -8,7 +8,7 @@ namespace clamscanner {
 namespace {
 
 // Raise it when a table or a trigger changes; a database that another version wrote is refused.
-constexpr int schema_version = 5;
+constexpr int schema_version = 6;
 
 constexpr int longest_kept_log = 16 << 20;  // bytes of the write-ahead log that stay when it is empty
 
@@ -24,6 +24,7 @@ CREATE TABLE account(
     born_ns INTEGER,
     scans INTEGER NOT NULL DEFAULT 0, -- how many there were ever
     clean_in_quarantine INTEGER NOT NULL DEFAULT 0,
+    ignored INTEGER NOT NULL DEFAULT 0, -- how many rows of that table are its own
     UNIQUE(uid, name, home, file_system, inode, born_ns));
 CREATE TABLE task(
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
@@ -46,18 +47,30 @@ CREATE TABLE task(
     known_files INTEGER NOT NULL DEFAULT 0, full_scan INTEGER NOT NULL DEFAULT 0,
     signature_problem BLOB NOT NULL DEFAULT x'', list_bytes INTEGER NOT NULL DEFAULT 0,
     walk_unreadable INTEGER NOT NULL DEFAULT 0, walk_start INTEGER NOT NULL DEFAULT 0,
-    known_infected INTEGER NOT NULL DEFAULT 0,
+    known_infected INTEGER NOT NULL DEFAULT 0, ignored_files INTEGER NOT NULL DEFAULT 0,
     number INTEGER NOT NULL DEFAULT 0); -- of a scan, among its account's, from 1
 CREATE UNIQUE INDEX one_job_an_account ON task(account) WHERE state < 2;
 CREATE TABLE find(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL, path BLOB NOT NULL, verdict INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL, path BLOB NOT NULL,
+    verdict INTEGER NOT NULL, -- 1: infected; 2: unscanned; 3: infected, and ignored
     virus BLOB NOT NULL, reason INTEGER NOT NULL, start INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
     found_ms INTEGER NOT NULL DEFAULT 0,
     known INTEGER NOT NULL DEFAULT 0, -- infected by an earlier scan: it was not read
     place INTEGER, -- in the list of files
     sha256 BLOB NOT NULL DEFAULT x'', -- of what was found
-    number INTEGER NOT NULL DEFAULT 0, -- of an infected file, among its task's, from 1, in the order found
+    number INTEGER NOT NULL DEFAULT 0, -- of an infected file, among its task's, from 1 without gaps, in the order found
+    ignored_by INTEGER, -- the row of that table; it may be gone
     UNIQUE(task, path));
+-- What owners say is fine although it is found (their account's number), and the administrator (0). What is empty binds
+-- to nothing: an owner's row has a content and a signature, a pattern of paths has a signature.
+CREATE TABLE ignored(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, virus BLOB NOT NULL, sha256 BLOB NOT NULL,
+    pattern BLOB NOT NULL, path BLOB NOT NULL, -- the file that its owner named
+    reason BLOB NOT NULL, asked_by INTEGER NOT NULL, which BLOB NOT NULL, address BLOB NOT NULL,
+    created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, -- 0: never
+    state INTEGER NOT NULL, -- 1: copies that were found before may not be marked yet; 2: it has ended, and finds that
+                            -- it marked may have to be returned
+    UNIQUE(account, virus, sha256, pattern));
 CREATE TABLE unscanned_count(
     task INTEGER, reason INTEGER, files INTEGER NOT NULL, PRIMARY KEY(task, reason)) WITHOUT ROWID;
 -- In how many files a task found a signature.
@@ -93,7 +106,8 @@ CREATE TABLE system_scan(
     -- Of its jobs that have ended:
     jobs INTEGER NOT NULL DEFAULT 0, incomplete INTEGER NOT NULL DEFAULT 0, total_files INTEGER NOT NULL DEFAULT 0,
     scanned_files INTEGER NOT NULL DEFAULT 0, unscanned_files INTEGER NOT NULL DEFAULT 0,
-    infected_files INTEGER NOT NULL DEFAULT 0, risk INTEGER NOT NULL DEFAULT 0,
+    infected_files INTEGER NOT NULL DEFAULT 0, ignored_files INTEGER NOT NULL DEFAULT 0,
+    risk INTEGER NOT NULL DEFAULT 0,
     proves_nothing INTEGER NOT NULL DEFAULT 0); -- see ScanTask
 CREATE UNIQUE INDEX one_system_scan ON system_scan(ended_ms IS NULL) WHERE ended_ms IS NULL;
 CREATE TABLE system_scan_account(
@@ -160,11 +174,23 @@ constexpr const char* triggers =
     "CREATE TRIGGER job_ended AFTER UPDATE OF state ON task "
     "WHEN new.state = 2 AND old.state < 2 AND new.system_scan IS NOT NULL BEGIN "
     "UPDATE system_scan SET jobs = jobs + 1, incomplete = incomplete + (new.outcome <> 1), "
-    "infected_files = infected_files + new.infected_files, risk = max(risk, new.risk), "
+    "infected_files = infected_files + new.infected_files, ignored_files = ignored_files + new.ignored_files, "
+    "risk = max(risk, new.risk), "
     "total_files = total_files + new.total_files, scanned_files = scanned_files + new.scanned_files, "
     "unscanned_files = unscanned_files + " UNSCANNED_FILES("new") ", "
     "proves_nothing = max(proves_nothing, " PROVES_NOTHING("new") ") WHERE id = new.system_scan; "
-    "END; ";
+    "END; "
+    // Its owner has files ignored, or no longer.
+    "CREATE TRIGGER job_reviewed AFTER UPDATE OF infected_files, ignored_files ON task "
+    "WHEN new.state = 2 AND old.state = 2 AND new.system_scan IS NOT NULL BEGIN "
+    "UPDATE system_scan SET infected_files = infected_files + new.infected_files - old.infected_files, "
+    "ignored_files = ignored_files + new.ignored_files - old.ignored_files, risk = max(risk, new.risk), "
+    "proves_nothing = max(proves_nothing, new.ignored_files > 0) WHERE id = new.system_scan; "
+    "END; "
+    "CREATE TRIGGER ignored_added AFTER INSERT ON ignored BEGIN "
+    "UPDATE account SET ignored = ignored + 1 WHERE id = new.account; END; "
+    "CREATE TRIGGER ignored_removed AFTER DELETE ON ignored BEGIN "
+    "UPDATE account SET ignored = ignored - 1 WHERE id = old.account; END; ";
 
 // What came with later versions, without a change of what was there: so these need no other version of the schema.
 constexpr const char* later_schema = R"(
@@ -186,6 +212,13 @@ CREATE TRIGGER IF NOT EXISTS quarantine_changed AFTER UPDATE OF size ON quaranti
 CREATE TRIGGER IF NOT EXISTS quarantine_removed AFTER DELETE ON quarantine BEGIN
     UPDATE quarantine_sum SET files = files - 1, bytes = bytes - coalesce(old.size, 0) WHERE id = 1; END;
 CREATE TABLE IF NOT EXISTS system_scan_asker(scan INTEGER PRIMARY KEY, asked_by INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS schedule( -- of accounts that have one
+    account INTEGER PRIMARY KEY, scan_type INTEGER NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL,
+    spread INTEGER NOT NULL, done_day INTEGER NOT NULL, done_running_ms INTEGER NOT NULL, -- see schedule_times.h
+    due_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS scheduled_scan(task INTEGER PRIMARY KEY); -- scans that a schedule began
+-- Whose finds are quarantined by themselves. 0: that is yet to be queued; -1: there was nothing to be done.
+CREATE TABLE IF NOT EXISTS automatic_quarantine(scan INTEGER PRIMARY KEY, disinfection INTEGER NOT NULL);
 )";
 
 // These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They
@@ -211,11 +244,21 @@ CREATE INDEX IF NOT EXISTS listed_finds ON find(task) WHERE verdict = 1 AND gone
 CREATE INDEX IF NOT EXISTS all_listed_finds ON find(id) WHERE verdict = 1 AND gone = 0;
 CREATE INDEX IF NOT EXISTS infected_by_place ON find(task, place) WHERE verdict = 1 AND place IS NOT NULL;
 CREATE INDEX IF NOT EXISTS infected_by_start ON find(task, start) WHERE verdict = 1 AND place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS infected_by_content ON find(task, sha256, virus) WHERE verdict = 1 AND gone = 0;
+CREATE INDEX IF NOT EXISTS ignored_by_place ON find(task, place) WHERE verdict = 3 AND place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS ignored_by_start ON find(task, start) WHERE verdict = 3 AND place IS NOT NULL;
+CREATE INDEX IF NOT EXISTS ignored_by_row ON find(ignored_by, task) WHERE verdict = 3;
+CREATE INDEX IF NOT EXISTS ignored_of_account ON ignored(account);
+CREATE INDEX IF NOT EXISTS ignored_to_settle ON ignored(id) WHERE state > 0;
+CREATE INDEX IF NOT EXISTS ignored_for_a_time ON ignored(expires_ms) WHERE expires_ms > 0 AND state < 2;
 CREATE INDEX IF NOT EXISTS unscanned_by_place ON find(task, place) WHERE verdict = 2 AND place IS NOT NULL;
 CREATE INDEX IF NOT EXISTS unscanned_by_start ON find(task, start) WHERE verdict = 2;
 CREATE INDEX IF NOT EXISTS hits_of_signature ON signature_hit(signature, running_ms);
 CREATE INDEX IF NOT EXISTS hits_by_age ON signature_hit(running_ms);
 CREATE INDEX IF NOT EXISTS open_actions ON action(task, number) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS waiting_quarantines ON automatic_quarantine(scan) WHERE disinfection = 0;
+CREATE INDEX IF NOT EXISTS automatic_disinfections ON automatic_quarantine(disinfection) WHERE disinfection > 0;
+CREATE INDEX IF NOT EXISTS due_schedules ON schedule(due_ms);
 CREATE INDEX IF NOT EXISTS quarantine_in_order ON quarantine(account);
 CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms) WHERE clean = 0 AND may_hold_mail = 0;
 )";

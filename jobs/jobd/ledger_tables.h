@@ -5,12 +5,15 @@
 #include <optional>
 #include <string>
 
+#include "jobs/jobd/automatic_table.h"
 #include "jobs/jobd/find_table.h"
 #include "jobs/jobd/history_table.h"
+#include "jobs/jobd/ignore_list.h"
 #include "jobs/jobd/ledger_database.h"
 #include "jobs/jobd/quarantine_list.h"
 #include "jobs/jobd/record_table.h"
 #include "jobs/jobd/running_time.h"
+#include "jobs/jobd/schedule_table.h"
 #include "jobs/jobd/task_table.h"
 
 namespace clamscanner {
@@ -24,9 +27,12 @@ class LedgerTables {
     [[nodiscard]] LedgerDatabase& database() noexcept { return database_; }
     [[nodiscard]] TaskTable& tasks() noexcept { return tasks_; }
     [[nodiscard]] FindTable& finds() noexcept { return finds_; }
+    [[nodiscard]] IgnoreList& ignored() noexcept { return ignored_; }
     [[nodiscard]] RecordTable& records() noexcept { return records_; }
     [[nodiscard]] QuarantineList& quarantine() noexcept { return quarantine_; }
     [[nodiscard]] HistoryTable& history() noexcept { return history_; }
+    [[nodiscard]] ScheduleTable& schedules() noexcept { return schedules_; }
+    [[nodiscard]] AutomaticTable& automatic() noexcept { return automatic_; }
     [[nodiscard]] const RunningTime& running_time() const noexcept { return running_time_; }
 
  protected:
@@ -47,18 +53,24 @@ class LedgerTables {
           running_time_(running_time == nullptr ? *own_running_time_ : *running_time),
           tasks_(database_, running_time_),
           quarantine_(database_, running_time_),
-          finds_(database_, tasks_),
+          ignored_(database_),
+          finds_(database_, tasks_, ignored_),
           records_(database_, tasks_, quarantine_),
-          history_(database_) {}
+          history_(database_),
+          schedules_(database_),
+          automatic_(database_) {}
 
     LedgerDatabase database_;
     std::optional<RunningTime> own_running_time_;
     const RunningTime& running_time_;
     TaskTable tasks_;
     QuarantineList quarantine_;
+    IgnoreList ignored_;
     FindTable finds_;
     RecordTable records_;
     HistoryTable history_;
+    ScheduleTable schedules_;
+    AutomaticTable automatic_;
 };
 
 }  // namespace clamscanner

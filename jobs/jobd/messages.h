@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/base/voucher.h"
 #include "auth/base/wire.h"
 #include "jobs/shared/settings.h"
 #include "jobs/shared/vocabulary.h"
@@ -61,6 +62,19 @@ enum class JobdMessage : std::uint16_t {
     TaskReport,
     AskService,
     ServiceReport,
+    AskIgnored,
+    Ignored,
+    IgnoreFiles,
+    FilesIgnored,
+    UnignoreFiles,
+    FilesUnignored,
+    AskIgnoredEverywhere,
+    AllIgnoredEverywhere,
+    IgnoreEverywhere,
+    UnignoreEverywhere,
+    AskSchedule,
+    SetSchedule,
+    ScheduleStatus,
 };
 
 inline constexpr std::size_t most_actions = 500'000;
@@ -255,6 +269,80 @@ struct AskUnscannedFiles {
     }
 };
 
+// ---- An account's schedule of scans ---------------------------------------------------------------------------------
+
+// The database stores these values.
+enum class ScheduleDay : std::uint8_t {
+    Sunday = 0,
+    Monday = 1,
+    Tuesday = 2,
+    Wednesday = 3,
+    Thursday = 4,
+    Friday = 5,
+    Saturday = 6,
+    Every = 7,
+};
+
+// "monday"; "daily".
+[[nodiscard]] constexpr const char* name_of(ScheduleDay day) noexcept {
+    constexpr const char* names[] = {"sunday",   "monday", "tuesday",  "wednesday",
+                                     "thursday", "friday", "saturday", "daily"};
+    return names[static_cast<int>(day)];
+}
+
+inline constexpr std::uint8_t last_hour_of_day = 23;
+
+struct Schedule {
+    bool on = false;  // the rest counts only then
+    ScanType scan_type = ScanType::Home;
+    ScheduleDay day = ScheduleDay::Every;
+    std::uint8_t hour = 0;  // of local time
+    void fields(auto& wire) {
+        wire.number(on);
+        wire.choice(scan_type, last_scan_type);
+        wire.choice(day, ScheduleDay::Every);
+        wire.number(hour);
+        if (hour > last_hour_of_day) throw Malformed("an hour that no day has");
+    }
+    bool operator==(const Schedule&) const = default;
+};
+
+struct ScheduleStatus {
+    static constexpr auto type = JobdMessage::ScheduleStatus;
+    bool allowed = false;  // by the administrator; else nothing runs, whatever is set
+    Schedule schedule;
+    std::int64_t next_time = 0;  // seconds since the epoch; 0: never
+    std::string next_local;      // the same in local time, to be read; "": never
+    void fields(auto& wire) {
+        wire.number(allowed);
+        schedule.fields(wire);
+        wire.number(next_time);
+        wire.text(next_local, 64);
+    }
+};
+
+struct AskSchedule {
+    static constexpr auto type = JobdMessage::AskSchedule;
+    using Answer = ScheduleStatus;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
+// In place of an earlier one. What weakens that is declined without a good voucher.
+struct SetSchedule {
+    static constexpr auto type = JobdMessage::SetSchedule;
+    using Answer = ScheduleStatus;
+    static constexpr auto effect = Effect::Changes;
+    Schedule schedule;
+    Asker asker = {};
+    Voucher voucher = {};
+    void fields(auto& wire) {
+        schedule.fields(wire);
+        asker.fields(wire);
+        voucher.fields(wire);
+    }
+};
+
 // ---- Disinfections --------------------------------------------------------------------------------------------------
 
 struct FileAction {
@@ -339,6 +427,122 @@ struct AskDisinfection {
     static constexpr auto effect = Effect::Reads;
     std::uint64_t last_id = 0;  // 0: all of it
     void fields(auto& wire) { wire.number(last_id); }
+};
+
+// ---- What is ignored although it is infected ------------------------------------------------------------------------
+
+inline constexpr std::size_t longest_ignore_reason = 500;  // bytes
+inline constexpr std::size_t most_ignored_in_piece = 50;
+inline constexpr std::size_t most_ignored_per_account = 5000;
+
+// Why, by whom and until when something is ignored.
+struct Ignoring {
+    std::string reason;
+    std::int64_t expires_ms = 0;  // since the epoch; 0: never
+    Asker asker;
+    void fields(auto& wire) {
+        wire.text(reason, longest_ignore_reason);
+        wire.number(expires_ms);
+        asker.fields(wire);
+    }
+};
+
+struct IgnoredFile {
+    std::uint64_t row = 0;  // of the list of what is ignored
+    std::string path;       // of a file of the last scan, or the one that was named when it was ignored
+    std::string virus;
+    std::string sha256;
+    bool found = false;          // by the last scan
+    bool for_everybody = false;  // by the administrator
+    std::int64_t since_ms = 0;   // since the epoch; 0: the administrator has ended it, and the file is found again soon
+    Ignoring ignoring;
+    void fields(auto& wire) {
+        wire.number(row);
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.text(sha256, 64);
+        wire.number(found);
+        wire.number(for_everybody);
+        wire.number(since_ms);
+        ignoring.fields(wire);
+    }
+};
+
+struct Ignored {
+    static constexpr auto type = JobdMessage::Ignored;
+    std::vector<IgnoredFile> files;
+    std::uint64_t scan = 0;  // two pieces of one list have the same
+    std::uint64_t next = 0;  // where the next piece begins; 0: this is the last. A piece may be empty
+    void fields(auto& wire) {
+        wire.list(files, most_entries);
+        wire.number(scan);
+        wire.number(next);
+    }
+};
+
+// The files of the last scan that are infected and ignored; then what is ignored and was not met there.
+struct AskIgnored {
+    static constexpr auto type = JobdMessage::AskIgnored;
+    using Answer = Ignored;
+    static constexpr auto effect = Effect::Reads;
+    std::uint64_t after = 0;  // `next` of the previous piece; 0: the first
+    void fields(auto& wire) { wire.number(after); }
+};
+
+enum class IgnoreResult : std::uint8_t { Ignored = 0, NoFind = 1, UnknownContent = 2, TooMany = 3 };
+
+struct FilesIgnored {
+    static constexpr auto type = JobdMessage::FilesIgnored;
+    struct Result {
+        IgnoreResult result = IgnoreResult::NoFind;
+        void fields(auto& wire) { wire.choice(result, IgnoreResult::TooMany); }
+    };
+    std::vector<Result> results;  // of each path, in the order of the question
+    void fields(auto& wire) { wire.list(results, most_ignored_in_piece); }
+};
+
+// Ignores the contents that the last scan found under these paths, each with the signature by which it was found.
+// Declined without a good voucher.
+struct IgnoreFiles {
+    static constexpr auto type = JobdMessage::IgnoreFiles;
+    using Answer = FilesIgnored;
+    static constexpr auto effect = Effect::Changes;
+    std::vector<std::string> paths;
+    Ignoring ignoring;
+    Voucher voucher;
+    void fields(auto& wire) {
+        wire.texts(paths, most_ignored_in_piece, longest_path);
+        ignoring.fields(wire);
+        voucher.fields(wire);
+    }
+};
+
+enum class UnignoreResult : std::uint8_t { Ended = 0, NoSuchRow = 1, Administrators = 2 };
+
+struct FilesUnignored {
+    static constexpr auto type = JobdMessage::FilesUnignored;
+    struct Result {
+        UnignoreResult result = UnignoreResult::NoSuchRow;
+        void fields(auto& wire) { wire.choice(result, UnignoreResult::Administrators); }
+    };
+    std::vector<Result> results;  // of each row, in the order of the question
+    void fields(auto& wire) { wire.list(results, most_ignored_in_piece); }
+};
+
+struct UnignoreFiles {
+    static constexpr auto type = JobdMessage::UnignoreFiles;
+    using Answer = FilesUnignored;
+    static constexpr auto effect = Effect::Changes;
+    struct RowId {
+        std::uint64_t row = 0;
+        void fields(auto& wire) { wire.number(row); }
+    };
+    std::vector<RowId> rows;
+    Asker asker = {};
+    void fields(auto& wire) {
+        wire.list(rows, most_ignored_in_piece);
+        asker.fields(wire);
+    }
 };
 
 // ---- The quarantine -------------------------------------------------------------------------------------------------
@@ -473,6 +677,7 @@ struct HistoryEntry {
     std::string why;  // it ended early or waits
     std::uint64_t files = 0;
     std::uint64_t infected = 0;
+    std::uint64_t ignored = 0;
     std::uint64_t unscanned = 0;
     struct Steps {
         RecordState state = RecordState::Error;
@@ -494,6 +699,7 @@ struct HistoryEntry {
         wire.text(why, longest_message);
         wire.number(files);
         wire.number(infected);
+        wire.number(ignored);
         wire.number(unscanned);
         wire.list(steps, static_cast<std::size_t>(last_record_state) + 1);
     }
@@ -543,7 +749,8 @@ struct ScanTask {
     std::uint32_t percent = 0;  // 100 only when it has ended; 0 while the total is unknown
     std::uint64_t infected_files = 0;
     RiskLevel risk = RiskLevel::None;  // the highest of its finds
-    bool proves_nothing = false;  // it had only the test signatures, or the scanner failed on files: not safe if clean
+    bool proves_nothing = false;  // it had only the test signatures, files are ignored, or the scanner failed on files:
+                                  // not safe if clean
     void fields(auto& wire) {
         wire.text(id, 32);
         wire.number(system);
@@ -677,6 +884,7 @@ struct SystemScanProgress {
     std::uint64_t total_files = 0;    // as far as they are known
     std::uint64_t scanned_files = 0;
     std::uint64_t infected_files = 0;
+    std::uint64_t ignored_files = 0;
     std::uint64_t unscanned_files = 0;
     std::uint64_t id = 0;  // two scans have different ones
     bool cancelled = false;
@@ -697,7 +905,7 @@ struct SystemScanProgress {
         wire.number(started_ms);
         wire.number(ended_ms);
         for (auto* number : {&accounts, &waiting, &left_out, &running, &ended, &not_completed, &total_files,
-                             &scanned_files, &infected_files, &unscanned_files})
+                             &scanned_files, &infected_files, &ignored_files, &unscanned_files})
             wire.number(*number);
     }
 };
@@ -802,6 +1010,60 @@ struct AskTask {
     static constexpr auto effect = Effect::Reads;
     std::uint64_t task = 0;
     void fields(auto& wire) { wire.number(task); }
+};
+
+// ---- The administrator: what is ignored in all accounts -------------------------------------------------------------
+
+inline constexpr std::size_t longest_pattern = 256;
+
+// By content, by signature, or both; or by signature and path.
+struct IgnoredEverywhere {
+    std::uint64_t id = 0;
+    std::string virus;    // "": any
+    std::string sha256;   // "": any
+    std::string pattern;  // of paths relative to a home (fits() in ignore_list.h); "": any
+    std::string reason;
+    std::int64_t created_ms = 0;  // since the epoch
+    std::int64_t expires_ms = 0;  // the same; 0: never
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.text(virus, longest_virus_name);
+        wire.text(sha256, 64);
+        wire.text(pattern, longest_pattern);
+        wire.text(reason, longest_ignore_reason);
+        wire.number(created_ms);
+        wire.number(expires_ms);
+    }
+};
+
+struct AllIgnoredEverywhere {
+    static constexpr auto type = JobdMessage::AllIgnoredEverywhere;
+    std::vector<IgnoredEverywhere> rows;
+    void fields(auto& wire) { wire.list(rows, most_entries); }
+};
+
+struct AskIgnoredEverywhere {
+    static constexpr auto type = JobdMessage::AskIgnoredEverywhere;
+    using Answer = AllIgnoredEverywhere;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
+// From the next find on.
+struct IgnoreEverywhere {
+    static constexpr auto type = JobdMessage::IgnoreEverywhere;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
+    IgnoredEverywhere what;  // without id and creation
+    void fields(auto& wire) { what.fields(wire); }
+};
+
+struct UnignoreEverywhere {
+    static constexpr auto type = JobdMessage::UnignoreEverywhere;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
+    std::uint64_t id = 0;
+    void fields(auto& wire) { wire.number(id); }
 };
 
 // ---- The administrator: how the service is --------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "auth/base/log.h"
 #include "jobs/jobd/disinfection_job.h"
 #include "jobs/jobd/list_piece.h"
+#include "jobs/jobd/schedule_book.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/paths.h"
 #include "jobs/shared/signature_directory.h"
@@ -34,7 +35,8 @@ std::optional<Encoded> ReadAnswers::answer(const AccountFacts& facts, const std:
         handles<&ReadAnswers::disinfection>,      handles<&ReadAnswers::quarantined_files>,
         handles<&ReadAnswers::quarantine_change>, handles<&ReadAnswers::statistics>,
         handles<&ReadAnswers::scan_tasks>,        handles<&ReadAnswers::scan_events>,
-        handles<&ReadAnswers::history>,
+        handles<&ReadAnswers::history>,           handles<&ReadAnswers::ignored_files>,
+        handles<&ReadAnswers::schedule>,
     };
     if (!has_row(table, question)) return std::nullopt;
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
@@ -83,6 +85,25 @@ std::vector<std::string> ReadAnswers::scan_warnings(const std::optional<Task>& t
     return warnings;
 }
 
+// The owner did not ask for it, so it is told together with what was found.
+void ReadAnswers::add_automatic_quarantine(TaskId scan, std::vector<std::string>& messages) {
+    const auto known = ledger_.automatic().of_scan(scan);
+    if (!known) return;
+    std::uint64_t quarantined = 0;
+    const auto steps = known->disinfection ? ledger_.history().of_task(*known->disinfection) : std::nullopt;
+    const bool is_over = steps && steps->phase >= TaskPhase::Completed;
+    if (known->waits || (steps && !is_over))
+        messages.emplace_back(
+            "What was found is being put into quarantine, as your administrator has it done by itself.");
+    if (!is_over) return;
+    for (const auto& steps_of : steps->steps)
+        if (steps_of.state == RecordState::Quarantined || steps_of.state == RecordState::MailboxCleansed)
+            quarantined += steps_of.files;
+    messages.push_back(files(quarantined) +
+                       " put into quarantine by the server itself, as your administrator has it. list_history and the "
+                       "log say more, and restore_quarantined_files undoes it.");
+}
+
 ScanStatus ReadAnswers::scan_status(const AskScanStatus&, const AccountFacts& facts) {
     const auto task = ledger_.tasks().last(ledger_.tasks().account_of(facts), TaskKind::Scan);
     ScanStatus status;
@@ -107,10 +128,16 @@ ScanStatus ReadAnswers::scan_status(const AskScanStatus&, const AccountFacts& fa
             (task->known_infected > 0 ? ", " + std::to_string(task->known_infected) + " known to be infected" : "") +
             " (what is known was scanned before, has not changed since, and was not read again).");
     }
+    if (task->ignored_files > 0)
+        status.messages.push_back(std::to_string(task->ignored_files) +
+                                  (task->ignored_files == 1 ? " file is" : " files are") +
+                                  " infected and ignored, as the account's owner or the administrator asked: "
+                                  "list_ignored_files tells which.");
     if (const auto clean = ledger_.quarantine().count_clean(task->account); clean > 0)
         status.messages.push_back(std::to_string(clean) +
                                   (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
                                   " clean by today's signatures and can be restored.");
+    add_automatic_quarantine(task->id, status.messages);
     if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
     if (task->infected_files > 0) status.infected = infected_files_of(task->id, 0, true);
     return status;
@@ -151,6 +178,10 @@ UnscannedFiles ReadAnswers::unscanned_files(const AskUnscannedFiles& asked, cons
         if (add_unreached(config_, ledger_, *task, facts.home, unscanned.place, unscanned)) unscanned.next = unreached;
     }
     return unscanned;
+}
+
+ScheduleStatus ReadAnswers::schedule(const AskSchedule&, const AccountFacts& facts) {
+    return ScheduleBook(ledger_, config_).status(ledger_.tasks().account_of(facts));
 }
 
 // ---- Disinfections -------------------------------------------------------------------------------------------------
@@ -205,6 +236,14 @@ DisinfectionStatus ReadAnswers::disinfection(const AskDisinfection& asked, const
     if (task->state != TaskState::Ended && !task->why.empty())
         status.warnings.push_back(("The disinfection waits: " + task->why + ".").substr(0, longest_message));
     return status;
+}
+
+// ---- What is ignored -----------------------------------------------------------------------------------------------
+
+Ignored ReadAnswers::ignored_files(const AskIgnored& asked, const AccountFacts& facts) {
+    const auto account = ledger_.tasks().account_of(facts);
+    const auto scan = ledger_.tasks().last(account, TaskKind::Scan);
+    return ledger_.finds().ignored_files(account, scan ? scan->id : 0, asked.after, piece_budget);
 }
 
 // ---- The quarantine ------------------------------------------------------------------------------------------------

@@ -28,8 +28,10 @@ class ReadAnswers {
     UnscannedFiles unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts);
     DryRun dry_run(AskDryRun asked, const AccountFacts& facts);
     DisinfectionStatus disinfection(const AskDisinfection& asked, const AccountFacts& facts);
+    Ignored ignored_files(const AskIgnored& asked, const AccountFacts& facts);
     QuarantinedFiles quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts);
     QuarantineChange quarantine_change(const AskQuarantineChange& asked, const AccountFacts& facts);
+    ScheduleStatus schedule(const AskSchedule&, const AccountFacts& facts);
     History history(const AskHistory& asked, const AccountFacts& facts);
     ScanStatistics statistics(const AskStatistics&, const AccountFacts& facts);
     ScanTasks scan_tasks(const AskScanTasks& asked, const AccountFacts& facts);
@@ -38,6 +40,7 @@ class ReadAnswers {
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
     [[nodiscard]] InfectedFiles infected_files_of(TaskId scan, std::uint64_t after, bool with_gone);
     [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);
+    void add_automatic_quarantine(TaskId scan, std::vector<std::string>& messages);
     [[nodiscard]] bool only_embedded_signatures();
 
     const Settings& config_;

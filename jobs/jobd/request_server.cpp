@@ -29,13 +29,13 @@ constexpr int pause_factor = 1;
 }  // namespace
 
 RequestServer::RequestServer(const JobContext& context, AccountLookup& accounts, Dispatcher& dispatcher,
-                             ScanHistory& history, SystemScans& system_scans, std::set<uid_t> host_users,
-                             const std::string& database)
+                             ScanHistory& history, SystemScans& system_scans, ScheduleBook& schedules,
+                             std::set<uid_t> host_users, const std::string& database)
     : context_(context),
       accounts_(accounts),
       host_users_(std::move(host_users)),
       read_answers_(context.config, context.ledger, dispatcher, host_users_),
-      change_answers_(context, dispatcher, history, system_scans, host_users_),
+      change_answers_(context, dispatcher, history, system_scans, schedules, host_users_),
       reader_(database, context.ledger.running_time()),
       answers_from_disk_(context.config, reader_, dispatcher, host_users_),
       closer_(context.loop),

@@ -27,7 +27,8 @@ class RequestServer {
  public:
     // `host_users`: users who see the statistics of the whole host.
     RequestServer(const JobContext& context, AccountLookup& accounts, Dispatcher& dispatcher, ScanHistory& history,
-                  SystemScans& system_scans, std::set<uid_t> host_users, const std::string& database);
+                  SystemScans& system_scans, ScheduleBook& schedules, std::set<uid_t> host_users,
+                  const std::string& database);
     // Sends this round's answers. Call it after the commit.
     void flush();
     // While `serve` runs (EventLoop::serve_meanwhile() or serve_ready(), in the middle of a round): answers statuses

@@ -53,7 +53,8 @@ constexpr std::int64_t block_bits = 10;
 
 #define SCAN_COLUMNS \
     "task.id, created_ms, coalesce(ended_ms, 0), " PHASE_OF("task") ", scan_type, origin, walked, "       \
-    "scanned_files, total_files, infected_files, risk, account.home, " PROVES_NOTHING("task")
+    "scanned_files, total_files, infected_files, CASE infected_files WHEN 0 THEN 0 ELSE risk END, "       \
+    "account.home, " PROVES_NOTHING("task")
 #define WANTED \
     "kind = 0 AND (?1 = 2 OR origin = ?1) AND (?2 >> " PHASE_OF("task") " & 1) = 1 " \
     "AND created_ms >= ?3 AND coalesce(ended_ms, 0) <= ?4 "
@@ -231,7 +232,8 @@ void ScanHistory::add_open_jobs(SystemScanId scan, std::uint64_t accounts, std::
 void ScanHistory::each_system_scan(std::int64_t created_from_ms, const std::function<bool(ScanTask)>& take) {
     statement<
         "SELECT id, created_ms, coalesce(ended_ms, 0), jobs > 0 AND incomplete = 0 AND left_out = 0, accounts, "
-        "jobs, infected_files, risk, proves_nothing FROM system_scan WHERE created_ms >= ? ORDER BY id DESC">()
+        "jobs, infected_files, CASE infected_files WHEN 0 THEN 0 ELSE risk END, proves_nothing FROM system_scan WHERE "
+        "created_ms >= ? ORDER BY id DESC">()
         .each([&](Row row) { return take(read_system_scan(row)); }, created_from_ms);
 }
 
@@ -421,12 +423,12 @@ SystemScanProgress ScanHistory::system_scan_progress() {
     SystemScanId scan = 0;
     statement<
         "SELECT id, created_ms, coalesce(ended_ms, 0), accounts, left_out, jobs, incomplete, total_files, "
-        "scanned_files, infected_files, unscanned_files FROM system_scan ORDER BY id DESC LIMIT 1">()
+        "scanned_files, infected_files, ignored_files, unscanned_files FROM system_scan ORDER BY id DESC LIMIT 1">()
         .each([&](Row row) {
             progress.ever = true;
             Cursor(row).into(scan, progress.started_ms, progress.ended_ms, progress.accounts, progress.left_out,
                              progress.ended, progress.not_completed, progress.total_files, progress.scanned_files,
-                             progress.infected_files, progress.unscanned_files);
+                             progress.infected_files, progress.ignored_files, progress.unscanned_files);
             return false;
         });
     if (!progress.ever) return progress;
@@ -445,7 +447,7 @@ SystemScanProgress ScanHistory::system_scan_progress() {
 void ScanHistory::add_open_jobs(SystemScanId scan, SystemScanProgress& progress) {
     statement<
         "SELECT count(*), coalesce(sum(state = 1), 0), coalesce(sum(total_files), 0), "
-        "coalesce(sum(scanned_files), 0), coalesce(sum(infected_files), 0), "
+        "coalesce(sum(scanned_files), 0), coalesce(sum(infected_files), 0), coalesce(sum(ignored_files), 0), "
         "coalesce(sum(" UNSCANNED_FILES("task") "), 0) " OPEN_JOBS>()
         .each(
             [&](Row row) {
@@ -453,11 +455,13 @@ void ScanHistory::add_open_jobs(SystemScanId scan, SystemScanProgress& progress)
                 std::uint64_t total = 0;
                 std::uint64_t scanned = 0;
                 std::uint64_t infected = 0;
+                std::uint64_t ignored = 0;
                 std::uint64_t unscanned = 0;
-                Cursor(row).into(open, progress.running, total, scanned, infected, unscanned);
+                Cursor(row).into(open, progress.running, total, scanned, infected, ignored, unscanned);
                 progress.total_files += total;
                 progress.scanned_files += scanned;
                 progress.infected_files += infected;
+                progress.ignored_files += ignored;
                 progress.unscanned_files += unscanned;
                 const auto dealt_with = open + progress.ended + progress.left_out;
                 progress.waiting = progress.accounts - std::min(progress.accounts, dealt_with);

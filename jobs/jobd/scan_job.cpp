@@ -284,11 +284,24 @@ void ScanJob::complete_if_agreed() {
     context_.ledger.finds().complete_scan(task().id, walk_unreadable_ + before_.files + scan_completed_->files,
                                           before_.clean_files + scan_completed_->clean_files,
                                           before_.known_files + scan_completed_->known_files);
+    intend_quarantine();
     current_file_.clear();
     completed_ = true;
     close_coordinator();
     feeding_ = Feeding::Expired;
     context_.loop.request_another_round();
+}
+
+// In the same commit as the scan's end. What its owner asked for is the owner's to act on.
+void ScanJob::intend_quarantine() {
+    const bool begins_by_itself = task().scheduled || task().of_system_scan;
+    if (!begins_by_itself || may_find_too_much_ || task_found_nothing()) return;
+    if (context_.config.automatic_quarantine != AutomaticQuarantinePolicy::Never)
+        context_.ledger.automatic().intend(task().id);
+}
+
+bool ScanJob::task_found_nothing() {
+    return context_.ledger.tasks().get(task().id).infected_files == 0;
 }
 
 // Files that are in the quarantine as recorded are left out of the walk and scanned individually: newer signatures may
@@ -367,8 +380,9 @@ std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
         head.id = 1;
         head.message = "Scan of " + std::string(row_of(done.scan_type).name) + ": " + std::to_string(done.total_files) +
                        " files, " + std::to_string(done.clean_files) + " clean, " +
-                       std::to_string(done.infected_files) + " infected, " + std::to_string(done.unscanned_files) +
-                       " not scanned" +
+                       std::to_string(done.infected_files) + " infected, " +
+                       (done.ignored_files > 0 ? std::to_string(done.ignored_files) + " ignored, " : "") +
+                       std::to_string(done.unscanned_files) + " not scanned" +
                        (done.embedded_signatures ? " (only the built-in test signatures were there to scan with)" : "");
         lines.push_back(std::move(head));
     }
@@ -379,7 +393,8 @@ std::vector<Record> ScanJob::log_lines(std::uint64_t after, std::size_t limit) {
         Record line;
         line.id = static_cast<std::uint64_t>(find.id) + 1;
         line.file = find.path;
-        line.message = find.virus.empty() ? std::string("not scanned: ") + text_of(find.reason) : find.virus + " FOUND";
+        line.message = find.virus.empty() ? std::string("not scanned: ") + text_of(find.reason)
+                                          : find.virus + (find.ignored ? " ignored" : " FOUND");
         lines.push_back(std::move(line));
     }
     return lines;

@@ -65,6 +65,8 @@ class ScanJob : public Job {
 
     void discard_expired();
     void complete_if_agreed();
+    void intend_quarantine();
+    [[nodiscard]] bool task_found_nothing();
     [[nodiscard]] std::vector<Record> log_lines(std::uint64_t after, std::size_t limit);
     void save_progress();
 

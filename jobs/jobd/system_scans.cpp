@@ -94,6 +94,7 @@ void SystemScans::report_end() {
         .number("left_out", done.left_out)
         .number("files", done.total_files)
         .number("infected", done.infected_files)
+        .number("ignored", done.ignored_files)
         .number("unscanned", done.unscanned_files)
         .number("seconds",
                 static_cast<std::uint64_t>(std::max<std::int64_t>(done.ended_ms - done.started_ms, 0) / 1000))

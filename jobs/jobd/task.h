@@ -43,15 +43,17 @@ struct Task {
     std::uint32_t starts = 0;
     std::int64_t begun_running_ms = 0;  // the host's running time at the first start; 0: not started yet
     bool of_system_scan = false;        // a job of the administrator's scan of all accounts
+    bool scheduled = false;             // a scan of the account's schedule
     std::uint64_t total_files = 0;
     std::uint64_t total_bytes = 0;
     std::uint64_t scanned_files = 0;
     std::uint64_t scanned_bytes = 0;
     std::uint64_t clean_files = 0;
     std::uint64_t infected_files = 0;
+    std::uint64_t ignored_files = 0;  // infected, and left out of the infected ones
     std::uint64_t unscanned_files = 0;
     std::uint64_t known_files = 0;      // of a completed scan: clean files that were not read
-    std::uint64_t known_infected = 0;   // infected files that were not read
+    std::uint64_t known_infected = 0;   // infected files that were not read, ignored ones too
     bool full = false;                  // it reads every file
     std::string signature_problem;      // why it did not have the newest signatures
     Settled settled;                    // of the files in the list

@@ -55,7 +55,10 @@ void write_ended(Ledger& ledger, const AccountTask& task) {
     event.text("stage", "ended").text("result", name_of(entry->phase));
     add_asker(event, *entry, task.account);
     if (entry->what == AskedFor::Scan)
-        event.number("files", entry->files).number("infected", entry->infected).number("unscanned", entry->unscanned);
+        event.number("files", entry->files)
+            .number("infected", entry->infected)
+            .number("ignored", entry->ignored)
+            .number("unscanned", entry->unscanned);
     add_steps(event, *entry);
     event.number("seconds",
                  static_cast<std::uint64_t>(std::max<std::int64_t>(entry->ended_ms - entry->asked_ms, 0) / 1000));

@@ -16,7 +16,8 @@ constexpr std::size_t most_known_tasks = 4096;
 // The order is that of read_task().
 #define TASK_COLUMNS \
     "id, account, kind, state, outcome, scan_type, created_ms, attempts, starts, begun_running_ms, "                \
-    "system_scan IS NOT NULL, total_files, total_bytes, scanned_files, scanned_bytes, clean_files, infected_files, " \
+    "system_scan IS NOT NULL, EXISTS (SELECT 1 FROM scheduled_scan WHERE scheduled_scan.task = task.id), "           \
+    "total_files, total_bytes, scanned_files, scanned_bytes, clean_files, infected_files, ignored_files, "           \
     UNSCANNED_FILES("task") ", known_files, known_infected, full_scan, signature_problem, settled_files, "           \
     "settled_bytes, settled_clean, settled_known, list_bytes, walk_unreadable, walk_start, last_record, embedded, "  \
     "log_pending, why"
@@ -24,12 +25,12 @@ constexpr std::size_t most_known_tasks = 4096;
 Task read_task(Cursor& columns) {
     Task task;
     columns.into(task.id, task.account, task.kind, task.state, task.outcome, task.scan_type, task.created_ms,
-                 task.attempts, task.starts, task.begun_running_ms, task.of_system_scan, task.total_files,
-                 task.total_bytes, task.scanned_files, task.scanned_bytes, task.clean_files, task.infected_files,
-                 task.unscanned_files, task.known_files, task.known_infected, task.full, task.signature_problem,
-                 task.settled.files, task.settled.bytes, task.settled.clean_files, task.settled.known_files,
-                 task.list_bytes, task.walk_unreadable, task.walk_start, task.last_record, task.embedded_signatures,
-                 task.log_pending, task.why);
+                 task.attempts, task.starts, task.begun_running_ms, task.of_system_scan, task.scheduled,
+                 task.total_files, task.total_bytes, task.scanned_files, task.scanned_bytes, task.clean_files,
+                 task.infected_files, task.ignored_files, task.unscanned_files, task.known_files, task.known_infected,
+                 task.full, task.signature_problem, task.settled.files, task.settled.bytes, task.settled.clean_files,
+                 task.settled.known_files, task.list_bytes, task.walk_unreadable, task.walk_start, task.last_record,
+                 task.embedded_signatures, task.log_pending, task.why);
     return task;
 }
 

@@ -83,8 +83,9 @@ bool EndOfScan::step() {
 void EndOfScan::open_list() {
     scan_ = ledger_.tasks().get(id_);
     before_ = ledger_.tasks().before(scan_);
-    if (before_ && ledger_.tasks().get(*before_).infected_files == 0) before_.reset();
-    looks_for_finds_ = before_ || scan_.infected_files > 0 || scan_.unscanned_files > 0;
+    const auto found_by = [&](const Task& scan) { return scan.infected_files + scan.ignored_files; };
+    if (before_ && found_by(ledger_.tasks().get(*before_)) == 0) before_.reset();
+    looks_for_finds_ = before_ || found_by(scan_) > 0 || scan_.unscanned_files > 0;
     if (auto file = open_kept_list(config_, scan_, O_RDONLY)) list_.emplace(std::move(file));
     stage_ = list_ ? Stage::InList : Stage::WithoutList;
 }

@@ -1,6 +1,6 @@
 // The files that a scan did not reach, because it was cancelled or ended early: those in the list of its walk that have
-// no verdict. Whatever ended a scan, clean, infected and unscanned files add up to its total, and what an earlier scan
-// or an earlier start found in an unreached file is still reported as infected.
+// no verdict. Whatever ended a scan, clean, infected, ignored and unscanned files add up to its total, and what an
+// earlier scan or an earlier start found in an unreached file is still reported as infected.
 //
 // Each start that walks makes a list of its own, and the last complete one counts. The ledger knows which one that is.
 #pragma once

@@ -102,9 +102,13 @@ struct ScanFile {
     static constexpr auto type = RunnerMessage::ScanFile;
     std::uint64_t token = 0;
     std::string path;
+    bool asks_for_mail = false;  // whether it may hold more than one mail message
+    bool in_mail = false;        // the path is below the directory that is scanned as mail
     void fields(auto& wire) {
         wire.number(token);
         wire.text(path, longest_path);
+        wire.number(asks_for_mail);
+        wire.number(in_mail);
     }
 };
 
@@ -252,10 +256,12 @@ struct Opened {
     std::uint64_t token = 0;
     FileMetadata metadata;
     bool mailbox = false;  // an mbox, whose messages can be taken out one by one: never move or delete it as a whole
+    bool may_hold_mail = false;  // more than one; only if ScanFile asked
     void fields(auto& wire) {
         wire.number(token);
         metadata.fields(wire);
         wire.number(mailbox);
+        wire.number(may_hold_mail);
     }
 };
 

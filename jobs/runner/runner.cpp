@@ -209,7 +209,10 @@ class Runner {
         try {
             const UniqueFd file = open_for_scan(order.path);
             const bool mailbox = is_mailbox(home_.get(), below_home(order.path, home_path_), file.get());
-            hand_over_for_result(order.token, order.path, file, mailbox);
+            const bool holds_mail =
+                order.asks_for_mail &&
+                may_hold_mail(home_.get(), below_home(order.path, home_path_), file.get(), order.in_mail);
+            hand_over_for_result(order.token, order.path, file, mailbox, holds_mail);
         } catch (const Stopped& stopped) {
             send_to_jobd(NotOpened{order.token, stopped.what()});
         }
@@ -223,8 +226,9 @@ class Runner {
         }
     }
 
-    void hand_over_for_result(std::uint64_t token, const std::string& path, const UniqueFd& file, bool mailbox) {
-        send_to_jobd(Opened{token, metadata_of(file.get()), mailbox});
+    void hand_over_for_result(std::uint64_t token, const std::string& path, const UniqueFd& file, bool mailbox,
+                              bool holds_mail = false) {
+        send_to_jobd(Opened{token, metadata_of(file.get()), mailbox, holds_mail});
         send_to_coordinator(HandOver{token, true, path}, {file.get()});
     }
 

@@ -20,6 +20,15 @@ void take_scan_directory(const ConfigKeys& keys, const char* key, ScanDirectory&
     if (directory != nullptr) value.directory = *directory;
 }
 
+// The rule accepts these words alone.
+void take_automatic_quarantine(const ConfigKeys& keys, AutomaticQuarantinePolicy& value) {
+    std::string word;
+    keys.take("quarantine.automatic", word);
+    if (word == "never") value = AutomaticQuarantinePolicy::Never;
+    if (word == "certain") value = AutomaticQuarantinePolicy::Certain;
+    if (word == "all") value = AutomaticQuarantinePolicy::All;
+}
+
 Settings settings_in(const ConfigKeys& keys, const std::string& file) {
     Settings settings;
     take_config(keys, file, settings);
@@ -43,9 +52,13 @@ Settings settings_in(const ConfigKeys& keys, const std::string& file) {
     keys.take("engine.max_temporary_bytes", engine.max_temporary_bytes);
 
     keys.take("quarantine.days", settings.quarantine_days);
+    take_automatic_quarantine(keys, settings.automatic_quarantine);
     keys.take("history.days", settings.history_days);
     keys.take("brake.files_percent", settings.brake.files_percent);
     keys.take("brake.accounts_percent", settings.brake.accounts_percent);
+    keys.take("schedules.allowed", settings.schedules.allowed);
+    keys.take("schedules.first_hour", settings.schedules.first_hour);
+    keys.take("schedules.last_hour", settings.schedules.last_hour);
 
     for (const auto& row : scan_types)
         take_scan_directory(keys, row.setting, settings.scan.at(static_cast<std::size_t>(row.type)));

@@ -15,6 +15,9 @@ struct ScanDirectory {
     std::string directory = {};  // below the home; "" is the home itself
 };
 
+// Which finds of scheduled scans, and of scans of all accounts, are quarantined by themselves.
+enum class AutomaticQuarantinePolicy : std::uint8_t { Never, Certain, All };
+
 struct Settings : Config {
     // The socket on which the administrator's command connects to jobd.
     [[nodiscard]] std::string administrator_socket() const { return paths.run_directory + "/jobd/admin.sock"; }
@@ -41,11 +44,22 @@ struct Settings : Config {
 
     std::uint64_t quarantine_days = 30;
     std::uint64_t history_days = 365;
+    AutomaticQuarantinePolicy automatic_quarantine = AutomaticQuarantinePolicy::Never;
 
     struct {
         std::uint64_t files_percent = 10;
         std::uint64_t accounts_percent = 10;
     } brake;
+
+    struct {
+        bool allowed = true;
+        std::uint64_t first_hour = 0;
+        std::uint64_t last_hour = 23;  // may be before the first: over midnight
+        [[nodiscard]] bool has_hour(std::uint64_t hour) const {
+            if (first_hour <= last_hour) return hour >= first_hour && hour <= last_hour;
+            return hour >= first_hour || hour <= last_hour;
+        }
+    } schedules;
 
     std::array<ScanDirectory, scan_type_count> scan = [] {
         std::array<ScanDirectory, scan_type_count> all;

@@ -140,7 +140,7 @@ enum class AskedBy : std::uint8_t {
     Shell = 2,          // uapi
     Key = 3,            // the statistics interface, with an access key
     Administrator = 4,  // clamscanner-scan
-    Schedule = 5,       // its timer
+    Schedule = 5,       // its timer, or the account's own schedule
 };
 inline constexpr auto last_asked_by = AskedBy::Schedule;
 // "owner".

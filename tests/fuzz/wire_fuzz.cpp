@@ -69,7 +69,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 ScanQuarantined, RunScan, UseCoordinator, ScanFile, ScanMoved, Act, CopyBegin, CopyLine, CopyEnd,
                 Finish, WalkProgress, Unreadable, WalkFailed, HandedOver, Opened, NotOpened, Acted, CopyDone,
                 RunnerFailed, AdoptQuarantined, Adopted, StartSystemScan, AskHistory, History, CancelSystemScan,
-                AskAllFinds, AllFinds, QuarantineFinds, FindsQueued, AskTask, TaskReport, AskService, ServiceReport>(
+                AskAllFinds, AllFinds, QuarantineFinds, FindsQueued, AskTask, TaskReport, AskService, ServiceReport,
+                AskIgnored, Ignored, IgnoreFiles, FilesIgnored, UnignoreFiles, FilesUnignored, AskIgnoredEverywhere,
+                AllIgnoredEverywhere, IgnoreEverywhere, UnignoreEverywhere, AskSchedule, SetSchedule, ScheduleStatus>(
         bytes);
     decode_each<OpenMeetings, OpenJudge, BeginMeetings, MeetContents, ContentsMet, ContentToJudge, ContentJudged,
                 JudgeReady, JudgeContent, Judgement, UseRegistry>(bytes);

@@ -6,9 +6,10 @@ The owner of a model sends one request at a time, so only the service changes an
 """
 
 import random
+import re
 from dataclasses import dataclass, field
 
-from client import check_records
+from client import check_records, wait_until
 from test_files import EICAR, clean_page
 
 BUSY = "already queued or running"
@@ -21,6 +22,7 @@ NOTHING_YET = {"current_file": "", "infected_files": [], "scan_complete": 1, "sc
 @dataclass
 class Scan:
     expected: set  # paths of the infected files
+    ignored: set  # and of those that are ignored
     ended: bool = False
     last: dict = None  # the status seen last
 
@@ -41,7 +43,8 @@ class AccountModel:
         self.account = account
         self.client = client
         self.choose = random.Random(seed)
-        self.infected = set()  # paths of the infected files that lie in the home
+        self.infected = set()  # paths of the infected files that lie in the home, each with a content of its own
+        self.ignored = set()  # paths of those whose content is ignored, gone or not
         self.scan = None
         self.disinfection = None
         self.listed = set()  # what list_infected_files is to say once the scan has ended and nothing is being done
@@ -80,14 +83,15 @@ class AccountModel:
         """A new infected file; only while no task runs, as it may or may not see it otherwise."""
         self.names += 1
         place = self.choose.choice(("mail/", "public_html/", "documents/", ""))
-        self.infected.add(self.account.write(f"{place}virus-{self.names}.php", EICAR))
+        self.infected.add(self.account.write(f"{place}virus-{self.names}.php",
+                                             EICAR + f" {self.names}\n".encode()))
 
     def step(self):
         if not self.may_be_busy() and self.choose.random() < 0.1:
             self.plant()
         move = self.choose.choices(
-            (self.start_scan, self.status, self.list, self.disinfect, self.poll, self.paths, self.wrong),
-            weights=(2, 6, 3, 2, 5, 1, 2))[0]
+            (self.start_scan, self.status, self.list, self.disinfect, self.poll, self.paths, self.wrong, self.ignore,
+             self.list_ignored, self.unignore), weights=(2, 6, 3, 2, 5, 1, 2, 2, 2, 1))[0]
         self.calls.append(move.__name__)
         move()
 
@@ -99,7 +103,8 @@ class AccountModel:
         result = self.ask("start_scan", {"scan_type": scan_type})
         if self.accepted(result, scan_type in TYPES):
             below = self.account.path(TYPES[scan_type])
-            self.scan = Scan({path for path in self.infected if path.startswith(below)})
+            found = {path for path in self.infected if path.startswith(below)}
+            self.scan = Scan(found - self.ignored, found & self.ignored)
             # A find that was ignored is found again, one that is in the quarantine is not.
             self.listed = set(self.scan.expected)
 
@@ -128,6 +133,9 @@ class AccountModel:
             self.check.assertEqual(set(found), self.scan.expected)
             self.check.assertEqual(data["scanned_file_count"], data["total_file_count"])
             self.check.assertEqual(data["current_file"], "")
+            counted = [int(found[1]) for message in result["messages"] or []
+                       if (found := re.match(r"(\d+) files? (?:is|are) infected and ignored, ", message))]
+            self.check.assertEqual(counted, [len(self.scan.ignored)] if self.scan.ignored else [])
 
     def list(self):
         result = self.ask("list_infected_files")
@@ -147,6 +155,8 @@ class AccountModel:
                   for path in self.choose.sample(known, self.choose.randint(0, min(4, len(known))))}
         if self.choose.random() < 0.3:
             chosen[self.account.path("documents/page.html")] = "delete"
+        if self.scan and self.scan.ignored and self.choose.random() < 0.3:
+            chosen[self.choose.choice(sorted(self.scan.ignored))] = "delete"
         right = bool(chosen)
         if chosen and self.choose.random() < 0.2:
             chosen[next(iter(chosen))] = "burn"
@@ -167,6 +177,52 @@ class AccountModel:
         self.infected -= gone
         self.listed -= gone
         self.disinfection = Disinfection(steps, result["data"]["log"])
+
+    def review(self, path, put_into, taken_from):
+        """The path changes sides; a client that compares lists begins anew."""
+        taken_from.discard(path)
+        put_into.add(path)
+        if self.scan.last:
+            self.scan.last["infected_files"] = []
+
+    def ignore(self):
+        """Only while no task runs: what a scan finds at the same moment may be ignored or not."""
+        if self.may_be_busy():
+            return
+        paths = self.choose.sample(sorted(self.listed), min(2, len(self.listed)))
+        clean = self.account.path("documents/page.html")
+        result = self.ask("ignore_files", {"files": [*paths, clean]})
+        self.check.assertEqual([(row["file"], row["state"]) for row in result["data"]],
+                               [*((path, "ignored") for path in paths), (clean, "error")])
+        for path in paths:
+            self.listed.discard(path)
+            self.ignored.add(path)
+            self.review(path, self.scan.ignored, self.scan.expected)
+
+    def list_ignored(self):
+        rows = self.ask("list_ignored_files")["data"]
+        # A running scan may find a file between the two halves of the list.
+        self.check.assertLessEqual({row["file"] for row in rows}, self.ignored)
+        if not self.may_be_busy():
+            self.check.assertEqual({row["file"] for row in rows}, self.ignored)
+            self.check.assertEqual({row["file"] for row in rows if row["found"] == "1"},
+                                   self.scan.ignored if self.scan else set())
+        return rows
+
+    def unignore(self):
+        """Within moments a file is a find again, unless the last scan did not see it."""
+        rows = self.list_ignored()
+        if self.may_be_busy() or not rows:
+            return
+        row = self.choose.choice(rows)
+        [done] = self.ask("unignore_files", {"ids": [row["id"]]})["data"]
+        self.check.assertEqual((done["id"], done["state"]), (row["id"], "ended"))
+        self.ignored.discard(row["file"])
+        if row["found"] == "1":
+            self.review(row["file"], self.scan.expected, self.scan.ignored)
+            self.listed.add(row["file"])
+            wait_until(lambda: row["file"] in {entry["file"] for entry in self.ask("list_infected_files")["data"]}, 10,
+                       "a file to be found again")
 
     def poll(self):
         seen = len(self.disinfection.records) if self.disinfection else 0

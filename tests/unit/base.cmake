@@ -9,6 +9,7 @@ add_unit_test(auth/base/home_lookup clamscanner_base)
 add_unit_test(auth/base/log clamscanner_base)
 add_unit_test(auth/base/secret clamscanner_base)
 add_unit_test(auth/base/socket clamscanner_base)
+add_unit_test(auth/base/voucher clamscanner_voucher clamscanner_base)
 add_unit_test(auth/base/wire clamscanner_base)
 add_unit_test(auth/base/dispatch clamscanner_base)
 

@@ -112,6 +112,39 @@ struct FakeJobs : Jobs {
         return {};
     }
 
+    Ignored ignored;
+    std::vector<IgnoreFiles> ignoring;
+    FilesIgnored answer_ignore_files(const IgnoreFiles& asked) {
+        ignoring.push_back(asked);
+        FilesIgnored answer;
+        // By the file's name.
+        for (const auto& path : asked.paths)
+            answer.results.push_back({path.find("/no-find") != std::string::npos   ? IgnoreResult::NoFind
+                                      : path.find("/changed") != std::string::npos ? IgnoreResult::UnknownContent
+                                                                                   : IgnoreResult::Ignored});
+        return answer;
+    }
+    std::vector<std::uint64_t> unignored;
+    FilesUnignored answer_unignore_files(const UnignoreFiles& asked) {
+        asker = asked.asker;
+        FilesUnignored answer;
+        for (const auto& [row] : asked.rows) {
+            unignored.push_back(row);
+            answer.results.push_back({static_cast<UnignoreResult>(row % 3)});
+        }
+        return answer;
+    }
+    Ignored answer_ignored(const AskIgnored&) { return ignored; }
+
+    ScheduleStatus schedule;
+    ScheduleStatus answer_schedule(const AskSchedule&) { return schedule; }
+    ScheduleStatus answer_set_schedule(const SetSchedule& asked) {
+        before_answering();
+        asker = asked.asker;
+        schedule.schedule = asked.schedule;
+        return schedule;
+    }
+
     History answer_history(const AskHistory& asked) { return asked.after == 0 ? history : more_history; }
 
     std::string exchange(std::string_view question, Effect) override {
@@ -124,6 +157,9 @@ struct FakeJobs : Jobs {
             handles<&FakeJobs::answer_disinfection>,      handles<&FakeJobs::answer_statistics>,
             handles<&FakeJobs::answer_scan_tasks>,        handles<&FakeJobs::answer_scan_events>,
             handles<&FakeJobs::answer_start_system_scan>, handles<&FakeJobs::answer_history>,
+            handles<&FakeJobs::answer_ignore_files>,      handles<&FakeJobs::answer_unignore_files>,
+            handles<&FakeJobs::answer_ignored>,           handles<&FakeJobs::answer_schedule>,
+            handles<&FakeJobs::answer_set_schedule>,
         };
         return std::string(dispatch(table, *this, question).bytes());
     }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 
 #include "auth/base/socket.h"
 #include "tests/unit/run_until.h"
@@ -50,6 +51,23 @@ void sends_a_descriptor() {
     ::pause();
 }
 
+std::string key_file;
+
+// What the agent got from authd it writes back, in place of the request.
+void tells_whether_it_got_a_voucher() {
+    for (Packet packet; receive_packet(3, packet) == Got::Packet; packet = {}) {
+        const auto serve = decode<Serve>(packet.bytes);
+        const auto pipes = take_pipes(packet);
+        const auto key = read_voucher_key(key_file);
+        const bool has = is_sealed(key, 1, serve.voucher) && serve.voucher.token == serve.token &&
+                         (serve.voucher.by == VouchedBy::Token) == !serve.token.empty();
+        const bool none = serve.voucher.seal.empty();
+        const char answer = has ? 'v' : none ? '-' : '?';
+        if (::write(pipes.reply.get(), &answer, 1) != 1) ::_exit(1);
+        static_cast<void>(send_message(3, Served{1}));
+    }
+}
+
 void ends_at_once() {}
 
 // As the child does that looks at a directory which does not answer. It ends when authd does.
@@ -61,11 +79,12 @@ void leaves_a_process_behind() {
 
 struct Fixture {
     Fixture() { config.login.uid_floor = 1; }
-    Agents& agents(void (*behaviour)()) {
-        agents_.emplace(loop, children, config, [this, behaviour](const Account&, int control) {
+    Agents& agents(void (*behaviour)(), Secret key = new_voucher_key()) {
+        const auto launch = [this, behaviour](const Account&, int control) {
             ++started;
             return fork_child({control}, behaviour);
-        });
+        };
+        agents_.emplace(loop, children, config, launch, std::move(key));
         return *agents_;
     }
     static Account account(uid_t uid) {
@@ -87,6 +106,9 @@ struct Fixture {
         TestPipes pipes;
         streams.push_back(std::move(pipes.reply));
         return agents_->admit(whom, {purpose, "", ""}, pipes.agents);
+    }
+    LoginAnswer admit(const Account& whom, const Serve& serve, TestPipes& pipes) {
+        return agents_->admit(whom, serve, pipes.agents);
     }
     // The agent's ends are closed once its request is served or the agent gone.
     bool has_ended(const UniqueFd& reply) { return TestPipes::has_ended(reply); }
@@ -112,6 +134,29 @@ BOOST_AUTO_TEST_CASE(serves_its_account_again_and_again) {
         run_until(loop, [&] { return has_ended(streams.back()); });
     }
     BOOST_TEST(started == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(gets_a_voucher_for_what_has_every_right_and_for_nothing_else) {
+    const TemporaryDirectory place;
+    key_file = place.path + "/key";
+    auto key = new_voucher_key();
+    std::ofstream(key_file) << key.reveal();
+    agents(tells_whether_it_got_a_voucher, std::move(key));
+    const std::pair<Serve, char> cases[] = {
+        {{Purpose::Api, "", ""}, 'v'},
+        {{Purpose::Api, "", "", TokenScope::Full, "panel"}, 'v'},
+        {{Purpose::Api, "", "", TokenScope::Limited, "panel"}, '-'},
+        {{Purpose::Api, "", "", TokenScope::ReadOnly, "panel"}, '-'},
+        {{Purpose::Statistics, "", ""}, '-'},
+        {{Purpose::Statistics, "ListVirusScanTask", "2018-12-03"}, '-'},
+    };
+    for (const auto& [serve, expected] : cases) {
+        TestPipes pipes;
+        BOOST_REQUIRE((admit(account(1), serve, pipes).verdict == LoginVerdict::Welcome));
+        char answer = 0;
+        run_until(loop, [&] { return ::read(pipes.reply.get(), &answer, 1) == 1; });
+        BOOST_TEST(answer == expected);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(does_not_serve_a_later_account_of_the_same_name) {

@@ -45,6 +45,8 @@ std::map<std::string, std::string> lines_of(const std::string& text) {
 // A valid value that is not this one.
 std::string another(const std::string& name, const std::string& value) {
     if (name == "audit.directory") return "\"/another\"";
+    if (name == "schedules.last_hour") return "22";
+    if (name == "quarantine.automatic") return "\"certain\"";
     if (value == "false" || value == "true") return value == "true" ? "false" : "true";
     if (value.starts_with("[")) return "[\"another\"]";
     if (value.starts_with("\"/")) return "\"/another\"";
@@ -83,8 +85,9 @@ std::string everything_of(const Settings& c) {
     const auto& e = c.engine;
     all << '\n'
         << e.user << ' ' << e.memory_directory << ' ' << e.rescan_days << ' ' << e.known_contents << ' '
-        << c.quarantine_days << ' ' << c.history_days << ' ' << c.brake.files_percent << ' '
-        << c.brake.accounts_percent;
+        << c.quarantine_days << ' ' << c.history_days << ' ' << c.brake.files_percent << ' ' << c.brake.accounts_percent
+        << ' ' << c.schedules.allowed << ' ' << c.schedules.first_hour << ' ' << c.schedules.last_hour << ' '
+        << static_cast<int>(c.automatic_quarantine);
     for (const auto number :
          {e.scan_workers, e.idle_minutes, e.max_scan_bytes, e.max_file_bytes, e.max_recursion, e.max_files,
           e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit, e.max_worker_memory_bytes,

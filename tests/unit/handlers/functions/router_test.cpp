@@ -270,6 +270,7 @@ BOOST_AUTO_TEST_CASE(the_history_says_who_asked_for_what_and_what_came_of_it) {
                       "it was tired",
                       12,
                       3,
+                      2,
                       1,
                       {}};
     HistoryEntry disinfection{8,
@@ -283,15 +284,17 @@ BOOST_AUTO_TEST_CASE(the_history_says_who_asked_for_what_and_what_came_of_it) {
                               0,
                               0,
                               0,
+                              0,
                               {{RecordState::Deleted, 2}, {RecordState::Error, 1}}};
     jobs.history = {{scan}, 9};
     jobs.more_history = {{disinfection}, 0};
     const auto reply = ask("GET", "/ClamScanner/list_history");
     BOOST_TEST(
-        holds(reply.body, R"([{"action":"scan of mail","by":"token ci","ended":"5","from":"192.0.2.1",)"
-                          R"("message":"12 files, 3 infected, 1 not scanned; it was tired","result":"ended early",)"
-                          R"("time":"1"},{"action":"disinfection","by":"administrator","ended":"","from":"",)"
-                          R"("message":"2 deleted, 1 error","result":"running","time":"0"}])"),
+        holds(reply.body,
+              R"([{"action":"scan of mail","by":"token ci","ended":"5","from":"192.0.2.1",)"
+              R"("message":"12 files, 3 infected, 2 ignored, 1 not scanned; it was tired","result":"ended early",)"
+              R"("time":"1"},{"action":"disinfection","by":"administrator","ended":"","from":"",)"
+              R"("message":"2 deleted, 1 error","result":"running","time":"0"}])"),
         reply.body);
     jobs.more_history.next = 8;
     jobs.more_history.entries.assign(most_history_entries, disinfection);
@@ -411,6 +414,70 @@ BOOST_AUTO_TEST_CASE(ids_may_come_in_pieces) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(each_file_to_ignore_has_a_result) {
+    const auto answer =
+        outcome("POST", "ignore_files", R"({"files":["/h/fine","/h/no-find","/h/changed","/h/fine"],"reason":"ours"})");
+    BOOST_TEST(holds(answer, R"({"file":"/h/fine","message":"its content is ignored)"));
+    BOOST_TEST(holds(answer, R"({"file":"/h/no-find","message":"the last scan found nothing there)"));
+    BOOST_TEST(holds(answer, R"({"file":"/h/changed","message":"its content is not known)"));
+    BOOST_REQUIRE(jobs.ignoring.size() == 1U);
+    BOOST_TEST(jobs.ignoring[0].paths.size() == 3U);
+    BOOST_TEST(jobs.ignoring[0].ignoring.reason == "ours");
+    BOOST_TEST(jobs.ignoring[0].ignoring.expires_ms == 0);
+    BOOST_TEST(jobs.ignoring[0].voucher.seal.empty());
+    BOOST_TEST(!holds(outcome("POST", "ignore_files", R"({"files":["/h/fine"],"expires_at":4102444800})"), "error"));
+    BOOST_TEST(jobs.ignoring[1].ignoring.expires_ms == 4'102'444'800'000);
+}
+
+BOOST_AUTO_TEST_CASE(many_files_to_ignore_go_to_jobd_in_pieces) {
+    std::string files;
+    for (int i = 0; i < 250; ++i) files += (i == 0 ? "\"/f" : ",\"/f") + std::to_string(i) + "\"";
+    BOOST_TEST(!holds(outcome("POST", "ignore_files", "{\"files\":[" + files + "]}"), "error"));
+    BOOST_REQUIRE(jobs.ignoring.size() == 5U);
+    BOOST_TEST(jobs.ignoring[4].paths.front() == "/f200");
+    BOOST_TEST(jobs.ignoring[4].paths.size() == 50U);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_ignored_says_what_is_accepted) {
+    const std::string wrong[] = {R"({})",
+                                 R"({"files":[]})",
+                                 R"({"files":["h/fine"]})",
+                                 R"({"files":["/h/\u0000"]})",
+                                 R"({"files":{"/h":"x"}})",
+                                 R"({"files":["/h"],"expires_at":1})",
+                                 R"({"files":["/h"],"expires_at":"soon"})",
+                                 R"({"files":["/h"],"reason":")" + std::string(501, 'x') + "\"}"};
+    for (const auto& body : wrong) BOOST_TEST(holds(outcome("POST", "ignore_files", body), "Accepted: "), body);
+    for (const auto* body : {R"({})", R"({"ids":[]})", R"({"ids":["x"]})", R"({"ids":["0"]})"})
+        BOOST_TEST(holds(outcome("POST", "unignore_files", body), "Accepted: "), body);
+    BOOST_TEST(jobs.ignoring.empty());
+    BOOST_TEST(jobs.unignored.empty());
+}
+
+BOOST_AUTO_TEST_CASE(each_entry_that_is_ignored_no_longer_has_a_result) {
+    const auto answer = outcome("POST", "unignore_files", R"({"ids":["3","4","5","3"]})");
+    BOOST_TEST(holds(answer, R"({"id":"3","message":"what it ignored is found again; of the last scan )"
+                             R"(it is in the list within moments","state":"ended"})"));
+    BOOST_TEST(holds(answer, R"({"id":"4","message":"there is no such id)"));
+    BOOST_TEST(holds(answer, R"({"id":"5","message":"the administrator ignores it for all accounts)"));
+    BOOST_TEST((jobs.unignored == std::vector<std::uint64_t>{3, 4, 5}));
+}
+
+BOOST_AUTO_TEST_CASE(ignored_files_are_listed_with_reason_who_and_when) {
+    jobs.ignored.files.push_back({7,
+                                  "/h/fine",
+                                  "Wrong",
+                                  std::string(64, 'a'),
+                                  true,
+                                  false,
+                                  5000,
+                                  {"ours", 9000, {AskedBy::Token, "panel", "192.0.2.1"}}});
+    BOOST_TEST(outcome("GET", "list_ignored_files") ==
+               R"([{"by":"token panel","expires":"9","file":"/h/fine","found":"1","from":"192.0.2.1","id":"7",)"
+               R"("reason":"ours","sha256":")" +
+                   std::string(64, 'a') + R"(","time":"5","virus_type":"Wrong"}])");
+}
+
 BOOST_AUTO_TEST_CASE(one_wrong_action_refuses_them_all) {
     const std::string good = R"("/good":"delete",)";
     const std::pair<std::string, std::string> wrong[] = {
@@ -516,6 +583,51 @@ BOOST_AUTO_TEST_CASE(a_call_that_did_not_come_over_http_is_answered_or_refused) 
     BOOST_TEST(answer_call({config, home, jobs}, address, arguments).data == "");
     BOOST_CHECK_THROW(static_cast<void>(answer_call({config, home, jobs}, {EnvelopeForm::Documented, "X", "y"}, {})),
                       Refusal);
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_is_told_whole) {
+    jobs.schedule = {true, {true, ScanType::Mail, ScheduleDay::Tuesday, 3}, 1767666600, "2026-01-06 03:30:00 CET"};
+    BOOST_TEST(outcome("GET", "get_schedule") ==
+               R"({"allowed":1,"day":"tuesday","frequency":"weekly","hour":3,"next_time":1767666600,)"
+               R"("next_time_local":"2026-01-06 03:30:00 CET","scan_type":"mail"})");
+    jobs.schedule = {};
+    BOOST_TEST(
+        outcome("GET", "get_schedule") ==
+        R"({"allowed":0,"day":"","frequency":"never","hour":0,"next_time":0,"next_time_local":"","scan_type":""})");
+    BOOST_TEST(holds(ask("GET", "/ClamScanner/get_schedule").body, "switched off on this server"));
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_is_set_as_it_was_asked_for) {
+    BOOST_TEST(ask("GET", "/ClamScanner/set_schedule?frequency=never").allow == "POST");
+    static_cast<void>(
+        outcome("POST", "set_schedule", R"({"frequency":"weekly","day":"friday","hour":23,"scan_type":"home"})"));
+    BOOST_TEST((jobs.schedule.schedule == Schedule{true, ScanType::Home, ScheduleDay::Friday, 23}));
+    static_cast<void>(outcome("POST", "set_schedule?frequency=daily&hour=0&scan_type=home"));
+    BOOST_TEST((jobs.schedule.schedule == Schedule{true, ScanType::Home, ScheduleDay::Every, 0}));
+    static_cast<void>(outcome("POST", "set_schedule?frequency=never"));
+    BOOST_TEST((jobs.schedule.schedule == Schedule{}));
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_that_makes_no_sense_is_refused_with_what_is_accepted) {
+    const std::pair<const char*, const char*> refusals[] = {
+        {"", "frequency"},
+        {"frequency=hourly", "never, daily, weekly"},
+        {"frequency=daily&hour=3", "scan_type"},
+        {"frequency=daily&hour=3&scan_type=x", "home, mail, public_html, public_ftp"},
+        {"frequency=daily&scan_type=home", "hour"},
+        {"frequency=daily&scan_type=home&hour=24", "0 to 23"},
+        {"frequency=daily&scan_type=home&hour=-1", "0 to 23"},
+        {"frequency=daily&scan_type=home&hour=x", "0 to 23"},
+        {"frequency=daily&scan_type=home&hour=3&day=monday", "day"},
+        {"frequency=weekly&scan_type=home&hour=3", "day"},
+        {"frequency=weekly&scan_type=home&hour=3&day=someday", "monday, tuesday"},
+        {"frequency=daily&scan_type=mail&hour=3", "does not exist"},
+    };
+    for (const auto& [arguments, part] : refusals) {
+        const auto why = outcome("POST", std::string("set_schedule?") + arguments);
+        BOOST_TEST(holds(why, part), arguments << ": " << why);
+    }
+    BOOST_TEST(!jobs.schedule.schedule.on);
 }
 
 // ---- A look inside

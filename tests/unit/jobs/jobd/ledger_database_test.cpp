@@ -29,15 +29,18 @@ class LongLists {
         fill_disinfection();
         fill_quarantine();
         fill_system_scan();
+        fill_schedules();
     }
 
     // What is done for each event, action, find, poll or piece.
     void do_one_of_each() {
         scan_one();
         poll();
+        ignore_one();
         disinfect_one();
         quarantine_one();
         system_scan_one();
+        schedule_one();
         end_all();
     }
 
@@ -61,6 +64,7 @@ class LongLists {
         ledger.tasks().mark_log_whole(disinfection_);
         static_cast<void>(ledger.quarantine().after(alice, 0, 64));
         static_cast<void>(ledger.quarantine().name_of(alice, 1));
+        ignore_everywhere();
         static_cast<void>(brake_.held());
         static_cast<void>(brake_.allow("Everywhere"));
         infect_many_accounts();
@@ -97,10 +101,40 @@ class LongLists {
             ledger.finds().add_infected(scan_, 1, path(i), "Eicar", {}, i % 2 == 0, place);
             ledger.finds().add_unscanned(scan_, 1, path(i) + "?", UnscannedReason::TimeLimit, place + 1);
         }
-        ledger.tasks().settle(scan_, {static_cast<std::uint64_t>(2 * length_), 0, 0, 0});
+        for (int i = 0; i < length_; ++i) {
+            const auto place = static_cast<std::uint64_t>(2 * length_ + i);
+            ledger.finds().add_infected(scan_, 1, path(i) + "!", "Fine", opaque(i), false, place);
+            static_cast<void>(ledger.finds().ignore(alice, path(i) + "!", {}));
+        }
+        settle_ignored();
+        ledger.tasks().settle(scan_, {static_cast<std::uint64_t>(3 * length_), 0, 0, 0});
         ledger.finds().complete_scan(scan_, 0, 0, 0);
         // All but one have left the list.
         for (int i = 1; i < length_; ++i) ledger.finds().leave_list(alice, path(i));
+    }
+    void settle_ignored() {
+        while (ledger.finds().settle_ignored()) {
+        }
+    }
+    void ignore_one() {
+        const auto fresh = path(length_) + "!";
+        for (const auto* name : {"", "2"}) ledger.finds().add_infected(scan_, 1, fresh + name, "Fine", "fresh");
+        static_cast<void>(ledger.finds().ignore(alice, fresh, {"it is ours", 1, {}}));
+        ledger.finds().add_infected(scan_, 1, fresh + "3", "Fine", "fresh");
+        ledger.finds().add_infected(scan_, 1, fresh, "Fine", "fresh");
+        static_cast<void>(ledger.finds().ignore(alice, fresh + "3", {"it is ours", 0, {}}));
+        settle_ignored();
+        const auto listed = ledger.finds().ignored_files(alice, scan_, 0, little);
+        static_cast<void>(ledger.finds().ignored_files(alice, scan_, std::uint64_t{1} << 62, little));
+        static_cast<void>(ledger.ignored().end(alice, static_cast<std::int64_t>(listed.files.at(0).row)));
+        static_cast<void>(ledger.ignored().is_administrators(1));
+        settle_ignored();
+    }
+    void ignore_everywhere() {
+        static_cast<void>(ledger.ignored().add_for_all({0, "Rare", "", "*.js", "", 0, 0}, {}));
+        const auto rows = ledger.ignored().for_all();
+        static_cast<void>(ledger.ignored().end_for_all(static_cast<std::int64_t>(rows.at(0).id)));
+        settle_ignored();
     }
     void fill_disinfection() {
         std::vector<PlannedAction> planned(static_cast<std::size_t>(length_));
@@ -143,6 +177,33 @@ class LongLists {
             const auto job = history.queue_job(system_scan_, static_cast<uid_t>(5000 + i), account).value();
             ledger.tasks().end(job, Outcome::Completed, "");
         }
+    }
+
+    void fill_schedules() {
+        for (int i = 0; i < length_; ++i)
+            ledger.schedules().set({10'000 + i, {true, ScanType::Home, ScheduleDay::Every, 3}, 0, {}, 1000 + i});
+        for (int i = 0; i < 2 * length_; ++i) {
+            ledger.automatic().intend(20'000 + i);
+            if (i < length_) ledger.automatic().settle(20'000 + i, 30'000 + i);
+        }
+    }
+
+    void schedule_one() {
+        auto& schedules = ledger.schedules();
+        static_cast<void>(schedules.due(1003, 4));
+        static_cast<void>(schedules.behind(10'000, 4));
+        static_cast<void>(schedules.of(10'000));
+        schedules.set_due(10'000, 2000);
+        schedules.mark_done(10'000, {}, 3000);
+        schedules.set({10'000, {true, ScanType::Home, ScheduleDay::Every, 3}, 0, {}, 1000});
+        schedules.mark_scan(scan_);
+        schedules.remove(10'000);
+        auto& automatic = ledger.automatic();
+        automatic.intend(scan_);
+        static_cast<void>(automatic.waiting(20'000, 4));
+        static_cast<void>(automatic.of_scan(20'000));
+        static_cast<void>(automatic.is_automatic(30'000));
+        automatic.settle(scan_, std::nullopt);
     }
 
     void scan_one() {
@@ -284,6 +345,7 @@ constexpr Allowed allowed[] = {
     {"SELECT id FROM task INDEXED BY unfinished_scans", "SCAN task USING INDEX unfinished_scans",
      "when the program starts, and an index of the accounts' last scans"},
     {"SELECT id FROM task WHERE pruned = 1", "SCAN task USING INDEX to_prune", "it ends at the first row"},
+    {"SELECT id, state = 2, account", "SCAN ignored USING INDEX ignored_to_settle", "it ends at the first row"},
 };
 
 bool is_allowed(const std::string& sql, const std::string& step) {

@@ -65,7 +65,8 @@ struct Scans {
         BOOST_TEST(counted == reasons.size());
         BOOST_TEST(task.unscanned_files == reasons.size());
         BOOST_TEST(task.infected_files == infected(scan).size());
-        BOOST_TEST(task.clean_files + task.infected_files + task.unscanned_files == task.total_files);
+        BOOST_TEST(task.clean_files + task.infected_files + task.ignored_files + task.unscanned_files ==
+                   task.total_files);
         BOOST_TEST(task.scanned_files == task.total_files);
         for (const auto& path : infected(scan)) BOOST_TEST(!reasons.contains(path), path);
         return reasons;
@@ -186,6 +187,21 @@ BOOST_AUTO_TEST_CASE(an_unreached_file_that_the_scan_before_found_infected_still
     end(next);
     BOOST_TEST((unscanned(next) == Reasons{{"", early}}));
     BOOST_TEST((infected(next) == Paths{"a", "b"}));
+}
+
+BOOST_AUTO_TEST_CASE(an_unreached_file_that_is_ignored_still_is) {
+    const auto before = begin();
+    walk(before, {"fine"});
+    find(before, "fine", 0);
+    BOOST_TEST((ledger.finds().ignore(account, "/home/alice/fine", {}) == IgnoreResult::Ignored));
+    ledger.finds().complete_scan(before, 1, 0, 0);
+    for (const bool walks : {true, false}) {
+        const auto scan = begin();
+        if (walks) walk(scan, {"new", "fine"});
+        end(scan);
+        BOOST_TEST((unscanned(scan) == (walks ? Reasons{{"new", early}} : Reasons{{"", early}})));
+        BOOST_TEST(ledger.tasks().get(scan).ignored_files == 1U);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(without_a_walk_only_finds_below_the_directory_are_kept) {
