@@ -24,7 +24,8 @@ struct Directory {
 };
 
 void read_as(const std::string& directory, const std::string& name, std::string_view bytes) {
-    std::ofstream(directory + "/" + name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(directory + "/" + name, std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     clamscanner::SignatureSink sink;
     const auto whole_line = [](std::string_view, std::string_view line) {
         if (line.empty() || line.find('\n') != std::string_view::npos) std::abort();

@@ -108,7 +108,8 @@ ContentTable::ContentTable(const std::string& file, const Limits& limits) : limi
     meet_.emplace(handle, "UPDATE contents SET met_by = ?, met_s = ? WHERE sha256 = ? AND size = ?");
     judge_.emplace(
         handle, "UPDATE contents SET kind = 1, judged_with = ?, judged_s = ?, clean = ? WHERE sha256 = ? AND size = ?");
-    confirm_.emplace(handle, "UPDATE contents SET judged_with = ? WHERE sha256 = ? AND size = ? AND kind = 1 AND clean");
+    confirm_.emplace(handle,
+                     "UPDATE contents SET judged_with = ? WHERE sha256 = ? AND size = ? AND kind = 1 AND clean");
     remove_.emplace(handle,
                     "DELETE FROM contents WHERE (sha256, size) IN (SELECT sha256, size FROM contents "
                     "WHERE kind = ? AND account = ? ORDER BY met_s LIMIT ?)");

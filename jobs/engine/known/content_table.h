@@ -54,7 +54,7 @@ class ContentTable {
     };
     // `sha256`: 64 hex digits. `account`: as in NewJob. All of these throw DatabaseError.
     [[nodiscard]] Met meet(const std::string& sha256, std::uint64_t size, const std::string& account,
-                             const std::string& fingerprint);
+                           const std::string& fingerprint);
     // Both do nothing for a content that is no longer in the table.
     // What was clean is so with the signatures of `fingerprint`, too. Its judgement does not become younger by that.
     void confirm(const std::string& sha256, std::uint64_t size, const std::string& fingerprint);

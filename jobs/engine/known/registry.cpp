@@ -163,9 +163,8 @@ class Registry {
 
     [[nodiscard]] ContentTable::Met in_table(const MetContent& content, const Job& job) {
         ContentTable::Met met;
-        with_table([&](ContentTable& table) {
-            met = table.meet(content.sha256, content.size, job.account, job.fingerprint);
-        });
+        with_table(
+            [&](ContentTable& table) { met = table.meet(content.sha256, content.size, job.account, job.fingerprint); });
         return met;
     }
 
@@ -280,13 +279,14 @@ class Registry {
         if (!judged.clean_with.empty() && !clean) {
             judge_with_all(judgement.token, judged);
         } else {
-            if (judgement.judged_as != JudgedAs::Unjudged) with_table([&](ContentTable& table) {
-                const auto& [sha256, size] = judged.key;
-                if (judged.clean_with.empty())
-                    table.store(sha256, size, judged.fingerprint, clean);
-                else
-                    table.confirm(sha256, size, judged.fingerprint);
-            });
+            if (judgement.judged_as != JudgedAs::Unjudged)
+                with_table([&](ContentTable& table) {
+                    const auto& [sha256, size] = judged.key;
+                    if (judged.clean_with.empty())
+                        table.store(sha256, size, judged.fingerprint, clean);
+                    else
+                        table.confirm(sha256, size, judged.fingerprint);
+                });
             close_case(judgement.token, clean);
         }
         hand_out();
@@ -305,9 +305,7 @@ class Registry {
             auto& next = cases_.at(id);
             const auto can = [&](const auto& one) { return can_judge(one.second, next); };
             if (!next.clean_with.empty() && std::ranges::none_of(judges_, can)) next.clean_with.clear();
-            const auto is_free = [&](const auto& one) {
-                return can(one) && one.second.judging < most_judged_at_once_;
-            };
+            const auto is_free = [&](const auto& one) { return can(one) && one.second.judging < most_judged_at_once_; };
             const auto judge = std::ranges::find_if(judges_, is_free);
             if (judge != judges_.end()) {
                 std::erase(queue_, id);

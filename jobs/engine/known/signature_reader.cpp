@@ -43,8 +43,8 @@ std::string ending_of(const std::string& name) {
 // signature that belongs to a macro (its offset is "$" and a number).
 bool says_more_than_itself(std::string_view ending, std::string_view line) {
     if (ending == ".ldb" || ending == ".ldu")
-        return line.find("HandlerType:") != std::string_view::npos || line.find("IconGroup") != std::string_view::npos ||
-               line.find("${") != std::string_view::npos;
+        return line.find("HandlerType:") != std::string_view::npos ||
+               line.find("IconGroup") != std::string_view::npos || line.find("${") != std::string_view::npos;
     return (ending == ".ndb" || ending == ".ndu") && line.find(":$") != std::string_view::npos;
 }
 

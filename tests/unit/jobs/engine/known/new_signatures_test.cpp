@@ -43,7 +43,9 @@ struct Fixture {
         return write_new_signatures(config, directory);
     }
     bool counts() { return update().has_value(); }
-    void write(const std::string& name, const std::string& content) const { place.write("signatures/" + name, content); }
+    void write(const std::string& name, const std::string& content) const {
+        place.write("signatures/" + name, content);
+    }
     void remove(const std::string& name) const { std::filesystem::remove(place.path + "/signatures/" + name); }
     // The signatures that the last update() wrote.
     Names written() const {
@@ -154,9 +156,9 @@ BOOST_AUTO_TEST_CASE(what_changes_how_all_is_looked_at_makes_everything_new) {
         remove("b.ldb");
         remove(name);
     }
-    for (const std::string rule : {"Two;Engine:81-255,Target:0,HandlerType:CL_TYPE_MAIL;0;6f6e65\n",
-                                   "Two;Engine:51-255,Target:1,IconGroup1:X;0;6f6e65\n",
-                                   "Two;Engine:51-255,Target:0;0;6f6e65${6-7}1$\n"}) {
+    for (const std::string rule :
+         {"Two;Engine:81-255,Target:0,HandlerType:CL_TYPE_MAIL;0;6f6e65\n",
+          "Two;Engine:51-255,Target:1,IconGroup1:X;0;6f6e65\n", "Two;Engine:51-255,Target:0;0;6f6e65${6-7}1$\n"}) {
         write("a.ldb", logical);
         static_cast<void>(update());
         write("a.ldb", logical + rule);
@@ -234,8 +236,7 @@ BOOST_AUTO_TEST_CASE(very_many_new_ones_make_everything_new) {
     write("a.ndb", finds("One", "one text"));
     BOOST_TEST(!counts());
     std::string many;
-    for (std::size_t number = 0; number <= most_new_lines; ++number)
-        many += std::to_string(number) + ":0:*:aabbccdd\n";
+    for (std::size_t number = 0; number <= most_new_lines; ++number) many += std::to_string(number) + ":0:*:aabbccdd\n";
     write("b.ndb", many);
     BOOST_TEST(!counts());
     BOOST_TEST(std::filesystem::is_empty(directory));
