@@ -2,6 +2,10 @@
 // the real libclamav.
 #include "jobs/engine/registry_client.h"
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "jobs/engine/worker/own_tmpfs.h"
 #include "jobs/engine/worker/sandbox.h"
 #include "tests/unit/jobs/engine/known/jobs_of_accounts.h"
@@ -82,41 +86,52 @@ BOOST_FIXTURE_TEST_CASE(a_full_scan_passes_over_what_is_known, Fixture) {
     BOOST_TEST(full.progress.worker_ms > 0U);
 }
 
+// In a process of its own: a registry that knows these contents when they are asked about once more, and not before.
+// It ends with the number of those that were.
+[[noreturn]] void know_when_asked_again(const UniqueFd& job, const std::set<std::string>& contents) {
+    try {
+        std::map<std::string, int> asked;
+        Packet packet;
+        while (receive_packet(job.get(), packet) == Got::Packet) {
+            if (!is<MeetContents>(packet.bytes)) continue;
+            ContentsMet answers;
+            for (const auto& content : decode<MeetContents>(packet.bytes).contents) {
+                const bool known = contents.contains(content.sha256) && ++asked[content.sha256] == 2;
+                answers.answers.push_back({content.token, known ? Meeting::Known : Meeting::Unknown});
+            }
+            static_cast<void>(send_message(job.get(), answers));
+        }
+        ::_exit(static_cast<int>(std::ranges::count_if(asked, [](const auto& one) { return one.second == 2; })));
+    } catch (...) {
+        ::_exit(100);
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_file_that_waits_for_its_scan_is_asked_about_again, Fixture) {
     config.engine.scan_workers = 1;
-    start_all();
+    load();
     for (const char* name : {"a0", "a1"}) write(9, name, slow_text(name));
     // More than a worker is sent ahead.
     for (int number = 10; number < 30; ++number) write(9, "b" + std::to_string(number), std::to_string(number));
-    const std::vector<std::string> shared = {slow_text("c0"), slow_text("c1"), slow_text("c2")};
-    for (std::size_t i = 0; i < shared.size(); ++i) write(9, "c" + std::to_string(i), shared[i]);
-    wait_until_old();
-    // When the job has asked already, others meet what it shares with them, and it is judged.
-    const pid_t pid = checked(::fork(), "fork the others");
-    if (pid == 0) {
-        try {
-            std::this_thread::sleep_for(std::chrono::milliseconds(200));
-            for (const auto& text : shared) static_cast<void>(Meetings(*this, 101).meet(text));
-            std::vector<std::unique_ptr<Meetings>> judged;
-            for (const auto& text : shared) {
-                judged.push_back(std::make_unique<Meetings>(*this, 102));
-                if (judged.back()->meet(text) != Meeting::Send) ::_exit(2);
-                judged.back()->send_copy(text);
-            }
-            for (const auto& one : judged)
-                if (!one->is_known()) ::_exit(3);
-            ::_exit(0);
-        } catch (...) {
-            ::_exit(1);
-        }
+    std::set<std::string> shared;
+    for (const std::string name : {"c0", "c1", "c2"}) {
+        write(9, name, "what others have, too: " + name);
+        shared.insert(sha256_hex("what others have, too: " + name));
     }
-    ChildProcess others(pid);
-    const auto result = scan(9);
-    const auto ending = others.wait();
-    BOOST_TEST(!ending.by_signal);
-    BOOST_TEST(ending.code == 0);
+    wait_until_old();
+    auto [registrys, coordinators] = socket_pair(SOCK_SEQPACKET);
+    const pid_t pid = checked(::fork(), "fork a registry");
+    if (pid == 0) {
+        coordinators.reset();
+        know_when_asked_again(registrys, shared);
+    }
+    ChildProcess asked(pid);
+    registrys.reset();
+    const auto result = scan(9, false, std::move(coordinators));
     BOOST_TEST(result.clean == 25U);
-    BOOST_TEST(scan(9, true).progress.worker_ms * 7 / 10 > result.progress.worker_ms);
+    const auto ending = asked.wait();
+    BOOST_TEST(!ending.by_signal);
+    BOOST_TEST(ending.code == 3);
 }
 
 BOOST_FIXTURE_TEST_CASE(without_a_registry_files_are_scanned, Fixture) {

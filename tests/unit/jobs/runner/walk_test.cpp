@@ -10,7 +10,7 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 
-#include "jobs/runner/beneath.h"
+#include "jobs/shared/beneath.h"
 #include "jobs/shared/content_hash.h"
 #include "jobs/shared/quarantine_record.h"
 #include "tests/unit/temporary_directory.h"

@@ -31,14 +31,14 @@ struct JobsOfAccounts : StartedRegistry {
     }
     static void wait_until_old() { std::this_thread::sleep_for(std::chrono::milliseconds(1200)); }
 
-    Result scan(int number, bool full = false) {
+    // `coordinators`: its connection to a registry, if that is another one than ours.
+    Result scan(int number, bool full = false, UniqueFd coordinators = {}) {
         auto [jobd, coordinators_jobd] = socket_pair(SOCK_SEQPACKET);
         auto [runner, coordinators_runner] = socket_pair(SOCK_SEQPACKET);
-        auto [registrys, coordinators] = socket_pair(SOCK_SEQPACKET);
-        const bool has_registry = static_cast<bool>(registry);
-        if (has_registry) {
+        if (registry && !coordinators) {
+            auto [registrys, ours] = socket_pair(SOCK_SEQPACKET);
             BOOST_REQUIRE(send_message(socket.get(), OpenMeetings{account(number)}, {registrys.get()}) == Sent::Yes);
-            registrys.reset();
+            coordinators = std::move(ours);
         }
         const auto directory = place.path + "/tmp/job" + std::to_string(++jobs_started);
         std::filesystem::create_directory(directory);
@@ -51,7 +51,7 @@ struct JobsOfAccounts : StartedRegistry {
                 job.account = account(number);
                 job.full = full;
                 Coordinator(config, *engine, jobs, job, directory, "", std::move(coordinators_jobd),
-                            std::move(coordinators_runner), -1, has_registry ? std::move(coordinators) : UniqueFd())
+                            std::move(coordinators_runner), -1, std::move(coordinators))
                     .run();
             } catch (const std::exception&) {
                 ::_exit(1);
