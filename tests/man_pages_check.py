@@ -29,13 +29,14 @@ def help_of(program):
 
 
 def options_in_help(text):
-    return {(found[1], (found[2] or "").strip("[]")) for found in re.finditer(r"^  --([a-z-]+)(?: (\S+))?  ", text, re.MULTILINE)}
+    return {(found[1], (found[2] or "").strip("[]"))
+            for found in re.finditer(r"^  --([a-z0-9-]+)(?: (\S+))?  ", text, re.MULTILINE)}
 
 
 def options_in_page(text):
     section = text.partition("# OPTIONS\n")[2].partition("\n# ")[0]
     return {(found[1], (found[2] or "").strip("[]"))
-            for found in re.finditer(r"^\*--([a-z-]+)\*(?: (\S+))?$", section.replace("_", ""), re.MULTILINE)}
+            for found in re.finditer(r"^\*--([a-z0-9-]+)\*(?: (\S+))?$", section.replace("_", ""), re.MULTILINE)}
 
 
 def words_after_options(text):

@@ -4,7 +4,7 @@
 _clamscanner() {
     local command=$1 word=$2 before=$3 help options verbs i verb=
     help=$("$command" --help 2>/dev/null) || return
-    options=$(sed -n 's/^  \(--[a-z-]*\).*/\1/p' <<<"$help")
+    options=$(sed -n 's/^  \(--[a-z0-9-]*\).*/\1/p' <<<"$help")
     # "usage: NAME [OPTION ...] add USER | list": the words that begin with a small letter, behind the options.
     verbs=$(sed -n '1s/^usage: [^ ]* \[OPTION [.]*\]//p' <<<"$help" | grep -oE '(^|[| ])[a-z]+' | tr -d '| ')
     COMPREPLY=()
