@@ -24,7 +24,8 @@ struct Fixture {
     std::string home = make_home();
     FakeJobs jobs;
 
-    Fixture() = default;
+    // The host's own signatures have no part in it.
+    Fixture() { config.paths.signature_directory = home; }
     Fixture(const Fixture&) = delete;
     Fixture& operator=(const Fixture&) = delete;
     ~Fixture() { std::filesystem::remove_all(home); }
@@ -158,6 +159,17 @@ BOOST_AUTO_TEST_CASE(each_warning_is_a_message_too) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_status_says_how_old_the_signatures_are) {
+    jobs.status.ever_started = true;
+    jobs.status.messages = {"36 scanned"};
+    std::string header = "ClamAV-VDB:14 Nov 2023 17-13 -0500:27093:42:90:0123:abcd:neo:1700000000";
+    header.resize(512, ' ');
+    std::ofstream(home + "/daily.cld") << header << "the database";
+    BOOST_TEST(holds(ask("GET", "/ClamScanner/get_scan_status").body,
+                     R"("messages":["36 scanned","The newest signatures on this server were made on 2023-11-14 )"
+                     R"((daily.cld, version 27093)."])"));
+}
+
 BOOST_AUTO_TEST_CASE(sizes_are_rounded_up_to_mebibytes) {
     const auto size_of = [&](std::uint64_t bytes) {
         jobs.status.total_bytes = bytes;
@@ -257,6 +269,18 @@ BOOST_AUTO_TEST_CASE(a_list_without_end_is_cut_and_says_so) {
         BOOST_TEST(holds(reply.body, "than can be listed at a time."), reply.body);
         BOOST_TEST(holds(reply.body, "\"total_results\":256"), reply.body);
     }
+}
+
+BOOST_AUTO_TEST_CASE(the_quarantine_says_until_when_a_file_is_kept) {
+    jobs.quarantined.files = {{"0123", "/home/u/a", "X", "", 1, 1'700'000'000'999, false}};
+    const auto kept = [&](std::uint64_t days, bool clean) {
+        config.quarantine_days = days;
+        jobs.quarantined.files[0].clean = clean;
+        return outcome("GET", "list_quarantined_files?api.columns=kept_until");
+    };
+    BOOST_TEST(kept(30, false) == R"([{"kept_until":"1702592000"}])");
+    BOOST_TEST(kept(30, true) == R"([{"kept_until":"0"}])");
+    BOOST_TEST(kept(0, false) == R"([{"kept_until":"0"}])");
 }
 
 BOOST_AUTO_TEST_CASE(the_history_says_who_asked_for_what_and_what_came_of_it) {
