@@ -22,6 +22,13 @@ export const told = (tag, key, values, properties) => make(tag, properties, phra
 export const button = (key, onclick, properties) =>
     make('button', {type: 'button', ...properties, onclick}, phrase(key));
 
+// A control with its label.
+export const field = (key, control) => [make('label', {for: control.id}, phrase(key)), control];
+
+// A list to choose one of: [value, text].
+export const choice = (id, options, chosen) => make('select', {id}, options.map(([value, text]) =>
+    make('option', {value, selected: value === chosen}, text)));
+
 export const time = (seconds) => make('time', {datetime: new Date(seconds * 1000).toISOString()}, timeText(seconds));
 
 // Characters that are not seen, or turn the order of others around; and U+DC80 to U+DCFF, which stand for bytes of a name
