@@ -62,6 +62,11 @@ export function update(place, ...content) {
     if (!place.isEqualNode(fresh)) place.replaceChildren(...fresh.childNodes);
 }
 
+// The keyboard's place, when what had the focus is gone or switched off.
+export function keepFocus(place) {
+    if (document.activeElement === document.body && place.isConnected) place.focus();
+}
+
 // A sentence of the server's.
 export const serverSays = (sentence, tag = 'span') => make(tag, {class: 'server-says'}, visibleText(sentence));
 

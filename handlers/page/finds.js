@@ -2,7 +2,7 @@
 import {call} from './api.js';
 import {batchesOf} from './batches.js';
 import {ask} from './dialog.js';
-import {announce, button, foreign, make, nameText, serverSays, told, update, visibleLines} from './dom.js';
+import {announce, button, foreign, keepFocus, make, nameText, serverSays, told, update, visibleLines} from './dom.js';
 import {ignoreFiles} from './ignored.js';
 import {kindOf} from './kinds.js';
 import {complain} from './problems.js';
@@ -106,6 +106,7 @@ class Finds {
         }
         this.isBusy = false;
         this.enable();
+        keepFocus(this.table.body);
     }
 
     async haveIgnored(files) {

@@ -2,7 +2,7 @@
 import {call, callWithPassword, now} from './api.js';
 import {batchesOf} from './batches.js';
 import {askForPassword} from './dialog.js';
-import {button, choice, field, foreign, make, time, told, update} from './dom.js';
+import {button, choice, field, foreign, keepFocus, make, time, told, update} from './dom.js';
 import {kindOf} from './kinds.js';
 import {askedBy} from './lists.js';
 import {complain} from './problems.js';
@@ -91,6 +91,7 @@ class Ignored {
         }
         this.isBusy = false;
         this.enable();
+        keepFocus(this.table.body);
     }
 }
 

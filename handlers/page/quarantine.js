@@ -2,7 +2,7 @@
 import {call, now} from './api.js';
 import {batchesOf} from './batches.js';
 import {ask} from './dialog.js';
-import {button, foreign, make, time, told, update} from './dom.js';
+import {button, foreign, keepFocus, make, time, told, update} from './dom.js';
 import {kindOf} from './kinds.js';
 import {complain} from './problems.js';
 import {listResults} from './results.js';
@@ -57,6 +57,7 @@ class Quarantine {
         }
         this.isBusy = false;
         this.enable();
+        keepFocus(this.table.body);
     }
 
     async isWanted(what, n) {

@@ -643,7 +643,8 @@ export async function keyboardForSettings(visitor, {password}) {
     await reach('#password-again');
     await page.keyboard.type(password);
     await page.keyboard.press('Enter');
-    await page.getByText('1 file is ignored.').waitFor();
+    await page.getByText('The list of infected files is empty.').waitFor();
+    await page.locator('.table:focus').waitFor();
     await visitor.go('settings');
     await reach('#schedule-frequency');
     await page.keyboard.press('ArrowDown');
