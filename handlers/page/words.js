@@ -243,10 +243,10 @@ const english = {
 
     'ignore.heading': 'Ignore?',
     'ignore.what': 'An ignored file stays where it is and goes on doing what it does. It is called infected no longer, ' +
-        'nor is it called clean. Ignore only what you know to be harmless. If you are not sure, choose quarantine: it loses ' +
-        'nothing.',
-    'ignore.content': 'What is ignored is what the file holds today, together with the name by which it was found: the same ' +
-        'content is ignored anywhere in your account. A file that changes, or that is found by another name, is found again.',
+        'nor is it called clean. Ignore only what you know to be harmless. If you are not sure, choose quarantine: it ' +
+        'loses nothing.',
+    'ignore.content': 'What is ignored is what the file holds today, together with the name by which it was found: the ' +
+        'same content is ignored anywhere in your account. A file that changes, or that is found by another name, is found again.',
     'ignore.files': {one: '{n} file:', other: '{n} files:'},
     'ignore.reason': 'Why it is harmless',
     'ignore.until': 'Ignore it for',
@@ -315,6 +315,9 @@ const english = {
     'by.administrator': 'Your administrator',
     'by.schedule': 'A schedule',
     'by.shell': 'A program of the account’s',
+    'by.key': 'A program with an access key',
+    'by.schedule automatically': 'The server by itself, after a scan by a schedule',
+    'by.administrator automatically': 'The server by itself, after your administrator’s scan',
 
     'history.none': 'Nothing has been done yet.',
     'history.scan': 'Scan of {scope}',
