@@ -201,6 +201,22 @@ class ANight(PageCase, ScheduleCase):
         self.assertIn("1 ignored", history[0][2])
 
 
+class QuarantinedByItself(PageCase, ScheduleCase):
+    config = {"jobs": {"retry_seconds": 1}, "quarantine": {"automatic": "all"}}
+
+    def setUp(self):
+        ScheduleCase.setUp(self)
+        PageCase.setUp(self)
+
+    def test_its_owner_is_told_and_can_undo_it(self):
+        bad = self.account.write("public_html/eicar", EICAR)
+        self.client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        self.restart_where(self.client.call("get_schedule")["next_time"], AHEAD_SECONDS)
+        self.ended(self.client, 1, "disinfection")
+        self.walk("quarantinedByItself", bad=bad)
+        self.assertTrue(os.path.exists(bad))
+
+
 class NoSchedules(PageCase):
     config = {"schedules": {"allowed": False}}
 

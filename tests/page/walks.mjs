@@ -334,6 +334,21 @@ export async function theMorningAfter(visitor, {wrong, bad}) {
     return told;
 }
 
+// What the server did at night is told in the morning, and can be undone.
+export async function quarantinedByItself(visitor, {bad}) {
+    const page = await visitor.enter();
+    await page.getByText('put into quarantine by the server itself').waitFor();
+    assert.equal(await visitor.verdict(), 'The infected file that was found is no longer in its place.');
+    await visitor.picture('quarantined-by-itself');
+    await visitor.go('history');
+    await page.getByText('The server by itself, after a scan by a schedule').waitFor();
+    await visitor.go('quarantine');
+    await rowOf(page, bad).getByRole('checkbox').check();
+    await page.locator('#restore').click();
+    await page.locator('#answer-restore').click();
+    await page.getByText('The quarantine is empty.').waitFor();
+}
+
 // Where the administrator has no scheduled scans, nothing can be set.
 export async function noSchedules(visitor) {
     const page = await visitor.enter();
