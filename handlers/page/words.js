@@ -18,6 +18,7 @@ const english = {
     'view.quarantine': 'Quarantine',
     'view.unscanned': 'Not scanned',
     'view.history': 'History',
+    'view.confirm': 'Confirm an address',
 
     'login.heading': 'Log in',
     'login.why': 'With the name and the password of your hosting account. The password is used once, for a key that ' +
@@ -29,6 +30,10 @@ const english = {
     'login.ended': 'You have been logged out, since the key of this page has ended. Please log in again.',
     'login.empty': 'Please fill in both the name and the password.',
     'logged_out': 'You are logged out.',
+
+    'confirm.why': 'From then on, mails about infected files of this account go to the address that got this link.',
+    'confirm.submit': 'Confirm the address',
+    'confirm.done': 'Mails about infected files go to {address} now.',
 
     'error.unreachable': 'The server does not answer. Is the network there?',
     'error.wait': {one: 'Please wait for {n} second, then try again.', other: 'Please wait for {n} seconds, then try again.'},
