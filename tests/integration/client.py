@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 OUTER_FIELDS = {"apiversion", "func", "module", "result"}
 RESULT_FIELDS = {"data", "errors", "messages", "metadata", "status", "warnings"}
-CHANGING = {"disinfect_files", "cancel_scan", "restore_quarantined_files", "delete_quarantined_files", "ignore_files",
+CHANGING = {"disinfect_files", "cancel_scan", "restore_quarantined_files", "delete_quarantined_files",
+            "set_notifications", "confirm_notifications", "ignore_files",
             "unignore_files"}
 
 
