@@ -1,5 +1,6 @@
 // The page's frame: login, the parts of the page, and which of them is shown. The address's fragment names it.
 import * as api from './api.js';
+import {isConfirmation, showConfirmation} from './confirm.js';
 import {button, field, foreign, make, told} from './dom.js';
 import {showFinds} from './finds.js';
 import {showIgnored} from './ignored.js';
@@ -19,10 +20,14 @@ const views = {
     history: showHistory,
     settings: showSettings,
 };
+const unlisted = {confirm: showConfirmation};  // a mail links to it
 
 let shown = new AbortController();  // what belongs to the part that is shown ends with it
 
-const viewName = () => (Object.hasOwn(views, location.hash.slice(1)) ? location.hash.slice(1) : 'overview');
+function viewName() {
+    if (isConfirmation(location.hash)) return 'confirm';
+    return Object.hasOwn(views, location.hash.slice(1)) ? location.hash.slice(1) : 'overview';
+}
 
 function frame(...content) {
     document.body.replaceChildren(...content, make('div', {id: 'announcements', role: 'status'}));
@@ -102,7 +107,7 @@ function showView(byOwner = false) {
     const place = make('div', {});
     document.getElementById('content').replaceChildren(heading, make('div', {id: 'problems', role: 'alert'}), place);
     if (byOwner) heading.focus();
-    Promise.resolve(views[name](place, shown.signal)).catch(complain);
+    Promise.resolve({...views, ...unlisted}[name](place, shown.signal)).catch(complain);
 }
 
 addEventListener('hashchange', () => showView(true));

@@ -18,6 +18,7 @@ const english = {
     'view.unscanned': 'Not scanned',
     'view.history': 'History',
     'view.settings': 'Settings',
+    'view.confirm': 'Confirm an address',
 
     'login.heading': 'Log in',
     'login.why': 'With the name and the password of your hosting account. The password is used once, for a key that ' +
@@ -35,6 +36,10 @@ const english = {
         'for this alone, and is not kept.',
     'password.wrong': 'The password is wrong.',
     'dialog.empty': 'Please fill in: {field}',
+
+    'confirm.why': 'From then on, mails about infected files of this account go to the address that got this link.',
+    'confirm.submit': 'Confirm the address',
+    'confirm.done': 'Mails about infected files go to {address} now.',
 
     'error.unreachable': 'The server does not answer. Is the network there?',
     'error.wait': {one: 'Please wait for {n} second, then try again.', other: 'Please wait for {n} seconds, then try again.'},

@@ -5,11 +5,13 @@ directory, in page-screenshots.
 Installing what drives the browser asks npm's registry, once for each change of the lock file. The browser visits
 nothing but the service."""
 
+import contextlib
 import hashlib
 import http.client
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import unittest
 
@@ -127,6 +129,17 @@ class AnOwnersDay(PageCase):
             self.client.send("POST", f"/execute/Tokens/create_limited?name=page-{number}")
         self.walk("belowASession", prefix="/cpsess1")
         self.assertEqual(len(self.tokens_of_the_page()), 16)
+
+
+class AnAddress(PageCase):
+    def test_is_confirmed_by_the_link_in_its_mail(self):
+        address = "owner@mail.example"
+        self.client.call("set_notifications", {"address": address})
+        state = f"file:{self.service.path('state/jobs.sqlite')}?mode=ro"
+        with contextlib.closing(sqlite3.connect(state, uri=True)) as database:
+            [(code,)] = database.execute("SELECT code FROM notified_account WHERE code > x''")
+        self.walk("confirmedAddress", code=code.decode(), address=address)
+        self.assertEqual(self.client.call("get_notifications")["address"], address)
 
 
 WRONG = "a text that a signature is wrong about"

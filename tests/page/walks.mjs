@@ -739,3 +739,16 @@ export async function belowASession(visitor) {
     await page.locator('#verdict').waitFor();
     return page.url();
 }
+
+// The link that a mail has: after the login, a click confirms the address. A wrong code says so.
+export async function confirmedAddress(visitor, {code, address}) {
+    const page = await visitor.open({hash: `#confirm=${[...code].reverse().join('')}`});
+    await visitor.logIn();
+    await page.getByRole('button', {name: 'Confirm the address'}).click();
+    await page.locator('#problems').getByText('no address waits for this code').waitFor();
+    await page.evaluate((hash) => { location.hash = hash; }, `#confirm=${code}`);
+    await page.locator('#problems:empty').waitFor({state: 'attached'});
+    await page.getByRole('button', {name: 'Confirm the address'}).click();
+    await page.locator('main p').filter({hasText: address}).waitFor();
+    await visitor.picture('address-confirmed');
+}

@@ -487,6 +487,47 @@ BOOST_AUTO_TEST_CASE(each_entry_that_is_ignored_no_longer_has_a_result) {
     BOOST_TEST((jobs.unignored == std::vector<std::uint64_t>{3, 4, 5}));
 }
 
+BOOST_AUTO_TEST_CASE(where_the_mails_go_is_told_and_set) {
+    jobs.notifications = {true, "a@example.com", "b@example.com", 3};
+    BOOST_TEST(outcome("GET", "get_notifications") ==
+               R"({"address":"a@example.com","enabled":1,"mails_per_day":3,"unconfirmed_address":"b@example.com"})");
+    const auto reply = ask("GET", "/execute/ClamScanner/get_notifications");
+    BOOST_TEST(holds(reply.body, "A mail with a code was sent to b@example.com."));
+    static_cast<void>(outcome("POST", "set_notifications", R"({"address":"b@example.com"})"));
+    static_cast<void>(outcome("POST", "set_notifications", R"({"address":"","enabled":0})"));
+    BOOST_TEST(jobs.notifications_set.size() == 2U);
+    BOOST_TEST((jobs.notifications_set.at(0).sets_address && !jobs.notifications_set.at(0).sets_enabled));
+    BOOST_TEST(jobs.notifications_set.at(0).address == "b@example.com");
+    BOOST_TEST((jobs.notifications_set.at(1).sets_enabled && !jobs.notifications_set.at(1).enabled));
+    static_cast<void>(outcome("POST", "confirm_notifications", R"({"code":"0123456789abcdef0123"})"));
+    BOOST_TEST(jobs.code == "0123456789abcdef0123");
+}
+
+BOOST_AUTO_TEST_CASE(an_address_that_is_none_says_what_is_accepted) {
+    const std::string long_label(64, 'a');
+    const std::vector<std::string> wrong = {"a",
+                                            "a@b",
+                                            "bob@localhost",
+                                            "a b@example.com",
+                                            "a@example.com\\nBcc: x@y.example",
+                                            "@example.com",
+                                            "a@-b.com",
+                                            "a@b..com",
+                                            ".a@b.com",
+                                            "a@b.com>",
+                                            "a@b.com, c@d.com",
+                                            R"(\"a\"@b.com)",
+                                            "\u00e4@b.com",
+                                            "a@" + long_label + ".com"};
+    for (const auto& address : wrong)
+        BOOST_TEST(holds(outcome("POST", "set_notifications", R"({"address":")" + address + "\"}"), "Accepted: "),
+                   address);
+    BOOST_TEST(holds(outcome("POST", "set_notifications", "{}"), "is missing, and so is address"));
+    BOOST_TEST(holds(outcome("POST", "set_notifications", R"({"enabled":"maybe"})"), "Accepted: "));
+    BOOST_TEST(holds(outcome("POST", "confirm_notifications", R"({"code":""})"), "Accepted: "));
+    BOOST_TEST(jobs.notifications_set.empty());
+}
+
 BOOST_AUTO_TEST_CASE(ignored_files_are_listed_with_reason_who_and_when) {
     jobs.ignored.files.push_back({7,
                                   "/h/fine",
