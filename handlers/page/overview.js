@@ -198,11 +198,12 @@ class Overview {
 
     async save() {
         const [status, ...lists] = await Promise.all(['get_scan_status', 'list_infected_files', 'list_unscanned_files',
-            'list_quarantined_files', 'list_ignored_files', 'list_history', 'get_schedule'].map((name) => call(name)));
+            'list_quarantined_files', 'list_ignored_files', 'list_history', 'get_schedule',
+            'get_notifications'].map((name) => call(name)));
         const document_ = {account: user(), saved: new Date().toISOString(), status: status.data,
             messages: status.messages ?? [], infected_files: lists[0].data, unscanned_files: lists[1].data,
             quarantined_files: lists[2].data, ignored_files: lists[3].data, history: lists[4].data,
-            schedule: lists[5].data};
+            schedule: lists[5].data, notifications: lists[6].data};
         const address = URL.createObjectURL(new Blob([JSON.stringify(document_, null, 2)], {type: 'application/json'}));
         make('a', {href: address, download: `virus-scan-${new Date().toISOString().slice(0, 10)}.json`}).click();
         setTimeout(() => URL.revokeObjectURL(address), 60_000);

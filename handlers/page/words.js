@@ -299,6 +299,26 @@ const english = {
     'day.saturday': 'Saturday',
     'day.sunday': 'Sunday',
 
+    'mails.heading': 'Mails about infected files',
+    'mails.what': 'When a scan finds something that is new, a mail says what, where, and what to do.',
+    'mails.to': 'These mails go to {address}.',
+    'mails.local': 'These mails go to the mailbox of the account on this server.',
+    'mails.off': 'No such mails are sent to you.',
+    'mails.switched_off': 'Your administrator has switched these mails off.',
+    'mails.most': {one: 'At most {n} mail a day.', other: 'At most {n} mails a day.'},
+    'mails.unconfirmed': 'A mail with a code was sent to {address}. That address counts once you have given the code here, ' +
+        'or followed the link in the mail, within a day.',
+    'mails.code': 'The code from that mail',
+    'mails.confirm': 'Confirm the address',
+    'mails.confirmed': 'The address is confirmed.',
+    'mails.enabled': 'Send me mails about infected files',
+    'mails.address': 'Mail address',
+    'mails.empty': 'Without one, the mails go to the mailbox of the account on this server.',
+    'mails.save': 'Save',
+    'mails.change.heading': 'Change where mails go?',
+    'mails.change': 'Whatever has infected an account would like its owner not to hear of it, so only you may change this. ' +
+        'A new address gets a code first, and the old one is told.',
+
     'unscanned.none': 'There is no such file.',
     'unscanned.why': 'Of these files nobody knows whether they are infected.',
     'reason.unreadable': 'could not be read: look at the file’s permissions',

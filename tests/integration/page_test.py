@@ -6,6 +6,8 @@ Installing what drives the browser asks npm's registry, once for each change of 
 nothing but the service."""
 
 import contextlib
+import email
+import email.policy
 import hashlib
 import http.client
 import json
@@ -17,6 +19,7 @@ import unittest
 
 from cancel_test import encrypted_zip
 from client import wait_until
+from mail_receiver import MailReceiver
 from schedule_test import AHEAD_SECONDS, ScheduleCase
 from service_case import SOAK, ServiceCase, main
 from test_files import EICAR
@@ -26,6 +29,7 @@ from web_front import ROOT
 HERE = os.path.join(ROOT, "tests", "page")
 PACKAGES = os.path.join(HERE, "node_modules")
 PAGE = os.path.join(ROOT, "handlers", "page")
+PAGE_ADDRESS = "https://panel.example/ClamScanner/"
 WALK_SECONDS = 900 if SOAK else 170
 MANY = 100_000 if SOAK else 3000
 SIGNATURE_HEX = "<found by {}>"
@@ -188,13 +192,45 @@ class Schedules(PageCase):
         self.assertEqual(len(self.client.call("list_ignored_files")), 1)
 
 
-class ANight(PageCase, ScheduleCase):
+class MailedPageCase(PageCase):
+    """With what sends mails, and a mail server that keeps them."""
+    with_notifyd = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.receiver = cls.enterClassContext(MailReceiver())
+        cls.config = {**cls.config, "notifications": {"smtp_port": cls.receiver.port, "page_url": PAGE_ADDRESS}}
+        super().setUpClass()
+
+    def mail_to(self, recipient):
+        """The text of the latest."""
+        def look():
+            mails = [mail for mail in self.receiver.received if mail.recipient == recipient]
+            return mails and email.message_from_bytes(mails[-1].data, policy=email.policy.default).get_content()
+        return wait_until(look, 60, f"a mail to {recipient}").replace("\r\n", "\n")
+
+
+class Mails(MailedPageCase):
+    def test_an_owner_sets_where_they_go(self):
+        first, second = "first@elsewhere.example", "second@elsewhere.example"
+        self.walk("anAddressIsSet", address=first)
+        text = self.mail_to(first)
+        link = re.search(re.escape(PAGE_ADDRESS) + r"(#confirm=[0-9a-f]+)$", text, re.MULTILINE)
+        self.walk("anAddressIsConfirmed", address=first, hash=link[1])
+        self.walk("anAddressIsSet", address=second)
+        code = re.search(r"#confirm=([0-9a-f]+)$", self.mail_to(second), re.MULTILINE)[1]
+        self.walk("aCodeIsGiven", address=second, code=code)
+        known = self.client.call("get_notifications")
+        self.assertEqual((known["address"], known["enabled"], known["unconfirmed_address"]), (second, 0, ""))
+
+
+class ANight(MailedPageCase, ScheduleCase):
     """The scan that finds something begins by itself."""
     signatures = {"Test-Wrong-1": WRONG}
 
     def setUp(self):
         ScheduleCase.setUp(self)
-        PageCase.setUp(self)
+        MailedPageCase.setUp(self)
 
     def test_an_owner_is_infected_at_night(self):
         self.account.write("public_html/index.html", "<p>fine</p>")
@@ -203,6 +239,9 @@ class ANight(PageCase, ScheduleCase):
         bad = self.account.write("public_html/eicar", EICAR)
         self.restart_where(self.client.call("get_schedule")["next_time"], AHEAD_SECONDS)
         self.ended(self.client, 1)
+        mail = self.mail_to(f"{self.account.name}@localhost")
+        for part in (wrong, bad, PAGE_ADDRESS):
+            self.assertIn(part, mail)
         history = self.walk("theMorningAfter", wrong=wrong, bad=bad)
         scan, page = "Scan of the whole home directory", "You, on this page 127.0.0.1"
         self.assertEqual([(action, result, by) for action, result, _, by in history], [

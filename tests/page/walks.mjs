@@ -291,6 +291,59 @@ export async function schedule(visitor) {
     await page.getByText('Each week on Monday').waitFor();
 }
 
+const mailsGo = (page, text) => page.locator('#mails-to').getByText(text, {exact: true}).waitFor();
+
+// A new address: refused as nonsense, refused without the password, then taken, and waiting for its code.
+export async function anAddressIsSet(visitor, {address}) {
+    const page = await visitor.enter();
+    await visitor.go('settings');
+    await page.locator('#mails-to').waitFor();
+    await page.locator('#save-mails').click();
+    await page.getByText('Nothing was changed.').waitFor();
+    await page.locator('#mails-address').fill('<b>@elsewhere.example');
+    await page.locator('#save-mails').click();
+    await page.getByText('so only you may change this').waitFor();
+    await visitor.picture('mails-password');
+    await visitor.confirm();
+    await page.locator('dialog').getByText('Accepted: a mail address').waitFor();
+    await page.locator('#answer-cancel').click();
+    await page.locator('#mails-address').fill(address);
+    await page.locator('#save-mails').click();
+    await visitor.confirm('not the password');
+    await page.locator('dialog').getByText('The password is wrong.').waitFor();
+    await visitor.confirm();
+    await page.getByText(`A mail with a code was sent to ${address}.`).waitFor();
+    await visitor.checkThatThePasswordIsGone();
+    await visitor.picture('mails-unconfirmed');
+}
+
+// By the link in the mail.
+export async function anAddressIsConfirmed(visitor, {address, hash}) {
+    const page = await visitor.enter({hash});
+    await page.getByRole('button', {name: 'Confirm the address'}).click();
+    await page.getByText(`Mails about infected files go to ${address} now.`).waitFor();
+    await visitor.picture('mails-link');
+    await visitor.go('settings');
+    await mailsGo(page, `These mails go to ${address}.`);
+}
+
+// By the code alone, after a wrong one; then they are switched off.
+export async function aCodeIsGiven(visitor, {address, code}) {
+    const page = await visitor.enter();
+    await visitor.go('settings');
+    await page.locator('#mails-code').fill('0123456789');
+    await page.locator('#confirm-mails').click();
+    await page.locator('#problems p').first().waitFor();
+    await page.locator('#mails-code').fill(code);
+    await page.locator('#confirm-mails').click();
+    await mailsGo(page, `These mails go to ${address}.`);
+    await page.locator('#mails-enabled').uncheck();
+    await page.locator('#save-mails').click();
+    await visitor.confirm();
+    await mailsGo(page, 'No such mails are sent to you.');
+    await visitor.picture('mails-off');
+}
+
 // Before an owner goes to bed.
 export async function theEveningBefore(visitor) {
     const page = await visitor.enter();
@@ -517,6 +570,14 @@ export async function allTextsAreInTheCatalogue(visitor, {infected}) {
         await page.locator('#schedule-frequency').selectOption(frequency);
         await checkPseudo(page, `a schedule that is set ${frequency}`);
     }
+    await page.locator('#mails-address').fill('owner@elsewhere.example');
+    await page.locator('#save-mails').click();
+    await page.locator('#password-again').waitFor();
+    await checkPseudo(page, 'the question about mails');
+    await visitor.confirm();
+    await page.locator('#mails-code').waitFor();
+    await checkPseudo(page, 'an address without its code');
+    await page.locator('#schedule-frequency').selectOption('weekly');
     await page.locator('#save-schedule').click();
     await page.locator('#password-again').waitFor();
     await checkPseudo(page, 'the question about the schedule');
