@@ -28,6 +28,7 @@ MAY_INCLUDE = {
     "jobs/jobd": (*SHARED, AUTHD, ENGINE, RUNNER),
     "jobs/client": (*SHARED, JOBD),
     "jobs/administrator": (*SHARED, "jobs/client"),
+    "jobs/notify": (*SHARED, JOBD),
     "handlers/shared": SHARED,
     "handlers/functions": FUNCTIONS,
     "handlers/agent": (*FUNCTIONS, "handlers/functions", AUTHD),

@@ -45,7 +45,8 @@ class Install(unittest.TestCase):
     def test_users_directories_units_and_documents_are_installed(self):
         installed = {os.path.basename(path) for path in below(self.root)}
         self.assertLessEqual({"clamscanner-fcgi.socket", "clamscanner-fcgi@.service", "clamscanner-authd.service",
-                              "clamscanner-jobd.service", "clamscanner-engine.service", "openapi.yaml", "README.md",
+                              "clamscanner-jobd.service", "clamscanner-engine.service",
+                              "clamscanner-notifyd.service", "webhook", "webhook.conf", "openapi.yaml", "README.md",
                               "nginx-site.conf"}, installed)
         paths = below(self.root)
         for name in os.listdir(PAGE):

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-PLACES = ("auth/authd", "auth/commands", "jobs/jobd", "jobs/engine", "fcgi", "auth/base")
+PLACES = ("auth/authd", "auth/commands", "jobs/jobd", "jobs/engine", "jobs/notify", "fcgi", "auth/base")
 # Programs that others start, and the page that tells of their options.
 INNER = {"clamscanner-agent": "clamscanner", "clamscanner-runner": "clamscanner", "clamscanner-uapi": "uapi",
          "clamscanner-scan-command": "clamscanner-scan", "clamscanner-status-command": "clamscanner-status"}

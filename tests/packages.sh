@@ -5,7 +5,8 @@ set -euo pipefail
 
 declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config python3-yaml libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
-             libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev libarchive-dev scdoc"
+             libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev libarchive-dev
+             libcurl4-openssl-dev scdoc"
     # For building the tests and running the unit tests.
     [test]="libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper python3-jsonschema"
     # For a demo, beside its web server.

@@ -11,6 +11,7 @@
 #include <toml++/toml.h>
 
 #include "auth/base/config_rules.h"
+#include "auth/base/mail_address.h"
 
 namespace clamscanner {
 namespace {
@@ -51,6 +52,11 @@ bool is_below_the_home(const std::string& directory) {
     return true;
 }
 
+bool is_url(const std::string& text) {
+    return (text.starts_with("https://") || text.starts_with("http://")) &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~' && c != '<' && c != '>'; });
+}
+
 // Empty when the rule does not accept it.
 std::optional<Value> value_in(const ConfigRule& rule, const toml::node& node) {
     switch (rule.accepts) {
@@ -67,6 +73,8 @@ std::optional<Value> value_in(const ConfigRule& rule, const toml::node& node) {
         case Accepts::NeverCertainAll:
         case Accepts::Path:
         case Accepts::PathOrNone:
+        case Accepts::AddressOrNone:
+        case Accepts::UrlOrNone:
             break;
     }
     auto text = text_in(node);
@@ -77,6 +85,8 @@ std::optional<Value> value_in(const ConfigRule& rule, const toml::node& node) {
     if (rule.accepts == Accepts::PathOrNone && !is_path && !given.empty()) return std::nullopt;
     if (rule.accepts == Accepts::NeverCertainAll && given != "never" && given != "certain" && given != "all")
         return std::nullopt;
+    if (rule.accepts == Accepts::AddressOrNone && !given.empty() && !is_mail_address(given)) return std::nullopt;
+    if (rule.accepts == Accepts::UrlOrNone && !given.empty() && !is_url(given)) return std::nullopt;
     if (rule.accepts == Accepts::HomeDirectory && !is_below_the_home(given)) return std::nullopt;
     return text;
 }
@@ -95,6 +105,10 @@ std::string accepted_by(const ConfigRule& rule) {
             return "an absolute path, or \"\"";
         case Accepts::NeverCertainAll:
             return "\"never\", \"certain\" or \"all\"";
+        case Accepts::AddressOrNone:
+            return "a mail address, or \"\"";
+        case Accepts::UrlOrNone:
+            return "an address that begins with https:// or http://, or \"\"";
         case Accepts::HomeDirectory:
             return "a directory below the home (no leading slash, no . or ..), or false";
         case Accepts::Text:

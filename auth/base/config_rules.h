@@ -17,6 +17,8 @@ enum class Accepts : std::uint8_t {
     Text,             // a string of one line
     Path,             // an absolute path
     PathOrNone,       // the same, or ""
+    AddressOrNone,    // a mail address (mail_address.h), or ""
+    UrlOrNone,        // http://… or https://… in printable ASCII, or ""
     Names,            // a list of strings, at least `least` of them
     NeverCertainAll,  // one of these words
     HomeDirectory,    // a directory below the home ("" is the home itself), or false
@@ -119,6 +121,16 @@ inline constexpr ConfigRule config_rules[] = {
     {"schedules.allowed", Counts::AfterReload, Accepts::Truth},
     {"schedules.first_hour", Counts::AfterReload, Accepts::Number, 0, 23},
     {"schedules.last_hour", Counts::AfterReload, Accepts::Number, 0, 23},
+    {"notifications.user", Counts::AfterRestart, Accepts::Text},
+    {"notifications.owners", Counts::AfterReload, Accepts::Truth},
+    {"notifications.max_mails_a_day", Counts::AfterReload, Accepts::Number, 1, 100},
+    {"notifications.page_url", Counts::AfterReload, Accepts::UrlOrNone},
+    {"notifications.sender", Counts::AfterReload, Accepts::AddressOrNone},
+    {"notifications.smtp_port", Counts::AfterReload, Accepts::Number, 1, 65'535},
+    {"notifications.administrator", Counts::AfterReload, Accepts::AddressOrNone},
+    {"notifications.digest_hour", Counts::AfterReload, Accepts::Number, 0, 23},
+    {"notifications.hook", Counts::AfterReload, Accepts::PathOrNone},
+    {"notifications.hook_seconds", Counts::AfterReload, Accepts::Number, 1, 3600},
     {"scan.home", Counts::AfterReload, Accepts::HomeDirectory},
     {"scan.mail", Counts::AfterReload, Accepts::HomeDirectory},
     {"scan.public_html", Counts::AfterReload, Accepts::HomeDirectory},

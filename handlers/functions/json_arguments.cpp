@@ -236,7 +236,9 @@ std::vector<std::string> array_of_texts(std::string_view name, const Argument& a
     std::vector<std::string> texts;
     for (const auto& member : array.GetArray()) {
         if (!member.IsString()) refuse("has a member that is not a text");
-        texts.emplace_back(member.GetString(), member.GetStringLength());
+        auto bytes = bytes_of_json_text({member.GetString(), member.GetStringLength()});
+        if (!bytes) refuse("holds a lone surrogate other than \\udc80 to \\udcff");
+        texts.push_back(*std::move(bytes));
     }
     return texts;
 }

@@ -18,6 +18,7 @@ namespace clamscanner {
 namespace {
 
 constexpr std::string_view accepted_ids = "a JSON array of ids as list_quarantined_files gives them";
+constexpr std::int64_t day_seconds = std::int64_t{24} * 3600;
 constexpr std::size_t id_length = 32;
 // A while before the one who asks is told that we are too slow.
 constexpr std::chrono::seconds patience{8};
@@ -53,6 +54,12 @@ std::string json_of(const ChangedFile& file) {
                     file.done ? file.message : "still in progress; list_quarantined_files shows when it is done");
         json.member("state", file.done ? name_of(file.state) : "pending");
     });
+}
+
+// Since 1970; nothing is deleted by itself before, and what nothing is found in any more is not at all: 0.
+std::int64_t kept_until(const Settings& config, const QuarantinedFile& file) {
+    if (config.quarantine_days == 0 || file.clean) return 0;
+    return file.time_ms / 1000 + static_cast<std::int64_t>(config.quarantine_days) * day_seconds;
 }
 
 // Returns the number of what was asked for.
@@ -101,14 +108,18 @@ Answer restore_quarantined_files(const Caller& caller, const Arguments& argument
 }
 
 Answer list_quarantined_files(const Caller& caller, const Arguments& arguments) {
-    Rows rows{.columns = {"file", "id", "restorable", "sha256", "size", "time", "virus_type"}, .rows = {}};
+    Rows rows{.columns = {"file", "id", "kept_until", "restorable", "sha256", "size", "time", "virus_type"},
+              .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
     auto quarantined = whole_list<QuarantinedFiles>(
         most_shaped_bytes, [&](const auto& last) { return caller.jobs.ask(AskQuarantinedFiles{last.next}); });
     rows.rows.reserve(quarantined.files.size());
-    for (auto& file : quarantined.files)
-        rows.rows.push_back({std::move(file.path), std::move(file.id), file.clean ? "1" : "0", std::move(file.sha256),
-                             std::to_string(file.size), std::to_string(file.time_ms / 1000), std::move(file.virus)});
+    for (auto& file : quarantined.files) {
+        const auto until = kept_until(caller.config, file);
+        rows.rows.push_back({std::move(file.path), std::move(file.id), std::to_string(until), file.clean ? "1" : "0",
+                             std::move(file.sha256), std::to_string(file.size), std::to_string(file.time_ms / 1000),
+                             std::move(file.virus)});
+    }
     auto answer = answer_rows(rows, shaping);
     if (quarantined.next != 0)
         answer.warnings.insert(answer.warnings.begin(),

@@ -17,8 +17,10 @@ using AnswerFunction = Answer(const Caller& caller, const Arguments& arguments);
 
 AnswerFunction cancel_scan;
 AnswerFunction check_disinfection_status;
+AnswerFunction confirm_notifications;
 AnswerFunction delete_quarantined_files;
 AnswerFunction disinfect_files;
+AnswerFunction get_notifications;
 AnswerFunction get_scan_paths;
 AnswerFunction get_scan_status;
 AnswerFunction get_schedule;
@@ -29,6 +31,7 @@ AnswerFunction list_infected_files;
 AnswerFunction list_quarantined_files;
 AnswerFunction list_unscanned_files;
 AnswerFunction restore_quarantined_files;
+AnswerFunction set_notifications;
 AnswerFunction set_schedule;
 AnswerFunction start_scan;
 AnswerFunction unignore_files;
@@ -51,8 +54,10 @@ struct Route {
 inline constexpr Route routes[] = {
     {"cancel_scan", cancel_scan},
     {"check_disinfection_status", check_disinfection_status},
+    {"confirm_notifications", confirm_notifications},
     {"delete_quarantined_files", delete_quarantined_files, &ids_argument, true},
     {"disinfect_files", disinfect_files, &actions_argument},
+    {"get_notifications", get_notifications},
     {"get_scan_paths", get_scan_paths},
     {"get_scan_status", get_scan_status},
     {"get_schedule", get_schedule},
@@ -63,6 +68,7 @@ inline constexpr Route routes[] = {
     {"list_quarantined_files", list_quarantined_files},
     {"list_unscanned_files", list_unscanned_files},
     {"restore_quarantined_files", restore_quarantined_files, &ids_argument, true},
+    {"set_notifications", set_notifications},
     {"set_schedule", set_schedule},
     {"start_scan", start_scan},
     {"unignore_files", unignore_files, &ids_argument},

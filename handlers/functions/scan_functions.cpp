@@ -1,5 +1,7 @@
 // The functions that start and end a scan and tell of it.
 #include <algorithm>
+#include <array>
+#include <ctime>
 #include <iterator>
 
 #include "handlers/functions/home.h"
@@ -12,6 +14,7 @@
 #include "jobs/shared/paths.h"
 #include "jobs/shared/refusal.h"
 #include "jobs/shared/settings.h"
+#include "jobs/shared/signature_directory.h"
 
 namespace clamscanner {
 namespace {
@@ -29,6 +32,19 @@ std::uint64_t mebibytes(std::uint64_t bytes) {
 
 constexpr const char* list_is_cut =
     "The list of infected files is longer than an answer may be; only its start is given.";
+
+// How old what is known of viruses is; nothing where no database says so.
+void add_age_of_signatures(const Caller& caller, std::vector<std::string>& messages) {
+    const auto newest = newest_database(caller.config.paths.signature_directory);
+    if (!newest) return;
+    std::tm built{};
+    std::array<char, sizeof "9999-12-31"> date{};
+    if (::gmtime_r(&newest->built, &built) == nullptr ||
+        std::strftime(date.data(), date.size(), "%Y-%m-%d", &built) == 0)
+        return;
+    messages.push_back("The newest signatures on this server were made on " + std::string(date.data()) + " (" +
+                       newest->name + ", version " + std::to_string(newest->version) + ").");
+}
 
 // What asks for the piece behind another one.
 auto infected_files_after(const Caller& caller, bool with_gone) {
@@ -70,6 +86,7 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
     answer.messages = std::move(status.messages);
     answer.warnings = std::move(status.warnings);
     if (!status.ever_started && answer.messages.empty()) answer.messages.emplace_back("No scan has been started.");
+    add_age_of_signatures(caller, answer.messages);
     const auto infected = whole_list(answer_budget, std::move(status.infected), infected_files_after(caller, true));
     answer.data = json_object([&](JsonWriter& json) {
         json.member("current_file", status.current_file);

@@ -1,5 +1,6 @@
 // Speaks the documented interface. The password is used for one request, which makes a token; then only that is kept, in
-// the session storage of this tab: it survives a reload, ends with the tab, and no other origin can read it.
+// the session storage of this tab: it survives a reload, ends with the tab, and no other origin can read it. What makes
+// the protection weaker is asked for with the password, which the owner gives again each time.
 const api = new URL('../execute/', document.baseURI);
 const kept = 'clamscanner.session';
 const tokenSeconds = 2 * 3600;
@@ -49,6 +50,7 @@ async function send(module, name, values, authorization) {
 }
 
 let session = JSON.parse(sessionStorage.getItem(kept) ?? 'null');
+const basicOf = (name, password) => `Basic ${base64(`${name}:${password}`)}`;
 const authorizationOf = ({user, token}) => `cpanel ${user}:${token}`;
 
 export const user = () => session?.user ?? null;
@@ -60,7 +62,7 @@ function keep(newSession) {
 }
 
 // The server's clock: the owner's may be wrong.
-async function now() {
+export async function now() {
     const response = await fetch('./', {method: 'HEAD', cache: 'no-store', credentials: 'omit'}).catch(() => {
         throw new Refused(0);
     });
@@ -83,7 +85,7 @@ function randomName() {
 }
 
 export async function logIn(name, password) {
-    const basic = `Basic ${base64(`${name}:${password}`)}`;
+    const basic = basicOf(name, password);
     const order = {name: randomName(), expires_at: await now() + tokenSeconds};
     const makeToken = () => send('Tokens', 'create_full_access', order, basic);
     const made = await makeToken().catch(async (refused) => {
@@ -110,8 +112,16 @@ export async function call(name, values = {}) {
     return send('ClamScanner', name, values, authorizationOf(session));
 }
 
-// How many rows such a list has.
-export async function count(name) {
-    const {metadata} = await call(name, {'api.paginate_size': 1, 'api.paginate_start': 1});
+// The same, by the owner's password.
+export async function callWithPassword(password, name, values) {
+    return send('ClamScanner', name, values, basicOf(session.user, password));
+}
+
+// How many rows such a list has; `filter`: of those in which a column has a value.
+export async function count(name, filter = {}) {
+    const values = {'api.paginate_size': 1, 'api.paginate_start': 1};
+    for (const [column, term] of Object.entries(filter))
+        Object.assign(values, {'api.filter_column': column, 'api.filter_type': 'eq', 'api.filter_term': term});
+    const {metadata} = await call(name, values);
     return metadata.paginate.total_results;
 }

@@ -22,6 +22,13 @@ export const told = (tag, key, values, properties) => make(tag, properties, phra
 export const button = (key, onclick, properties) =>
     make('button', {type: 'button', ...properties, onclick}, phrase(key));
 
+// A control with its label.
+export const field = (key, control) => [make('label', {for: control.id}, phrase(key)), control];
+
+// A list to choose one of: [value, text].
+export const choice = (id, options, chosen) => make('select', {id}, options.map(([value, text]) =>
+    make('option', {value, selected: value === chosen}, text)));
+
 export const time = (seconds) => make('time', {datetime: new Date(seconds * 1000).toISOString()}, timeText(seconds));
 
 // Characters that are not seen, or turn the order of others around; and U+DC80 to U+DCFF, which stand for bytes of a name
@@ -53,6 +60,11 @@ export const foreign = (name, properties) => make('bdi', {dir: 'ltr', class: 'fo
 export function update(place, ...content) {
     const fresh = fill(place.cloneNode(false), {}, content);
     if (!place.isEqualNode(fresh)) place.replaceChildren(...fresh.childNodes);
+}
+
+// The keyboard's place, when what had the focus is gone or switched off.
+export function keepFocus(place) {
+    if (document.activeElement === document.body && place.isConnected) place.focus();
 }
 
 // A sentence of the server's.

@@ -1,32 +1,17 @@
 // The infected files: what each is, a safe look inside, and what is to be done with them.
 import {call} from './api.js';
+import {batchesOf} from './batches.js';
 import {ask} from './dialog.js';
-import {announce, button, foreign, make, nameText, serverSays, told, visibleLines} from './dom.js';
+import {announce, button, foreign, keepFocus, make, nameText, serverSays, told, update, visibleLines} from './dom.js';
+import {ignoreFiles} from './ignored.js';
 import {kindOf} from './kinds.js';
 import {complain} from './problems.js';
+import {sumUp} from './results.js';
 import {watchSteps} from './steps.js';
 import {PagedTable} from './table.js';
 import {knows, say, sizeText} from './words.js';
 
-// A request may hold so much, at most.
-const longestBatch = 8 * 1024 * 1024;  // characters
-const mostInBatch = 100_000;
 const mostPlansShown = 50;
-
-// Of the ids, as many as one request may hold, again and again.
-export function batchesOf(ids) {
-    const batches = [];
-    let length = Infinity;
-    for (const id of ids) {
-        if (length + id.length > longestBatch || batches.at(-1).length >= mostInBatch) {
-            batches.push([]);
-            length = 0;
-        }
-        batches.at(-1).push(id);
-        length += id.length;
-    }
-    return batches;
-}
 
 const actionsFor = (files, action) => Object.fromEntries(files.map((file) => [file, action]));
 
@@ -83,6 +68,7 @@ class Finds {
         this.isBusy = false;
         this.steps = make('div', {});
         this.quarantine = button('finds.quarantine', () => this.act('quarantine'), {class: 'first', id: 'quarantine'});
+        this.ignore = button('finds.ignore', () => this.act('ignore'), {id: 'ignore'});
         this.remove = button('finds.delete', () => this.act('delete'), {class: 'danger', id: 'delete'});
         this.table = new PagedTable({
             list: 'list_infected_files', labelKey: 'view.finds', noneKey: 'finds.none', sort: 'file',
@@ -93,15 +79,14 @@ class Finds {
             actions: (row) => button('finds.look', () => lookInside(row).catch(complain),
                 {'aria-label': say('finds.look_at', {name: nameText(row.file)})}),
         });
-        place.append(told('p', 'finds.default'), make('div', {class: 'buttons'}, this.quarantine, this.remove), this.steps,
-            this.table.element);
+        place.append(told('p', 'finds.default'), make('div', {class: 'buttons'}, this.quarantine, this.ignore, this.remove),
+            this.steps, this.table.element);
         this.enable();
     }
 
     enable() {
         const isOff = this.isBusy || this.table.chosenCount === 0;
-        this.quarantine.disabled = isOff;
-        this.remove.disabled = isOff;
+        for (const one of [this.quarantine, this.ignore, this.remove]) one.disabled = isOff;
     }
 
     async act(action) {
@@ -110,13 +95,26 @@ class Finds {
         try {
             if (this.table.allChosen) announce('finds.collecting');
             const files = await this.table.chosenIds('file');
-            const wanted = action === 'delete' ? await askForDeletion(files) : action;
-            if (wanted !== '') await this.disinfect(files, wanted);
+            if (action === 'ignore') {
+                await this.haveIgnored(files);
+            } else {
+                const wanted = action === 'delete' ? await askForDeletion(files) : action;
+                if (wanted !== '') await this.disinfect(files, wanted);
+            }
         } catch (error) {
             complain(error);
         }
         this.isBusy = false;
         this.enable();
+        keepFocus(this.table.body);
+    }
+
+    async haveIgnored(files) {
+        const rows = await ignoreFiles(files);
+        if (rows === null) return;
+        update(this.steps, make('section', {role: 'status'}, sumUp(rows, 'ignored', 'ignore.done')));
+        this.table.choose(null);
+        await this.table.load();
     }
 
     // To the end, whichever part of the page is shown meanwhile.

@@ -29,6 +29,12 @@ function actionOf({action}) {
     return wordOf('history', action);
 }
 
+// Who asked for something; tokens of pages have names of their own kind.
+export function askedBy({by, from}) {
+    const who = /^token page-[0-9a-f]{16}$/.test(by) ? say('by.page') : wordOf('by', by);
+    return [who, from === '' ? null : [' ', foreign(from)]];
+}
+
 export function showHistory(place) {
     const table = new PagedTable({
         list: 'list_history', labelKey: 'view.history', noneKey: 'history.none', sort: 'time', reverse: true,
@@ -36,7 +42,7 @@ export function showHistory(place) {
         columns: [{key: 'time', cell: (row) => time(Number(row.time))}, {key: 'action', cell: actionOf},
             {key: 'result', cell: (row) => wordOf('result', row.result)},
             {key: 'message', cell: (row) => serverSays(row.message)},
-            {key: 'by', cell: (row) => serverSays(row.by)}, {key: 'from', cell: (row) => foreign(row.from)}],
+            {key: 'by', cell: askedBy}],
     });
     place.append(table.element);
     return table.load();

@@ -5,7 +5,7 @@ import {scopeOf} from './lists.js';
 import {clearProblems, complain} from './problems.js';
 import {bar, line} from './pictures.js';
 import {watchSteps} from './steps.js';
-import {knows, say} from './words.js';
+import {knows, phrase, say} from './words.js';
 
 const shortestPause = 1000;  // milliseconds between two looks
 const pauseFactor = 4;       // of what a look took
@@ -21,13 +21,13 @@ const pause = (milliseconds, signal) => new Promise((resolve) => {
 
 // All that the verdict needs.
 async function look() {
-    const [status, scans, infected, unscanned] = await Promise.all([
+    const [status, scans, infected, unscanned, ignored] = await Promise.all([
         call('get_scan_status'),
         call('list_history', {'api.filter_column': 'action', 'api.filter_type': 'begins', 'api.filter_term': 'scan',
             'api.paginate_start': 1, 'api.paginate_size': scansInPicture}),
-        count('list_infected_files'), count('list_unscanned_files')]);
+        count('list_infected_files'), count('list_unscanned_files'), count('list_ignored_files', {found: '1'})]);
     return {...status.data, messages: status.messages ?? [], warnings: status.warnings ?? [], scans: scans.data,
-        scan: scans.data[0] ?? null, infected, unscanned, found: status.data.infected_files.length,
+        scan: scans.data[0] ?? null, infected, unscanned, ignored, found: status.data.infected_files.length,
         isRunning: status.data.scan_complete === 0, wasStarted: status.data.time_started !== ''};
 }
 
@@ -44,12 +44,15 @@ export function verdictOf(seen) {
     if (seen.scan?.result !== 'completed') return ['verdict.early', {}, 'unknown'];
     if (seen.warnings.length > 0) return ['verdict.warned', {}, 'unknown'];
     if (seen.total_file_count === 0) return ['verdict.empty', {}, 'unknown'];
+    if (seen.ignored > 0) return ['verdict.ignored', {n: seen.ignored}, 'unknown'];
     return ['verdict.clean', {n: seen.total_file_count}, 'good'];
 }
 
 function verdict(seen) {
     const [key, values, state] = verdictOf(seen);
-    const lines = [told('p', key, values, {class: 'sentence', id: 'verdict'})];
+    const also = seen.ignored > 0 && !['verdict.ignored', 'verdict.never'].includes(key);
+    const lines = [make('p', {class: 'sentence', id: 'verdict'}, phrase(key, values),
+        also ? [' ', phrase('verdict.also_ignored', {n: seen.ignored})] : null)];
     if (seen.isRunning && seen.infected > 0) lines.push(told('p', 'verdict.so_far', {n: seen.infected}));
     if (seen.unscanned > 0 && !['verdict.unscanned', 'verdict.never'].includes(key))
         lines.push(told('p', 'verdict.also_unscanned', {n: seen.unscanned}));
@@ -59,6 +62,7 @@ function verdict(seen) {
     const links = [];
     if (seen.infected > 0) links.push(make('a', {href: '#finds'}, say('verdict.look')));
     if (seen.unscanned > 0) links.push(make('a', {href: '#unscanned'}, say('verdict.why_unscanned')));
+    if (seen.ignored > 0) links.push(make('a', {href: '#ignored'}, say('verdict.see_ignored')));
     if (links.length > 0) lines.push(make('p', {class: 'links'}, links));
     return make('section', {class: `verdict ${state}`, 'aria-labelledby': 'verdict-heading'},
         told('h3', 'verdict.heading', {}, {id: 'verdict-heading'}), lines);
@@ -73,10 +77,12 @@ function notes(seen) {
 }
 
 function picture(seen) {
-    const scanned = Math.max(0, seen.scanned_file_count - seen.found - seen.unscanned);
+    const scanned = Math.max(0, seen.scanned_file_count - seen.found - seen.unscanned - seen.ignored);
     const waiting = Math.max(0, seen.total_file_count - seen.scanned_file_count);
-    const parts = [['clean', scanned], ['infected', seen.found], ['unscanned', seen.unscanned], ['waiting', waiting]];
-    return seen.wasStarted ? bar(parts.filter(([name, files]) => name !== 'waiting' || files > 0)) : null;
+    const parts = [['clean', scanned], ['infected', seen.found], ['unscanned', seen.unscanned],
+        ['ignored', seen.ignored], ['waiting', waiting]];
+    const always = ['clean', 'infected', 'unscanned'];
+    return seen.wasStarted ? bar(parts.filter(([name, files]) => always.includes(name) || files > 0)) : null;
 }
 
 function findsOverTime(seen) {
@@ -192,10 +198,12 @@ class Overview {
 
     async save() {
         const [status, ...lists] = await Promise.all(['get_scan_status', 'list_infected_files', 'list_unscanned_files',
-            'list_quarantined_files', 'list_history'].map((name) => call(name)));
+            'list_quarantined_files', 'list_ignored_files', 'list_history', 'get_schedule',
+            'get_notifications'].map((name) => call(name)));
         const document_ = {account: user(), saved: new Date().toISOString(), status: status.data,
             messages: status.messages ?? [], infected_files: lists[0].data, unscanned_files: lists[1].data,
-            quarantined_files: lists[2].data, history: lists[3].data};
+            quarantined_files: lists[2].data, ignored_files: lists[3].data, history: lists[4].data,
+            schedule: lists[5].data, notifications: lists[6].data};
         const address = URL.createObjectURL(new Blob([JSON.stringify(document_, null, 2)], {type: 'application/json'}));
         make('a', {href: address, download: `virus-scan-${new Date().toISOString().slice(0, 10)}.json`}).click();
         setTimeout(() => URL.revokeObjectURL(address), 60_000);

@@ -1,34 +1,40 @@
 // The page's frame: login, the parts of the page, and which of them is shown. The address's fragment names it.
 import * as api from './api.js';
-import {button, foreign, make, told} from './dom.js';
+import {isConfirmation, showConfirmation} from './confirm.js';
+import {button, field, foreign, make, told} from './dom.js';
 import {showFinds} from './finds.js';
+import {showIgnored} from './ignored.js';
 import {showHistory, showUnscanned} from './lists.js';
 import {showOverview} from './overview.js';
 import {reasons, complain, whenLoggedOut} from './problems.js';
 import {showQuarantine} from './quarantine.js';
+import {showSettings} from './settings.js';
 import {say} from './words.js';
 
 const views = {
     overview: showOverview,
     finds: showFinds,
     quarantine: showQuarantine,
+    ignored: showIgnored,
     unscanned: showUnscanned,
     history: showHistory,
+    settings: showSettings,
 };
+const unlisted = {confirm: showConfirmation};  // a mail links to it
 
 let shown = new AbortController();  // what belongs to the part that is shown ends with it
 
-const viewName = () => (Object.hasOwn(views, location.hash.slice(1)) ? location.hash.slice(1) : 'overview');
+function viewName() {
+    if (isConfirmation(location.hash)) return 'confirm';
+    return Object.hasOwn(views, location.hash.slice(1)) ? location.hash.slice(1) : 'overview';
+}
 
 function frame(...content) {
     document.body.replaceChildren(...content, make('div', {id: 'announcements', role: 'status'}));
 }
 
-function field(name, type, key, autocomplete) {
-    const input = make('input', {id: name, name, type, autocomplete, required: true, autocapitalize: 'none',
-        spellcheck: 'false'});
-    return [make('label', {for: name}, say(key)), input];
-}
+const credential = (name, type, autocomplete) =>
+    make('input', {id: name, name, type, autocomplete, required: true, autocapitalize: 'none', spellcheck: 'false'});
 
 function showLogin(why) {
     shown.abort();
@@ -36,8 +42,8 @@ function showLogin(why) {
     const problems = make('div', {id: 'problems', role: 'alert'});
     const submit = make('button', {type: 'submit', class: 'first'}, say('login.submit'));
     const form = make('form', {class: 'login', novalidate: true}, told('h1', 'title'), told('h2', 'login.heading'),
-        told('p', 'login.why'), field('user', 'text', 'login.user', 'username'),
-        field('password', 'password', 'login.password', 'current-password'), submit, problems);
+        told('p', 'login.why'), field('login.user', credential('user', 'text', 'username')),
+        field('login.password', credential('password', 'password', 'current-password')), submit, problems);
     form.addEventListener('submit', (event) => {
         event.preventDefault();
         logIn(form, submit, problems);
@@ -101,7 +107,7 @@ function showView(byOwner = false) {
     const place = make('div', {});
     document.getElementById('content').replaceChildren(heading, make('div', {id: 'problems', role: 'alert'}), place);
     if (byOwner) heading.focus();
-    Promise.resolve(views[name](place, shown.signal)).catch(complain);
+    Promise.resolve({...views, ...unlisted}[name](place, shown.signal)).catch(complain);
 }
 
 addEventListener('hashchange', () => showView(true));

@@ -7,8 +7,9 @@ import {phrase, say} from './words.js';
 
 const sizes = [25, 50, 100, 200];
 
-// What is to be shown: `columns` are {key, cell(row)}, by the server's names; `sort` the first one's; `nameOf(row)` names a
-// row for the owner, and `idOf(row)`, if rows can be chosen, is what the server knows it by. `actions(row)` are buttons.
+// What is to be shown: `columns` are {key, cell(row)}, by the server's names, with the `label` of another text if need be;
+// `sort` the first one's; `nameOf(row)` names a row for the owner, and `idOf(row)`, if rows can be chosen, is what the
+// server knows it by, which several rows may share. `actions(row)` are buttons.
 export class PagedTable {
     constructor({list, labelKey, noneKey, columns, sort, reverse = false, numeric = [], nameOf, idOf = null, actions = null,
         onChoice = () => {}}) {
@@ -20,6 +21,7 @@ export class PagedTable {
         this.rows = [];
         this.chosen = new Set();
         this.allChosen = false;
+        this.boxes = [];  // of the rows that are shown: [box, id]
         this.body = make('div', {class: 'table', role: 'region', tabindex: '0',
             'aria-label': say('table.scrolls', {table: say(labelKey)})});
         this.pager = make('nav', {class: 'pager', 'aria-label': say('table.pages', {table: say(labelKey)})});
@@ -76,6 +78,7 @@ export class PagedTable {
 
     show() {
         const focused = document.activeElement?.id;
+        this.boxes = [];
         this.showChoice();
         this.showPager();
         if (this.total === 0) this.body.replaceChildren(told('p', this.filter === '' ? this.noneKey : 'table.none'));
@@ -85,7 +88,7 @@ export class PagedTable {
     }
 
     makeHead() {
-        const heads = this.columns.map(({key}) => {
+        const heads = this.columns.map(({key, label}) => {
             const isSorted = key === this.sort;
             const turn = () => {
                 this.reverse = isSorted && !this.reverse;
@@ -96,7 +99,7 @@ export class PagedTable {
             const mark = isSorted ? make('span', {'aria-hidden': 'true'}, this.reverse ? ' ▾' : ' ▴') : null;
             return make('th', {scope: 'col', 'aria-sort': isSorted ? (this.reverse ? 'descending' : 'ascending') : 'none'},
                 make('button', {type: 'button', class: 'sort', id: `sort-${key}`, onclick: turn},
-                    say(`column.${key}`), mark));
+                    say(label ?? `column.${key}`), mark));
         });
         if (this.idOf) heads.unshift(make('th', {scope: 'col'}, told('span', 'table.chosen_column', {}, {class: 'unseen'})));
         if (this.actions) heads.push(make('th', {scope: 'col'}, told('span', 'table.actions_column', {}, {class: 'unseen'})));
@@ -113,15 +116,21 @@ export class PagedTable {
     makeBox(row) {
         const id = this.idOf(row);
         const box = make('input', {type: 'checkbox', 'aria-label': say('table.choose', {name: nameText(this.nameOf(row))})});
-        box.checked = this.allChosen || this.chosen.has(id);
+        box.checked = this.isChosen(id);
+        this.boxes.push([box, id]);
         box.addEventListener('change', () => {
             if (this.allChosen) this.chosen = new Set(this.rows.map(this.idOf));
             this.allChosen = false;
             if (box.checked) this.chosen.add(id);
             else this.chosen.delete(id);
+            for (const [other, itsId] of this.boxes) other.checked = this.isChosen(itsId);
             this.showChoice();
         });
         return box;
+    }
+
+    isChosen(id) {
+        return this.allChosen || this.chosen.has(id);
     }
 
     get chosenCount() {
@@ -153,7 +162,7 @@ export class PagedTable {
     async chosenIds(column) {
         if (!this.allChosen) return [...this.chosen];
         const {data} = await call(this.list, {...this.shaping, 'api.columns': column});
-        return data.map((row) => row[column]);
+        return [...new Set(data.map((row) => row[column]))];
     }
 
     showPager() {

@@ -20,8 +20,10 @@ struct Function {
 inline constexpr Function functions[] = {
     {"cancel_scan", "POST", false, false},
     {"check_disinfection_status", "GET, HEAD, POST", true, false},
+    {"confirm_notifications", "POST", false, false},
     {"delete_quarantined_files", "POST", false, true},
     {"disinfect_files", "POST", false, true},
+    {"get_notifications", "GET, HEAD, POST", true, false},
     {"get_scan_paths", "GET, HEAD, POST", true, false},
     {"get_scan_status", "GET, HEAD, POST", true, false},
     {"get_schedule", "GET, HEAD, POST", true, false},
@@ -32,6 +34,7 @@ inline constexpr Function functions[] = {
     {"list_quarantined_files", "GET, HEAD, POST", true, false},
     {"list_unscanned_files", "GET, HEAD, POST", true, false},
     {"restore_quarantined_files", "POST", false, true},
+    {"set_notifications", "POST", false, false},
     {"set_schedule", "POST", false, false},
     {"start_scan", "GET, POST", false, false},
     {"unignore_files", "POST", false, true},

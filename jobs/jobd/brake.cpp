@@ -58,6 +58,7 @@ void Brake::hold(const std::string& signature, const std::string& why) {
     database_.write();
     statement<"INSERT OR IGNORE INTO held_signature(signature, why, since_ms) VALUES(?, ?, ?)">().run(signature, why,
                                                                                                       now_ms());
+    if (database_.changed_rows() > 0) ledger_.outbox().note_brake(signature, why);
 }
 
 void Brake::add_hit(AccountId account, const std::string& signature) {

@@ -2,6 +2,7 @@
 
 #include "auth/base/audit.h"
 #include "auth/base/log.h"
+#include "auth/base/mail_address.h"
 #include "jobs/jobd/brake.h"
 
 namespace clamscanner {
@@ -15,6 +16,8 @@ constexpr auto settled_at_once = std::chrono::milliseconds(4);
 constexpr std::size_t longest_logged_path = 4096;
 
 constexpr const char* too_slow_text = "The request took too long, so nothing was done; try again.";
+constexpr const char* too_many_changes_text =
+    "This was changed too often today, and each change has a mail sent; try again tomorrow.";
 constexpr const char* busy_text =
     "A scan or a disinfection is already queued or running for this account; wait until it has ended.";
 
@@ -65,6 +68,7 @@ Encoded ChangeAnswers::answer(const AccountFacts& facts, const std::string& ques
         handles<&ChangeAnswers::disinfect>,         handles<&ChangeAnswers::change_quarantine>,
         handles<&ChangeAnswers::start_system_scan>, handles<&ChangeAnswers::ignore_files>,
         handles<&ChangeAnswers::unignore_files>,    handles<&ChangeAnswers::set_schedule>,
+        handles<&ChangeAnswers::set_notifications>, handles<&ChangeAnswers::confirm_notifications>,
     };
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
 }
@@ -229,6 +233,40 @@ FilesUnignored ChangeAnswers::unignore_files(const UnignoreFiles& asked, const A
     while (ledger.finds().settle_ignored() && Clock::now() < until) {
     }
     return answer;
+}
+
+// ---- Where an owner's mails go -------------------------------------------------------------------------------------
+
+Notifications ChangeAnswers::set_notifications(const SetNotifications& asked, const AccountFacts& facts) {
+    if (!asked.address.empty() && !is_mail_address(asked.address)) throw Malformed("no mail address");
+    const auto asker = vouched(asked.voucher, facts, asked.asker);
+    if (!asker) throw needs_password("Changing where mails go", facts);
+    auto& outbox = context_.ledger.outbox();
+    const auto account = context_.ledger.tasks().account_of(facts);
+    const auto now = now_ms();
+    if (asked.sets_address && !outbox.set_address(account, asked.address, now)) throw Declined{too_many_changes_text};
+    if (asked.sets_enabled && !outbox.set_enabled(account, asked.enabled, now)) throw Declined{too_many_changes_text};
+    const auto settings = outbox.settings_of(account);
+    event_of("notifications", facts, *asker)
+        .text("stage", "set")
+        .text("address", settings.address)
+        .text("unconfirmed", settings.unconfirmed)
+        .text("mails", settings.enabled ? "on" : "off")
+        .write();
+    return settings;
+}
+
+// The code proves that who brings it reads the mails of the new address, which was set with the password.
+Notifications ChangeAnswers::confirm_notifications(const ConfirmNotifications& asked, const AccountFacts& facts) {
+    auto& outbox = context_.ledger.outbox();
+    const auto account = context_.ledger.tasks().account_of(facts);
+    if (!outbox.confirm(account, asked.code, now_ms()))
+        throw Declined{
+            "code: no address waits for this code. It is in the mail that set_notifications had sent to the new "
+            "address, and good for a day."};
+    const auto settings = outbox.settings_of(account);
+    event_of("notifications", facts, asked.asker).text("stage", "confirmed").text("address", settings.address).write();
+    return settings;
 }
 
 // ---- The administrator ---------------------------------------------------------------------------------------------

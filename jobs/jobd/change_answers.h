@@ -31,6 +31,8 @@ class ChangeAnswers {
     FilesIgnored ignore_files(const IgnoreFiles& asked, const AccountFacts& facts);
     FilesUnignored unignore_files(const UnignoreFiles& asked, const AccountFacts& facts);
     ScheduleStatus set_schedule(const SetSchedule& asked, const AccountFacts& facts);
+    Notifications set_notifications(const SetNotifications& asked, const AccountFacts& facts);
+    Notifications confirm_notifications(const ConfirmNotifications& asked, const AccountFacts& facts);
     Accepted start_system_scan(const StartSystemScan& asked, const AccountFacts& facts);
     Accepted scan_all(const StartSystemScan& asked);
     SystemScanProgress system_scan(const AskSystemScan&);

@@ -112,6 +112,7 @@ bool DisinfectionJob::settle_without_runner(const PlannedAction& action) {
 
 void DisinfectionJob::step(const PlannedAction& action, RecordState state, const std::string& message) {
     context_.ledger.records().record_step(task().id, action, state, message);
+    context_.ledger.outbox().note_step(task().account, action.path, state);
 }
 
 // ---- Plain actions, many together -----------------------------------------------------------------------------------

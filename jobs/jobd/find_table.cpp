@@ -73,7 +73,7 @@ bool FindTable::forget_unscanned(TaskId id, Statement& reasons, Statement& remov
     return true;
 }
 
-void FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
+bool FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
                              const std::string& sha256, bool known, std::optional<std::uint64_t> place) {
     tasks_.write(id);
     const auto row = ignoring_row(id, {path, virus, sha256});
@@ -117,6 +117,7 @@ void FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& 
         .run(static_cast<int>(!row) - static_cast<int>(before.infected),
              static_cast<int>(row.has_value()) - static_cast<int>(before.ignored),
              static_cast<int>(known) - static_cast<int>(before.known), row ? RiskLevel::None : risk_of(virus), id);
+    return !row;
 }
 
 std::optional<IgnoreList::RowId> FindTable::ignoring_row(TaskId id, const FoundContent& found) {

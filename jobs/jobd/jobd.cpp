@@ -28,6 +28,7 @@
 #include "jobs/jobd/task_events.h"
 #include "jobs/jobd/unreached_files.h"
 #include "jobs/shared/settings.h"
+#include "jobs/shared/signature_directory.h"
 #include "jobs/shared/unprivileged.h"
 
 namespace clamscanner {
@@ -39,6 +40,7 @@ constexpr auto facts_stay_fresh = 10s;
 constexpr auto prune_interval = 1s;
 constexpr auto settle_interval = 1s;
 constexpr auto next_piece = 20ms;
+constexpr auto signatures_interval = 1h;
 constexpr auto save_interval = 10min;  // as much of the running time may be lost in a reboot
 // All accounts share one event loop: a turn that takes longer than this is logged, and fails tests.
 constexpr auto longest_quiet_turn = 20ms;
@@ -78,10 +80,12 @@ class Jobd {
         loop_.reload_on_hangup([this] { reload(); });
         loop_.report_long_turns(longest_quiet_turn, [this](std::chrono::milliseconds took) { report_turn(took); });
         use_settings();
+        ledger_.outbox().use(config_);
         remove_old_lists(config, ledger_);
         prune();
         settle_ignored();
         save_running_time();
+        look_at_signatures();
         if (::getenv("WATCHDOG_USEC") != nullptr) tell_watchdog();
     }
 
@@ -97,6 +101,7 @@ class Jobd {
     void end_round() {
         dispatcher_.dispatch();
         automatic_quarantine_.proceed();
+        note_ended();
         commits_.commit([this](int done) { request_server_.answer_from_disk([&] { loop_.serve_meanwhile(done); }); });
         write_events();
         request_server_.flush();
@@ -120,6 +125,19 @@ class Jobd {
     }
 
     void use_settings() const { audit_to_file(config_.audit_file("jobd/jobd.jsonl")); }
+
+    // In the transaction of their ends.
+    void note_ended() {
+        for (const TaskId task : ledger_.tasks().ended())
+            if (const auto entry = ledger_.history().of_task(task))
+                ledger_.outbox().note_ended(ledger_.tasks().with_account(task), *entry);
+    }
+
+    void look_at_signatures() {
+        ledger_.outbox().note_signatures(Outbox::Problem::Old,
+                                         age_warning(config_.paths.signature_directory, now_ms() / 1000));
+        next_look_at_signatures_ = loop_.after(signatures_interval, [this] { look_at_signatures(); });
+    }
 
     void write_events() {
         for (const TaskId task : ledger_.take_asked()) write_asked(ledger_, task);
@@ -183,6 +201,7 @@ class Jobd {
     EventLoop::Timer next_prune_;
     EventLoop::Timer next_settling_;
     EventLoop::Timer next_save_;
+    EventLoop::Timer next_look_at_signatures_;
     EventLoop::Timer next_sign_of_life_;
 };
 

@@ -20,7 +20,7 @@ bool Ledger::prune(std::int64_t forget_before_ms, std::int64_t forget_before_run
     if (const auto old = statement<"SELECT id FROM task WHERE pruned = 1 ORDER BY id LIMIT 1">().number())
         return delete_some_of(*old);
     return review_jobs() || delete_accounts_of_system_scan() ||
-           forget_tasks_before(forget_before_ms, forget_before_running_ms) || database().shrink();
+           forget_tasks_before(forget_before_ms, forget_before_running_ms) || outbox().prune() || database().shrink();
 }
 
 bool Ledger::delete_some_of(TaskId old) {

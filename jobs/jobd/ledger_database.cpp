@@ -219,6 +219,32 @@ CREATE TABLE IF NOT EXISTS schedule( -- of accounts that have one
 CREATE TABLE IF NOT EXISTS scheduled_scan(task INTEGER PRIMARY KEY); -- scans that a schedule began
 -- Whose finds are quarantined by themselves. 0: that is yet to be queued; -1: there was nothing to be done.
 CREATE TABLE IF NOT EXISTS automatic_quarantine(scan INTEGER PRIMARY KEY, disinfection INTEGER NOT NULL);
+-- See outbox.h.
+CREATE TABLE IF NOT EXISTS notice(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL, kind INTEGER NOT NULL,
+    account INTEGER NOT NULL, -- 0: the host
+    task INTEGER NOT NULL, address BLOB NOT NULL DEFAULT x'', text BLOB NOT NULL, detail BLOB NOT NULL,
+    created_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,
+    finds INTEGER NOT NULL DEFAULT 0,
+    state INTEGER NOT NULL, -- 0: it collects; 1: it is due; 2: it was fetched, and stays as it is
+    refusals INTEGER NOT NULL DEFAULT 0, not_before_ms INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS notice_find(
+    notice INTEGER, number INTEGER, path BLOB NOT NULL, virus BLOB NOT NULL, found_ms INTEGER NOT NULL,
+    settled INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL DEFAULT 2,
+    PRIMARY KEY(notice, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notice_figure(
+    notice INTEGER, name BLOB, number INTEGER NOT NULL, PRIMARY KEY(notice, name)) WITHOUT ROWID;
+-- Finds that were noted in the outbox: a hash of path, signature and content, and the scan that met it last.
+CREATE TABLE IF NOT EXISTS told_find(
+    account INTEGER, find BLOB, scan INTEGER NOT NULL, PRIMARY KEY(account, find)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS told_problem(problem INTEGER PRIMARY KEY, text BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS notified_account(
+    account INTEGER PRIMARY KEY, enabled INTEGER NOT NULL DEFAULT 1, address BLOB NOT NULL DEFAULT x'',
+    unconfirmed BLOB NOT NULL DEFAULT x'', code BLOB NOT NULL DEFAULT x'', code_ms INTEGER NOT NULL DEFAULT 0,
+    told INTEGER NOT NULL DEFAULT 0, -- rows of told_find
+    gone_before INTEGER NOT NULL DEFAULT 0, -- finds that no scan from this one on has met are to be forgotten
+    day_began_ms INTEGER NOT NULL DEFAULT 0, mails INTEGER NOT NULL DEFAULT 0, -- since then
+    changes_began_ms INTEGER NOT NULL DEFAULT 0, changes INTEGER NOT NULL DEFAULT 0); -- the same
 )";
 
 // These make the statements that run for each step, find or poll cost the same in a long list as in a short one. They
@@ -260,6 +286,10 @@ CREATE INDEX IF NOT EXISTS waiting_quarantines ON automatic_quarantine(scan) WHE
 CREATE INDEX IF NOT EXISTS automatic_disinfections ON automatic_quarantine(disinfection) WHERE disinfection > 0;
 CREATE INDEX IF NOT EXISTS due_schedules ON schedule(due_ms);
 CREATE INDEX IF NOT EXISTS quarantine_in_order ON quarantine(account);
+CREATE INDEX IF NOT EXISTS notices_of_account ON notice(account, kind, state);
+CREATE INDEX IF NOT EXISTS due_notices ON notice(channel, not_before_ms) WHERE state > 0;
+CREATE INDEX IF NOT EXISTS told_by_scan ON told_find(account, scan);
+CREATE INDEX IF NOT EXISTS accounts_to_prune ON notified_account(gone_before) WHERE gone_before > 0;
 CREATE INDEX IF NOT EXISTS quarantine_by_age ON quarantine(account, time_ms) WHERE clean = 0 AND may_hold_mail = 0;
 )";
 

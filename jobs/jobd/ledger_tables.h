@@ -10,6 +10,7 @@
 #include "jobs/jobd/history_table.h"
 #include "jobs/jobd/ignore_list.h"
 #include "jobs/jobd/ledger_database.h"
+#include "jobs/jobd/outbox.h"
 #include "jobs/jobd/quarantine_list.h"
 #include "jobs/jobd/record_table.h"
 #include "jobs/jobd/running_time.h"
@@ -33,6 +34,7 @@ class LedgerTables {
     [[nodiscard]] HistoryTable& history() noexcept { return history_; }
     [[nodiscard]] ScheduleTable& schedules() noexcept { return schedules_; }
     [[nodiscard]] AutomaticTable& automatic() noexcept { return automatic_; }
+    [[nodiscard]] Outbox& outbox() noexcept { return outbox_; }
     [[nodiscard]] const RunningTime& running_time() const noexcept { return running_time_; }
 
  protected:
@@ -58,7 +60,8 @@ class LedgerTables {
           records_(database_, tasks_, quarantine_),
           history_(database_),
           schedules_(database_),
-          automatic_(database_) {}
+          automatic_(database_),
+          outbox_(database_) {}
 
     LedgerDatabase database_;
     std::optional<RunningTime> own_running_time_;
@@ -71,6 +74,7 @@ class LedgerTables {
     HistoryTable history_;
     ScheduleTable schedules_;
     AutomaticTable automatic_;
+    Outbox outbox_;
 };
 
 }  // namespace clamscanner

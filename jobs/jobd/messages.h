@@ -75,6 +75,13 @@ enum class JobdMessage : std::uint16_t {
     AskSchedule,
     SetSchedule,
     ScheduleStatus,
+    AskNotifications = 220,  // others begin at 100
+    Notifications,
+    SetNotifications,
+    ConfirmNotifications,
+    FetchNotice,
+    Notice,
+    SettleNotice,
 };
 
 inline constexpr std::size_t most_actions = 500'000;
@@ -542,6 +549,179 @@ struct UnignoreFiles {
     void fields(auto& wire) {
         wire.list(rows, most_ignored_in_piece);
         asker.fields(wire);
+    }
+};
+
+// ---- Notices: where an owner's mails go
+// ------------------------------------------------------------------------------
+
+inline constexpr std::size_t longest_confirmation_code = 32;
+
+struct Notifications {
+    static constexpr auto type = JobdMessage::Notifications;
+    bool enabled = true;
+    std::string address;                 // "": the account's mailbox on this host
+    std::string unconfirmed;             // an address that counts once its code has come; "" for none
+    std::uint64_t most_mails_a_day = 0;  // 0: the administrator has switched all of them off
+    void fields(auto& wire) {
+        wire.number(enabled);
+        wire.text(address, longest_mail_address);
+        wire.text(unconfirmed, longest_mail_address);
+        wire.number(most_mails_a_day);
+    }
+};
+
+struct AskNotifications {
+    static constexpr auto type = JobdMessage::AskNotifications;
+    using Answer = Notifications;
+    static constexpr auto effect = Effect::Reads;
+    void fields(auto&) {}
+};
+
+// Declined without a good voucher: whoever has infected an account would like its owner not to hear of it. A new
+// address gets a code by mail, and counts once ConfirmNotifications has brought it.
+struct SetNotifications {
+    static constexpr auto type = JobdMessage::SetNotifications;
+    using Answer = Notifications;
+    static constexpr auto effect = Effect::Changes;
+    bool sets_address = false;
+    std::string address;  // "": the account's mailbox on this host
+    bool sets_enabled = false;
+    bool enabled = true;
+    Asker asker = {};
+    Voucher voucher = {};
+    void fields(auto& wire) {
+        wire.number(sets_address);
+        wire.text(address, longest_mail_address);
+        wire.number(sets_enabled);
+        wire.number(enabled);
+        asker.fields(wire);
+        voucher.fields(wire);
+    }
+};
+
+struct ConfirmNotifications {
+    static constexpr auto type = JobdMessage::ConfirmNotifications;
+    using Answer = Notifications;
+    static constexpr auto effect = Effect::Changes;
+    std::string code;
+    Asker asker = {};
+    void fields(auto& wire) {
+        wire.text(code, longest_confirmation_code);
+        asker.fields(wire);
+    }
+};
+
+// ---- Notices: from the outbox to clamscanner-notifyd
+// -------------------------------------------------------------------
+
+// The database stores these values.
+enum class NoticeKind : std::uint8_t {
+    // Mails
+    Finds = 0,           // to an owner: what was found that no mail has told yet
+    ConfirmAddress = 1,  // to a new address: `text` is its code
+    AddressChanged = 2,  // to the old address: `text` is the new one, "" for the mailbox on this host
+    SwitchedOff = 3,     // to the address that gets no more of them
+    Digest = 4,          // to the administrator
+    // Events, for the administrator's hook
+    ScanEnded = 5,        // `text`: how; `detail`: its type
+    SystemScanEnded = 6,  // `text`: how
+    Find = 7,
+    Disinfected = 8,  // `text`: how it ended
+    Brake = 9,        // `text`: why; `detail`: the signature
+    Signatures = 10,  // `text`: what is wrong with them
+    LeftOut = 11,     // events that did not fit into the outbox, counted by name
+};
+inline constexpr auto last_notice_kind = NoticeKind::LeftOut;
+
+// Each is worked off by itself, so that what keeps one waiting does not keep the other.
+enum class NoticeChannel : std::uint8_t { Mails = 0, Hook = 1 };
+[[nodiscard]] constexpr NoticeChannel channel_of(NoticeKind kind) noexcept {
+    return kind <= NoticeKind::Digest ? NoticeChannel::Mails : NoticeChannel::Hook;
+}
+
+inline constexpr std::size_t most_noticed_finds = 50;
+inline constexpr std::size_t most_figures = 200;
+inline constexpr std::size_t longest_figure_name = 1024;
+
+struct NoticedFind {
+    std::string path;
+    std::string virus;
+    std::int64_t found_ms = 0;  // since the epoch
+    bool settled = false;       // something was done since: `state` says what
+    RecordState state = RecordState::NoAction;
+    void fields(auto& wire) {
+        wire.text(path, longest_path);
+        wire.text(virus, longest_virus_name);
+        wire.number(found_ms);
+        wire.number(settled);
+        wire.choice(state, last_record_state);
+    }
+};
+
+struct NoticeFigure {
+    std::string name;
+    std::uint64_t number = 0;
+    void fields(auto& wire) {
+        wire.text(name, longest_figure_name);
+        wire.number(number);
+    }
+};
+
+struct Notice {
+    static constexpr auto type = JobdMessage::Notice;
+    std::uint64_t id = 0;  // 0: there is none now
+    NoticeKind kind = NoticeKind::Finds;
+    std::int64_t created_ms = 0;  // since the epoch; the same whenever it is fetched, as all of it is
+    std::uint64_t task = 0;
+    std::string account;  // its name; "" of what concerns the host
+    std::uint32_t uid = 0;
+    std::string address;  // where a mail goes; "": the account's mailbox on this host
+    std::string text;
+    std::string detail;
+    std::uint64_t find_count = 0;
+    std::vector<NoticedFind> finds;  // the first of them
+    std::vector<NoticeFigure> figures;
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.choice(kind, last_notice_kind);
+        wire.number(created_ms);
+        wire.number(task);
+        wire.text(account, longest_user_name);
+        wire.number(uid);
+        wire.text(address, longest_mail_address);
+        wire.text(text, longest_message);
+        wire.text(detail, longest_message);
+        wire.number(find_count);
+        wire.list(finds, most_noticed_finds);
+        wire.list(figures, most_figures);
+    }
+};
+
+// The first notice of a channel that is due; it stays until it is settled. From notifications.user alone.
+struct FetchNotice {
+    static constexpr auto type = JobdMessage::FetchNotice;
+    using Answer = Notice;
+    static constexpr auto effect = Effect::Changes;
+    NoticeChannel channel = NoticeChannel::Mails;
+    void fields(auto& wire) { wire.choice(channel, NoticeChannel::Hook); }
+};
+
+enum class Delivered : std::uint8_t {
+    Yes = 0,
+    Refused = 1,  // for good, by the mail server
+    NotNow = 2,   // by the mail server, for now
+};
+
+struct SettleNotice {
+    static constexpr auto type = JobdMessage::SettleNotice;
+    using Answer = Accepted;
+    static constexpr auto effect = Effect::Changes;
+    std::uint64_t id = 0;
+    Delivered delivered = Delivered::Yes;
+    void fields(auto& wire) {
+        wire.number(id);
+        wire.choice(delivered, Delivered::NotNow);
     }
 };
 

@@ -36,7 +36,7 @@ std::optional<Encoded> ReadAnswers::answer(const AccountFacts& facts, const std:
         handles<&ReadAnswers::quarantine_change>, handles<&ReadAnswers::statistics>,
         handles<&ReadAnswers::scan_tasks>,        handles<&ReadAnswers::scan_events>,
         handles<&ReadAnswers::history>,           handles<&ReadAnswers::ignored_files>,
-        handles<&ReadAnswers::schedule>,
+        handles<&ReadAnswers::schedule>,          handles<&ReadAnswers::notifications>,
     };
     if (!has_row(table, question)) return std::nullopt;
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
@@ -244,6 +244,12 @@ Ignored ReadAnswers::ignored_files(const AskIgnored& asked, const AccountFacts& 
     const auto account = ledger_.tasks().account_of(facts);
     const auto scan = ledger_.tasks().last(account, TaskKind::Scan);
     return ledger_.finds().ignored_files(account, scan ? scan->id : 0, asked.after, piece_budget);
+}
+
+// ---- Notices -------------------------------------------------------------------------------------------------------
+
+Notifications ReadAnswers::notifications(const AskNotifications&, const AccountFacts& facts) {
+    return ledger_.outbox().settings_of(ledger_.tasks().account_of(facts));
 }
 
 // ---- The quarantine ------------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ class ReadAnswers {
     ScanTasks scan_tasks(const AskScanTasks& asked, const AccountFacts& facts);
     ScanEvents scan_events(const AskScanEvents& asked, const AccountFacts& facts);
 
+    Notifications notifications(const AskNotifications&, const AccountFacts& facts);
+
     [[nodiscard]] ScanHistory::Scope scope_of(const AccountFacts& facts);
     [[nodiscard]] InfectedFiles infected_files_of(TaskId scan, std::uint64_t after, bool with_gone);
     [[nodiscard]] std::vector<std::string> scan_warnings(const std::optional<Task>& task);

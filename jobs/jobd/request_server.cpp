@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "auth/base/account.h"
 #include "auth/base/checked.h"
 #include "auth/base/log.h"
 
@@ -26,6 +27,16 @@ constexpr auto pause_until_read = 100ms;
 constexpr auto free_cost = 5ms;
 constexpr int pause_factor = 1;
 
+// Who sends mails and runs the hook, if there is such a user.
+std::optional<uid_t> notifier_of(const Settings& config) {
+    Account account;
+    if (!find_account(config.notifications.user, account)) return std::nullopt;
+    if (account.uid == 0 || account.uid >= config.login.uid_floor)
+        throw ConfigError(config.name_of("notifications.user") + ": " + printable(account.name) +
+                          " is root or a hosting account, which may not read what is told to others");
+    return account.uid;
+}
+
 }  // namespace
 
 RequestServer::RequestServer(const JobContext& context, AccountLookup& accounts, Dispatcher& dispatcher,
@@ -34,8 +45,10 @@ RequestServer::RequestServer(const JobContext& context, AccountLookup& accounts,
     : context_(context),
       accounts_(accounts),
       host_users_(std::move(host_users)),
+      notifier_(notifier_of(context.config)),
       read_answers_(context.config, context.ledger, dispatcher, host_users_),
       change_answers_(context, dispatcher, history, system_scans, schedules, host_users_),
+      outbox_answers_(context, accounts),
       reader_(database, context.ledger.running_time()),
       answers_from_disk_(context.config, reader_, dispatcher, host_users_),
       closer_(context.loop),
@@ -54,9 +67,11 @@ bool RequestServer::Connection::is_idle() const {
 }
 
 // The administrator's command runs as jobd's own user.
-bool RequestServer::may_ask(uid_t uid, bool as_administrator) const {
-    if (as_administrator) return uid == ::geteuid();
-    return uid >= context_.config.login.uid_floor || host_users_.contains(uid);
+std::optional<RequestServer::Role> RequestServer::role_of(uid_t uid, bool as_administrator) const {
+    if (as_administrator) return uid == ::geteuid() ? std::optional(Role::Administrator) : std::nullopt;
+    if (notifier_ && uid == *notifier_) return Role::Notifier;
+    const bool is_served = uid >= context_.config.login.uid_floor || host_users_.contains(uid);
+    return is_served ? std::optional(Role::Account) : std::nullopt;
 }
 
 // An account that has all its connections loses the one on which nothing has come for longest, so that a program which
@@ -79,13 +94,14 @@ bool RequestServer::make_room(uid_t uid) {
 void RequestServer::accept(UniqueFd socket, bool for_administrator) {
     const uid_t uid = peer_of(socket.get()).uid;
     ConnectionCloser::prepare(socket.get());
-    if (!may_ask(uid, for_administrator) || !make_room(uid)) return closer_.close(std::move(socket));
+    const auto role = role_of(uid, for_administrator);
+    if (!role || !make_room(uid)) return closer_.close(std::move(socket));
     const int fd = socket.get();
     auto connection = std::make_unique<Connection>();
     connection->socket = std::move(socket);
     connection->watch = context_.loop.watch(
         fd, EPOLLIN, [this, fd](std::uint32_t events) { take(fd, events); }, EventLoop::Served::Meanwhile);
-    connection->of_administrator = for_administrator;
+    connection->role = *role;
     connection->uid = uid;
     connection->serial = next_serial_++;
     by_uid_[uid].connections.insert(fd);
@@ -169,7 +185,7 @@ void RequestServer::answer_next(int fd) {
     auto question = take_question(connection);
     if (!question) return;
     if (from_disk_) return answer_from_disk(fd, connection, std::move(*question));
-    if (connection.of_administrator) return answer_administrator(fd, connection, *question);
+    if (connection.role != Role::Account) return answer_service(fd, connection, *question);
     connection.looking_up = true;
     // The facts are usually fresh, and then this is called at once.
     accounts_.ask(connection.uid, [this, fd, serial = connection.serial,
@@ -211,9 +227,10 @@ void RequestServer::close_malformed(int fd, const Malformed& wrong) {
     close(fd);
 }
 
-// Of our own user nothing needs to be known, and nobody's home is looked at for the administrator.
-void RequestServer::answer_administrator(int fd, Connection& connection, const std::string& question) try {
-    reply(connection, change_answers_.answer_administrator(question));
+// Of our own user and of notifyd's nothing needs to be known, and nobody's home is looked at for the administrator.
+void RequestServer::answer_service(int fd, Connection& connection, const std::string& question) try {
+    reply(connection, connection.role == Role::Notifier ? outbox_answers_.answer(question)
+                                                        : change_answers_.answer_administrator(question));
 } catch (const Malformed& wrong) {
     close_malformed(fd, wrong);
 }
@@ -287,11 +304,11 @@ void RequestServer::answer_those_put_off(uid_t uid) {
 }
 
 void RequestServer::answer_from_disk(int fd, Connection& connection, std::string question) try {
-    const auto* known = connection.of_administrator ? nullptr : accounts_.fresh(connection.uid);
+    const bool is_account = connection.role == Role::Account;
+    const auto* known = is_account ? accounts_.fresh(connection.uid) : nullptr;
     if (known == nullptr || !known->is_known()) {
         put_off(fd, connection, std::move(question));
-        if (!connection.of_administrator && known == nullptr)
-            accounts_.ask(connection.uid, [](const AccountLookup::Entry&) {});
+        if (is_account && known == nullptr) accounts_.ask(connection.uid, [](const AccountLookup::Entry&) {});
         return;
     }
     const auto began = Clock::now();

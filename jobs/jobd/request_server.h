@@ -1,7 +1,7 @@
-// jobd's request server: answers agents and other programs of users on one socket, and the administrator's command on
-// another. The kernel says which uid asks, and only that counts. Requests are foreign bytes; there are limits on every
-// length, on the memory that an account's requests and answers may take, and on the time that its requests may take: a
-// list of a million finds is asked for in small pieces.
+// jobd's request server: answers agents and other programs of users, and clamscanner-notifyd, on one socket, and the
+// administrator's command on another. The kernel says which uid asks, and only that counts. Requests are foreign bytes;
+// there are limits on every length, on the memory that an account's requests and answers may take, and on the time that
+// its requests may take: a list of a million finds is asked for in small pieces.
 #pragma once
 
 #include <chrono>
@@ -18,6 +18,7 @@
 #include "jobs/jobd/change_answers.h"
 #include "jobs/jobd/connection_closer.h"
 #include "jobs/jobd/ledger_reader.h"
+#include "jobs/jobd/outbox_answers.h"
 #include "jobs/jobd/read_answers.h"
 #include "jobs/shared/frames.h"
 
@@ -36,10 +37,11 @@ class RequestServer {
     void answer_from_disk(const std::function<void()>& serve);
 
  private:
+    enum class Role : std::uint8_t { Account, Administrator, Notifier };
     struct Connection {
         UniqueFd socket;
         EventLoop::Watch watch;
-        bool of_administrator = false;
+        Role role = Role::Account;
         uid_t uid = 0;
         FrameReader in{longest_jobs_question};
         FrameWriter out;
@@ -63,12 +65,14 @@ class RequestServer {
     };
 
     void accept(UniqueFd socket, bool for_administrator);
-    [[nodiscard]] bool may_ask(uid_t uid, bool as_administrator) const;
+    // Empty: it may ask nothing.
+    [[nodiscard]] std::optional<Role> role_of(uid_t uid, bool as_administrator) const;
     [[nodiscard]] bool make_room(uid_t uid);
     void take(int fd, std::uint32_t events);
     void answer_next(int fd);
     [[nodiscard]] std::optional<std::string> take_question(Connection& connection);
-    void answer_administrator(int fd, Connection& connection, const std::string& question);
+    // Of the administrator or of notifyd.
+    void answer_service(int fd, Connection& connection, const std::string& question);
     void answer(Connection& connection, const AccountFacts& facts, const std::string& question);
     void charge(const Connection& connection, Clock::duration cost);
     void answer_those_put_off(uid_t uid);
@@ -86,8 +90,10 @@ class RequestServer {
     JobContext context_;
     AccountLookup& accounts_;
     const std::set<uid_t> host_users_;
+    const std::optional<uid_t> notifier_;
     ReadAnswers read_answers_;
     ChangeAnswers change_answers_;
+    OutboxAnswers outbox_answers_;
     LedgerReader reader_;
     ReadAnswers answers_from_disk_;
     bool from_disk_ = false;  // a commit is under way

@@ -241,6 +241,9 @@ void ScanJob::take_scanner_ready(const ScannerReady& ready) {
     lacks_signatures_ = ready.embedded_only || !ready.problem.empty();
     may_find_too_much_ = ready.may_find_too_much;
     context_.ledger.tasks().set_signatures(task().id, ready.embedded_only, ready.problem);
+    context_.ledger.outbox().note_signatures(
+        Outbox::Problem::Broken,
+        ready.embedded_only ? "there is no database: scans find only the test signatures" : ready.problem);
 }
 
 void ScanJob::take_progress(ScanProgress progress) {
@@ -253,8 +256,9 @@ void ScanJob::take_progress(ScanProgress progress) {
 }
 
 void ScanJob::take_infected(const FoundInfected& found) {
-    context_.ledger.finds().add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
-                                         before_.files + found.place);
+    if (context_.ledger.finds().add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
+                                             before_.files + found.place))
+        context_.ledger.outbox().note_find(task().account, task().id, {found.path, found.virus, found.sha256});
     Brake(context_.ledger, context_.config).add_hit(task().account, found.virus);
 }
 

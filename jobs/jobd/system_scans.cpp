@@ -87,6 +87,7 @@ void SystemScans::proceed(ScanHistory::SystemScanId scan) {
 
 void SystemScans::report_end() {
     const auto done = history_.system_scan_progress();
+    context_.ledger.outbox().note_system_scan_ended(done);
     AuditEvent("scan of all accounts")
         .text("stage", "ended")
         .number("accounts", done.accounts)

@@ -47,7 +47,9 @@ class TaskTable {
     // How it will end, once what is left to do for that is done: a restart goes on with that, not with the task.
     void set_outcome(TaskId id, Outcome outcome, const std::string& why);
     void end(TaskId id, Outcome outcome, const std::string& why);
-    // Those that have ended since this was last called, with their accounts.
+    // Those that have ended since take_ended() was last called.
+    [[nodiscard]] const std::vector<TaskId>& ended() const noexcept { return ended_; }
+    // The same, with their accounts.
     [[nodiscard]] std::vector<AccountTask> take_ended();
     [[nodiscard]] AccountTask with_account(TaskId id);
 

@@ -60,6 +60,18 @@ Settings settings_in(const ConfigKeys& keys, const std::string& file) {
     keys.take("schedules.first_hour", settings.schedules.first_hour);
     keys.take("schedules.last_hour", settings.schedules.last_hour);
 
+    auto& notifications = settings.notifications;
+    keys.take("notifications.user", notifications.user);
+    keys.take("notifications.owners", notifications.owners);
+    keys.take("notifications.max_mails_a_day", notifications.max_mails_a_day);
+    keys.take("notifications.page_url", notifications.page_url);
+    keys.take("notifications.sender", notifications.sender);
+    keys.take("notifications.smtp_port", notifications.smtp_port);
+    keys.take("notifications.administrator", notifications.administrator);
+    keys.take("notifications.digest_hour", notifications.digest_hour);
+    keys.take("notifications.hook", notifications.hook);
+    keys.take("notifications.hook_seconds", notifications.hook_seconds);
+
     for (const auto& row : scan_types)
         take_scan_directory(keys, row.setting, settings.scan.at(static_cast<std::size_t>(row.type)));
     return settings;

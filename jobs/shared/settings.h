@@ -61,6 +61,19 @@ struct Settings : Config {
         }
     } schedules;
 
+    struct {
+        std::string user = "clamscanner-notify";
+        bool owners = true;
+        std::uint64_t max_mails_a_day = 3;
+        std::string page_url;
+        std::string sender;
+        std::uint64_t smtp_port = 25;
+        std::string administrator;
+        std::uint64_t digest_hour = 7;
+        std::string hook;
+        std::uint64_t hook_seconds = 30;
+    } notifications;
+
     std::array<ScanDirectory, scan_type_count> scan = [] {
         std::array<ScanDirectory, scan_type_count> all;
         for (const auto& row : scan_types)

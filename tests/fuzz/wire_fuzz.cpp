@@ -71,8 +71,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 RunnerFailed, AdoptQuarantined, Adopted, StartSystemScan, AskHistory, History, CancelSystemScan,
                 AskAllFinds, AllFinds, QuarantineFinds, FindsQueued, AskTask, TaskReport, AskService, ServiceReport,
                 AskIgnored, Ignored, IgnoreFiles, FilesIgnored, UnignoreFiles, FilesUnignored, AskIgnoredEverywhere,
-                AllIgnoredEverywhere, IgnoreEverywhere, UnignoreEverywhere, AskSchedule, SetSchedule, ScheduleStatus>(
-        bytes);
+                AllIgnoredEverywhere, IgnoreEverywhere, UnignoreEverywhere, AskSchedule, SetSchedule, ScheduleStatus,
+                AskNotifications, Notifications, SetNotifications, ConfirmNotifications, FetchNotice, Notice,
+                SettleNotice>(bytes);
     decode_each<OpenMeetings, OpenJudge, BeginMeetings, MeetContents, ContentsMet, ContentToJudge, ContentJudged,
                 JudgeReady, JudgeContent, Judgement, UseRegistry>(bytes);
     read_frames(bytes);

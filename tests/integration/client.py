@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 OUTER_FIELDS = {"apiversion", "func", "module", "result"}
 RESULT_FIELDS = {"data", "errors", "messages", "metadata", "status", "warnings"}
 CHANGING = {"disinfect_files", "cancel_scan", "restore_quarantined_files", "delete_quarantined_files", "ignore_files",
-            "unignore_files", "set_schedule"}
+            "unignore_files", "set_schedule", "set_notifications", "confirm_notifications"}
 
 
 @dataclass

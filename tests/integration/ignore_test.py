@@ -145,6 +145,14 @@ class Owners(IgnoreCase):
         self.assertEqual(self.ignore(self.wrong, client=others)[self.wrong]["state"], "error")
         self.assertEqual(self.rows(others), [])
 
+    def test_a_name_of_any_bytes(self):
+        path = self.account.write("public_html/\udcff\udcfe", "<?php // " + MARK + " in a file with a strange name ?>")
+        self.client.scan()
+        self.assertEqual(self.ignore(path)[path]["state"], "ignored")
+        self.assertNotIn(path, self.listed())
+        [row] = self.rows()
+        self.assertEqual((row["file"], row["found"]), (path, "1"))
+
     def test_a_cancelled_scan_adds_up(self):
         self.ignore(self.wrong)
         self.client.call("start_scan", {"scan_type": "home"})

@@ -70,6 +70,7 @@ add_integration_test(signatures 240)
 add_integration_test(brake 120)
 add_integration_test(ignore 240)
 add_integration_test(operate 300)
+add_integration_test(notify 300)
 add_integration_test(quarantine 240)
 add_integration_test(held_accounts 120)
 add_integration_test(moved_homes 240)
@@ -92,7 +93,7 @@ endif()
 
 # What some need beside their web server; this one starts none.
 set_property(TEST integration.unit_files PROPERTY LABELS integration)
-set_property(TEST integration.mailbox APPEND PROPERTY LABELS mail)
+set_property(TEST integration.mailbox integration.notify APPEND PROPERTY LABELS mail)
 foreach(name clients page statistics token)
     set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
         APPEND PROPERTY LABELS clients)

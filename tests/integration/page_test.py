@@ -5,17 +5,23 @@ directory, in page-screenshots.
 Installing what drives the browser asks npm's registry, once for each change of the lock file. The browser visits
 nothing but the service."""
 
+import contextlib
+import email
+import email.policy
 import hashlib
 import http.client
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import unittest
 
 from cancel_test import encrypted_zip
 from client import wait_until
-from service_case import ServiceCase, main
+from mail_receiver import MailReceiver
+from schedule_test import AHEAD_SECONDS, ScheduleCase
+from service_case import SOAK, ServiceCase, main
 from test_files import EICAR
 from turns_test import SlowFiles
 from web_front import ROOT
@@ -23,8 +29,9 @@ from web_front import ROOT
 HERE = os.path.join(ROOT, "tests", "page")
 PACKAGES = os.path.join(HERE, "node_modules")
 PAGE = os.path.join(ROOT, "handlers", "page")
-WALK_SECONDS = 170
-MANY = 3000
+PAGE_ADDRESS = "https://panel.example/ClamScanner/"
+WALK_SECONDS = 900 if SOAK else 170
+MANY = 100_000 if SOAK else 3000
 SIGNATURE_HEX = "<found by {}>"
 HOSTILE_FILES = [b"<img src=x onerror=hacked=1>", b"<script>hacked=1<!--", b"'\"><b>bold", b"new\nline\r\ttab",
                  "\u202egnp.exe".encode(), b"\xff\xfe bytes", b"back\\slash \\xff", b"&lt;i&gt;&amp;", b"a" * 250,
@@ -104,6 +111,7 @@ class AnOwnersDay(PageCase):
         self.assertEqual([row["file"] for row in saved["unscanned_files"]], [encrypted])
         self.assertEqual((saved["account"], saved["quarantined_files"]), (self.account.name, []))
         self.assertEqual(len(saved["history"]), 4)
+        self.assertEqual((saved["ignored_files"], saved["schedule"]["frequency"]), ([], "never"))
         self.assertEqual(self.tokens_of_the_page(), [], "logging out revokes the token")
 
     def test_clean_is_said_only_of_what_was_scanned(self):
@@ -127,6 +135,147 @@ class AnOwnersDay(PageCase):
         self.assertEqual(len(self.tokens_of_the_page()), 16)
 
 
+class AnAddress(PageCase):
+    def test_is_confirmed_by_the_link_in_its_mail(self):
+        address = "owner@mail.example"
+        self.client.call("set_notifications", {"address": address})
+        state = f"file:{self.service.path('state/jobs.sqlite')}?mode=ro"
+        with contextlib.closing(sqlite3.connect(state, uri=True)) as database:
+            [(code,)] = database.execute("SELECT code FROM notified_account WHERE code > x''")
+        self.walk("confirmedAddress", code=code.decode(), address=address)
+        self.assertEqual(self.client.call("get_notifications")["address"], address)
+
+
+WRONG = "a text that a signature is wrong about"
+
+
+class Ignoring(PageCase):
+    signatures = {"Test-Wrong-1": WRONG}
+
+    def setUp(self):
+        super().setUp()
+        self.wrong = self.account.write("public_html/wrong.php", f"<?php // {WRONG} ?>")
+
+    def test_a_find_that_is_fine(self):
+        self.walk("ignoring", wrong=self.wrong, bad=self.account.write("eicar", EICAR))
+        [row] = self.client.call("list_ignored_files")
+        self.assertEqual((row["by"], row["reason"], row["expires"]), ("owner", "still ours", "0"))
+        self.assertEqual([row["file"] for row in self.client.call("list_infected_files")], [self.wrong])
+
+    def test_copies_of_it(self):
+        copy = self.account.write("copy", f"<?php // {WRONG} ?>")
+        self.client.scan()
+        self.walk("copiesAreIgnoredTogether", wrong=self.wrong, copy=copy)
+
+    def test_what_the_administrator_ignores(self):
+        def administrate(*words):
+            subprocess.run([self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file,
+                            "--ignore", *words], check=True, capture_output=True)
+        administrate("add", "--signature", "Test-Wrong-1.UNOFFICIAL", "--reason", "a wrong signature")
+        self.walk("administratorsIgnoring", wrong=self.wrong)
+        [row] = self.client.call("list_ignored_files")
+        administrate("remove", row["id"])
+
+
+class Schedules(PageCase):
+    def test_an_owner_sets_one(self):
+        self.account.write("public_html/index.html", "<p>fine</p>")
+        self.walk("schedule")
+        known = self.client.call("get_schedule")
+        self.assertEqual((known["frequency"], known["day"], known["hour"], known["scan_type"]),
+                         ("weekly", "monday", 3, "home"))
+
+    def test_by_the_keyboard_alone(self):
+        self.account.write("public_html/eicar", EICAR)
+        self.client.scan()
+        self.walk("keyboardForSettings")
+        self.assertEqual(len(self.client.call("list_ignored_files")), 1)
+
+
+class MailedPageCase(PageCase):
+    """With what sends mails, and a mail server that keeps them."""
+    with_notifyd = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.receiver = cls.enterClassContext(MailReceiver())
+        cls.config = {**cls.config, "notifications": {"smtp_port": cls.receiver.port, "page_url": PAGE_ADDRESS}}
+        super().setUpClass()
+
+    def mail_to(self, recipient):
+        """The text of the latest."""
+        def look():
+            mails = [mail for mail in self.receiver.received if mail.recipient == recipient]
+            return mails and email.message_from_bytes(mails[-1].data, policy=email.policy.default).get_content()
+        return wait_until(look, 60, f"a mail to {recipient}").replace("\r\n", "\n")
+
+
+class Mails(MailedPageCase):
+    def test_an_owner_sets_where_they_go(self):
+        first, second = "first@elsewhere.example", "second@elsewhere.example"
+        self.walk("anAddressIsSet", address=first)
+        text = self.mail_to(first)
+        link = re.search(re.escape(PAGE_ADDRESS) + r"(#confirm=[0-9a-f]+)$", text, re.MULTILINE)
+        self.walk("anAddressIsConfirmed", address=first, hash=link[1])
+        self.walk("anAddressIsSet", address=second)
+        code = re.search(r"#confirm=([0-9a-f]+)$", self.mail_to(second), re.MULTILINE)[1]
+        self.walk("aCodeIsGiven", address=second, code=code)
+        known = self.client.call("get_notifications")
+        self.assertEqual((known["address"], known["enabled"], known["unconfirmed_address"]), (second, 0, ""))
+
+
+class ANight(MailedPageCase, ScheduleCase):
+    """The scan that finds something begins by itself."""
+    signatures = {"Test-Wrong-1": WRONG}
+
+    def setUp(self):
+        ScheduleCase.setUp(self)
+        MailedPageCase.setUp(self)
+
+    def test_an_owner_is_infected_at_night(self):
+        self.account.write("public_html/index.html", "<p>fine</p>")
+        self.walk("theEveningBefore")
+        wrong = self.account.write("public_html/wrong.php", f"<?php // {WRONG} ?>")
+        bad = self.account.write("public_html/eicar", EICAR)
+        self.restart_where(self.client.call("get_schedule")["next_time"], AHEAD_SECONDS)
+        self.ended(self.client, 1)
+        mail = self.mail_to(f"{self.account.name}@localhost")
+        for part in (wrong, bad, PAGE_ADDRESS):
+            self.assertIn(part, mail)
+        history = self.walk("theMorningAfter", wrong=wrong, bad=bad)
+        scan, page = "Scan of the whole home directory", "You, on this page 127.0.0.1"
+        self.assertEqual([(action, result, by) for action, result, _, by in history], [
+            (scan, "completed", page),
+            ("Restoring or deleting of files in quarantine", "completed", page),
+            ("Quarantine or deletion of infected files", "completed", page),
+            (scan, "completed", "A schedule"),
+            (scan, "completed", page)])
+        self.assertIn("1 ignored", history[0][2])
+
+
+class QuarantinedByItself(PageCase, ScheduleCase):
+    config = {"jobs": {"retry_seconds": 1}, "quarantine": {"automatic": "all"}}
+
+    def setUp(self):
+        ScheduleCase.setUp(self)
+        PageCase.setUp(self)
+
+    def test_its_owner_is_told_and_can_undo_it(self):
+        bad = self.account.write("public_html/eicar", EICAR)
+        self.client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        self.restart_where(self.client.call("get_schedule")["next_time"], AHEAD_SECONDS)
+        self.ended(self.client, 1, "disinfection")
+        self.walk("quarantinedByItself", bad=bad)
+        self.assertTrue(os.path.exists(bad))
+
+
+class NoSchedules(PageCase):
+    config = {"schedules": {"allowed": False}}
+
+    def test_nothing_can_be_set(self):
+        self.walk("noSchedules")
+
+
 class ASlowScan(PageCase):
     def test_goes_on_while_the_tab_is_closed(self):
         slow = SlowFiles()
@@ -139,12 +288,15 @@ class ManyFinds(PageCase):
     def test_only_a_page_of_them_is_shown_and_all_can_be_chosen(self):
         for number in range(MANY):
             self.account.write(f"public_html/{number:06}", EICAR)
-        self.client.scan()
-        self.walk("manyFinds", total=MANY)
+        self.client.scan(seconds=WALK_SECONDS)
+        print("seconds:", self.walk("manyFinds", total=MANY, one=f"{MANY - 7:06}"))
+        self.walk("quarantineAll", total=MANY, patience=WALK_SECONDS - 30)
         self.assertEqual(os.listdir(self.account.path("public_html")), [])
 
 
 class Appearance(PageCase):
+    signatures = {"Test-Wrong-1": WRONG}
+
     def setUp(self):
         super().setUp()
         self.infected = [self.account.write(f"public_html/eicar {number}", EICAR) for number in range(3)]
@@ -153,6 +305,10 @@ class Appearance(PageCase):
         self.account.write("mail/moved", EICAR)
         self.client.scan()
         self.client.disinfect({self.account.path("mail/moved"): "quarantine"})
+        ignored = self.account.write("ignored", WRONG)
+        self.client.scan()
+        self.client.call("ignore_files", {"files": [ignored], "reason": "fine"})
+        self.client.call("set_schedule", {"frequency": "daily", "hour": 5, "scan_type": "home"}, method="POST")
 
     def test_it_is_accessible_at_every_width_light_and_dark(self):
         self.walk("accessible", infected=self.infected)
@@ -174,6 +330,7 @@ class HostileNames(PageCase):
         seen = self.walk("hostileNames", found=len(HOSTILE_FILES))
         start = self.account.home + "/"
         self.assertEqual(sorted(seen["shown"]), sorted(seen["moved"]))
+        self.assertEqual(sorted(seen["shown"]), sorted(seen["ignored"]))
         wanted = {"<img src=x onerror=hacked=1>", r"new\nline\r\ttab", r"\u202egnp.exe", r"\xff\xfe bytes",
                   r"back\\slash \\xff", "&lt;i&gt;&amp;", "${hacked=1}{{7*7}}{user}", r"zero\u200bwidth", " "}
         self.assertLessEqual({start + name for name in wanted}, set(seen["shown"]))

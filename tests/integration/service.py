@@ -45,6 +45,8 @@ DAEMONS = {
     "jobd": Daemon("clamscanner-jobd"),
     "fcgi": Daemon("clamscanner.fcgi"),
 }
+# The last of them, in a Service(with_notifyd=True).
+NOTIFYD = {"notify": Daemon("clamscanner-notifyd")}
 
 # The web servers that a service can stand behind; CLAMSCANNER_FRONT names one.
 FRONTS = {"nginx": NginxFront, "proxy": ApacheProxyFront, "fcgid": ApacheFcgidFront}
@@ -61,7 +63,7 @@ class Process:
 
 class Service:
     def __init__(self, *, build=None, front=None, port=0, config=None, site=lambda service: Site(), nginx_more=None,
-                 with_host_user=False, tell=lambda text: None):
+                 with_host_user=False, with_notifyd=False, tell=lambda text: None):
         """`site` says what the web server's site has beside the service; `nginx_more`, what stands in nginx's alone."""
         self.build = build or os.environ.get("CLAMSCANNER_BUILD_DIR") or os.path.join(ROOT, "build")
         self.tell = tell
@@ -72,6 +74,7 @@ class Service:
         self.site = site
         self.nginx_more = nginx_more
         self.with_host_user = with_host_user
+        self.daemons = DAEMONS | NOTIFYD if with_notifyd else DAEMONS
         self.host_user = None  # who sees the whole host's statistics
         self.directory = None
         self.front = None
@@ -105,7 +108,7 @@ class Service:
         self.tell("installing into a prefix of its own")
         self._install()
         self.tell("making the system users")
-        for name, daemon in DAEMONS.items():
+        for name, daemon in self.daemons.items():
             if daemon.has_own_user:
                 self.users[name] = self._add_user(f"cs-{self.suffix}-{name}", accounts.add_system_user)
         if self.with_host_user:
@@ -114,10 +117,10 @@ class Service:
         self._make_places()
         self._write_config()
         front = self._make_front()
-        for name in DAEMONS:
+        for name in self.daemons:
             if name == "fcgi" and front.spawns_responder:
                 continue
-            self.tell(f"starting {DAEMONS[name].program}")
+            self.tell(f"starting {self.daemons[name].program}")
             self.start(name)
         self.tell(f"starting {front.name}")
         self.front = front
@@ -147,7 +150,7 @@ class Service:
 
     def start(self, name, environment=None):
         """Starts a daemon, with more in its environment if wanted, and waits until it says that it is ready."""
-        daemon = DAEMONS[name]
+        daemon = self.daemons[name]
         if name not in self._ready:
             self._ready[name] = Readiness(f"clamscanner-{self.suffix}-{name}")
         ready = self._ready[name]
@@ -352,6 +355,8 @@ class Service:
             # Tests infect account after account with the same virus.
             "brake": {"files_percent": 100, "accounts_percent": 100},
             "engine": {"user": self._user_name("engine"), "memory_directory": self.path("engine-state")},
+            # The mail server of this machine is nobody's for tests.
+            "notifications": {"smtp_port": 1, **({"user": self._user_name("notify")} if "notify" in self.users else {})},
         }
         for section, keys in self.extra_config.items():
             config.setdefault(section, {}).update(keys)

@@ -18,7 +18,7 @@ from test_files import EICAR, clean_page
 
 PACKAGES = ["nginx", "apache2", "clamav-freshclam", "logrotate", "iproute2"]
 UNITS = ["clamscanner-authd.service", "clamscanner-engine.service", "clamscanner-jobd.service",
-         "clamscanner-fcgi@1.service", "clamscanner-fcgi@2.service"]
+         "clamscanner-fcgi@1.service", "clamscanner-fcgi@2.service", "clamscanner-notifyd.service"]
 
 _NGINX = """
 server {

@@ -54,6 +54,7 @@ export class Visitor {
         await this.page.locator(`#to-${view}`).click();
         await this.page.locator(`#to-${view}[aria-current=page]`).waitFor();
         if (view === 'overview') await this.page.locator('#verdict').waitFor();
+        else if (view === 'settings') await this.page.locator('#schedule-is').waitFor();
         else await this.page.locator('.table:not([aria-busy]) > *').first().waitFor();
     }
 
@@ -69,6 +70,39 @@ export class Visitor {
         // It shows at once that the scan was started.
         await this.page.locator('#scan-type').waitFor({state: 'detached'}).catch(() => {});
         await this.page.locator('#start-scan').waitFor({timeout: 60_000});
+    }
+
+    // Nothing that the page keeps or shows has the password in it.
+    async checkThatThePasswordIsGone() {
+        const kept = await this.page.evaluate(() =>
+            JSON.stringify({...sessionStorage, ...localStorage, cookie: document.cookie}) +
+            document.documentElement.outerHTML + [...document.querySelectorAll('input')].map(({value}) => value).join(' '));
+        assert(!kept.includes(this.order.password), 'the password is still there');
+    }
+
+    // Fills in the dialog that asks for the password, and confirms it.
+    async confirm(password = this.order.password) {
+        await this.page.locator('#password-again').fill(password);
+        await this.page.locator('#answer-confirm').click();
+    }
+
+    // Of the files that are chosen.
+    async ignore(reason, life = '90') {
+        await this.page.locator('#ignore').click();
+        await this.page.locator('#ignore-reason').fill(reason);
+        await this.page.locator('#ignore-life').selectOption(life);
+        await this.confirm();
+        await this.page.locator('dialog').waitFor({state: 'detached'});
+    }
+
+    // Has the list that is shown asked for again, until it is as it should be.
+    async askUntil(condition) {
+        for (const end = Date.now() + 20_000; !await condition();) {
+            assert(Date.now() < end, 'the list does not become what it should be');
+            await this.page.waitForTimeout(200);
+            await this.page.locator('.toolbar button').click();
+            await this.page.locator('.table:not([aria-busy])').waitFor();
+        }
     }
 
     verdict() {

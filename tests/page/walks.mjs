@@ -1,11 +1,11 @@
 // The walks that page_test.py has a browser take. Each gets a visitor and its order.
 import assert from 'node:assert/strict';
-import {existsSync, readFileSync} from 'node:fs';
+import {appendFileSync, existsSync, readFileSync} from 'node:fs';
 
 const rowOf = (page, name) => page.locator('tbody tr').filter({hasText: name});
 
 // A first login, wrong and right; nothing has been scanned. The password stays nowhere.
-export async function firstVisit(visitor, {password}) {
+export async function firstVisit(visitor) {
     const page = await visitor.open();
     assert.equal(await page.title(), 'Log in – Virus scanner');
     await visitor.logIn('not the password');
@@ -14,9 +14,7 @@ export async function firstVisit(visitor, {password}) {
     await page.locator('#verdict').waitFor();
     assert.equal(await visitor.verdict(), 'Your files have never been scanned.');
     await visitor.picture('never-scanned');
-    const kept = await page.evaluate(() => JSON.stringify({...sessionStorage, ...localStorage, cookie: document.cookie}) +
-        document.documentElement.outerHTML + [...document.querySelectorAll('input')].map(({value}) => value).join(' '));
-    assert(!kept.includes(password), 'the password is still there');
+    await visitor.checkThatThePasswordIsGone();
     // The session survives a reload, and ends with the tab.
     await page.reload();
     await page.locator('#verdict').waitFor();
@@ -74,6 +72,7 @@ export async function day(visitor, {found, text, doomed, moved, encrypted}) {
 
     await visitor.go('quarantine');
     await visitor.picture('quarantine');
+    await rowOf(page, moved).getByText('30 days left').waitFor();
     await rowOf(page, moved).getByRole('checkbox').check();
     await page.locator('#restore').click();
     await page.locator('#answer-restore').click();
@@ -124,6 +123,293 @@ async function deleteAfterTwoQuestions(visitor, path) {
     assert(!existsSync(path));
 }
 
+const isIgnored = (n) => `${n} infected file${n === 1 ? ' is' : 's are'} ignored, as you or your administrator asked.`;
+
+// A find that is fine: ignored with the password, seen, found again, ignored once more, and found when it changes.
+export async function ignoring(visitor, {wrong, bad, password}) {
+    const page = await visitor.enter();
+    await visitor.scan();
+    await visitor.go('finds');
+    assert.equal(await visitor.rows(), 2);
+    await refusedToIgnore(visitor, wrong);
+
+    await rowOf(page, wrong).getByRole('checkbox').check();
+    await visitor.ignore('ours, and fine', '30');
+    await page.getByText('1 file is ignored.').waitFor();
+    await page.getByText('1 to 1 of 1').waitFor();
+    await rowOf(page, bad).waitFor();
+    await visitor.checkThatThePasswordIsGone();
+    await visitor.picture('ignored-a-find');
+    await visitor.go('overview');
+    assert.equal(await visitor.verdict(),
+        `1 infected file was found and is still there. It needs your decision. Besides, ${isIgnored(1)}`);
+
+    await visitor.go('finds');
+    await rowOf(page, bad).getByRole('checkbox').check();
+    await page.locator('#quarantine').click();
+    await page.getByText('The list of infected files is empty.').waitFor();
+    await visitor.scan();
+    assert.equal(await visitor.verdict(), `Nothing else was found, but ${isIgnored(1)}`);
+    assert.doesNotMatch(await page.locator('section.verdict').textContent(), /clean/i);
+    await page.locator('.legend').getByText('Ignored: 1').waitFor();
+    await visitor.picture('ignored-overview');
+
+    await page.getByText('See what is ignored').click();
+    const row = rowOf(page, wrong);
+    for (const text of ['ours, and fine', 'You, with your password', '127.0.0.1', 'Harmful file'])
+        await row.getByText(text).waitFor();
+    const until = Date.parse(await row.locator('.cell-expires time').getAttribute('datetime'));
+    assert(Math.abs(until - Date.now() - 30 * 24 * 3600 * 1000) < 600_000, 'ignored for 30 days');
+    await visitor.picture('ignored');
+    await findAgain(visitor, wrong);
+
+    await visitor.go('finds');
+    await visitor.askUntil(async () => (await page.locator('.table').textContent()).includes(wrong));
+    await rowOf(page, wrong).getByRole('checkbox').check();
+    await visitor.ignore('still ours', '0');
+    await page.getByText('The list of infected files is empty.').waitFor();
+    appendFileSync(wrong, 'changed');
+    await visitor.scan();
+    assert.match(await visitor.verdict(), /^1 infected file was found and is still there\. It needs your decision\.$/);
+    await visitor.go('ignored');
+    await rowOf(page, wrong).getByText('The last scan did not meet it.').waitFor();
+    assert.equal(await rowOf(page, wrong).locator('.cell-expires').textContent(), 'for ever');
+    assert(!(await page.content()).includes(password));
+}
+
+// Without a reason, without the password, with a wrong one, and when the owner thinks better of it, nothing is ignored.
+async function refusedToIgnore(visitor, path) {
+    const {page} = visitor;
+    await rowOf(page, path).getByRole('checkbox').check();
+    await page.locator('#ignore').click();
+    await page.getByText('A file that changes, or that is found by another name, is found again.').waitFor();
+    await page.locator('dialog .plan').getByText(path).waitFor();
+    await page.locator('#answer-confirm').click();
+    await page.getByText('Please fill in: Why it is harmless').waitFor();
+    await page.locator('#ignore-reason').fill('a reason');
+    await page.locator('#answer-confirm').click();
+    await page.getByText('Please fill in: Your password').waitFor();
+    await visitor.confirm('not the password');
+    await page.locator('dialog').getByText('The password is wrong.').waitFor();
+    assert.equal(await page.locator('#password-again').inputValue(), '');
+    await visitor.picture('ignore-wrong-password');
+    await page.locator('#password-again').fill(visitor.order.password);
+    await page.locator('#answer-cancel').click();
+    await page.locator('dialog').waitFor({state: 'detached'});
+    await visitor.checkThatThePasswordIsGone();
+    // It is still logged in.
+    await visitor.go('ignored');
+    await page.getByText('Nothing is ignored.').waitFor();
+    await visitor.go('finds');
+    assert.equal(await visitor.rows(), 2);
+}
+
+async function findAgain(visitor, path) {
+    const {page} = visitor;
+    await rowOf(page, path).getByRole('checkbox').check();
+    await page.locator('#find-again').click();
+    await page.getByText('1 is no longer ignored.').waitFor();
+    await page.getByText('Nothing is ignored.').waitFor();
+}
+
+// Two files of one content are ignored together, and found again together.
+export async function copiesAreIgnoredTogether(visitor, {wrong, copy}) {
+    const page = await visitor.enter();
+    await visitor.go('finds');
+    await rowOf(page, wrong).getByRole('checkbox').check();
+    await visitor.ignore('ours');
+    await page.getByText('1 file is ignored.').waitFor();
+    await visitor.askUntil(async () =>
+        await page.locator('.table').textContent() === 'The list of infected files is empty.');
+    await visitor.go('ignored');
+    assert.equal(await visitor.rows(), 2);
+    await rowOf(page, copy).getByRole('checkbox').check();
+    assert(await rowOf(page, wrong).getByRole('checkbox').isChecked(), 'what is ended together is chosen together');
+    await page.locator('#find-again').click();
+    await page.getByText('Nothing is ignored.').waitFor();
+}
+
+// What the administrator ignores is told, and is not the owner's to end.
+export async function administratorsIgnoring(visitor, {wrong}) {
+    const page = await visitor.enter();
+    await visitor.scan();
+    assert.equal(await visitor.verdict(), `Nothing else was found, but ${isIgnored(1)}`);
+    await visitor.go('ignored');
+    await rowOf(page, wrong).getByText('Your administrator').waitFor();
+    await rowOf(page, wrong).getByRole('checkbox').check();
+    await page.locator('#find-again').click();
+    await page.getByText('ask your administrator').waitFor();
+    await rowOf(page, wrong).waitFor();
+    await visitor.picture('ignored-by-the-administrator');
+}
+
+const scheduleIs = (page, text) => page.locator('#schedule-is').getByText(text, {exact: true}).waitFor();
+
+// More scans need no password, fewer do.
+export async function schedule(visitor) {
+    const page = await visitor.enter();
+    await visitor.go('settings');
+    await scheduleIs(page, 'No scan begins by itself.');
+    assert(!await page.locator('#schedule-hour').isVisible());
+    const set = async (frequency) => {
+        await page.locator('#schedule-frequency').selectOption(frequency);
+        await page.locator('#save-schedule').click();
+    };
+    await page.locator('#schedule-frequency').selectOption('daily');
+    await page.locator('#schedule-type').selectOption('public_html');
+    await page.locator('#schedule-hour').selectOption('3');
+    assert(!await page.locator('#schedule-day').isVisible());
+    await page.locator('#save-schedule').click();
+    await scheduleIs(page, 'Each day, between 03:00 and 04:00: a scan of the web site.');
+    await page.getByText('The next one begins').waitFor();
+    await visitor.picture('schedule');
+
+    await page.locator('#schedule-frequency').selectOption('weekly');
+    await page.locator('#schedule-day').selectOption('sunday');
+    await page.locator('#save-schedule').click();
+    await page.getByText('something harmful may stay unnoticed for longer').waitFor();
+    await visitor.picture('schedule-password');
+    await visitor.confirm('not the password');
+    await page.locator('dialog').getByText('The password is wrong.').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({state: 'detached'});
+    await page.reload();
+    await scheduleIs(page, 'Each day, between 03:00 and 04:00: a scan of the web site.');
+
+    await page.locator('#schedule-frequency').selectOption('weekly');
+    await page.locator('#schedule-day').selectOption('sunday');
+    await page.locator('#save-schedule').click();
+    await visitor.confirm();
+    await scheduleIs(page, 'Each week on Sunday, between 03:00 and 04:00: a scan of the web site.');
+    await visitor.checkThatThePasswordIsGone();
+    await set('daily');
+    await scheduleIs(page, 'Each day, between 03:00 and 04:00: a scan of the web site.');
+    await set('never');
+    await visitor.confirm();
+    await scheduleIs(page, 'No scan begins by itself.');
+    await set('weekly');
+    await page.getByText('Each week on Monday').waitFor();
+}
+
+const mailsGo = (page, text) => page.locator('#mails-to').getByText(text, {exact: true}).waitFor();
+
+// A new address: refused as nonsense, refused without the password, then taken, and waiting for its code.
+export async function anAddressIsSet(visitor, {address}) {
+    const page = await visitor.enter();
+    await visitor.go('settings');
+    await page.locator('#mails-to').waitFor();
+    await page.locator('#save-mails').click();
+    await page.getByText('Nothing was changed.').waitFor();
+    await page.locator('#mails-address').fill('<b>@elsewhere.example');
+    await page.locator('#save-mails').click();
+    await page.getByText('so only you may change this').waitFor();
+    await visitor.picture('mails-password');
+    await visitor.confirm();
+    await page.locator('dialog').getByText('Accepted: a mail address').waitFor();
+    await page.locator('#answer-cancel').click();
+    await page.locator('#mails-address').fill(address);
+    await page.locator('#save-mails').click();
+    await visitor.confirm('not the password');
+    await page.locator('dialog').getByText('The password is wrong.').waitFor();
+    await visitor.confirm();
+    await page.getByText(`A mail with a code was sent to ${address}.`).waitFor();
+    await visitor.checkThatThePasswordIsGone();
+    await visitor.picture('mails-unconfirmed');
+}
+
+// By the link in the mail.
+export async function anAddressIsConfirmed(visitor, {address, hash}) {
+    const page = await visitor.enter({hash});
+    await page.getByRole('button', {name: 'Confirm the address'}).click();
+    await page.getByText(`Mails about infected files go to ${address} now.`).waitFor();
+    await visitor.picture('mails-link');
+    await visitor.go('settings');
+    await mailsGo(page, `These mails go to ${address}.`);
+}
+
+// By the code alone, after a wrong one; then they are switched off.
+export async function aCodeIsGiven(visitor, {address, code}) {
+    const page = await visitor.enter();
+    await visitor.go('settings');
+    await page.locator('#mails-code').fill('0123456789');
+    await page.locator('#confirm-mails').click();
+    await page.locator('#problems p').first().waitFor();
+    await page.locator('#mails-code').fill(code);
+    await page.locator('#confirm-mails').click();
+    await mailsGo(page, `These mails go to ${address}.`);
+    await page.locator('#mails-enabled').uncheck();
+    await page.locator('#save-mails').click();
+    await visitor.confirm();
+    await mailsGo(page, 'No such mails are sent to you.');
+    await visitor.picture('mails-off');
+}
+
+// Before an owner goes to bed.
+export async function theEveningBefore(visitor) {
+    const page = await visitor.enter();
+    await visitor.scan();
+    assert.match(await visitor.verdict(), /^Clean: /);
+    await visitor.go('settings');
+    await page.locator('#schedule-frequency').selectOption('daily');
+    await page.locator('#save-schedule').click();
+    await scheduleIs(page, 'Each day, between 03:00 and 04:00: a scan of the whole home directory.');
+}
+
+// What the night's scan found: seen, quarantined, brought back, found to be fine; and the history tells of it.
+export async function theMorningAfter(visitor, {wrong, bad}) {
+    const page = await visitor.enter();
+    assert.equal(await visitor.verdict(), '2 infected files were found and are still there. They need your decision.');
+    await visitor.picture('morning-overview');
+    await visitor.go('finds');
+    await page.getByRole('button', {name: 'Choose all 2 rows'}).click();
+    await page.locator('#quarantine').click();
+    await page.getByText('The list of infected files is empty.').waitFor();
+    assert(!existsSync(wrong) && !existsSync(bad));
+    await visitor.go('quarantine');
+    await rowOf(page, wrong).getByRole('checkbox').check();
+    await page.locator('#restore').click();
+    await page.locator('#answer-restore').click();
+    await page.getByText('1 to 1 of 1').waitFor();
+    assert(existsSync(wrong) && !existsSync(bad));
+    await visitor.go('finds');
+    await rowOf(page, wrong).getByRole('checkbox').check();
+    await visitor.ignore('made by us');
+    await page.getByText('The list of infected files is empty.').waitFor();
+    await visitor.scan();
+    assert.equal(await visitor.verdict(), `Nothing else was found, but ${isIgnored(1)}`);
+    await visitor.picture('morning-done');
+    await visitor.go('history');
+    const told = await page.locator('tbody tr').evaluateAll((rows) => rows.map((row) =>
+        ['action', 'result', 'message', 'by'].map((name) => row.querySelector(`.cell-${name}`).textContent)));
+    await visitor.picture('morning-history');
+    await visitor.go('ignored');
+    await rowOf(page, wrong).getByText('made by us').waitFor();
+    return told;
+}
+
+// What the server did at night is told in the morning, and can be undone.
+export async function quarantinedByItself(visitor, {bad}) {
+    const page = await visitor.enter();
+    await page.getByText('put into quarantine by the server itself').waitFor();
+    assert.equal(await visitor.verdict(), 'The infected file that was found is no longer in its place.');
+    await visitor.picture('quarantined-by-itself');
+    await visitor.go('history');
+    await page.getByText('The server by itself, after a scan by a schedule').waitFor();
+    await visitor.go('quarantine');
+    await rowOf(page, bad).getByRole('checkbox').check();
+    await page.locator('#restore').click();
+    await page.locator('#answer-restore').click();
+    await page.getByText('The quarantine is empty.').waitFor();
+}
+
+// Where the administrator has no scheduled scans, nothing can be set.
+export async function noSchedules(visitor) {
+    const page = await visitor.enter();
+    await visitor.go('settings');
+    await page.getByText('Scheduled scans are switched off on this server.').waitFor();
+    assert.equal(await page.locator('#save-schedule').count(), 0);
+}
+
 // Only what was scanned, all of it, and without anything to say against it, is called clean.
 export async function clean(visitor, {total}) {
     await visitor.enter();
@@ -172,6 +458,7 @@ export async function hostileNames(visitor, {found}) {
     await page.locator('pre.inside').waitFor();
     await page.locator('#answer-').click();
     await checkElements(page);
+    const ignored = await ignoredAndFoundAgain(visitor, found);
     await page.getByRole('button', {name: `Choose all ${found} rows`}).click();
     await page.locator('#quarantine').click();
     await page.getByText(`All has been done: ${found} steps.`).waitFor();
@@ -180,7 +467,33 @@ export async function hostileNames(visitor, {found}) {
     await visitor.go('quarantine');
     const moved = await page.locator('td.cell-file').allTextContents();
     await checkElements(page);
-    return {shown, signatures, moved};
+    return {shown, signatures, moved, ignored};
+}
+
+// With a hostile reason. The names in the list of what is ignored.
+async function ignoredAndFoundAgain(visitor, found) {
+    const {page} = visitor;
+    await page.getByRole('button', {name: `Choose all ${found} rows`}).click();
+    await page.locator('#ignore').click();
+    await page.locator('#ignore-reason').waitFor();
+    await checkElements(page);
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({state: 'detached'});
+    await visitor.ignore('<img src=x onerror=hacked=1>\u202e');
+    await page.getByText('The list of infected files is empty.').waitFor();
+    await visitor.go('ignored');
+    assert.equal(await visitor.rows(), found);
+    const names = await page.locator('td.cell-file bdi').allTextContents();
+    const [reason] = await page.locator('td.cell-reason').allTextContents();
+    assert.equal(reason, '<img src=x onerror=hacked=1>\\u202e');
+    await checkElements(page);
+    await visitor.picture('hostile-names-ignored');
+    await page.getByRole('button', {name: `Choose all ${found} rows`}).click();
+    await page.locator('#find-again').click();
+    await page.getByText('Nothing is ignored.').waitFor();
+    await visitor.go('finds');
+    await visitor.askUntil(async () => await visitor.rows() === found);
+    return names;
 }
 
 const ownElements = new Set(('html head meta title link script body a header h1 h2 h3 p span button nav ul ol li main div ' +
@@ -199,7 +512,7 @@ async function checkElements(page) {
     assert.deepEqual([seen.scripts, seen.hacked], [1, null]);
 }
 
-const views = ['overview', 'finds', 'quarantine', 'unscanned', 'history'];
+const views = ['overview', 'finds', 'quarantine', 'ignored', 'unscanned', 'history', 'settings'];
 
 // In the pseudo-language no plain letter is left but in what comes from elsewhere.
 export async function allTextsAreInTheCatalogue(visitor, {infected}) {
@@ -222,6 +535,16 @@ export async function allTextsAreInTheCatalogue(visitor, {infected}) {
     await checkPseudo(page, 'look inside');
     await page.keyboard.press('Escape');
     await rowOf(page, infected[0]).getByRole('checkbox').check();
+    await page.locator('#ignore').click();
+    for (const wrong of ['', 'wrong']) {
+        await page.locator('#ignore-reason').fill(wrong);
+        await visitor.confirm(wrong);
+        await page.locator('dialog .problems p').waitFor();
+        await checkPseudo(page, `ignoring, refused ${wrong}`);
+        if (wrong !== '') await page.locator('#answer-confirm:enabled').waitFor();
+    }
+    await page.keyboard.press('Escape');
+    await rowOf(page, infected[0]).getByRole('checkbox').check();
     await page.locator('#delete').click();
     await page.locator('dialog').waitFor();
     await checkPseudo(page, 'plan');
@@ -237,6 +560,30 @@ export async function allTextsAreInTheCatalogue(visitor, {infected}) {
         await checkPseudo(page, button);
         await page.keyboard.press('Escape');
     }
+    await visitor.go('ignored');
+    await page.locator('tbody input').first().check();
+    await page.locator('#find-again').click();
+    await page.locator('main [role=status] p').first().waitFor();
+    await checkPseudo(page, 'found again');
+    await visitor.go('settings');
+    for (const frequency of ['daily', 'weekly']) {
+        await page.locator('#schedule-frequency').selectOption(frequency);
+        await checkPseudo(page, `a schedule that is set ${frequency}`);
+    }
+    await page.locator('#mails-address').fill('owner@elsewhere.example');
+    await page.locator('#save-mails').click();
+    await page.locator('#password-again').waitFor();
+    await checkPseudo(page, 'the question about mails');
+    await visitor.confirm();
+    await page.locator('#mails-code').waitFor();
+    await checkPseudo(page, 'an address without its code');
+    await page.locator('#schedule-frequency').selectOption('weekly');
+    await page.locator('#save-schedule').click();
+    await page.locator('#password-again').waitFor();
+    await checkPseudo(page, 'the question about the schedule');
+    await visitor.confirm();
+    await page.locator('dialog').waitFor({state: 'detached'});
+    await checkPseudo(page, 'a weekly schedule');
     await page.locator('#log-out').click();
     await page.locator('form.login').waitFor();
     await checkPseudo(page, 'logged out');
@@ -287,9 +634,18 @@ export async function accessible(visitor, {infected}) {
             await check('look-inside');
             await page.keyboard.press('Escape');
             await rowOf(page, infected[0]).getByRole('checkbox').check();
+            await page.locator('#ignore').click();
+            await page.locator('#answer-confirm').click();
+            await page.locator('dialog .problems p').waitFor();
+            await check('ignore');
+            await page.keyboard.press('Escape');
             await page.locator('#delete').click();
             await page.locator('dialog .plan').waitFor();
             await check('delete');
+            await page.keyboard.press('Escape');
+            await visitor.go('settings');
+            await page.locator('#schedule-frequency').selectOption('weekly');
+            await check('weekly');
             await page.context().close();
         }
     assert.deepEqual(wrong, []);
@@ -341,23 +697,99 @@ export async function keyboardAlone(visitor, {user, password, infected}) {
     assert(!existsSync(infected[0]));
 }
 
-// Of very many finds the page holds one page of rows.
-export async function manyFinds(visitor, {total}) {
+// Ignores a find without a mouse, and sets a schedule.
+export async function keyboardForSettings(visitor, {password}) {
+    const page = await visitor.enter();
+    const reach = async (selector, key = 'Tab') => {
+        for (let tabs = 0; !await page.evaluate((wanted) => document.activeElement.matches(wanted), selector); ++tabs) {
+            assert(tabs < 60, `the key ${key} does not reach ${selector}`);
+            await page.keyboard.press(key);
+        }
+    };
+    await visitor.go('finds');
+    await reach('tbody input');
+    await page.keyboard.press('Space');
+    await page.locator('#ignore:enabled').waitFor();
+    await page.locator('.table').focus();
+    await reach('#ignore', 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    // The first field has the focus, and Enter in a field is the button that confirms.
+    await reach('#ignore-reason');
+    await page.keyboard.type('fine');
+    await reach('#password-again');
+    await page.keyboard.type(password);
+    await page.keyboard.press('Enter');
+    await page.getByText('The list of infected files is empty.').waitFor();
+    await page.locator('.table:focus').waitFor();
+    await visitor.go('settings');
+    await reach('#schedule-frequency');
+    await page.keyboard.press('ArrowDown');
+    await reach('#save-schedule');
+    await page.keyboard.press('Enter');
+    await page.getByText('Each day, between').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'save-schedule');
+}
+
+// Of very many finds the page holds one page of rows. How many seconds each thing took.
+export async function manyFinds(visitor, {total, one}) {
+    const page = await visitor.enter();
+    const text = (n) => n.toLocaleString('en');
+    const place = (first, last, of = total) =>
+        page.getByText(`${text(first)} to ${text(last)} of ${text(of)}`, {exact: true}).waitFor();
+    const seconds = {};
+    const timed = async (what, act) => {
+        const begun = performance.now();
+        await act();
+        seconds[what] = Math.round((performance.now() - begun) / 100) / 10;
+    };
+    await timed('overview', async () => {
+        await page.locator('#verdict').waitFor();
+        assert.match(await visitor.verdict(), new RegExp(`^${text(total)} infected files were found`));
+    });
+    await timed('list', async () => {
+        await page.locator('#to-finds').click();
+        await place(1, 50);
+    });
+    assert.equal(await visitor.rows(), 50);
+    await timed('next page', async () => {
+        await page.locator('#next-list_infected_files').click();
+        await place(51, 100);
+    });
+    await timed('longer page', async () => {
+        await page.locator('#size-list_infected_files').selectOption('200');
+        await place(1, 200);
+    });
+    assert.equal(await visitor.rows(), 200);
+    await timed('sort', async () => {
+        await page.locator('#sort-virus_type').click();
+        await page.locator('th[aria-sort]:has(#sort-virus_type):not([aria-sort=none])').waitFor();
+    });
+    await timed('filter', async () => {
+        await page.locator('#filter-list_infected_files').fill(one);
+        await page.locator('.toolbar button').click();
+        await place(1, 1, 1);
+    });
+    await page.locator('#filter-list_infected_files').fill('');
+    await page.locator('.toolbar button').click();
+    await place(1, 200);
+    await timed('plan of a deletion', async () => {
+        await page.getByRole('button', {name: `Choose all ${text(total)} rows`}).click();
+        await page.getByText(`${text(total)} chosen`).waitFor();
+        await page.locator('#delete').click();
+        await page.locator('dialog .plan').waitFor();
+    });
+    assert((await page.locator('dialog .plan li').count()) <= 50);
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({state: 'detached'});
+    return seconds;
+}
+
+export async function quarantineAll(visitor, {total, patience}) {
     const page = await visitor.enter();
     await visitor.go('finds');
-    const place = (first, last) => page.getByText(`${first.toLocaleString('en')} to ${last.toLocaleString('en')} of ` +
-        total.toLocaleString('en')).waitFor();
-    await place(1, 50);
-    assert.equal(await visitor.rows(), 50);
-    await page.locator('#next-list_infected_files').click();
-    await place(51, 100);
-    await page.locator('#size-list_infected_files').selectOption('200');
-    await place(1, 200);
-    assert.equal(await visitor.rows(), 200);
     await page.getByRole('button', {name: `Choose all ${total.toLocaleString('en')} rows`}).click();
-    await page.getByText(`${total.toLocaleString('en')} chosen`).waitFor();
     await page.locator('#quarantine').click();
-    await page.getByText(`All has been done: ${total.toLocaleString('en')} steps.`).waitFor({timeout: 120_000});
+    await page.getByText(`All has been done: ${total.toLocaleString('en')} steps.`).waitFor({timeout: patience * 1000});
     assert((await page.locator('.steps li').count()) <= 100);
     await page.getByText('The list of infected files is empty.').waitFor();
 }
@@ -367,4 +799,17 @@ export async function belowASession(visitor) {
     const page = await visitor.enter();
     await page.locator('#verdict').waitFor();
     return page.url();
+}
+
+// The link that a mail has: after the login, a click confirms the address. A wrong code says so.
+export async function confirmedAddress(visitor, {code, address}) {
+    const page = await visitor.open({hash: `#confirm=${[...code].reverse().join('')}`});
+    await visitor.logIn();
+    await page.getByRole('button', {name: 'Confirm the address'}).click();
+    await page.locator('#problems').getByText('no address waits for this code').waitFor();
+    await page.evaluate((hash) => { location.hash = hash; }, `#confirm=${code}`);
+    await page.locator('#problems:empty').waitFor({state: 'attached'});
+    await page.getByRole('button', {name: 'Confirm the address'}).click();
+    await page.locator('main p').filter({hasText: address}).waitFor();
+    await visitor.picture('address-confirmed');
 }

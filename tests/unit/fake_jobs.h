@@ -145,6 +145,19 @@ struct FakeJobs : Jobs {
         return schedule;
     }
 
+    Notifications notifications;
+    std::vector<SetNotifications> notifications_set;
+    std::string code;  // that was brought
+    Notifications answer_notifications(const AskNotifications&) { return notifications; }
+    Notifications answer_set_notifications(const SetNotifications& asked) {
+        notifications_set.push_back(asked);
+        return notifications;
+    }
+    Notifications answer_confirm_notifications(const ConfirmNotifications& asked) {
+        code = asked.code;
+        return notifications;
+    }
+
     History answer_history(const AskHistory& asked) { return asked.after == 0 ? history : more_history; }
 
     std::string exchange(std::string_view question, Effect) override {
@@ -159,7 +172,8 @@ struct FakeJobs : Jobs {
             handles<&FakeJobs::answer_start_system_scan>, handles<&FakeJobs::answer_history>,
             handles<&FakeJobs::answer_ignore_files>,      handles<&FakeJobs::answer_unignore_files>,
             handles<&FakeJobs::answer_ignored>,           handles<&FakeJobs::answer_schedule>,
-            handles<&FakeJobs::answer_set_schedule>,
+            handles<&FakeJobs::answer_set_schedule>,      handles<&FakeJobs::answer_notifications>,
+            handles<&FakeJobs::answer_set_notifications>, handles<&FakeJobs::answer_confirm_notifications>,
         };
         return std::string(dispatch(table, *this, question).bytes());
     }

@@ -44,7 +44,9 @@ std::map<std::string, std::string> lines_of(const std::string& text) {
 
 // A valid value that is not this one.
 std::string another(const std::string& name, const std::string& value) {
-    if (name == "audit.directory") return "\"/another\"";
+    if (name == "audit.directory" || name == "notifications.hook") return "\"/another\"";
+    if (name == "notifications.sender" || name == "notifications.administrator") return "\"another@example.com\"";
+    if (name == "notifications.page_url") return "\"https://another.example/\"";
     if (name == "schedules.last_hour") return "22";
     if (name == "quarantine.automatic") return "\"certain\"";
     if (value == "false" || value == "true") return value == "true" ? "false" : "true";
@@ -93,6 +95,10 @@ std::string everything_of(const Settings& c) {
           e.max_scan_seconds, e.pcre_match_limit, e.pcre_recursion_limit, e.max_worker_memory_bytes,
           e.max_temporary_bytes, e.known_contents_accounts, e.known_contents_limit})
         all << ' ' << number;
+    const auto& n = c.notifications;
+    all << '\n'
+        << n.user << ' ' << n.owners << ' ' << n.max_mails_a_day << ' ' << n.page_url << ' ' << n.sender << ' '
+        << n.smtp_port << ' ' << n.administrator << ' ' << n.digest_hour << ' ' << n.hook << ' ' << n.hook_seconds;
     for (const auto& scan : c.scan) all << '\n' << scan.allowed << scan.directory;
     return all.str();
 }
@@ -143,6 +149,11 @@ BOOST_AUTO_TEST_CASE(a_value_out_of_range_or_of_another_type_is_refused) {
     BOOST_TEST(refusal_of("[responder]\nusers = []").ends_with("must be a list of names, at least one"));
     BOOST_TEST(refusal_of("[responder]\nallow_shared_web_user = 1").ends_with("must be true or false"));
     BOOST_TEST(refusal_of("[paths]\nrun_directory = \"run\"").ends_with("must be an absolute path"));
+    for (const auto* wrong : {"a", "a@", "@b", "a b@c.example", "a@b.example\\u0085", "a@b.example>", "a@-b", "a@b..c"})
+        BOOST_TEST(refusal_of("[notifications]\nsender = \"" + std::string(wrong) + "\"")
+                       .ends_with("must be a mail address, or \"\""),
+                   wrong);
+    BOOST_TEST(refusal_of("[notifications]\npage_url = \"javascript:x\"").find("https://") != std::string::npos);
     BOOST_TEST(refusal_of("[jobs]\nuser = \"a\\nb\"").ends_with("must be a string of one line"));
 }
 

@@ -308,6 +308,15 @@ BOOST_AUTO_TEST_CASE(an_array_may_come_in_pieces) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_array_may_hold_bytes_that_are_not_utf8) {
+    const auto texts = [](const std::string& array) {
+        const auto arguments = json(R"({"files":)" + array + "}");
+        return array_of_texts("files", *arguments.find("files"), "", 10);
+    };
+    BOOST_TEST((texts(R"(["/\udcff\uDC80x","\ud83e\udda0"])") == std::vector<std::string>{"/\xff\x80x", "\U0001f9a0"}));
+    BOOST_TEST(names(refusal([&] { return texts(R"(["\udc7f"])"); }), "lone surrogate"));
+}
+
 BOOST_AUTO_TEST_CASE(pieces_may_be_more_than_arguments_may) {
     std::string query = "x=1";
     for (std::size_t i = 0; i < 2 * most_arguments; ++i) query += "&actions[/" + std::to_string(i) + "]=ignore";

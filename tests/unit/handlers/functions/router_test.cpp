@@ -24,7 +24,8 @@ struct Fixture {
     std::string home = make_home();
     FakeJobs jobs;
 
-    Fixture() = default;
+    // The host's own signatures have no part in it.
+    Fixture() { config.paths.signature_directory = home; }
     Fixture(const Fixture&) = delete;
     Fixture& operator=(const Fixture&) = delete;
     ~Fixture() { std::filesystem::remove_all(home); }
@@ -158,6 +159,17 @@ BOOST_AUTO_TEST_CASE(each_warning_is_a_message_too) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_status_says_how_old_the_signatures_are) {
+    jobs.status.ever_started = true;
+    jobs.status.messages = {"36 scanned"};
+    std::string header = "ClamAV-VDB:14 Nov 2023 17-13 -0500:27093:42:90:0123:abcd:neo:1700000000";
+    header.resize(512, ' ');
+    std::ofstream(home + "/daily.cld") << header << "the database";
+    BOOST_TEST(holds(ask("GET", "/ClamScanner/get_scan_status").body,
+                     R"("messages":["36 scanned","The newest signatures on this server were made on 2023-11-14 )"
+                     R"((daily.cld, version 27093)."])"));
+}
+
 BOOST_AUTO_TEST_CASE(sizes_are_rounded_up_to_mebibytes) {
     const auto size_of = [&](std::uint64_t bytes) {
         jobs.status.total_bytes = bytes;
@@ -257,6 +269,18 @@ BOOST_AUTO_TEST_CASE(a_list_without_end_is_cut_and_says_so) {
         BOOST_TEST(holds(reply.body, "than can be listed at a time."), reply.body);
         BOOST_TEST(holds(reply.body, "\"total_results\":256"), reply.body);
     }
+}
+
+BOOST_AUTO_TEST_CASE(the_quarantine_says_until_when_a_file_is_kept) {
+    jobs.quarantined.files = {{"0123", "/home/u/a", "X", "", 1, 1'700'000'000'999, false}};
+    const auto kept = [&](std::uint64_t days, bool clean) {
+        config.quarantine_days = days;
+        jobs.quarantined.files[0].clean = clean;
+        return outcome("GET", "list_quarantined_files?api.columns=kept_until");
+    };
+    BOOST_TEST(kept(30, false) == R"([{"kept_until":"1702592000"}])");
+    BOOST_TEST(kept(30, true) == R"([{"kept_until":"0"}])");
+    BOOST_TEST(kept(0, false) == R"([{"kept_until":"0"}])");
 }
 
 BOOST_AUTO_TEST_CASE(the_history_says_who_asked_for_what_and_what_came_of_it) {
@@ -461,6 +485,47 @@ BOOST_AUTO_TEST_CASE(each_entry_that_is_ignored_no_longer_has_a_result) {
     BOOST_TEST(holds(answer, R"({"id":"4","message":"there is no such id)"));
     BOOST_TEST(holds(answer, R"({"id":"5","message":"the administrator ignores it for all accounts)"));
     BOOST_TEST((jobs.unignored == std::vector<std::uint64_t>{3, 4, 5}));
+}
+
+BOOST_AUTO_TEST_CASE(where_the_mails_go_is_told_and_set) {
+    jobs.notifications = {true, "a@example.com", "b@example.com", 3};
+    BOOST_TEST(outcome("GET", "get_notifications") ==
+               R"({"address":"a@example.com","enabled":1,"mails_per_day":3,"unconfirmed_address":"b@example.com"})");
+    const auto reply = ask("GET", "/execute/ClamScanner/get_notifications");
+    BOOST_TEST(holds(reply.body, "A mail with a code was sent to b@example.com."));
+    static_cast<void>(outcome("POST", "set_notifications", R"({"address":"b@example.com"})"));
+    static_cast<void>(outcome("POST", "set_notifications", R"({"address":"","enabled":0})"));
+    BOOST_TEST(jobs.notifications_set.size() == 2U);
+    BOOST_TEST((jobs.notifications_set.at(0).sets_address && !jobs.notifications_set.at(0).sets_enabled));
+    BOOST_TEST(jobs.notifications_set.at(0).address == "b@example.com");
+    BOOST_TEST((jobs.notifications_set.at(1).sets_enabled && !jobs.notifications_set.at(1).enabled));
+    static_cast<void>(outcome("POST", "confirm_notifications", R"({"code":"0123456789abcdef0123"})"));
+    BOOST_TEST(jobs.code == "0123456789abcdef0123");
+}
+
+BOOST_AUTO_TEST_CASE(an_address_that_is_none_says_what_is_accepted) {
+    const std::string long_label(64, 'a');
+    const std::vector<std::string> wrong = {"a",
+                                            "a@b",
+                                            "bob@localhost",
+                                            "a b@example.com",
+                                            "a@example.com\\nBcc: x@y.example",
+                                            "@example.com",
+                                            "a@-b.com",
+                                            "a@b..com",
+                                            ".a@b.com",
+                                            "a@b.com>",
+                                            "a@b.com, c@d.com",
+                                            R"(\"a\"@b.com)",
+                                            "\u00e4@b.com",
+                                            "a@" + long_label + ".com"};
+    for (const auto& address : wrong)
+        BOOST_TEST(holds(outcome("POST", "set_notifications", R"({"address":")" + address + "\"}"), "Accepted: "),
+                   address);
+    BOOST_TEST(holds(outcome("POST", "set_notifications", "{}"), "is missing, and so is address"));
+    BOOST_TEST(holds(outcome("POST", "set_notifications", R"({"enabled":"maybe"})"), "Accepted: "));
+    BOOST_TEST(holds(outcome("POST", "confirm_notifications", R"({"code":""})"), "Accepted: "));
+    BOOST_TEST(jobs.notifications_set.empty());
 }
 
 BOOST_AUTO_TEST_CASE(ignored_files_are_listed_with_reason_who_and_when) {

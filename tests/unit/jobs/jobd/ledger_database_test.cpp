@@ -30,12 +30,14 @@ class LongLists {
         fill_quarantine();
         fill_system_scan();
         fill_schedules();
+        fill_outbox();
     }
 
     // What is done for each event, action, find, poll or piece.
     void do_one_of_each() {
         scan_one();
         poll();
+        notify_one();
         ignore_one();
         disinfect_one();
         quarantine_one();
@@ -206,6 +208,18 @@ class LongLists {
         automatic.settle(scan_, std::nullopt);
     }
 
+    void fill_outbox() {
+        settings_.notifications.hook = "/hook";
+        settings_.notifications.administrator = "root@example.com";
+        ledger.outbox().use(settings_);
+        for (int i = 0; i < length_; ++i) {
+            const auto account =
+                ledger.tasks().account_of({static_cast<uid_t>(5000 + i), "user", "/home/user", 1, 1, 1});
+            ledger.outbox().note_find(account, 1, {path(i), "Eicar", "content"});
+            ledger.outbox().note_find(alice, scan_, {path(i), "Eicar", "content"});
+        }
+    }
+
     void scan_one() {
         ledger.tasks().set_signatures(scan_, false, "");
         ledger.tasks().save_progress(scan_, 1, 1, 1);
@@ -214,6 +228,30 @@ class LongLists {
         ledger.finds().add_unscanned(scan_, 1, path(0) + "?", UnscannedReason::TimeLimit, 1);
         static_cast<void>(ledger.finds().finds_after(scan_, 1, 64));
         static_cast<void>(ledger.tasks().before(ledger.tasks().get(scan_)));
+    }
+    // With an outbox that is long already: see fill_outbox().
+    void notify_one() {
+        auto& outbox = ledger.outbox();
+        for (const auto* name : {"a", "a", "b"}) outbox.note_find(alice, scan_, {path(0) + name, "Eicar", "content"});
+        outbox.note_step(alice, path(0) + "a", RecordState::Quarantined);
+        outbox.note_brake("Eicar", "too much");
+        outbox.note_signatures(Outbox::Problem::Broken, "broken");
+        outbox.note_ended(ledger.tasks().with_account(scan_), ledger.history().of_task(scan_).value());
+        outbox.end_digest(INT64_MAX / 2);
+        constexpr auto now = INT64_MAX / 4;
+        for (const auto channel : {NoticeChannel::Mails, NoticeChannel::Hook}) {
+            const auto due = outbox.first_due(channel, now).value();
+            static_cast<void>(outbox.next_mail_at(alice, now));
+            outbox.seal(due, now);
+            static_cast<void>(outbox.get(due.id));
+            outbox.settle(due.id, Delivered::Refused, now);
+            outbox.postpone(due.id, now);
+            outbox.settle(due.id, Delivered::Yes, now);
+        }
+        static_cast<void>(outbox.set_address(alice, "a@example.com", now));
+        static_cast<void>(outbox.confirm(alice, "code", now));
+        static_cast<void>(outbox.set_enabled(alice, false, now));
+        static_cast<void>(outbox.set_enabled(alice, true, now));
     }
     void poll() {
         static_cast<void>(ledger.tasks().account_of({1002, "bob", "/home/bob", 1, 1, 1}));
@@ -332,6 +370,8 @@ struct Allowed {
 constexpr Allowed allowed[] = {
     {"SELECT uuid FROM host", "SCAN host", "it has one row"},
     {"SELECT scanned_accounts FROM total", "SCAN total", "it has one row"},
+    {"SELECT name, number FROM notice_figure", "USE TEMP B-TREE FOR ORDER BY", "once a day, the accounts with finds"},
+    {"SELECT count(*) FROM notice", "SCAN notice USING INDEX due_notices", "once at a start, and bounded"},
     {"SELECT signature, why", "SCAN held_signature", "the administrator's list of what is held"},
     {"SELECT signature, why", "USE TEMP B-TREE FOR ORDER BY", "the same"},
     {"SELECT 1 FROM system_scan", "SCAN system_scan", "it ends at the first row"},

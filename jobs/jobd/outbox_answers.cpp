@@ -1,0 +1,81 @@
+#include "jobs/jobd/outbox_answers.h"
+
+namespace clamscanner {
+namespace {
+
+// How many are looked at for one question.
+constexpr int most_looked_at = 20;
+constexpr std::int64_t while_looked_up_ms = 500;
+constexpr std::int64_t while_unknown_ms = 60'000;
+constexpr std::int64_t while_busy_ms = 2000;
+// A disinfection that follows a scan at once is told in the same mail; a long one is not waited for.
+constexpr std::int64_t longest_wait_for_job_ms = hour_ms;
+
+}  // namespace
+
+Encoded OutboxAnswers::answer(const std::string& question) {
+    using Row = Handler<OutboxAnswers, Encoded>;
+    static constexpr Row table[] = {handles<&OutboxAnswers::fetch>, handles<&OutboxAnswers::settle>};
+    return answer_or_decline([&] { return dispatch(table, *this, question); });
+}
+
+Notice OutboxAnswers::fetch(const FetchNotice& asked) {
+    auto& outbox = context_.ledger.outbox();
+    const auto now = now_ms();
+    if (asked.channel == NoticeChannel::Mails) outbox.end_digest(now);
+    for (int i = 0; i < most_looked_at; ++i) {
+        const auto due = outbox.first_due(asked.channel, now);
+        if (!due) return {};
+        const bool is_owners = due->account != 0 && asked.channel == NoticeChannel::Mails;
+        if (const auto until = is_owners ? postponed_until(*due, now) : 0; until > 0) {
+            outbox.postpone(due->id, until);
+            continue;
+        }
+        if (!due->sealed) outbox.seal(*due, now);
+        auto notice = outbox.get(due->id);
+        if (notice.id != 0) return notice;  // else it was removed just now
+    }
+    return {};
+}
+
+bool OutboxAnswers::is_owner_there(const Outbox::Due& due, std::int64_t now, std::int64_t& until) {
+    const auto facts = context_.ledger.tasks().find_account(due.account);
+    if (!facts) return false;
+    const auto* entry = accounts_.fresh(facts->uid);
+    if (entry == nullptr) {
+        accounts_.ask(facts->uid, [](const AccountLookup::Entry&) {});
+        until = now + while_looked_up_ms;
+        return true;
+    }
+    if (entry->failed || (entry->facts && !entry->is_known())) {
+        until = now + while_unknown_ms;
+        return true;
+    }
+    return entry->facts && *entry->facts == *facts;
+}
+
+std::int64_t OutboxAnswers::postponed_until(const Outbox::Due& due, std::int64_t now) {
+    auto& outbox = context_.ledger.outbox();
+    std::int64_t until = 0;
+    if (!is_owner_there(due, now, until)) {
+        outbox.forget(due.account);
+        return 0;
+    }
+    if (until > 0 || due.kind != NoticeKind::Finds) return until;
+    if (!outbox.has_mails(due.account)) {
+        outbox.remove(due.id);
+        return 0;
+    }
+    if (due.sealed) return 0;
+    const bool is_busy = context_.ledger.tasks().active(due.account).has_value();
+    if (is_busy && now - due.due_ms < longest_wait_for_job_ms) return now + while_busy_ms;
+    const auto next = outbox.next_mail_at(due.account, now);
+    return next > now ? next : 0;
+}
+
+Accepted OutboxAnswers::settle(const SettleNotice& asked) {
+    context_.ledger.outbox().settle(static_cast<Outbox::NoticeId>(asked.id & INT64_MAX), asked.delivered, now_ms());
+    return {};
+}
+
+}  // namespace clamscanner
