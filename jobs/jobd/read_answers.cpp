@@ -89,19 +89,20 @@ std::vector<std::string> ReadAnswers::scan_warnings(const std::optional<Task>& t
 void ReadAnswers::add_automatic_quarantine(TaskId scan, std::vector<std::string>& messages) {
     const auto known = ledger_.automatic().of_scan(scan);
     if (!known) return;
-    std::uint64_t quarantined = 0;
-    const auto steps = known->disinfection ? ledger_.history().of_task(*known->disinfection) : std::nullopt;
-    const bool is_over = steps && steps->phase >= TaskPhase::Completed;
-    if (known->waits || (steps && !is_over))
+    const auto done = known->disinfection ? ledger_.history().of_task(*known->disinfection) : std::nullopt;
+    if (known->waits || (done && done->phase < TaskPhase::Completed)) {
         messages.emplace_back(
-            "What was found is being put into quarantine, as your administrator has it done by itself.");
-    if (!is_over) return;
-    for (const auto& steps_of : steps->steps)
-        if (steps_of.state == RecordState::Quarantined || steps_of.state == RecordState::MailboxCleansed)
-            quarantined += steps_of.files;
-    messages.push_back(files(quarantined) +
-                       " put into quarantine by the server itself, as your administrator has it. list_history and the "
-                       "log say more, and restore_quarantined_files undoes it.");
+            "What was found is being put into quarantine, as far as your administrator has it done by itself.");
+        return;
+    }
+    std::uint64_t quarantined = 0;
+    for (const auto& step : done ? done->steps : std::vector<HistoryEntry::Steps>())
+        if (step.state == RecordState::Quarantined || step.state == RecordState::MailboxCleansed)
+            quarantined += step.files;
+    if (quarantined > 0)
+        messages.push_back(files(quarantined) +
+                           " put into quarantine by the server itself, as your administrator has it. list_history and "
+                           "the log say more, and restore_quarantined_files undoes it.");
 }
 
 ScanStatus ReadAnswers::scan_status(const AskScanStatus&, const AccountFacts& facts) {

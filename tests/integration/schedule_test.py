@@ -203,6 +203,14 @@ class AutomaticQuarantine(ScheduleCase):
         subprocess.run([self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file,
                         "--account", account.name, "--wait"], check=False, stdout=subprocess.DEVNULL)
 
+    def test_what_was_left_to_its_owner_is_not_told_as_done(self):
+        account, client = self.new_account()
+        store = account.write("old.mbx", "*mbx*\r\n" + CERTAIN)
+        self.scan_as_administrator(account)
+        steps = wait_until(lambda: self.steps(client), PATIENCE_SECONDS, "its end")
+        self.assertEqual({path: step["state"] for path, step in steps.items()}, {store: "no-action"})
+        self.assertFalse([text for text in client.result("get_scan_status")["messages"] if "into quarantine" in text])
+
     def test_what_is_ignored_is_left_alone(self):
         account, client, certain, *_ = self.infected()
         fine = account.write("fine.txt", CERTAIN + " and it is ours")
