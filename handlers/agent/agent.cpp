@@ -199,6 +199,7 @@ std::span<Task> without_waiting(std::span<Task> tasks, WaitingRequests& waiting)
 
 void serve_until_closed(const Settings& config, const std::string& home, const std::string& user) {
     JobsClient jobs(config.jobs_socket());
+    JobsClient fleet(config.fleet_socket());
     SharedReplies shared;
     WaitingRequests waiting(config, home, user);
     for (;;) {
@@ -210,7 +211,8 @@ void serve_until_closed(const Settings& config, const std::string& home, const s
             read = without_waiting(read, waiting);
             shared.forget();
             while (!read.empty()) {
-                const auto answered = answer_requests({config, home, jobs, user, control, {}, false}, shared, read);
+                const auto answered =
+                    answer_requests({config, home, jobs, user, control, {}, false, &fleet}, shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);
             }
