@@ -21,6 +21,7 @@ Client.checks.append(openapi_check.check)
 class ServiceCase(unittest.TestCase):
     config = {}
     with_host_user = False
+    make_centre = None
 
     @staticmethod
     def site(service):
@@ -29,7 +30,8 @@ class ServiceCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.service = cls.enterClassContext(Service(config=cls.config, site=cls.site, with_host_user=cls.with_host_user))
+        cls.service = cls.enterClassContext(Service(config=cls.config, site=cls.site, with_host_user=cls.with_host_user,
+                                                    make_centre=cls.make_centre))
         cls.addClassCleanup(cls.check_that_no_program_broke)
 
     @classmethod
