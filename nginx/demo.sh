@@ -7,7 +7,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 usage() {
     cat <<'END'
-usage: sudo nginx/demo.sh [--port N] [--serve]
+usage: sudo nginx/demo.sh [--port N] [--serve] | --fleet
 
 Installs what is missing, builds, creates a throw-away account with some files, starts the programs and an nginx of its
 own on 127.0.0.1, and does the main job over HTTP: log in, scan, watch, list, decide, disinfect; and a signed call of the
@@ -16,6 +16,7 @@ statistics interface. Exit status 0 only if every step was right.
   --port N   the port of nginx (default: a free one)
   --serve    no demo: print one line of JSON when ready (url, user, password, home, statistics_url, access_key_id,
              access_key_secret), and serve until SIGTERM or SIGINT
+  --fleet    another demo: a centre and three machines, one scan of all of them, one of which ends in the middle
 END
 }
 

@@ -21,7 +21,8 @@ only_in() {
     for folder in "$@"; do found=$(grep -v "^$folder/" <<<"$found" || true); done
     [ -z "$found" ] || wrong "\"$pattern\" belongs in $*, not in: ${found//$'\n'/ }"
 }
-only_in 'include *[<"]rapidjson/' handlers jobs/shared
+only_in 'include *[<"]rapidjson/' handlers jobs/shared jobs/fleet
+only_in 'include *[<"](curl/|libpq-)' jobs/fleet
 only_in 'include *<security/pam|\bpam_[a-z]+ *\(' auth/authd
 only_in '\bset(res|re|e)?[ug]id *\(|\b(set|init)groups *\(' auth/identity
 only_in 'include *[<"]sqlite3' jobs/shared

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-MAY = {"clamscanner-account", "clamscanner-authd", "clamscanner-keys", "clamscanner-scan", "clamscanner-status",
+MAY = {"clamscanner-account", "clamscanner-authd", "clamscanner-fleet", "clamscanner-keys", "clamscanner-scan", "clamscanner-status",
        "uapi"}
 CHANGES = re.compile(r"\b(?:set(?:res|re|e)?[ug]id|(?:set|init)groups|setfs[ug]id)(?:@|$)")
 

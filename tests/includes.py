@@ -12,6 +12,7 @@ TOP = ("auth", "jobs", "handlers", "fcgi")
 # Every folder may include itself. A name that ends in ".h" is that header alone.
 AUTHD, JOBD = "auth/authd/messages.h", "jobs/jobd/messages.h"
 ENGINE, RUNNER = "jobs/engine/messages.h", "jobs/runner/messages.h"
+FLEET = "jobs/fleet/messages.h"
 SHARED = ("auth/base", "jobs/shared")
 FUNCTIONS = (*SHARED, "jobs/client", "handlers/shared", JOBD)
 MAY_INCLUDE = {
@@ -29,9 +30,10 @@ MAY_INCLUDE = {
     "jobs/client": (*SHARED, JOBD),
     "jobs/administrator": (*SHARED, "jobs/client"),
     "jobs/notify": (*SHARED, JOBD),
+    "jobs/fleet": (*SHARED, JOBD),
     "handlers/shared": SHARED,
     "handlers/functions": FUNCTIONS,
-    "handlers/agent": (*FUNCTIONS, "handlers/functions", AUTHD),
+    "handlers/agent": (*FUNCTIONS, "handlers/functions", AUTHD, FLEET),
     "handlers/uapi": (*FUNCTIONS, "handlers/functions"),
     "fcgi": (*SHARED, "handlers/shared", AUTHD, "handlers/functions/arguments.h"),
 }

@@ -53,6 +53,9 @@ class Install(unittest.TestCase):
             if name != "CMakeLists.txt":
                 self.assertTrue(any(path.endswith(f"share/clamscanner/page/{name}") for path in paths), name)
         self.assertFalse([path for path in paths if path.endswith("page/CMakeLists.txt")])
+        if "clamscanner-fleetd" in installed:
+            self.assertLessEqual({"clamscanner-fleetd.service", "clamscanner-fleet.conf", "clamscanner-fleet",
+                                  "clamscanner-fleet-command"}, installed)
         for kind in ("sysusers.d", "tmpfiles.d"):
             self.assertTrue(any(path.endswith(f"lib/{kind}/clamscanner.conf") for path in paths), kind)
 

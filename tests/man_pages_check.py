@@ -6,9 +6,10 @@ import re
 import subprocess
 import sys
 
-PLACES = ("auth/authd", "auth/commands", "jobs/jobd", "jobs/engine", "jobs/notify", "fcgi", "auth/base")
+PLACES = ("auth/authd", "auth/commands", "jobs/jobd", "jobs/engine", "jobs/notify", "jobs/fleet", "fcgi", "auth/base")
 # Programs that others start, and the page that tells of their options.
 INNER = {"clamscanner-agent": "clamscanner", "clamscanner-runner": "clamscanner", "clamscanner-uapi": "uapi",
+         "clamscanner-fleet-command": "clamscanner-fleet",
          "clamscanner-scan-command": "clamscanner-scan", "clamscanner-status-command": "clamscanner-status"}
 COMPLETION = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "auth/commands/clamscanner.bash")
 
@@ -16,7 +17,7 @@ COMPLETION = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file
 def sources(build):
     """The pages as they are given to scdoc, by name without the section."""
     pages = {}
-    for place in PLACES:
+    for place in filter(lambda place: os.path.isdir(os.path.join(build, place)), PLACES):  # the fleet's is an option
         for name in os.listdir(os.path.join(build, place)):
             if found := re.fullmatch(r"(.+)\.[158]\.scd", name):
                 with open(os.path.join(build, place, name), encoding="utf-8") as file:
@@ -65,7 +66,10 @@ def completion_faults(programs):
     scan = {f"--{name}" for name, _ in options_in_help(help_of(os.path.join(programs, "clamscanner-scan")))}
     for command, words, wanted in (("clamscanner-scan", "-", scan), ("clamscanner-scan", "--al", {"--all", "--allow"}),
                                    ("clamscanner-keys", "", {"add", "list", "enable", "disable", "remove"}),
-                                   ("clamscanner-account", "h", {"hold"}), ("clamscanner-tokens", "revoke roo", {"root"})):
+                                   ("clamscanner-account", "h", {"hold"}), ("clamscanner-tokens", "revoke roo", {"root"}),
+                                   ("clamscanner-fleet", "add", {"add-machine"})):
+        if not os.path.exists(os.path.join(programs, command)):
+            continue
         got = completed(os.path.join(programs, command), f"{command} {words}")
         if got != wanted:
             yield f"bash completes {command} {words!r} to {sorted(got)}, not to {sorted(wanted)}"

@@ -30,6 +30,8 @@ class PackageGroups(unittest.TestCase):
 
         self.assertEqual(self.needed("-R", "^integration.page$"), ["clients", "integration", "nginx", "page"])
 
+        self.assertEqual(self.needed("-R", "^integration.fleet$"), ["fleet", "integration", "nginx"])
+
     def test_a_long_form_needs_what_the_test_needs(self):
         self.assertEqual(self.needed("-R", "^soak.sigkill$"), ["integration", "nginx"])
 

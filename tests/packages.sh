@@ -5,7 +5,7 @@ set -euo pipefail
 
 declare -A packages=(
     [build]="g++ cmake ninja-build pkg-config python3-yaml libfcgi-dev rapidjson-dev libclamav-dev libpam0g-dev libssl-dev
-             libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev libarchive-dev
+             libsqlite3-dev libpcre2-dev libseccomp-dev libtomlplusplus-dev libarchive-dev libpq-dev
              libcurl4-openssl-dev scdoc"
     # For building the tests and running the unit tests.
     [test]="libboost-test-dev libpam-wrapper libnss-wrapper libuid-wrapper python3-jsonschema"
@@ -20,10 +20,12 @@ declare -A packages=(
     [clients]="nodejs npm curl"
     # With "clients": a browser, and letters for it.
     [page]="chromium fonts-dejavu-core"
+    # Its service is not started: the tests make clusters of their own.
+    [fleet]="postgresql openssl"
     [mail]="mutt procmail dovecot-core postfix"
     [lint]="clang clang-tidy clang-format"
     # For building the Debian package and checking it, and for booting a Debian with it.
-    [package]="dpkg-dev debhelper scdoc lintian devscripts"
+    [package]="dpkg-dev debhelper cpio scdoc lintian devscripts"
     [boot]="python3 debootstrap systemd-container util-linux"
     [fuzzing]="clang libclang-rt-dev"
     [bench]="wrk clamav clamav-daemon clamdscan clamav-testfiles p7zip-full zip bzip2"

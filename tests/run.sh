@@ -61,10 +61,11 @@ build=$root/build${sanitize:+-${sanitize%%,*}}
 "$root/tests/build.sh" "$build" all -DBUILD_TESTING=ON -DSANITIZE="$sanitize"
 
 if [ $mode = bench ]; then
-    "$root/tests/packages.sh" integration nginx bench
+    "$root/tests/packages.sh" integration nginx bench fleet
     CLAMSCANNER_BUILD_DIR=$build python3 "$root/tests/bench/api.py"
     python3 "$root/tests/bench/scan/run.py" --small --build "$build"
     python3 "$root/tests/bench/scale/run.py" --small --build "$build"
+    CLAMSCANNER_BUILD_DIR=$build python3 "$root/tests/bench/fleet/run.py" --small
     exit
 fi
 

@@ -44,6 +44,8 @@ Faults faults_of_names(const ConfigKeys& keys, const Config& config) {
     try_out([&] { static_cast<void>(responder_uids(config)); }, faults);
     try_out([&] { static_cast<void>(configured_user(config, "jobs.user", config.jobs.user)); }, faults);
     try_out([&] { static_cast<void>(configured_user(config, "engine.user", engine)); }, faults);
+    if (config.fleet.is_centre())
+        try_out([&] { static_cast<void>(configured_user(config, "fleet.user", config.fleet.user)); }, faults);
     try_out([&] { static_cast<void>(host_users(config)); }, faults);
     try_out([&] { check_group(config); }, faults);
     if (auto missing = missing_pam_service(config); !missing.empty()) faults.push_back(std::move(missing));

@@ -38,6 +38,13 @@ inline constexpr CommandForm scan_form{
     "Exit status of a scan that was waited for: 0 nothing found, 1 something found, 2 not all accounts were scanned.\n",
     "Has all accounts scanned, and says what became of it. Root's."};
 
+inline constexpr Option fleet_options[] = {{"json", nullptr, "print each line as a JSON object"}};
+inline constexpr CommandForm fleet_form{
+    "clamscanner-fleet",
+    "init | add-machine NAME URL | remove-machine NAME | list | scan | status [TASK] | findings [NAME]", fleet_options,
+    "add-machine reads the machine's access key from standard input: its id and its secret, a line each.\n",
+    "At the centre of many machines: which they are, and what they found. Root's."};
+
 inline constexpr Option status_options[] = {
     {"check", nullptr, "look at the installation as well, and say what to do about each thing that is wrong"},
     {"json", nullptr, "print it as JSON"},

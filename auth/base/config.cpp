@@ -48,6 +48,23 @@ std::vector<std::string> additions_to(const std::string& file) {
     return names;
 }
 
+void take_fleet(const ConfigKeys& keys, Config& config) {
+    auto& fleet = config.fleet;
+    keys.take("fleet.database", fleet.database);
+    keys.take("fleet.user", fleet.user);
+    keys.take("fleet.keys_directory", fleet.keys_directory);
+    keys.take("fleet.ca_file", fleet.ca_file);
+    keys.take("fleet.look_seconds", fleet.look_seconds);
+    keys.take("fleet.task_look_seconds", fleet.task_look_seconds);
+    keys.take("fleet.deadline_minutes", fleet.deadline_minutes);
+    // Everybody may read this file.
+    if (fleet.database.find("password") != std::string::npos || fleet.database.find("://") != std::string::npos)
+        throw ConfigError(config.name_of("fleet.database") +
+                          " has a password, or is a URL, which may have one; and everybody may read this file: write "
+                          "it as name=value, and put a password into a file that only " +
+                          fleet.user + " may read, and name that as passfile=");
+}
+
 }  // namespace
 
 ConfigError::ConfigError(const std::vector<std::string>& faults) : std::runtime_error(joined(faults)) {}
@@ -126,6 +143,7 @@ void take_config(const ConfigKeys& keys, const std::string& file, Config& config
     keys.take("tokens.default_days", tokens.default_days);
     keys.take("tokens.suspend_on_password_change", tokens.suspend_on_password_change);
     keys.take("audit.directory", config.audit_directory);
+    take_fleet(keys, config);
 }
 
 Config parse_config(const std::string& text, const std::string& file) {

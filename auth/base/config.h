@@ -98,6 +98,17 @@ struct Config {
         bool suspend_on_password_change = true;
     } tokens;
 
+    struct {
+        std::string database;  // libpq's description of a connection; "": this host is no centre
+        std::string user = "clamscanner-fleetd";
+        std::string keys_directory = "/var/lib/clamscanner-fleetd";
+        std::string ca_file;  // "": the system's
+        std::uint64_t look_seconds = 60;
+        std::uint64_t task_look_seconds = 10;
+        std::uint64_t deadline_minutes = 1440;
+        [[nodiscard]] bool is_centre() const noexcept { return !database.empty(); }
+    } fleet;
+
     std::string audit_directory;  // "": the log alone
     // Each daemon that writes events has a file of its own there, "" for none.
     static constexpr const char* roots_audit_file = "authd.jsonl";
@@ -128,6 +139,7 @@ struct Config {
     // Of vouchers (voucher.h); authd makes it, and root and jobd read it.
     [[nodiscard]] std::string voucher_key() const { return paths.run_directory + "/authd/voucher.key"; }
     [[nodiscard]] std::string jobs_socket() const { return paths.run_directory + "/jobd/jobs.sock"; }
+    [[nodiscard]] std::string fleet_socket() const { return paths.run_directory + "/fleetd/fleet.sock"; }
     // Of the daemon of that name ("authd", "jobd", "engine"): figures.h.
     [[nodiscard]] std::string figures_file(const char* daemon) const {
         return paths.run_directory + "/" + daemon + "/figures";

@@ -80,15 +80,17 @@ std::optional<std::int64_t> signed_time(const std::string& text) {
     return time;
 }
 
-bool is_signed(SignatureForm form, std::string_view text, const Secret& secret, std::string_view signature) {
-    std::string right;
+std::string signature_of(SignatureForm form, std::string_view text, const Secret& secret) {
     if (form == SignatureForm::V1) {
         const Secret key(secret.reveal() + "&");
-        right = base64(hmac(::EVP_sha1(), key.reveal(), text));
-    } else {
-        const auto code = hmac(::EVP_sha256(), secret.reveal(), "ACS3-HMAC-SHA256\n" + sha256_hex(text));
-        right = hex(code.data(), code.size());
+        return base64(hmac(::EVP_sha1(), key.reveal(), text));
     }
+    const auto code = hmac(::EVP_sha256(), secret.reveal(), "ACS3-HMAC-SHA256\n" + sha256_hex(text));
+    return hex(code.data(), code.size());
+}
+
+bool is_signed(SignatureForm form, std::string_view text, const Secret& secret, std::string_view signature) {
+    const auto right = signature_of(form, text, secret);
     return right.size() == signature.size() && ::CRYPTO_memcmp(right.data(), signature.data(), right.size()) == 0;
 }
 

@@ -28,6 +28,9 @@ struct SignedFields {
 // Seconds since the epoch of "2024-02-20T08:30:00Z"; empty for any other form.
 [[nodiscard]] std::optional<std::int64_t> signed_time(const std::string& text);
 
+// What a client signs `text` with. Throws std::system_error when libcrypto fails.
+[[nodiscard]] std::string signature_of(SignatureForm form, std::string_view text, const Secret& secret);
+
 // Compares the signature in constant time. Throws std::system_error when libcrypto fails.
 [[nodiscard]] bool is_signed(SignatureForm form, std::string_view text, const Secret& secret,
                              std::string_view signature);

@@ -6,7 +6,7 @@ _clamscanner() {
     help=$("$command" --help 2>/dev/null) || return
     options=$(sed -n 's/^  \(--[a-z0-9-]*\).*/\1/p' <<<"$help")
     # "usage: NAME [OPTION ...] add USER | list": the words that begin with a small letter, behind the options.
-    verbs=$(sed -n '1s/^usage: [^ ]* \[OPTION [.]*\]//p' <<<"$help" | grep -oE '(^|[| ])[a-z]+' | tr -d '| ')
+    verbs=$(sed -n '1s/^usage: [^ ]* \[OPTION [.]*\]//p' <<<"$help" | grep -oE '(^|[| ])[a-z][a-z-]*' | tr -d '| ')
     COMPREPLY=()
     case $before in
         --config) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
@@ -35,9 +35,11 @@ _clamscanner() {
             mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
         clamscanner-account/release)
             mapfile -t COMPREPLY < <(compgen -W "$("$command" list 2>/dev/null | cut -d ' ' -f 1)" -- "$word") ;;
+        clamscanner-fleet/remove-machine | clamscanner-fleet/findings)
+            mapfile -t COMPREPLY < <(compgen -W "$("$command" list 2>/dev/null | cut -f 1)" -- "$word") ;;
         clamscanner-keys/enable | clamscanner-keys/disable | clamscanner-keys/remove)
             mapfile -t COMPREPLY < <(compgen -W "$("$command" list 2>/dev/null | cut -d ' ' -f 1)" -- "$word") ;;
     esac
 }
 
-complete -F _clamscanner clamscanner-keys clamscanner-tokens clamscanner-account clamscanner-scan clamscanner-status
+complete -F _clamscanner clamscanner-keys clamscanner-tokens clamscanner-account clamscanner-fleet clamscanner-scan clamscanner-status

@@ -200,6 +200,7 @@ std::span<Task> without_waiting(std::span<Task> tasks, WaitingRequests& waiting)
 
 void serve_until_closed(const Settings& config, const std::string& home, const std::string& user) {
     JobsClient jobs(config.jobs_socket());
+    JobsClient fleet(config.fleet_socket());
     SharedReplies shared;
     WaitingRequests waiting(config, home, user);
     for (;;) {
@@ -216,7 +217,8 @@ void serve_until_closed(const Settings& config, const std::string& home, const s
                                                        .jobs = jobs,
                                                        .user = user,
                                                        .lifeline = control,
-                                                       .may_wait = false},
+                                                       .may_wait = false,
+                                                       .fleet = &fleet},
                                                       shared, read);
                 send_replies(read.first(answered));
                 read = read.subspan(answered);

@@ -1,12 +1,13 @@
 #include "handlers/agent/statistics_actions.h"
 
 #include <algorithm>
-#include <span>
 
 #include "auth/authd/messages.h"
+#include "auth/base/account.h"
+#include "handlers/agent/fleet_actions.h"
 #include "handlers/agent/host_addresses.h"
 #include "handlers/agent/scan_creation.h"
-#include "handlers/agent/statistics_parameters.h"
+#include "handlers/agent/statistics_call.h"
 #include "handlers/functions/arguments.h"
 #include "handlers/shared/rpc.h"
 #include "jobs/shared/object_writer.h"
@@ -15,34 +16,10 @@
 namespace clamscanner {
 namespace {
 
-constexpr const char* task_kind = "VIRUS_VUL_SCHEDULE_SCAN";  // what the interface calls a virus scan
-
-// As the statistic of the latest scan has them.
-constexpr int statistic_status[] = {0, 10, 100, 100};                      // by ScanPhase
-constexpr const char* statistic_levels[] = {"", "low", "medium", "high"};  // by RiskLevel
-// As the list of what was found has them, by RiskLevel.
-constexpr const char* event_levels[] = {"remind", "remind", "suspicious", "serious"};
-
-struct Call {
-    const Caller& caller;
-    const Arguments& parameters;
-    ObjectWriter& body;  // in the answer's object, after its RequestId
-};
-
-// Clients keep a count in 32 bits.
-std::uint64_t count_of(std::uint64_t files) {
-    return std::min<std::uint64_t>(files, INT32_MAX);
-}
+// As the statistic of the latest scan has it, by ScanPhase.
+constexpr int statistic_status[] = {0, 10, 100, 100};
 
 // ---- Parts of answers -----------------------------------------------------------------------------------------------
-
-void write_page_info(ObjectWriter& body, const Paging& paging, std::uint64_t total) {
-    body.object("PageInfo", [&] {
-        body.member("CurrentPage", paging.page);
-        body.member("PageSize", paging.size);
-        body.member("TotalCount", total);
-    });
-}
 
 void write_scope(ObjectWriter& body, const ScanTask& task) {
     body.member("ScanType", task.system ? "system" : "user");
@@ -92,11 +69,7 @@ void write_event(ObjectWriter& body, const ScanEvent& event, const Host& host, c
     body.member("Level", event_levels[static_cast<int>(risk_of(event.virus))]);
     body.member("LastTimeStamp", event.found_ms);
     write_host(body, host, addresses);
-    body.objects("Details", std::span(&event.path, 1), [&](const std::string& path) {
-        body.member("NameDisplay", "Path");
-        body.member("ValueDisplay", path);
-        body.member("Type", "text");
-    });
+    write_path(body, event.path);
 }
 
 // ---- Actions --------------------------------------------------------------------------------------------------------
@@ -152,12 +125,15 @@ void list_events(const Call& call) {
 struct Route {
     std::string_view action;
     void (*answer)(const Call& call);
+    void (*answer_for_fleet)(const Call& call);
 };
 
 constexpr Route routes[] = {
-    {"CreateVirusScanOnceTask", create},     {"GetVirusScanLatestTaskStatistic", latest_statistic},
-    {"ListVirusScanMachine", list_machines}, {"ListVirusScanMachineEvent", list_events},
-    {"ListVirusScanTask", list_tasks},
+    {"CreateVirusScanOnceTask", create, create_fleet_scan},
+    {"GetVirusScanLatestTaskStatistic", latest_statistic, latest_fleet_statistic},
+    {"ListVirusScanMachine", list_machines, list_fleet_machines},
+    {"ListVirusScanMachineEvent", list_events, list_fleet_findings},
+    {"ListVirusScanTask", list_tasks, list_fleet_tasks},
 };
 static_assert(std::ranges::equal(routes, rpc_actions, {}, &Route::action, &RpcAction::name),
               "every action has a route, and in the same order");
@@ -169,7 +145,9 @@ std::string answer_of(const Caller& caller, const Serve& serve, RpcFormat format
     if (is_signed && name != serve.action) throw RpcRefusal(RpcError::ActionNotFound);
     const auto& action = action_of(name, is_signed ? serve.version : text_of(parameters, "Version"));
     const auto& route = routes[&action - rpc_actions];
-    return rpc_body(format, name + "Response", [&](ObjectWriter& body) { route.answer({caller, parameters, body}); });
+    const bool for_fleet = caller.config.fleet.is_centre() && is_host_user(caller.user, caller.config);
+    const auto answer = for_fleet ? route.answer_for_fleet : route.answer;
+    return rpc_body(format, name + "Response", [&](ObjectWriter& body) { answer({caller, parameters, body}); });
 }
 
 // What is shown of a refusal that is of no parameter's: of the form of the query, or jobd's; a fault is logged already,

@@ -46,7 +46,6 @@ void keep_phases(ScanFilter& filter, const std::vector<std::string>& statuses) {
 // There are no subtasks here: each task is its own root.
 void keep_task(ScanFilter& filter, const std::string& task, const std::string& root) {
     filter.task_id = task.empty() ? root : task;
-    if (filter.task_id.size() > longest_task_id) filter.task_id = "none";
     if (!root.empty() && root != filter.task_id) filter.phases = 0;
 }
 
@@ -75,9 +74,19 @@ Paging::Paging(const Arguments& parameters)
     : page(static_cast<std::uint64_t>(number_of(parameters, "CurrentPage", 1, 1, most_pages))),
       size(static_cast<std::uint64_t>(number_of(parameters, "PageSize", default_page_size, 1, longest_client_page))) {}
 
+std::string task_id_of(const Arguments& parameters, std::string_view name) {
+    auto id = text_of(parameters, name);
+    return id.size() > longest_task_id ? "none" : id;
+}
+
 ScanFilter scan_filter_of(const Arguments& parameters) {
+    auto filter = scan_filter_without_ids(parameters);
+    keep_task(filter, task_id_of(parameters, "TaskId"), task_id_of(parameters, "RootTaskId"));
+    return filter;
+}
+
+ScanFilter scan_filter_without_ids(const Arguments& parameters) {
     ScanFilter filter;
-    keep_task(filter, text_of(parameters, "TaskId"), text_of(parameters, "RootTaskId"));
     if (const auto type = scan_type_of(parameters); !type.empty()) filter.system = type == "system" ? 1 : 0;
     if (const auto status = text_of(parameters, "Status"); !status.empty()) keep_phases(filter, {status});
     keep_phases(filter, list_of(parameters, "StatusList"));

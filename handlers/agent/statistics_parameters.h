@@ -32,6 +32,10 @@ struct Paging {
 };
 
 [[nodiscard]] ScanFilter scan_filter_of(const Arguments& parameters);
+// The same without TaskId and RootTaskId.
+[[nodiscard]] ScanFilter scan_filter_without_ids(const Arguments& parameters);
+// An id of a task, from TaskId or RootTaskId; "none" for what can be none.
+[[nodiscard]] std::string task_id_of(const Arguments& parameters, std::string_view name);
 
 // Whether the host is the one that the parameters ask for; those not given ask for any.
 [[nodiscard]] bool host_matches(const Arguments& parameters, const Host& host, const HostAddresses& addresses);

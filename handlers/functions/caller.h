@@ -17,9 +17,10 @@ struct Caller {
     // Kept open by every process that is started for a request: whoever has its other end sees when they are gone. -1:
     // nobody.
     int lifeline = -1;
-    Asker asker = {};      // for what is asked of jobd
-    Voucher voucher = {};  // for what weakens the account's protection
-    bool may_wait = true;  // for a job, for some seconds; else the answer says that it is not done yet
+    Asker asker = {};       // for what is asked of jobd
+    Voucher voucher = {};   // for what weakens the account's protection
+    bool may_wait = true;   // for a job, for some seconds; else the answer says that it is not done yet
+    Jobs* fleet = nullptr;  // clamscanner-fleetd, at the centre of many machines
 };
 
 }  // namespace clamscanner

@@ -36,7 +36,7 @@ std::string JobsClient::exchange(std::string_view question, Effect effect) {
         connection_.reset();
         throw gone(fault.what());
     }
-    throw gone("jobd closed a fresh connection");
+    throw gone(socket_path_ + ": a fresh connection was closed");
 }
 
 // False if the connection broke, and the question certainly had no effect or may safely be asked twice.
@@ -50,10 +50,10 @@ bool JobsClient::try_exchange(std::string_view question, Effect effect, std::str
     }
     // A late answer must not be mistaken for the answer to the next question.
     connection_.reset();
-    if (read == Transfer::TimedOut) throw gone("jobd did not answer in time");
+    if (read == Transfer::TimedOut) throw gone(socket_path_ + ": no answer in time");
     // jobd acts only on complete frames: a question that was not written completely had no effect.
     if (effect == Effect::Changes && written == Transfer::Done)
-        throw gone("jobd went away in the middle of a question");
+        throw gone(socket_path_ + ": it was closed in the middle of a question");
     return false;
 }
 

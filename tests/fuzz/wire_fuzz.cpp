@@ -14,6 +14,7 @@
 #include "jobs/engine/known/messages.h"
 #include "jobs/engine/messages.h"
 #include "jobs/engine/worker/messages.h"
+#include "jobs/fleet/messages.h"
 #include "jobs/jobd/messages.h"
 #include "jobs/runner/messages.h"
 #include "jobs/shared/frames.h"
@@ -76,6 +77,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 SettleNotice>(bytes);
     decode_each<OpenMeetings, OpenJudge, BeginMeetings, MeetContents, ContentsMet, ContentToJudge, ContentJudged,
                 JudgeReady, JudgeContent, Judgement, UseRegistry>(bytes);
+    decode_each<AskFleetStatistics, FleetStatistics, AskFleetTasks, FleetTasks, AskFleetMachines, FleetMachines,
+                AskFleetFindings, FleetFindings, StartFleetScan>(bytes);
     read_frames(bytes);
     return 0;
 }

@@ -40,7 +40,7 @@ http {{
 """
 _ADDRESS_HEADER = "set_real_ip_from 127.0.0.0/8; real_ip_header {site.address_header};"
 _TLS = """
-        listen 127.0.0.1:{site.tls_port} ssl;
+        listen 127.0.0.1:{port} ssl;
         ssl_certificate {site.certificate};
         ssl_certificate_key {site.key};
 """
@@ -73,7 +73,9 @@ class NginxFront(WebFront):
             statistics_more = _ADDRESS_HEADER.format(site=self.site)
             more += statistics_more
         if self.site.tls_port:
-            more += _TLS.format(site=self.site)
+            more += _TLS.format(site=self.site, port=self.site.tls_port)
+        if self.site.statistics_tls_port:
+            statistics_more += _TLS.format(site=self.site, port=self.site.statistics_tls_port)
         return _CONFIGURATION.format(directory=self.directory, document_root=self.document_root or self.path("documents"),
                                      responder=self.responder, port=self.port, more=more,
                                      statistics_port=self.statistics_port, statistics_more=statistics_more)

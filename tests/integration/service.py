@@ -48,6 +48,9 @@ DAEMONS = {
 # The last of them, in a Service(with_notifyd=True).
 NOTIFYD = {"notify": Daemon("clamscanner-notifyd")}
 
+# At a centre of many machines alone.
+CENTRE = Daemon("clamscanner-fleetd")
+
 # The web servers that a service can stand behind; CLAMSCANNER_FRONT names one.
 FRONTS = {"nginx": NginxFront, "proxy": ApacheProxyFront, "fcgid": ApacheFcgidFront}
 
@@ -63,8 +66,9 @@ class Process:
 
 class Service:
     def __init__(self, *, build=None, front=None, port=0, config=None, site=lambda service: Site(), nginx_more=None,
-                 with_host_user=False, with_notifyd=False, tell=lambda text: None):
-        """`site` says what the web server's site has beside the service; `nginx_more`, what stands in nginx's alone."""
+                 with_host_user=False, with_notifyd=False, make_centre=None, tell=lambda text: None):
+        """`make_centre`: makes what a centre of many machines needs beside it (fleet.Centre). `site` says what the web
+        server's site has beside the service; `nginx_more`, what stands in nginx's alone."""
         self.build = build or os.environ.get("CLAMSCANNER_BUILD_DIR") or os.path.join(ROOT, "build")
         self.tell = tell
         self.suffix = accounts.random_letters(6)
@@ -75,6 +79,8 @@ class Service:
         self.nginx_more = nginx_more
         self.with_host_user = with_host_user
         self.daemons = DAEMONS | NOTIFYD if with_notifyd else DAEMONS
+        self.make_centre = make_centre
+        self.centre = None
         self.host_user = None  # who sees the whole host's statistics
         self.directory = None
         self.front = None
@@ -115,6 +121,8 @@ class Service:
             self.host_user = self._add_user(f"cs-{self.suffix}-host", accounts.add_system_user)
             self.extra_config.setdefault("jobs", {})["host_users"] = [self.host_user.pw_name]
         self._make_places()
+        if self.make_centre:
+            self._prepare_centre()
         self._write_config()
         front = self._make_front()
         for name in self.daemons:
@@ -122,9 +130,22 @@ class Service:
                 continue
             self.tell(f"starting {self.daemons[name].program}")
             self.start(name)
+        if self.centre:
+            self.tell("starting clamscanner-fleetd")
+            self.start("fleetd")
         self.tell(f"starting {front.name}")
         self.front = front
         self.front.start()
+
+    def _prepare_centre(self):
+        for name in ("postgres", "fleetd"):
+            self.users[name] = self._add_user(f"cs-{self.suffix}-{name}", accounts.add_system_user)
+        self._make_owned("run/fleetd", "fleetd", 0o755)
+        self._make_owned("fleet-keys", "fleetd", 0o700)
+        self.tell("making a PostgreSQL of its own")
+        self.centre = self.make_centre(self)
+        fleet = self.extra_config.setdefault("fleet", {})
+        self.extra_config["fleet"] = {**self.centre.config(), **fleet}
 
     def _make_front(self):
         kind = FRONTS[self.front_name]
@@ -139,6 +160,8 @@ class Service:
             self.front.stop()
         for name in reversed(list(self.running)):
             self.stop(name)
+        if self.centre:
+            self.centre.stop()
         for ready in self._ready.values():
             ready.close()
         if self.directory:
@@ -150,7 +173,7 @@ class Service:
 
     def start(self, name, environment=None):
         """Starts a daemon, with more in its environment if wanted, and waits until it says that it is ready."""
-        daemon = self.daemons[name]
+        daemon = CENTRE if name == "fleetd" else self.daemons[name]
         if name not in self._ready:
             self._ready[name] = Readiness(f"clamscanner-{self.suffix}-{name}")
         ready = self._ready[name]

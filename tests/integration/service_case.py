@@ -22,6 +22,7 @@ class ServiceCase(unittest.TestCase):
     config = {}
     with_host_user = False
     with_notifyd = False
+    make_centre = None
 
     @staticmethod
     def site(service):
@@ -31,7 +32,7 @@ class ServiceCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.service = cls.enterClassContext(Service(config=cls.config, site=cls.site, with_host_user=cls.with_host_user,
-                                                      with_notifyd=cls.with_notifyd))
+                                                      with_notifyd=cls.with_notifyd, make_centre=cls.make_centre))
         cls.addClassCleanup(cls.check_that_no_program_broke)
 
     @classmethod

@@ -28,8 +28,10 @@ class Responder:
 
 @dataclass(frozen=True)
 class Site:
-    """What a site has beside the service: TLS on a second port, a header that is believed about a client's address."""
+    """What a site has beside the service: TLS on a second port, also for the statistics, and a header that is believed
+    about a client's address."""
     tls_port: int = 0
+    statistics_tls_port: int = 0
     certificate: str = ""
     key: str = ""
     address_header: str = ""

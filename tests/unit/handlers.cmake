@@ -17,3 +17,4 @@ target_compile_definitions(uapi_test PRIVATE UAPI_PROGRAM="$<TARGET_FILE:clamsca
 add_fuzz_target(arguments clamscanner_handlers)
 add_fuzz_target(json_arguments clamscanner_handlers)
 add_unit_test(handlers/agent/statistics_actions clamscanner_handlers)
+add_unit_test(handlers/agent/fleet_actions clamscanner_handlers)

@@ -44,7 +44,7 @@ std::map<std::string, std::string> lines_of(const std::string& text) {
 
 // A valid value that is not this one.
 std::string another(const std::string& name, const std::string& value) {
-    if (name == "audit.directory" || name == "notifications.hook") return "\"/another\"";
+    if (name == "audit.directory" || name == "notifications.hook" || name == "fleet.ca_file") return "\"/another\"";
     if (name == "notifications.sender" || name == "notifications.administrator") return "\"another@example.com\"";
     if (name == "notifications.page_url") return "\"https://another.example/\"";
     if (name == "schedules.last_hour") return "22";
@@ -84,6 +84,9 @@ std::string everything_of(const Settings& c) {
     const auto& [tokens_enabled, most_tokens, token_days, suspend] = c.tokens;
     all << '\n' << tokens_enabled << ' ' << most_tokens << ' ' << token_days << ' ' << suspend;
     all << '\n' << c.audit_directory;
+    const auto& f = c.fleet;
+    all << '\n' << f.database << ' ' << f.user << ' ' << f.keys_directory << ' ' << f.ca_file;
+    for (const auto number : {f.look_seconds, f.task_look_seconds, f.deadline_minutes}) all << ' ' << number;
     const auto& e = c.engine;
     all << '\n'
         << e.user << ' ' << e.memory_directory << ' ' << e.rescan_days << ' ' << e.known_contents << ' '
@@ -155,6 +158,15 @@ BOOST_AUTO_TEST_CASE(a_value_out_of_range_or_of_another_type_is_refused) {
                    wrong);
     BOOST_TEST(refusal_of("[notifications]\npage_url = \"javascript:x\"").find("https://") != std::string::npos);
     BOOST_TEST(refusal_of("[jobs]\nuser = \"a\\nb\"").ends_with("must be a string of one line"));
+}
+
+// Everybody may read the configuration.
+BOOST_AUTO_TEST_CASE(a_password_of_the_fleets_database_is_refused) {
+    BOOST_TEST(refusal_of("[fleet]\ndatabase = \"host=db password=secret\"")
+                   .starts_with("test.toml, line 2: fleet.database has a password"));
+    BOOST_TEST(refusal_of("[fleet]\ndatabase = \"postgresql://a:b@db/c\"").find("has a password") != std::string::npos);
+    BOOST_TEST(parse_config("[fleet]\ndatabase = \"host=db passfile=/etc/x\"", "").fleet.is_centre());
+    BOOST_TEST(!parse_config("", "").fleet.is_centre());
 }
 
 BOOST_AUTO_TEST_CASE(invalid_toml_is_refused_with_its_line) {
