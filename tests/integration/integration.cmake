@@ -44,7 +44,9 @@ add_integration_test_behind_all(model 300)
 add_integration_test_behind_all(clients 300)
 add_integration_test_behind_all(statistics 300)
 add_integration_test_behind_all(token 300)
-add_integration_test_behind_all(page 180)
+add_integration_test(page 240)
+# Static files and the API, which the other tests ask for behind each web server: two are enough.
+_add_integration_test(integration.apache_proxy.page "integration;apache" page 240 "CLAMSCANNER_FRONT=proxy")
 add_integration_test_behind_all(slow_bodies 240)
 
 # nginx takes in a slow body before the service sees it, mod_proxy_fcgi does not.
@@ -104,18 +106,18 @@ endif()
 # What some need beside their web server; this one starts none.
 set_property(TEST integration.unit_files PROPERTY LABELS integration)
 set_property(TEST integration.mailbox integration.notify APPEND PROPERTY LABELS mail)
-foreach(name clients page statistics token)
+foreach(name clients statistics token)
     set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
         APPEND PROPERTY LABELS clients)
 endforeach()
-
-set_property(TEST integration.page integration.apache_proxy.page integration.apache_fcgid.page APPEND PROPERTY LABELS page)
+set_property(TEST integration.page integration.apache_proxy.page APPEND PROPERTY LABELS clients page)
 
 # One at a time: each installs the same packages of npm's.
-foreach(name clients page token)
+foreach(name clients token)
     set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
         PROPERTY RESOURCE_LOCK npm_packages_of_${name})
 endforeach()
+set_property(TEST integration.page integration.apache_proxy.page PROPERTY RESOURCE_LOCK npm_packages_of_page)
 
 # Alone: what measures; and what scans the homes of all of this machine's accounts, since others' tests have some.
 foreach(name wrong_logins turns memory resume brake hanging_for_all statistics apache_proxy.statistics apache_fcgid.statistics)
