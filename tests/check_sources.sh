@@ -13,21 +13,23 @@ wrong() {
 mapfile -t sources < <(find "${product[@]}" tests -name '*.h' -o -name '*.cpp')
 clang-format --dry-run -Werror "${sources[@]}" || wrong "not formatted: clang-format -i FILE"
 
-# only_in PATTERN FOLDER…: nothing outside these folders of the product may contain it.
+# only_in PATTERN FOLDER…: nothing outside these folders, or files, of the product may contain it.
 only_in() {
     local pattern=$1 found folder
     shift
     found=$(grep -rlE --include='*.h' --include='*.cpp' "$pattern" "${product[@]}" || true)
-    for folder in "$@"; do found=$(grep -v "^$folder/" <<<"$found" || true); done
+    for folder in "$@"; do found=$(grep -vE "^$folder(/|$)" <<<"$found" || true); done
     [ -z "$found" ] || wrong "\"$pattern\" belongs in $*, not in: ${found//$'\n'/ }"
 }
 only_in 'include *[<"]rapidjson/' handlers jobs/shared jobs/fleet
-only_in 'include *[<"](curl/|libpq-)' jobs/fleet
+only_in 'include *[<"]libpq-' jobs/fleet
+only_in 'include *<curl/' jobs/fleet jobs/notify
 only_in 'include *<security/pam|\bpam_[a-z]+ *\(' auth/authd
 only_in '\bset(res|re|e)?[ug]id *\(|\b(set|init)groups *\(' auth/identity
 only_in 'include *[<"]sqlite3' jobs/shared
 only_in 'include *[<"]clamav\.h' jobs/engine
-only_in 'include *<archive' jobs/engine/worker
+# Hostile archives are read by workers alone; the other one reads ClamAV's own databases.
+only_in 'include *<archive' jobs/engine/worker jobs/engine/known/signature_reader.cpp
 only_in 'include *[<"](fcgiapp|fcgi_)' fcgi
 # If a callback before the scan refuses a file, libclamav remembers that file as clean.
 only_in 'cl_engine_set_clcb_pre' nowhere
