@@ -79,6 +79,6 @@ groups=$(python3 "$root/tests/package_groups.py" "$build" "${choice[@]}")
 without_randomness=()
 [ "$sanitize" != thread ] || without_randomness=(setarch --addr-no-randomize)
 # The tests wait most of the time; the long ones compare times of their own.
-at_once=$(($(nproc) + 2))
+at_once=$(($(nproc) + 1))
 [ $mode != soak ] || at_once=1
 exec "${without_randomness[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$at_once" "${choice[@]}"
