@@ -346,17 +346,19 @@ class Refusals(ServiceCase):
         system_users = {DAEMONS[name].program: user for name, user in self.service.users.items() if name in DAEMONS}
         # What each is asked to do if it is asked at all; and as whom, where not as root.
         words = {"clamscanner-keys": ["list"], "clamscanner-account": ["list"], "clamscanner-scan": ["--list-held"],
-                 "clamscanner-scan-command": ["--list-held"], "clamscanner-status": [], "uapi": [f"--user={account.name}", *READS],
+                 "clamscanner-scan-command": ["--list-held"], "clamscanner-status": [], "clamscanner-fleet": ["list"],
+                 "clamscanner-fleet-command": ["list"], "uapi": [f"--user={account.name}", *READS],
                  "clamscanner-uapi": READS}
-        for name in ("clamscanner-scan-command", "clamscanner-status-command"):
+        for name in ("clamscanner-scan-command", "clamscanner-status-command", "clamscanner-fleet-command"):
             system_users[name] = self.service.users["jobd"]
         accounts_own = {"clamscanner-agent", "clamscanner-uapi"}
         programs = [os.path.join(self.service.program_directory, name)
                     for name in os.listdir(self.service.program_directory)
                     if name != "clamscanner-runner"]  # it needs no configuration
         programs += [self.service.installed_program(name)
-                     for name in ("clamscanner-keys", "clamscanner-account", "clamscanner-scan", "clamscanner-status", "uapi")]
-        self.assertEqual(len(programs), 13)
+                     for name in ("clamscanner-keys", "clamscanner-account", "clamscanner-scan", "clamscanner-status",
+                                  "clamscanner-fleet", "uapi")]
+        self.assertEqual(len(programs), 17)
         for program in programs:
             name = os.path.basename(program)
             user = account if name in accounts_own else system_users.get(name)
