@@ -298,6 +298,23 @@ class Faults(FleetCase):
         time.sleep(3)
         self.assertEqual((self.numbers()["SafeMachine"], away.created), (1, 0))
 
+    def test_a_machine_that_refuses_the_order(self):
+        machine = self.machines("refuses")
+        machine.begin_scan()
+        machine.end_scan(finds(4))
+        machine.create = lambda: (400, hostile.error("OperationDenied"))
+        self.scan()
+        self.centre.wait_for_problem(machine.name, "did not begin the scan")
+        time.sleep(3)
+        # What an earlier scan found is no answer to this order.
+        self.assertEqual((self.numbers()["SuspiciousCount"], self.all_events()[1]), (0, 0))
+        self.end_task_now()
+        last = self.numbers()
+        self.assertEqual((last["CompleteMachine"], last["SafeMachine"], last["SuspiciousMachine"]), (0, 0, 0))
+        part = self.centre.parts()[machine.name]
+        self.assertEqual((part["result"], part["findings"]), ("refused", 0))
+        self.assertIn("OperationDenied", part["problem"])
+
     def test_half_of_the_finds_at_the_deadline(self):
         machine = self.machines("halfway")
         self.scan()
