@@ -726,6 +726,18 @@ class Trust(FleetCase):
         os.unlink(self.service.path("fleet-keys", f"{machine.name}.key"))
         self.centre.wait_for_problem(machine.name, "access key is not on this host")
 
+    def test_on_a_host_that_is_no_centre_it_does_not_start(self):
+        config = self.service.path("no-centre.toml")
+        with open(config, "w", encoding="ascii") as file:
+            file.write("[fleet]\nuser = \"nobody\"\n")
+        user = self.service.users["fleetd"]
+        for program, words in (("clamscanner-fleetd", ()), ("clamscanner-fleet-command", ("list",))):
+            done = subprocess.run(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
+                                   self.service.program(program), "--config", config, *words], capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual(done.returncode, 78, done.stderr)
+            self.assertIn("this host is no centre of a fleet", done.stderr)
+
     def test_the_command_says_what_is_accepted(self):
         for words, text, status in ((("add-machine", "../x", "https://a"), "cs01\nabc\n", 64),
                                     (("add-machine", "x", "https://a"), "cs01\n", 78), (("nonsense",), "", 64),
