@@ -12,23 +12,20 @@
 
 namespace clamscanner {
 
-// ---- The schema
-// ------------------------------------------------------------------------------------------------------
+// ---- The schema ----------------------------------------------------------------------------------------------------
 
 // Makes it, or brings it up to date. Returns its version before, 0 for none.
 int migrate(Postgres& postgres);
 // Throws unless it is the one that this build knows.
 void require_schema(Postgres& postgres);
 
-// ---- Who asks the machines
-// -------------------------------------------------------------------------------------------
+// ---- Who asks the machines -----------------------------------------------------------------------------------------
 
 // Of several clamscanner-fleetd one at a time: the one whose connection holds the lock. The lock goes with the
 // connection, and so does the right to write; so one that was cut off writes nothing any more.
 [[nodiscard]] bool try_to_lead(Postgres& postgres);
 
-// ---- What is known of the machines
-// -----------------------------------------------------------------------------------
+// ---- What is known of the machines ---------------------------------------------------------------------------------
 
 // A machine's part of the open task, with what it has said so far.
 struct OpenPart {
@@ -65,8 +62,7 @@ struct FleetMembers {
 [[nodiscard]] std::int64_t changes_of(Postgres& postgres);
 [[nodiscard]] FleetMembers load_members(Postgres& postgres);
 
-// ---- What a look at a machine brings
-// ---------------------------------------------------------------------------------
+// ---- What a look at a machine brings -------------------------------------------------------------------------------
 
 enum class Introduced : std::uint8_t { AsKnown, Reinstalled, AsAnother };
 struct Introduction {
@@ -98,8 +94,7 @@ struct MachineNote {
 // All of this together, once a second; ends what is over, the deadline's too.
 void save(Postgres& postgres, const std::vector<OpenPart>& parts, const std::vector<MachineNote>& notes);
 
-// ---- Orders
-// ----------------------------------------------------------------------------------------------------------
+// ---- Orders --------------------------------------------------------------------------------------------------------
 
 // Returns the task's id. Throws Refusal when another one is open, and when there is no machine.
 [[nodiscard]] std::string start_task(Postgres& postgres, const std::string& asked_by, std::uint64_t deadline_minutes);

@@ -27,8 +27,7 @@ Leader::Leader(EventLoop& loop, const Settings& config, DatabaseThread& database
       context_{loop, https_, database, leadership_, keys_},
       database_(database) {}
 
-// ---- Once a second
-// ---------------------------------------------------------------------------------------------------
+// ---- Once a second -------------------------------------------------------------------------------------------------
 
 void Leader::tick() {
     if (std::exchange(is_lost_, false)) forget_all();
@@ -90,8 +89,7 @@ void Leader::forget_all() {
     seats_.clear();
 }
 
-// ---- The machines
-// ----------------------------------------------------------------------------------------------------
+// ---- The machines --------------------------------------------------------------------------------------------------
 
 void Leader::take_members(FleetMembers fresh) {
     changes_ = fresh.changes;

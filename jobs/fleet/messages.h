@@ -58,8 +58,7 @@ struct MachineFilter {
     }
 };
 
-// ---- The latest scan of all machines
-// ---------------------------------------------------------------------------------
+// ---- The latest scan of all machines -------------------------------------------------------------------------------
 
 struct FleetStatistics {
     static constexpr auto type = FleetMessage::FleetStatistics;
@@ -98,8 +97,7 @@ struct AskFleetStatistics {
     void fields(auto&) {}
 };
 
-// ---- Lists: pages
-// ----------------------------------------------------------------------------------------------------
+// ---- Lists: pages --------------------------------------------------------------------------------------------------
 
 // A scan of all machines, or one machine's part of it.
 struct FleetTask {
@@ -213,8 +211,7 @@ struct AskFleetFindings {
     }
 };
 
-// ---- What the centre may order
-// ---------------------------------------------------------------------------------------
+// ---- What the centre may order -------------------------------------------------------------------------------------
 
 // A scan of every machine; one at a time.
 struct StartFleetScan {

@@ -56,19 +56,6 @@ std::string problem_of(const HttpsAnswer& answer) {
 
 }  // namespace
 
-Leadership::State Leadership::take(Postgres& postgres) {
-    if (connection_ == thread_.connection()) return State::Mine;
-    require_schema(postgres);
-    if (!try_to_lead(postgres)) return State::Other;
-    connection_ = thread_.connection();
-    return State::New;
-}
-
-void Leadership::require() const {
-    if (connection_ != thread_.connection())
-        throw PostgresError("the connection to the database was lost: the machines are looked at anew", "");
-}
-
 void take_numbers(const MachineStatistic& statistic, OpenPart& part) noexcept {
     if (part.status == 100) return;
     part.status = std::max(part.status, statistic.status);
@@ -144,8 +131,7 @@ void Visit::finish(const std::string& problem, End how) {
     if (end) end(how, problem);
 }
 
-// ---- How its latest scan is, and who it is
-// ---------------------------------------------------------------------------
+// ---- How its latest scan is, and who it is -------------------------------------------------------------------------
 
 void Visit::take_statistic(const HttpsAnswer& answer) {
     if (!answer.fault.empty() || answer.status != ok) return finish(problem_of(answer));
@@ -176,8 +162,7 @@ void Visit::take_introduction(const Introduction& introduction) {
     attend_to_part();
 }
 
-// ---- Its part of the open task
-// ---------------------------------------------------------------------------------------
+// ---- Its part of the open task -------------------------------------------------------------------------------------
 
 void Visit::attend_to_part() {
     auto& part = member_.machine.part;
@@ -226,8 +211,7 @@ void Visit::take_order(const HttpsAnswer& answer) {
           [why](Visit& self, bool) { self.finish("it did not begin the scan: " + why); });
 }
 
-// ---- What it found
-// ---------------------------------------------------------------------------------------------------
+// ---- What it found -------------------------------------------------------------------------------------------------
 
 void Visit::collect() {
     const auto& part = *member_.machine.part;

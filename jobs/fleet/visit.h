@@ -13,24 +13,11 @@
 #include "jobs/fleet/database_thread.h"
 #include "jobs/fleet/fleet_database.h"
 #include "jobs/fleet/https_client.h"
+#include "jobs/fleet/leadership.h"
 #include "jobs/fleet/machine_answer.h"
 #include "jobs/fleet/machine_keys.h"
 
 namespace clamscanner {
-
-// Whether this process still leads; used in the database's thread alone.
-class Leadership {
- public:
-    explicit Leadership(const DatabaseThread& thread) : thread_(thread) {}
-    enum class State : std::uint8_t { Other, New, Mine };
-    [[nodiscard]] State take(Postgres& postgres);
-    // Throws PostgresError unless it does: before each writing.
-    void require() const;
-
- private:
-    const DatabaseThread& thread_;
-    std::uint64_t connection_ = 0;
-};
 
 struct FleetContext {
     EventLoop& loop;

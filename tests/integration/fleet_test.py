@@ -298,6 +298,23 @@ class Faults(FleetCase):
         time.sleep(3)
         self.assertEqual((self.numbers()["SafeMachine"], away.created), (1, 0))
 
+    def test_a_machine_that_refuses_the_order(self):
+        machine = self.machines("refuses")
+        machine.begin_scan()
+        machine.end_scan(finds(4))
+        machine.create = lambda: (400, hostile.error("OperationDenied"))
+        self.scan()
+        self.centre.wait_for_problem(machine.name, "did not begin the scan")
+        time.sleep(3)
+        # What an earlier scan found is no answer to this order.
+        self.assertEqual((self.numbers()["SuspiciousCount"], self.all_events()[1]), (0, 0))
+        self.end_task_now()
+        last = self.numbers()
+        self.assertEqual((last["CompleteMachine"], last["SafeMachine"], last["SuspiciousMachine"]), (0, 0, 0))
+        part = self.centre.parts()[machine.name]
+        self.assertEqual((part["result"], part["findings"]), ("refused", 0))
+        self.assertIn("OperationDenied", part["problem"])
+
     def test_half_of_the_finds_at_the_deadline(self):
         machine = self.machines("halfway")
         self.scan()
@@ -708,6 +725,18 @@ class Trust(FleetCase):
         wait_until(lambda: self.centre.machine(machine.name)["problem"] == "", 30, "the right key's answer")
         os.unlink(self.service.path("fleet-keys", f"{machine.name}.key"))
         self.centre.wait_for_problem(machine.name, "access key is not on this host")
+
+    def test_on_a_host_that_is_no_centre_it_does_not_start(self):
+        config = self.service.path("no-centre.toml")
+        with open(config, "w", encoding="ascii") as file:
+            file.write("[fleet]\nuser = \"nobody\"\n")
+        user = self.service.users["fleetd"]
+        for program, words in (("clamscanner-fleetd", ()), ("clamscanner-fleet-command", ("list",))):
+            done = subprocess.run(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
+                                   self.service.program(program), "--config", config, *words], capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual(done.returncode, 78, done.stderr)
+            self.assertIn("this host is no centre of a fleet", done.stderr)
 
     def test_the_command_says_what_is_accepted(self):
         for words, text, status in ((("add-machine", "../x", "https://a"), "cs01\nabc\n", 64),
