@@ -221,7 +221,7 @@ void Coordinator::ask_again() {
     if (!registry_.can_be_asked()) return;
     const auto may_be_known = [&](const ScannedFile& file) { return registry_.may_know_by_now(file); };
     for (const auto& file : workers_.take_of_next(files_ahead * workers_.size(), may_be_known))
-        if (!registry_.ask(file)) workers_.scan_next(file);
+        if (!registry_.ask(file)) workers_.scan(file);
 }
 
 void Coordinator::take_files() {
@@ -378,10 +378,7 @@ void Coordinator::accept_known(const FilePtr& file) {
 }
 
 void Coordinator::scan_unknown(FilePtr file) {
-    if (file->asked_again)
-        workers_.scan_next(std::move(file));
-    else
-        workers_.scan(std::move(file));
+    workers_.scan(std::move(file));
 }
 
 // The verdict is one on the same bytes.

@@ -102,6 +102,12 @@ void WorkerPool::begin_no_more() {
     waiting_.clear();
 }
 
+void WorkerPool::scan(FilePtr file) {
+    const auto place = [](const FilePtr& one) { return one->names.front().place; };
+    const auto behind = std::ranges::upper_bound(waiting_, place(file), {}, place);
+    waiting_.insert(behind, std::move(file));
+}
+
 std::vector<FilePtr> WorkerPool::take_of_next(std::size_t next, const std::function<bool(const ScannedFile&)>& which) {
     std::vector<FilePtr> taken;
     const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(next, waiting_.size()));
@@ -188,7 +194,7 @@ void WorkerPool::replace_worker(std::size_t slot, bool failed_test) {
         }
         file->has_failed_once = file->has_failed_once || to_blame;
         file->answer.reset();
-        waiting_.push_front(std::move(file));
+        scan(std::move(file));
     }
     end_worker(worker);
     failed_starts_ = was_proven ? 0 : failed_starts_ + 1;
@@ -265,7 +271,7 @@ void WorkerPool::take_back(Worker& worker) {
         back.push_back(std::move(found->file));
         worker.ahead.erase(found);
     }
-    waiting_.insert(waiting_.begin(), back.begin(), back.end());
+    for (auto& file : back) scan(std::move(file));
 }
 
 bool WorkerPool::needs_test(const Worker& worker, bool nothing_to_scan) const {

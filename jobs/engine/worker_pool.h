@@ -62,8 +62,9 @@ class WorkerPool {
     WorkerPool& operator=(const WorkerPool&) = delete;
 
     void start();
-    void scan(FilePtr file) { waiting_.push_back(std::move(file)); }
-    void scan_next(FilePtr file) { waiting_.push_front(std::move(file)); }
+    // In the order of their places in the list, whenever they come: a scan that is interrupted goes on at the first
+    // place without a verdict.
+    void scan(FilePtr file);
     // Takes those of the next files to be scanned, at most `next` of them, that `which` is true of.
     [[nodiscard]] std::vector<FilePtr> take_of_next(std::size_t next,
                                                     const std::function<bool(const ScannedFile&)>& which);
