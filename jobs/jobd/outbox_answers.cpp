@@ -6,7 +6,7 @@ namespace {
 // How many are looked at for one question.
 constexpr int most_looked_at = 20;
 constexpr std::int64_t while_looked_up_ms = 500;
-constexpr std::int64_t while_unknown_ms = 60'000;
+constexpr std::int64_t while_unknown_ms = 10'000;
 constexpr std::int64_t while_busy_ms = 2000;
 // A disinfection that follows a scan at once is told in the same mail; a long one is not waited for.
 constexpr std::int64_t longest_wait_for_job_ms = hour_ms;
