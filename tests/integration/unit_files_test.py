@@ -32,7 +32,7 @@ def parsed(path):
 class UnitFiles(unittest.TestCase):
     def test_they_are_all_here(self):
         self.assertEqual(len(SERVICES), 6)
-        self.assertEqual((len(DAEMONS), len(TIMED), len(TIMERS)), (6, 2, 2))
+        self.assertEqual((len(DAEMONS), len(TIMED), len(TIMERS)), (7, 2, 2))
 
     def test_no_number_of_failures_stops_the_restarts(self):
         for path in DAEMONS:
