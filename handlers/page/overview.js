@@ -19,16 +19,25 @@ const pause = (milliseconds, signal) => new Promise((resolve) => {
     }, {once: true});
 });
 
-// All that the verdict needs.
+const isUnderWay = (scan) => scan !== undefined && ['queued', 'running'].includes(scan.result);
+
+// Whether both say the same of the same scan.
+const agree = (one, other) => ['time_started', 'scan_complete'].every((name) => one.data[name] === other.data[name]) &&
+    one.data.infected_files.length === other.data.infected_files.length;
+
+// All that the verdict needs, or null where the answers are of different moments: they are asked for one after the other,
+// and a scan may begin or end in between.
 async function look() {
-    const [status, scans, infected, unscanned, ignored] = await Promise.all([
-        call('get_scan_status'),
+    const status = await call('get_scan_status');
+    const [scans, infected, unscanned, ignored] = await Promise.all([
         call('list_history', {'api.filter_column': 'action', 'api.filter_type': 'begins', 'api.filter_term': 'scan',
             'api.paginate_start': 1, 'api.paginate_size': scansInPicture}),
         count('list_infected_files'), count('list_unscanned_files'), count('list_ignored_files', {found: '1'})]);
+    const isRunning = status.data.scan_complete === 0;
+    if (!isRunning && (isUnderWay(scans.data[0]) || !agree(status, await call('get_scan_status')))) return null;
     return {...status.data, messages: status.messages ?? [], warnings: status.warnings ?? [], scans: scans.data,
         scan: scans.data[0] ?? null, infected, unscanned, ignored, found: status.data.infected_files.length,
-        isRunning: status.data.scan_complete === 0, wasStarted: status.data.time_started !== ''};
+        isRunning, wasStarted: status.data.time_started !== ''};
 }
 
 const scopeText = (seen) => (seen.scan && scopeOf(seen.scan.action)) ?? say('scope.unknown');
@@ -134,8 +143,10 @@ class Overview {
                 const seen = await look();
                 if (this.signal.aborted) return;
                 clearProblems();
-                await this.show(seen, paths);
-                if (!seen.isRunning) return;
+                if (seen !== null) {
+                    await this.show(seen, paths);
+                    if (!seen.isRunning) return;
+                }
             } catch (error) {
                 if (!(error instanceof Refused) || ![0, 429, 503].includes(error.status)) throw error;
                 complain(error);

@@ -122,6 +122,10 @@ class AnOwnersDay(PageCase):
         self.account.write("secret.zip", encrypted_zip())
         self.walk("notAllScanned")
 
+    def test_answers_of_different_moments_are_not_put_together(self):
+        self.account.write("one", "fine")
+        self.walk("answersOfDifferentMoments", infected=self.account.path("eicar"), content=EICAR.decode())
+
     def test_a_panels_session(self):
         self.assertIn("/cpsess0123456789/ClamScanner/", self.walk("belowASession", prefix="/cpsess0123456789"))
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {mkdirSync, readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {join} from 'node:path';
+import {setTimeout} from 'node:timers/promises';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 // Of a refused request the browser itself says so; what the page says of it is looked at.
@@ -70,6 +71,16 @@ export class Visitor {
         // It shows at once that the scan was started.
         await this.page.locator('#scan-type').waitFor({state: 'detached'}).catch(() => {});
         await this.page.locator('#start-scan').waitFor({timeout: 60_000});
+    }
+
+    // A scan by another client of the same owner's, to its end.
+    async scanElsewhere() {
+        const {base, user, password} = this.order;
+        const headers = {Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`};
+        const call = async (name) =>
+            (await (await fetch(`${base}/execute/ClamScanner/${name}`, {method: 'POST', headers})).json()).data;
+        await call('start_scan?scan_type=home');
+        while ((await call('get_scan_status')).scan_complete === 0) await setTimeout(100);
     }
 
     // Nothing that the page keeps or shows has the password in it.

@@ -1,6 +1,6 @@
 // The walks that page_test.py has a browser take. Each gets a visitor and its order.
 import assert from 'node:assert/strict';
-import {appendFileSync, existsSync, readFileSync} from 'node:fs';
+import {appendFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 
 const rowOf = (page, name) => page.locator('tbody tr').filter({hasText: name});
 
@@ -353,6 +353,32 @@ export async function theEveningBefore(visitor) {
     await page.locator('#schedule-frequency').selectOption('daily');
     await page.locator('#save-schedule').click();
     await scheduleIs(page, 'Each day, between 03:00 and 04:00: a scan of the whole home directory.');
+}
+
+// The answers that the overview is made of may be of different moments; what it says is true of one.
+export async function answersOfDifferentMoments(visitor, {infected, content}) {
+    const page = await visitor.enter();
+    await visitor.scan();
+    await visitor.go('history');
+    // The scans were asked for just before the scan ended.
+    await page.route('**/list_history', async (route) => {
+        const answer = await (await route.fetch()).json();
+        answer.data[0].result = 'running';
+        await route.fulfill({json: answer});
+    }, {times: 1});
+    await visitor.go('overview');
+    assert.match(await visitor.verdict(), /^Clean: /);
+
+    // The status was asked for when a scan had begun and ended, the lists, if they may, before it began.
+    await visitor.go('history');
+    await page.route('**/get_scan_status', async (route) => {
+        await page.waitForTimeout(1000);
+        writeFileSync(infected, content);
+        await visitor.scanElsewhere();
+        await route.continue();
+    }, {times: 1});
+    await visitor.go('overview');
+    assert.equal(await visitor.verdict(), '1 infected file was found and is still there. It needs your decision.');
 }
 
 // What the night's scan found: seen, quarantined, brought back, found to be fine; and the history tells of it.
