@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25  // linux/mman.h since 6.1
@@ -17,7 +18,7 @@ namespace {
 
 constexpr std::size_t huge_page = 2 * 1024 * 1024;
 constexpr std::size_t at_once = 8 * huge_page;
-constexpr std::size_t most_failed = 64;
+constexpr std::size_t most_failed = 64;  // pages, each of which may cost the kernel a search
 
 }  // namespace
 
@@ -51,9 +52,24 @@ bool HugePages::move_some() {
     // The kernel goes no further than to what it cannot move: part of it may have been given back meanwhile, or no huge
     // page may be free. The rest may do all the same.
     if (!move(begin, bytes))
-        for (auto page = begin; page < begin + bytes; page += huge_page)
-            if (!move(page, huge_page)) ++failed_;
-    if (failed_ > most_failed) ranges_.clear();
+        for (auto page = begin; page < begin + bytes; page += huge_page) {
+            if (move(page, huge_page)) continue;
+            ++failed_;
+            // EINVAL: an older kernel, or nothing is there any more.
+            if (errno != EINVAL) left_.push_back({page, page + huge_page});
+        }
+    if (failed_ > most_failed) leave_for_later();
+    return !ranges_.empty();
+}
+
+void HugePages::leave_for_later() {
+    if (!left_.empty()) left_.insert(left_.end(), ranges_.begin(), ranges_.end());
+    ranges_.clear();
+}
+
+bool HugePages::try_again() {
+    ranges_ = std::exchange(left_, {});
+    failed_ = 0;
     return !ranges_.empty();
 }
 

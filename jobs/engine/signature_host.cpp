@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <ctime>
 #include <map>
+#include <optional>
 
 #include "auth/base/checked.h"
 #include "auth/base/child_process.h"
@@ -34,6 +35,7 @@ namespace {
 // A coordinator's, once jobd has ended the job: for its workers to be killed, and what it hashes to be read.
 constexpr auto time_to_end = std::chrono::seconds(10);
 constexpr auto delay_after_judge = std::chrono::seconds(10);
+constexpr auto delay_without_huge_pages = std::chrono::seconds(60);
 
 class SignatureHost {
  public:
@@ -106,8 +108,18 @@ class SignatureHost {
             next_pages_ = loop_.after(std::chrono::milliseconds(1), [this] { move_into_huge_pages(); });
         } else {
             pages_are_moved_ = true;
+            // As many as before would not do.
+            if (huge_pages_->moved_bytes() == too_few_bytes_ && await_huge_pages()) return;
             start_judge();
         }
+    }
+
+    // False if more of them would not help.
+    [[nodiscard]] bool await_huge_pages() {
+        too_few_bytes_ = huge_pages_->moved_bytes();
+        if (!huge_pages_->try_again()) return false;
+        next_pages_ = loop_.after(delay_without_huge_pages, [this] { move_into_huge_pages(); });
+        return true;
     }
 
     // ---- The judge of known contents. It shares our huge pages, so it is forked once they are.
@@ -140,11 +152,17 @@ class SignatureHost {
         judge_.watch = {};
         const auto ending = judge_.process.ended();
         judge_.directory.reset();
-        // Nothing can be judged here, or the registry is gone.
-        if (ending && !ending->by_signal && (ending->code == judge_is_useless || ending->code == 0))
-            registry_.reset();
-        else
-            judge_later();
+        if (!ending || ending->by_signal) return judge_later();
+        switch (ending->code) {
+            case 0:  // the registry is gone
+            case judge_is_useless:
+                return registry_.reset();
+            case judge_forks_slowly:
+                if (!await_huge_pages()) registry_.reset();
+                return;
+            default:
+                return judge_later();
+        }
     }
 
     void judge_later() {
@@ -335,6 +353,7 @@ class SignatureHost {
     } judge_;
     EventLoop::Timer next_judge_;
     bool pages_are_moved_ = false;
+    std::optional<std::size_t> too_few_bytes_;  // of huge pages, when the judge ended since its forks were slow
 };
 
 }  // namespace

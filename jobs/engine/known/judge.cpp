@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -38,7 +39,7 @@ constexpr const char* room = "/room";
 constexpr std::uint64_t room_bytes = 16 * 1024 * 1024;  // of the judge's own, for the test alone
 constexpr auto grace_beyond_scan_time = 15s;
 // With more, an account would wait longer for judgements than for scans of its own.
-constexpr auto longest_fork = 10ms;
+constexpr auto longest_fork = 10ms;  // of processor time
 constexpr int most_tries = 5;
 
 // What a child's exit status says. Any other one, and any signal, is NotClean.
@@ -46,8 +47,22 @@ constexpr int is_clean = 100;
 constexpr int cannot_begin = 101;  // it has not read the content
 
 struct Useless : std::runtime_error {
-    using std::runtime_error::runtime_error;
+    explicit Useless(const std::string& why, int status = judge_is_useless)
+        : std::runtime_error(why), exit_status(status) {}
+    int exit_status;
 };
+
+// Of this process and those of its children that were waited for. Others that keep the machine busy don't count.
+std::chrono::microseconds processor_time() {
+    std::chrono::microseconds used{0};
+    for (const int whose : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+        rusage usage{};
+        checked(::getrusage(whose, &usage), "measure processor time");
+        for (const auto& time : {usage.ru_utime, usage.ru_stime})
+            used += std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+    }
+    return used;
+}
 
 class Judge {
  public:
@@ -112,20 +127,21 @@ class Judge {
         return answer.verdict == Verdict::Infected && !engine_.is_tainted();
     }
 
-    // The shortest of some: the machine may be busy.
+    // The cheapest of some.
     static void measure_fork() {
-        auto shortest = Clock::duration::max();
+        auto least = std::chrono::microseconds::max();
         for (int i = 0; i < most_tries; ++i) {
-            const auto begun = Clock::now();
+            const auto before = processor_time();
             const pid_t pid = checked(::fork(), "fork");
             if (pid == 0) ::_exit(0);
             ChildProcess(pid).wait();
-            shortest = std::min(shortest, Clock::now() - begun);
+            least = std::min(least, processor_time() - before);
         }
-        if (shortest <= longest_fork) return;
-        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(shortest);
+        if (least <= longest_fork) return;
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(least);
         throw Useless("a fork takes " + std::to_string(took.count()) +
-                      " ms, since the memory of the signatures is not in huge pages");
+                          " ms, since the memory of the signatures is not in huge pages",
+                      judge_forks_slowly);
     }
 
     // False when the registry is gone.
@@ -259,7 +275,7 @@ void run_judge(const Settings& config, ClamEngine& engine, JudgeReady ready, con
         ::_exit(0);
     } catch (const Useless& why) {
         log_line(Severity::Warning, std::string("no contents are known to be clean for all accounts: ") + why.what());
-        ::_exit(judge_is_useless);
+        ::_exit(why.exit_status);
     } catch (const std::exception& fault) {
         die(std::string("judge of contents: ") + fault.what());
     }

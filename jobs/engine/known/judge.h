@@ -24,11 +24,13 @@ namespace clamscanner {
 
 // Called in a fresh child: with all signatures, of the signature host; with those that are new since `bases`
 // (new_signatures.h), of the engine. `directory`: empty, becomes its root. Ends with 0 when the
-// registry closes its end, and with judge_is_useless if no content can be judged here: there are no user namespaces, no
-// Landlock, the test virus is not found, or forking takes too long (the memory of the signatures is not in huge pages).
+// registry closes its end, with judge_is_useless if no content can be judged here (there are no user namespaces, no
+// Landlock, or the test virus is not found), and with judge_forks_slowly if the memory of the signatures is not in huge
+// pages, so that a judgement would cost more than scans do.
 [[noreturn]] void run_judge(const Settings& config, ClamEngine& engine, JudgeReady ready, const std::string& directory,
                             UniqueFd registry) noexcept;
 
 inline constexpr int judge_is_useless = 3;
+inline constexpr int judge_forks_slowly = 4;
 
 }  // namespace clamscanner

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <chrono>
+#include <cstring>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -315,6 +316,27 @@ BOOST_FIXTURE_TEST_CASE(without_a_judge_of_these_signatures_nothing_is_known, Fi
     start_judge();
     wait_until_ready();
     BOOST_TEST((Meetings(*this, 1).meet("harmless text") == Meeting::Known));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_judge_whose_forks_are_slow_says_so_and_judges_nothing, Fixture) {
+    load();
+    auto [registrys, judges] = socket_pair(SOCK_SEQPACKET);
+    const auto directory = place.path + "/tmp/slow";
+    std::filesystem::create_directory(directory);
+    auto slow = in_child(std::move(judges), [&](UniqueFd end) {
+        registrys.reset();
+        // A gigabyte in small pages: each fork copies half a million entries of the table.
+        constexpr std::size_t bytes = std::size_t{1} << 30U;
+        void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED || ::madvise(memory, bytes, MADV_NOHUGEPAGE) != 0) ::_exit(1);
+        std::memset(memory, 1, bytes);
+        run_judge(config, *engine, {engine->fingerprint(), {}}, directory, std::move(end));
+    });
+    const auto ending = slow.wait();
+    BOOST_TEST(!ending.by_signal);
+    BOOST_TEST(ending.code == judge_forks_slowly);
+    Packet packet;
+    BOOST_TEST((receive_packet(registrys.get(), packet) == Got::PeerGone));
 }
 
 BOOST_FIXTURE_TEST_CASE(the_end_of_a_judge_makes_nothing_known, Fixture) {
