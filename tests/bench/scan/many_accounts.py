@@ -143,6 +143,9 @@ class ManyAccounts:
                 self.work[phase].append(engine_seconds(service) - before)
                 tell(f"service, {phase}: {seconds:.2f} s, {self.work[phase][-1]:.2f} s of processor time")
                 self.found[phase].append(self._found_by(owners))
+            # Of a judge that cannot judge, for instance: then all is scanned for each account.
+            for line in service.warnings():
+                tell(line)
 
     def _update(self, service, primer):
         self._new_signature(self.signatures)

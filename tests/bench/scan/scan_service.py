@@ -47,6 +47,10 @@ class ScanService(Service):
         with open(self.path("programs.log"), encoding="utf-8", errors="replace") as log:
             return sum("signatures loaded" in line for line in log)
 
+    def warnings(self):
+        with open(self.path("programs.log"), encoding="utf-8", errors="replace") as log:
+            return [line.rstrip() for line in log if ": warning: " in line]
+
 
 def has_key(build, section, key):
     """Whether a build's configuration knows a key: one that it does not know would be an error."""
