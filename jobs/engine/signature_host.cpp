@@ -35,7 +35,9 @@ namespace {
 // A coordinator's, once jobd has ended the job: for its workers to be killed, and what it hashes to be read.
 constexpr auto time_to_end = std::chrono::seconds(10);
 constexpr auto delay_after_judge = std::chrono::seconds(10);
-constexpr auto delay_without_huge_pages = std::chrono::seconds(60);
+// Between two tries to move the rest into huge pages.
+constexpr auto first_pause = std::chrono::seconds(1);
+constexpr auto longest_pause = std::chrono::seconds(256);
 
 class SignatureHost {
  public:
@@ -108,18 +110,18 @@ class SignatureHost {
             next_pages_ = loop_.after(std::chrono::milliseconds(1), [this] { move_into_huge_pages(); });
         } else {
             pages_are_moved_ = true;
-            // As many as before would not do.
-            if (huge_pages_->moved_bytes() == too_few_bytes_ && await_huge_pages()) return;
+            // The judge that is there shares the pages that were.
+            if (huge_pages_->moved_bytes() > moved_bytes_) end_judge();
+            moved_bytes_ = huge_pages_->moved_bytes();
             start_judge();
+            move_the_rest_later();
         }
     }
 
-    // False if more of them would not help.
-    [[nodiscard]] bool await_huge_pages() {
-        too_few_bytes_ = huge_pages_->moved_bytes();
-        if (!huge_pages_->try_again()) return false;
-        next_pages_ = loop_.after(delay_without_huge_pages, [this] { move_into_huge_pages(); });
-        return true;
+    void move_the_rest_later() {
+        if (!huge_pages_->try_again()) return;
+        next_pages_ = loop_.after(pause_, [this] { move_into_huge_pages(); });
+        pause_ = std::min(2 * pause_, longest_pause);
     }
 
     // ---- The judge of known contents. It shares our huge pages, so it is forked once they are.
@@ -132,7 +134,8 @@ class SignatureHost {
     }
 
     void start_judge() try {
-        if (!registry_ || !pages_are_moved_ || judge_.process || retiring_ || signatures_->fingerprint().empty())
+        if (!registry_ || !pages_are_moved_ || judge_.process || retiring_ || signatures_->fingerprint().empty() ||
+            forks_slowly_with_ == moved_bytes_)
             return;
         judge_.directory = std::make_unique<ChildDirectory>(directory_);
         const pid_t pid = checked(::fork(), "fork the judge of known contents");
@@ -158,7 +161,8 @@ class SignatureHost {
             case judge_is_useless:
                 return registry_.reset();
             case judge_forks_slowly:
-                if (!await_huge_pages()) registry_.reset();
+                if (!next_pages_.is_set()) return registry_.reset();
+                forks_slowly_with_ = moved_bytes_;
                 return;
             default:
                 return judge_later();
@@ -353,7 +357,9 @@ class SignatureHost {
     } judge_;
     EventLoop::Timer next_judge_;
     bool pages_are_moved_ = false;
-    std::optional<std::size_t> too_few_bytes_;  // of huge pages, when the judge ended since its forks were slow
+    std::chrono::seconds pause_ = first_pause;
+    std::size_t moved_bytes_ = 0;                   // into huge pages, by all tries that have ended
+    std::optional<std::size_t> forks_slowly_with_;  // so many bytes there
 };
 
 }  // namespace

@@ -223,7 +223,7 @@ struct AfterUpdate : Fixture {
         wait_until_ready();
         for (const auto& content : known) BOOST_TEST(becomes_known(content));
         place.write("no_signatures/new.ndb", "New:0:*:" + hex(bad.data(), bad.size()) + "\n");
-        judge = ChildProcess();
+        end_judge();
         load();
         start_judge();
         wait_until_ready();
@@ -310,7 +310,7 @@ BOOST_FIXTURE_TEST_CASE(without_a_judge_of_these_signatures_nothing_is_known, Fi
     wait_until_ready();
     BOOST_TEST(becomes_known("harmless text"));
     BOOST_TEST((Meetings(*this, 1, "others").meet("harmless text") == Meeting::Unknown));
-    judge = ChildProcess();
+    end_judge();
     std::this_thread::sleep_for(100ms);
     BOOST_TEST((Meetings(*this, 1).meet("harmless text") == Meeting::Unknown));
     start_judge();
@@ -348,11 +348,28 @@ BOOST_FIXTURE_TEST_CASE(the_end_of_a_judge_makes_nothing_known, Fixture) {
     BOOST_REQUIRE((meetings.meet(slow) == Meeting::Send));
     meetings.send_copy(slow);
     static_cast<void>(child_of_judge());
-    judge = ChildProcess();
+    end_judge();
     BOOST_TEST(!meetings.is_known());
     start_judge();
     wait_until_ready();
     BOOST_TEST(meetings.judge(slow), "another one judges it");
+}
+
+// The signature host keeps the connection, and with it what the one that ended had not taken yet.
+BOOST_FIXTURE_TEST_CASE(a_judge_that_takes_anothers_place_answers_nothing_that_it_was_not_asked, Fixture) {
+    start();
+    wait_until_ready();
+    meet_twice("harmless text");
+    Meetings meetings(*this, 103);
+    BOOST_REQUIRE((meetings.meet("harmless text") == Meeting::Send));
+    BOOST_REQUIRE(::kill(judge.pid(), SIGSTOP) == 0);
+    meetings.send_copy("harmless text");
+    std::this_thread::sleep_for(100ms);
+    judge = ChildProcess();
+    start_another_judge();
+    BOOST_TEST(!meetings.is_known());
+    BOOST_TEST(becomes_known("another harmless text"));
+    BOOST_TEST(becomes_known("a third one"));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_registry_that_is_killed_knows_what_it_had_written_down, Fixture) {
@@ -362,7 +379,7 @@ BOOST_FIXTURE_TEST_CASE(a_registry_that_is_killed_knows_what_it_had_written_down
     BOOST_TEST(!becomes_known(test_virus()));
     std::this_thread::sleep_for(1500ms);
     registry = ChildProcess();
-    judge = ChildProcess();
+    end_judge();
     start_registry();
     start_judge();
     wait_until_ready();

@@ -64,10 +64,23 @@ struct StartedRegistry {
         auto [registrys, judges] = socket_pair(SOCK_SEQPACKET);
         BOOST_REQUIRE(send_message(socket.get(), OpenJudge{}, {registrys.get()}) == Sent::Yes);
         registrys.reset();
+        judges_connection = UniqueFd(checked(::fcntl(judges.get(), F_DUPFD_CLOEXEC, 0), "keep a judge's connection"));
+        start_judge_at(std::move(judges));
+    }
+    // One that takes the place of the judge that ended.
+    void start_another_judge() {
+        start_judge_at(UniqueFd(checked(::fcntl(judges_connection.get(), F_DUPFD_CLOEXEC, 0), "copy a connection")));
+    }
+    void end_judge() {
+        judge = ChildProcess();
+        judges_connection.reset();
+    }
+    void start_judge_at(UniqueFd connection) {
         const auto directory = place.path + "/tmp/judge" + std::to_string(++judges_started);
         std::filesystem::create_directory(directory);
-        judge = in_child(std::move(judges), [&](UniqueFd end) {
+        judge = in_child(std::move(connection), [&](UniqueFd end) {
             socket.reset();
+            judges_connection.reset();
             run_judge(config, *engine, {engine->fingerprint(), {}}, directory, std::move(end));
         });
     }
@@ -84,6 +97,7 @@ struct StartedRegistry {
     UniqueFd socket;
     ChildProcess registry;
     ChildProcess judge;
+    UniqueFd judges_connection;  // a copy
     int judges_started = 0;
 };
 
