@@ -5,6 +5,7 @@ const api = new URL('../execute/', document.baseURI);
 const kept = 'clamscanner.session';
 const tokenSeconds = 2 * 3600;
 const tokenPrefix = 'page-';
+const isOurs = ({name}) => /^page-[0-9a-f]{16}$/.test(name);
 const patience = 130_000;  // milliseconds; the server gives up before
 
 // What the server refused; `sentences` are its own. `status` is that of HTTP, 0 when there was no answer.
@@ -73,7 +74,7 @@ export async function now() {
 // Revokes tokens of this page that have expired, or, to make room, the oldest.
 async function tidyTokens(authorization, makeRoom) {
     const {data} = await send('Tokens', 'list', {}, authorization);
-    const ours = data.filter(({name}) => name.startsWith(tokenPrefix)).sort((a, b) => a.create_time - b.create_time);
+    const ours = data.filter(isOurs).sort((a, b) => a.create_time - b.create_time);
     const expired = ours.filter(({state}) => state === 'expired');
     const ended = expired.length > 0 || !makeRoom ? expired : ours.slice(0, 1);
     for (const {name} of ended) await send('Tokens', 'revoke', {name}, authorization);
@@ -101,14 +102,22 @@ export function forget() {
     keep(null);
 }
 
+// Whether the token is no longer good. It is not kept in either case.
 export async function logOut() {
     const ended = session;
     keep(null);
-    if (ended !== null) await send('Tokens', 'revoke', {name: ended.name}, authorizationOf(ended)).catch(() => {});
+    if (ended === null) return true;
+    try {
+        await send('Tokens', 'revoke', {name: ended.name}, authorizationOf(ended));
+        return true;
+    } catch (error) {
+        return error.status === 401;
+    }
 }
 
 // One function of the module ClamScanner: data, metadata, messages, warnings. Throws Refused.
 export async function call(name, values = {}) {
+    if (session === null) throw new Refused(401);
     return send('ClamScanner', name, values, authorizationOf(session));
 }
 

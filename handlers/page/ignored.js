@@ -13,8 +13,6 @@ import {say} from './words.js';
 const mostInRequest = 5000;
 const mostShown = 50;
 const longestReason = 500;  // bytes
-const mostTries = 20;
-const betweenTries = 500;  // milliseconds
 const daySeconds = 24 * 3600;
 const lives = ['30', '90', '365', '0'];  // days; 0: for ever
 
@@ -88,22 +86,14 @@ class Ignored {
                 'ignored.ended'));
             this.table.choose(null);
             await this.table.load();
-            await this.waitUntilGone(new Set(rows.filter(({state}) => state === 'ended').map(({id}) => id)));
+            // What has ended is found again within moments, and until then it is in the list.
+            await this.table.loadUntilGone(new Set(rows.filter(({state}) => state === 'ended').map(({id}) => id)));
         } catch (error) {
             complain(error);
         }
         this.isBusy = false;
         this.enable();
         keepFocus(this.table.body);
-    }
-
-    // What has ended is found again within moments, and until then it is in the list.
-    async waitUntilGone(ended) {
-        const isThere = () => this.table.element.isConnected && this.table.rows.some(({id}) => ended.has(id));
-        for (let tries = 0; isThere() && tries < mostTries; ++tries) {
-            await new Promise((resolve) => { setTimeout(resolve, betweenTries); });
-            await this.table.load();
-        }
     }
 }
 

@@ -129,19 +129,25 @@ class Overview {
         this.steps = make('div', {});
         this.rest = make('div', {});
         this.wasRunning = null;
+        this.turn = 0;
         place.append(this.live, this.scan, this.steps, this.rest,
             make('p', {}, button('export', () => this.save().catch(complain), {id: 'export'})));
     }
 
+    // A later call takes the place of an earlier one.
     async watch() {
-        watchSteps(this.steps, this.signal, {onlyIfRunning: true}).catch(complain);
+        const turn = ++this.turn;
+        const isOver = () => this.signal.aborted || turn !== this.turn;
+        // What is said of the finds is another thing once they have been dealt with.
+        watchSteps(this.steps, this.signal, {onlyIfRunning: true})
+            .then((shown) => (shown && !isOver() ? this.watch() : null)).catch(complain);
         const paths = (await call('get_scan_paths')).data;
-        while (!this.signal.aborted) {
+        while (!isOver()) {
             const begun = performance.now();
             let wait = 0;
             try {
                 const seen = await look();
-                if (this.signal.aborted) return;
+                if (isOver()) return;
                 clearProblems();
                 if (seen !== null) {
                     await this.show(seen, paths);

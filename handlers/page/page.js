@@ -74,8 +74,8 @@ async function logIn(form, submit, problems) {
 }
 
 async function logOut() {
-    await api.logOut();
-    showLogin('logged_out');
+    shown.abort();
+    showLogin(await api.logOut() ? 'logged_out' : 'logged_out.here');
 }
 
 function showAll() {

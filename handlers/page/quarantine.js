@@ -76,6 +76,7 @@ class Quarantine {
         update(this.results, told('h3', 'quarantine.result'), listResults(rows));
         this.table.choose(null);
         await this.table.load();
+        await this.table.loadUntilGone(new Set(rows.filter(({state}) => state === 'pending').map(({id}) => id)));
     }
 }
 

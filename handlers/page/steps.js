@@ -18,6 +18,7 @@ function entry(record) {
 export async function watchSteps(place, signal, {onlyIfRunning = false, total = 0, part = null} = {}) {
     let newest = 0;
     let done = 0;
+    let isAllDone = false;
     let wait = pauses.first;
     const list = make('ol', {});
     const log = make('div', {class: 'steps', role: 'log', 'aria-label': say('steps.log'), tabindex: '0'}, list);
@@ -29,12 +30,18 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
             place.replaceChildren(make('section', {'aria-label': say('steps.heading')}, told('h3', 'steps.heading'),
                 part ? [told('p', 'steps.batch', part), told('p', 'steps.keep_open')] : null, summary, log));
         if (data.details.length > 0) {
+            // Another run has begun, whose records begin anew.
+            if (data.details[0].id <= newest) {
+                list.replaceChildren();
+                done = 0;
+            }
             newest = data.details.at(-1).id;
+            isAllDone = data.details.some(({type, state}) => type === 'done' && state === 'success');
             done += data.details.filter(({type}) => type === 'step').length;
             list.append(...data.details.slice(-mostShown).map(entry));
             while (list.childElementCount > mostShown) list.firstElementChild.remove();
         }
-        show(summary, data.status, done, total);
+        show(summary, data.status, done, total, isAllDone);
         if (data.status === 'done' || data.status === 'none') return true;
         await new Promise((resolve) => { setTimeout(resolve, wait); });
         wait = Math.min(wait * 1.5, pauses.most);
@@ -42,9 +49,9 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
     return true;
 }
 
-function show(summary, status, done, total) {
+function show(summary, status, done, total, isAllDone) {
     if (status === 'queued') summary.replaceChildren(told('p', 'steps.queued'));
-    else if (status !== 'running') summary.replaceChildren(told('p', 'steps.done', {n: done}));
+    else if (status !== 'running') summary.replaceChildren(told('p', isAllDone ? 'steps.done' : 'steps.not_all', {n: done}));
     else if (total === 0) summary.replaceChildren(told('p', 'steps.running', {n: done}));
     else
         summary.replaceChildren(make('progress', {max: total, value: done, 'aria-label': say('steps.progress')}),

@@ -6,6 +6,8 @@ import {clearProblems, complain} from './problems.js';
 import {phrase, say} from './words.js';
 
 const sizes = [25, 50, 100, 200];
+const mostTries = 20;
+const betweenTries = 500;  // milliseconds
 
 // What is to be shown: `columns` are {key, cell(row)}, by the server's names, with the `label` of another text if need be;
 // `sort` the first one's; `nameOf(row)` names a row for the owner, and `idOf(row)`, if rows can be chosen, is what the
@@ -22,6 +24,8 @@ export class PagedTable {
         this.chosen = new Set();
         this.allChosen = false;
         this.boxes = [];  // of the rows that are shown: [box, id]
+        this.asked = 0;   // how often the list was asked for
+        this.shownBy = {};  // what had asked for the rows that are shown
         this.body = make('div', {class: 'table', role: 'region', tabindex: '0',
             'aria-label': say('table.scrolls', {table: say(labelKey)})});
         this.pager = make('nav', {class: 'pager', 'aria-label': say('table.pages', {table: say(labelKey)})});
@@ -40,7 +44,6 @@ export class PagedTable {
             event.preventDefault();
             this.filter = input.value;
             this.start = 1;
-            this.choose(null);
             this.load();
         });
         return form;
@@ -55,11 +58,16 @@ export class PagedTable {
         return values;
     }
 
+    // What was asked for before counts for nothing, even if its answer comes later: it may be of another filter.
     async load() {
+        const question = ++this.asked;
+        const isOutdated = () => question !== this.asked;
+        const {shaping} = this;
         this.body.setAttribute('aria-busy', 'true');
         try {
             const {data, metadata} = await call(this.list,
-                {...this.shaping, 'api.paginate_start': this.start, 'api.paginate_size': this.size});
+                {...shaping, 'api.paginate_start': this.start, 'api.paginate_size': this.size});
+            if (isOutdated()) return;
             this.total = metadata.paginate.total_results;
             // The last page may be gone by now.
             if (data.length === 0 && this.total > 0 && this.start > 1) {
@@ -67,12 +75,28 @@ export class PagedTable {
                 return await this.load();
             }
             this.rows = data;
-            clearProblems();
+            if (shaping['api.filter_term'] !== this.shownBy['api.filter_term']) this.choose(null);
+            this.shownBy = shaping;
+            if (this.isShown) clearProblems();
             this.show();
         } catch (error) {
-            complain(error);
+            // Of a part of the page that was left, only that the session has ended.
+            if (error.status === 401 || (this.isShown && !isOutdated())) complain(error);
         } finally {
-            this.body.removeAttribute('aria-busy');
+            if (!isOutdated()) this.body.removeAttribute('aria-busy');
+        }
+    }
+
+    get isShown() {
+        return this.element.isConnected;
+    }
+
+    // For what the server does within moments: the list is asked for again until none of these is in it.
+    async loadUntilGone(ids) {
+        const isThere = () => this.isShown && this.rows.some((row) => ids.has(this.idOf(row)));
+        for (let tries = 0; isThere() && tries < mostTries; ++tries) {
+            await new Promise((resolve) => { setTimeout(resolve, betweenTries); });
+            await this.load();
         }
     }
 
@@ -158,10 +182,10 @@ export class PagedTable {
         this.onChoice();
     }
 
-    // The ids of all that is chosen.
+    // The ids of all that is chosen: of the list that is shown, not of one that was asked for and has yet to come.
     async chosenIds(column) {
         if (!this.allChosen) return [...this.chosen];
-        const {data} = await call(this.list, {...this.shaping, 'api.columns': column});
+        const {data} = await call(this.list, {...this.shownBy, 'api.columns': column});
         return [...new Set(data.map((row) => row[column]))];
     }
 

@@ -30,6 +30,8 @@ const english = {
     'login.ended': 'You have been logged out, since the key of this page has ended. Please log in again.',
     'login.empty': 'Please fill in both the name and the password.',
     'logged_out': 'You are logged out.',
+    'logged_out.here': 'You are logged out here, but the server did not answer: the key of this page ends by itself within ' +
+        'two hours.',
 
     'password.again': 'Your password',
     'password.why': 'This makes your protection weaker, so it is not enough that you are logged in. The password is used ' +
@@ -230,6 +232,10 @@ const english = {
     'steps.of': '{done} of {total} steps so far.',
     'steps.progress': 'Progress of the steps',
     'steps.done': {one: 'All has been done: {n} step.', other: 'All has been done: {n} steps.'},
+    'steps.not_all': {
+        one: 'This has ended, but not everything was done: {n} step.',
+        other: 'This has ended, but not everything was done: {n} steps.',
+    },
     'steps.log': 'The latest steps',
     'steps.batch': 'Part {part} of {parts}',
     'steps.keep_open': 'Please keep this page open until the last part has begun.',
@@ -267,8 +273,8 @@ const english = {
     'ignored.for_ever': 'for ever',
     'ignored.again': 'Find it again',
     'ignored.ended': {
-        one: '{n} is no longer ignored. It is among the infected files again within moments.',
-        other: '{n} are no longer ignored. They are among the infected files again within moments.',
+        one: '{n} is no longer ignored. If the last scan met it, it is among the infected files again within moments.',
+        other: '{n} are no longer ignored. Those that the last scan met are among the infected files again within moments.',
     },
 
     'settings.saved': 'Saved.',

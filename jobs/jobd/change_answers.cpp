@@ -10,7 +10,7 @@ namespace {
 
 // Of the administrator's questions, that one piece looks at.
 constexpr std::size_t finds_at_once = 500;
-// Of what is no longer ignored, before the answer.
+// Of what is ignored, or no longer, before the answer.
 constexpr auto settled_at_once = std::chrono::milliseconds(4);
 // Of a path, in the audit log.
 constexpr std::size_t longest_logged_path = 4096;
@@ -207,12 +207,15 @@ FilesIgnored ChangeAnswers::ignore_files(const IgnoreFiles& asked, const Account
     for (const auto& path : asked.paths) {
         const auto result = ledger.finds().ignore(account, path, ignoring);
         answer.results.push_back({result});
-        if (result == IgnoreResult::Ignored)
-            event_of("ignored", facts, ignoring.asker)
-                .text("file", path.substr(0, longest_logged_path))
-                .text("reason", ignoring.reason)
-                .write();
+        if (result != IgnoreResult::Ignored) continue;
+        // Of the mail that may wait.
+        ledger.outbox().note_step(account, path, RecordState::NoAction);
+        event_of("ignored", facts, ignoring.asker)
+            .text("file", path.substr(0, longest_logged_path))
+            .text("reason", ignoring.reason)
+            .write();
     }
+    settle_some();
     return answer;
 }
 
@@ -228,11 +231,15 @@ FilesUnignored ChangeAnswers::unignore_files(const UnignoreFiles& asked, const A
         answer.results.push_back({ended ? UnignoreResult::Ended : refused});
         if (ended) event_of("no longer ignored", facts, asked.asker).number("row", row).write();
     }
-    // As a rule that is all of it; jobd does the rest piece by piece.
-    const auto until = Clock::now() + settled_at_once;
-    while (ledger.finds().settle_ignored() && Clock::now() < until) {
-    }
+    settle_some();
     return answer;
+}
+
+// As a rule that is all of it; jobd does the rest piece by piece.
+void ChangeAnswers::settle_some() {
+    const auto until = Clock::now() + settled_at_once;
+    while (context_.ledger.finds().settle_ignored() && Clock::now() < until) {
+    }
 }
 
 // ---- Where an owner's mails go -------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class ChangeAnswers {
 
     [[nodiscard]] std::optional<Asker> vouched(const Voucher& voucher, const AccountFacts& facts, Asker asker) const;
     [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
+    void settle_some();
     Task queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker);
 
     JobContext context_;

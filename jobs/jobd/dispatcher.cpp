@@ -220,6 +220,7 @@ void Dispatcher::settle(Job& job) {
         end_early(job.task(), job.account(), job.why());
         return;
     }
+    if (job.suspended()) ledger.tasks().set_why(task.id, job.why() + "; the task goes on when that has ended");
     auto delay = failed ? std::chrono::milliseconds(delay_after_failure) * task.attempts
                         : std::chrono::milliseconds(delay_after_postponement);
     if (job.files_hang()) delay = delay_while_files_hang;

@@ -140,11 +140,11 @@ bool Job::receive_from_authd() {
                 break;
             case RunnerVerdict::Suspended:
                 suspended_ = true;
-                finish(End::Postponed, "the account is suspended; the task resumes when it is active again");
+                finish(End::Postponed, "the account is suspended");
                 break;
             case RunnerVerdict::Held:
                 suspended_ = true;
-                finish(End::Postponed, "the administrator holds the account; the task resumes when it is released");
+                finish(End::Postponed, "the administrator holds the account");
                 break;
             case RunnerVerdict::FilesHang:
                 wait_for_files();
@@ -153,7 +153,7 @@ bool Job::receive_from_authd() {
                 finish(End::Failed, "there is no such account any more");
                 break;
             case RunnerVerdict::Unavailable:
-                finish(End::Postponed, "the scanner cannot start now; it will be tried again");
+                finish(End::Postponed, "the scanner cannot start now");
                 break;
         }
     } catch (const Malformed& wrong) {

@@ -131,8 +131,15 @@ void Outbox::remove(NoticeId id) {
 
 bool Outbox::is_new(AccountId account, TaskId scan, const FoundContent& found) {
     const auto find = sha256_hex(found.path + '\0' + found.virus + '\0' + found.sha256).substr(0, 32);
-    statement<"UPDATE told_find SET scan = ? WHERE account = ? AND find = ?">().run(scan, account, find);
+    // What was told before that is gone, also where prune() has not come to it yet.
+    statement<
+        "UPDATE told_find SET scan = ?1 WHERE account = ?2 AND find = ?3 AND "
+        "(scan = ?1 OR scan >= (SELECT gone_before FROM notified_account WHERE account = ?2))">()
+        .run(scan, account, find);
     if (database_.changed_rows() > 0) return false;
+    statement<"DELETE FROM told_find WHERE account = ? AND find = ?">().run(account, find);
+    if (database_.changed_rows() > 0)
+        statement<"UPDATE notified_account SET told = told - 1 WHERE account = ?">().run(account);
     statement<"INSERT OR IGNORE INTO notified_account(account) VALUES(?)">().run(account);
     statement<"UPDATE notified_account SET told = told + 1 WHERE account = ? AND told < ?">().run(account, most_told);
     if (database_.changed_rows() > 0)
@@ -332,6 +339,9 @@ Notice Outbox::get(NoticeId id) {
                 return true;
             },
             id, most_figures);
+    const auto figures = statement<"SELECT count(*) FROM notice_figure WHERE notice = ?">().number(id).value_or(0);
+    const auto left_out = static_cast<std::uint64_t>(figures) - notice.figures.size();
+    if (left_out > 0) notice.figures.back() = {"further lines, for which there is no room", left_out + 1};
     return notice;
 }
 

@@ -47,7 +47,9 @@ bool OutboxAnswers::is_owner_there(const Outbox::Due& due, std::int64_t now, std
         until = now + while_looked_up_ms;
         return true;
     }
-    if (entry->failed || (entry->facts && !entry->is_known())) {
+    // A home that is not there may be on a disk that is not mounted, and is no reason to forget anything.
+    const bool is_unseen = entry->facts && (entry->home == AccountLookup::Home::Missing || !entry->is_known());
+    if (entry->failed || is_unseen) {
         until = now + while_unknown_ms;
         return true;
     }

@@ -50,6 +50,8 @@ std::string what_was_done(const NoticedFind& find) {
             return "it was deleted";
         case RecordState::MailboxCleansed:
             return "the infected messages were taken out of it";
+        case RecordState::Restored:
+            return "it was moved to the quarantine, and brought back from it";
         case RecordState::NoAction:
             return "it was left as it is";
         default:

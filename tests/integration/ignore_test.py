@@ -10,6 +10,7 @@ import subprocess
 import time
 from urllib.parse import urlencode
 
+import accounts
 from client import wait_until
 from privileges_test import attempts_that_work, status_of
 from service_case import ServiceCase, main
@@ -135,6 +136,17 @@ class Owners(IgnoreCase):
         [again] = self.client.call("unignore_files", {"ids": [row["id"]]})
         self.assertEqual(again["state"], "error")
 
+    def test_an_account_whose_home_has_moved_ignores_nothing(self):
+        self.ignore(self.wrong)
+        home = self.account.home
+        os.rename(home, home + "-old")
+        subprocess.run(["cp", "-a", home + "-old", home], check=True)
+        # So that it is looked up anew at once.
+        accounts.change(["usermod", "--comment", "moved", self.account.name])
+        self.client.scan()
+        self.assertEqual(self.rows(), [])
+        self.assertEqual(set(self.listed()), {self.wrong, self.eicar})
+
     def test_only_a_find_can_be_ignored(self):
         clean = self.account.path("clean")
         result = self.ignore(clean, self.account.path("nowhere"), self.eicar)
@@ -183,8 +195,8 @@ class Owners(IgnoreCase):
 
 
 class WhatWeakensNeedsThePassword(IgnoreCase):
-    def make_token(self, function):
-        target = f"/execute/Tokens/{function}?" + urlencode({"name": function.replace("_", "-")})
+    def make_token(self, function, name=None, **more):
+        target = f"/execute/Tokens/{function}?" + urlencode({"name": name or function.replace("_", "-"), **more})
         return self.client.send("GET", target).result()["data"]["token"]
 
     def by_token(self, token, function, arguments):
@@ -193,9 +205,17 @@ class WhatWeakensNeedsThePassword(IgnoreCase):
                                 authorization=f"cpanel {self.account.name}:{token}")
 
     def test_a_token_may_only_with_full_access(self):
-        limited = self.by_token(self.make_token("create_limited"), "ignore_files", {"files": [self.wrong]})
-        self.assertEqual(limited.status, 403)
-        self.assertIn("create_full_access", limited.result()["errors"][0])
+        self.client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        before = [self.client.call(name) for name in ("get_schedule", "get_notifications")]
+        for token in (self.make_token("create_limited"), self.make_token("create_full_access", "reads", readonly=1)):
+            for function, arguments in (("ignore_files", {"files": [self.wrong]}), ("set_notifications", {"enabled": 0}),
+                                        ("set_notifications", {"address": "thief@elsewhere.example"}),
+                                        ("confirm_notifications", {"code": "0" * 20}), ("cancel_scan", {}),
+                                        ("set_schedule", {"frequency": "never"})):
+                refused = self.by_token(token, function, arguments)
+                self.assertEqual(refused.status, 403, function)
+                self.assertIn("create_full_access", refused.result()["errors"][0])
+        self.assertEqual([self.client.call(name) for name in ("get_schedule", "get_notifications")], before)
         self.assertEqual(self.rows(), [])
         full = self.by_token(self.make_token("create_full_access"), "ignore_files", {"files": [self.wrong]}).result()
         self.assertEqual(full["data"][0]["state"], "ignored")

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 
+import accounts
 from client import wait_until
 from mail_receiver import MailReceiver
 from service_case import ServiceCase, main
@@ -128,6 +129,7 @@ class Owners(NotifyCase):
         self.assertIsNotNone(mail["Date"].datetime)
         self.assertEqual(mail.get_content_type(), "text/plain")
         self.assertEqual(mail["To"].addresses[0].addr_spec, received.recipient)
+        self.assertEqual(mail["From"].addresses[0].addr_spec, received.sender)
         return mail
 
     def test_a_find_is_told_once_with_where_and_what_to_do(self):
@@ -193,6 +195,7 @@ class Owners(NotifyCase):
         other, other_client = self.new_account()
         self.assertEqual(other_client.result("confirm_notifications", {"code": code})["status"], 0)
         self.client.call("confirm_notifications", {"code": code})
+        self.assertEqual(self.client.result("confirm_notifications", {"code": code})["status"], 0)
         told = parsed(self.wait_for_mail(2)[1])
         self.assertIn("go elsewhere", told["Subject"])
         self.assertIn(address, told.get_content())
@@ -270,6 +273,53 @@ class Owners(NotifyCase):
         self.client.disinfect({path: "quarantine"})
         self.service.start("notify")
         self.assertIn("moved to the quarantine", text_of(self.wait_for_mail()[0]))
+
+    def test_what_was_done_and_undone_meanwhile_is_told(self):
+        self.service.kill("notify")
+        moved, back = self.infect("moved.php", "back.php")
+        fine = self.account.write("public_html/fine.php", EICAR + b" and fine")
+        self.client.scan()
+        self.client.disinfect({moved: "quarantine", back: "quarantine"})
+        [row] = [row for row in self.client.call("list_quarantined_files") if row["file"] == back]
+        [done] = self.client.call("restore_quarantined_files", {"ids": [row["id"]]})
+        self.assertEqual(done["state"], "restored")
+        self.client.call("ignore_files", {"files": [fine]})
+        self.service.start("notify")
+        text = text_of(self.wait_for_mail()[0])
+        self.assertEqual(dict(re.findall(r"^  (/.*)\n      .*\n      found on .*; (.*)$", text, re.MULTILINE)),
+                         {moved: "it was moved to the quarantine, from which it can be restored",
+                          back: "it was moved to the quarantine, and brought back from it",
+                          fine: "it was left as it is"})
+
+    def test_a_home_that_is_not_there_for_a_while_loses_no_mail(self):
+        address = f"{self.account.name}@mail.example"
+        self.confirmed(address)
+        self.service.kill("notify")
+        self.infect("x.php")
+        self.client.scan()
+        home = self.account.home
+        os.rename(home, home + "-away")
+        # So that it is looked up anew at once.
+        accounts.change(["usermod", "--comment", "away", self.account.name])
+        self.service.start("notify")
+        self.no_more_mails(1, address, 8)
+        os.rename(home + "-away", home)
+        self.assertIn("x.php", text_of(self.wait_for_mail(2, address)[1]))
+        self.assertEqual(self.client.call("get_notifications")["address"], address)
+
+    def test_no_mail_goes_to_whoever_has_the_name_later(self):
+        self.service.kill("notify")
+        self.infect("x.php")
+        self.client.scan()
+        accounts.remove_user(self.account.name)
+        later = accounts.add_account(self.account.name, self.account.home + "-later")
+        self.service.start("notify")
+        self.no_more_mails(0, seconds=15)
+        self.service.wait_until_it_serves(later)
+        later.write("y.php", EICAR)
+        self.service.client(later).scan()
+        [mail] = self.wait_for_mail()
+        self.assertNotIn("x.php", text_of(mail))
 
     def test_sigkill_at_any_moment_loses_nothing_and_repeats_at_most_the_same_mail(self):
         seed = random.randrange(10**6)

@@ -133,10 +133,42 @@ class AnOwnersDay(PageCase):
         self.walk("keyboardAlone", infected=[self.account.write("public_html/eicar", EICAR)])
 
     def test_a_page_that_is_full_of_tokens_makes_room_of_its_own(self):
-        for number in range(16):
-            self.client.send("POST", f"/execute/Tokens/create_limited?name=page-{number}")
+        for name in ("page-of-mine", *(f"page-{number:016x}" for number in range(15))):
+            self.client.send("POST", f"/execute/Tokens/create_limited?name={name}")
         self.walk("belowASession", prefix="/cpsess1")
-        self.assertEqual(len(self.tokens_of_the_page()), 16)
+        names = [token["name"] for token in self.tokens_of_the_page()]
+        self.assertEqual(len(names), 16)
+        self.assertIn("page-of-mine", names)
+        self.assertNotIn(f"page-{0:016x}", names)
+
+    def test_what_was_dealt_with_meanwhile(self):
+        infected = self.account.write("eicar", EICAR)
+        self.client.scan()
+        self.walk("dealtWithMeanwhile", infected=infected)
+
+    def test_answers_that_come_late(self):
+        one, other = (self.account.write(f"public_html/{name}.php", EICAR) for name in ("one", "other"))
+        self.client.scan()
+        self.walk("lateAnswers", one=one, other=other)
+
+    def test_what_was_left_alone_is_not_called_done(self):
+        path = self.account.write("public_html/one.php", EICAR)
+        self.client.scan()
+        self.account.write("public_html/one.php", "fine by now")
+        self.walk("notEverythingDone", path=path)
+
+    def test_a_session_ends(self):
+        kept = self.walk("sessionsEnd")["kept"]
+        [token] = self.tokens_of_the_page()
+        answer = self.client.send("GET", "/execute/ClamScanner/get_scan_status",
+                                  authorization=f"cpanel {self.account.name}:{kept}")
+        self.assertEqual((answer.status, token["state"]), (200, "valid"))
+
+
+class WithoutSignatures(PageCase):
+    def test_nothing_is_called_clean(self):
+        self.account.write("one", "fine")
+        self.walk("notAFullScan")
 
 
 class AnAddress(PageCase):
@@ -404,11 +436,15 @@ class ViewInfectedFile(ServiceCase):
     def test_nothing_but_finds_and_no_links(self):
         secret = self.account.write("secret", "a password")
         path = self.account.write("find", EICAR)
+        below = self.account.write("directory/find", EICAR)
+        taken = self.account.write("taken", EICAR)
         other, others = self.new_account("other")
         foreign = other.write("find", EICAR)
         others.scan()
         self.client.scan()
-        for refused in (secret, foreign, "/etc/shadow", path + "/../secret", "find/../secret"):
+        self.client.disinfect({taken: "quarantine"})
+        self.account.write("taken", "another content")
+        for refused in (secret, foreign, taken, "/etc/shadow", path + "/../secret", "find/../secret"):
             result = self.client.result("view_infected_file", {"path": refused}, method="POST")
             self.assertEqual((result["status"], result["data"]), (0, None), refused)
             self.assertIn("not in the list of infected files", result["errors"][0])
@@ -422,6 +458,12 @@ class ViewInfectedFile(ServiceCase):
             self.assertIn(problem, result["errors"][0])
         result = self.client.result("view_infected_file", {"path": path}, method="POST")
         self.assertIn("not there any more", result["errors"][0])
+        os.rename(os.path.dirname(below), self.account.path("moved"))
+        for target in (self.account.path("moved"), other.home):
+            os.symlink(target, os.path.dirname(below))
+            result = self.client.result("view_infected_file", {"path": below}, method="POST")
+            os.unlink(os.path.dirname(below))
+            self.assertIn("links are not followed", result["errors"][0])
 
 
 if __name__ == "__main__":

@@ -2,17 +2,22 @@
 a time zone in which a scan is due in some seconds, or was due while jobd was down."""
 
 import copy
+import json
 import os
 import subprocess
 import tempfile
 import time
 
+import accounts
 from client import Refused, wait_until
+from hanging_files import HangingFiles
 from service_case import ServiceCase, main
 from test_files import EICAR
+from turns_test import SlowFiles
 
 AHEAD_SECONDS = 4
 CERTAIN = "this text stands for malware that is certain 5d1f"
+CERTAIN_TOO = "this text stands for another malware that is certain 9c3e"
 UNWANTED = "this text stands for a program that is doubtful 77aa"
 MAILBOX = ("From a@example.org Mon Jan  5 12:00:00 2026\nFrom: a@example.org\nSubject: one\n\nharmless\n\n"
            "From b@example.org Mon Jan  5 12:01:00 2026\nFrom: b@example.org\nSubject: two\n\n" + CERTAIN + "\n\n")
@@ -123,6 +128,77 @@ class Schedules(ScheduleCase):
         rows = self.ended(client, 1)
         self.assertEqual([row["result"] for row in rows], ["completed"])
 
+    def administrate(self, *words):
+        subprocess.run([self.service.installed_program("clamscanner-account"), "--config", self.service.config_file,
+                        *words], check=True, capture_output=True)
+
+    def has_ended(self, account):
+        """By the audit log, since nobody may log in."""
+        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as file:
+            events = [json.loads(line[line.index("{"):]) for line in file if '{"event":"scan"' in line]
+        return [event for event in events if (event["account"], event["stage"]) == (account.name, "ended")]
+
+    def test_of_an_account_that_may_run_nothing_it_ends_early_and_says_why(self):
+        held, held_client = self.new_account()
+        closed, closed_client = self.new_account()
+        clients = (held_client, closed_client)
+        for client in clients:
+            client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        due = max(client.call("get_schedule")["next_time"] for client in clients)
+        self.service.stop("jobd")
+        self.administrate("hold", held.name)
+        accounts.change(["chage", "-E", "0", closed.name])
+        self.start_jobd_where(due, 0)
+        for account in (held, closed):
+            wait_until(lambda one=account: self.has_ended(one), PATIENCE_SECONDS, "the scan's end")
+        self.administrate("release", held.name)
+        accounts.change(["chage", "-E", "-1", closed.name])
+        for client, why in ((held_client, "the administrator holds the account"),
+                            (closed_client, "the account is suspended")):
+            [row] = self.scheduled(client)
+            self.assertEqual((row["result"], row["message"].endswith(why)), ("ended early", True), row)
+            result = client.result("get_scan_status")
+            self.assertTrue(any(why in text for text in result["warnings"]), result)
+            self.assertFalse(any("goes on" in text for text in result["warnings"]), result)
+            self.assertGreater(client.call("get_schedule")["next_time"], time.time() + 80000)
+
+    def test_while_a_home_does_not_answer_it_waits(self):
+        account = self.service.add_account("user")
+        files = HangingFiles(account.home, account, files={"infected": EICAR})
+        self.addCleanup(files.end)
+        self.service.wait_until_it_serves(account)
+        client = self.service.client(account)
+        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        due = client.call("get_schedule")["next_time"]
+        self.service.stop("jobd")
+        files.hang()
+        self.start_jobd_where(due, 0)
+        time.sleep(8)
+        self.assertEqual(self.has_ended(account), [])
+        files.answer()
+        [ended] = wait_until(lambda: self.has_ended(account), PATIENCE_SECONDS, "the scan's end")
+        self.assertEqual((ended["by"], ended["result"], ended["infected"]), ("schedule", "completed", 1))
+
+    def test_one_whose_home_has_moved_loses_it(self):
+        account, client = self.new_account()
+        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        due = client.call("get_schedule")["next_time"]
+        self.service.stop("jobd")
+        os.rename(account.home, account.home + "-old")
+        subprocess.run(["cp", "-a", account.home + "-old", account.home], check=True)
+        self.start_jobd_where(due, 0)
+        time.sleep(5)
+        self.assertEqual(client.call("get_schedule")["frequency"], "never")
+        self.assertEqual(client.call("list_history"), [])
+        # As it was: and nothing begins by itself any more.
+        self.service.stop("jobd")
+        os.rename(account.home, account.home + "-new")
+        os.rename(account.home + "-old", account.home)
+        self.start_jobd_where(due, -60)
+        time.sleep(5)
+        self.assertEqual(client.call("get_schedule")["frequency"], "never")
+        self.assertEqual(client.call("list_history"), [])
+
     def test_nothing_is_set_that_the_administrator_does_not_allow(self):
         _, client = self.new_account()
         for wrong in ({"frequency": "daily", "hour": 24, "scan_type": "home"},
@@ -133,8 +209,31 @@ class Schedules(ScheduleCase):
         self.assertEqual(client.call("get_schedule")["frequency"], "never")
 
 
-class AutomaticQuarantine(ScheduleCase):
-    """By a certain signature, and not by a heuristic."""
+class BehindAllOthers(ScheduleCase):
+    config = {"jobs": {"retry_seconds": 1, "max_running": 1}}
+
+    def test_who_asks_for_a_scan_does_not_wait_for_a_schedule(self):
+        slow = SlowFiles()
+        first, first_client = self.new_account()
+        slow.fill(first, 4)
+        scheduled, client = self.new_account()
+        slow.fill(scheduled, 2)
+        _, others = self.new_account()
+        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        due = client.call("get_schedule")["next_time"]
+        self.service.stop("jobd")
+        self.start_jobd_where(due, 2)
+        first_client.call("start_scan", {"scan_type": "home"})
+        wait_until(lambda: self.scheduled(client), PATIENCE_SECONDS, "the scheduled scan to be queued")
+        others.scan()
+        self.assertEqual(first_client.call("get_scan_status")["scan_complete"], 1)
+        [row] = self.scheduled(client)
+        self.assertIn(row["result"], ("queued", "running"))
+        self.ended(client, 1)
+
+
+class AutomaticCase(ScheduleCase):
+    """With a certain signature, another one, and one that only guesses."""
     config = {"jobs": {"retry_seconds": 1}, "quarantine": {"automatic": "certain"},
               "brake": {"files_percent": 100, "accounts_percent": 100},
               "paths": {"signature_directory": "@signatures"}}
@@ -146,9 +245,39 @@ class AutomaticQuarantine(ScheduleCase):
         os.chmod(cls.signatures, 0o755)
         cls.config["paths"]["signature_directory"] = cls.signatures
         with open(os.path.join(cls.signatures, "own.ndb"), "w", encoding="ascii") as file:
-            for name, text in (("Test-Certain", CERTAIN), ("Heuristics.Test-Doubtful", UNWANTED)):
+            for name, text in (("Test-Certain", CERTAIN), ("Test-Certain-Too", CERTAIN_TOO),
+                               ("Heuristics.Test-Doubtful", UNWANTED)):
                 file.write(f"{name}:0:*:{text.encode().hex()}\n")
         super().setUpClass()
+
+    def scan_as_administrator(self, account):
+        subprocess.run([self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file,
+                        "--account", account.name, "--wait"], check=False, stdout=subprocess.DEVNULL)
+
+    @staticmethod
+    def steps(client):
+        """Of the disinfection, once it has ended."""
+        status = client.call("check_disinfection_status")
+        return {step["file"]: step for step in status["details"] if step["type"] == "step"} \
+            if status["status"] == "done" else None
+
+
+class UnderTheBrake(AutomaticCase):
+    config = {**AutomaticCase.config, "brake": {"files_percent": 10, "accounts_percent": 100}}
+
+    def test_what_it_holds_is_left_to_its_owner(self):
+        account, client = self.new_account()
+        held = [account.write(f"held/{number}.txt", CERTAIN) for number in range(30)]
+        certain = account.write("certain.txt", CERTAIN_TOO)
+        self.scan_as_administrator(account)
+        steps = wait_until(lambda: self.steps(client), PATIENCE_SECONDS, "its end")
+        self.assertEqual({path: step["state"] for path, step in steps.items()}, {certain: "quarantined"})
+        self.assertEqual([path for path in held if not os.path.exists(path)], [])
+        self.assertEqual({row["file"] for row in client.call("list_infected_files")}, set(held))
+
+
+class AutomaticQuarantine(AutomaticCase):
+    """By a certain signature, and not by a heuristic."""
 
     def infected(self):
         account, client = self.new_account()
@@ -199,10 +328,6 @@ class AutomaticQuarantine(ScheduleCase):
                             if row["action"] == "disinfection" and row["ended"]], PATIENCE_SECONDS, "the quarantine")
         self.check(client, *paths, by="administrator")
 
-    def scan_as_administrator(self, account):
-        subprocess.run([self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file,
-                        "--account", account.name, "--wait"], check=False, stdout=subprocess.DEVNULL)
-
     def test_what_was_left_to_its_owner_is_not_told_as_done(self):
         account, client = self.new_account()
         store = account.write("old.mbx", "*mbx*\r\n" + CERTAIN)
@@ -235,13 +360,6 @@ class AutomaticQuarantine(ScheduleCase):
         left = {path for path in copies if os.path.exists(path)}
         self.assertTrue(left)
         self.assertEqual({path for path, step in steps.items() if step["message"].startswith("it is ignored")}, left)
-
-    @staticmethod
-    def steps(client):
-        """Of the disinfection, once it has ended."""
-        status = client.call("check_disinfection_status")
-        return {step["file"]: step for step in status["details"] if step["type"] == "step"} \
-            if status["status"] == "done" else None
 
     def test_it_is_done_once_although_jobd_is_killed_all_the_time(self):
         account, client, certain, *_ = self.infected()

@@ -73,14 +73,25 @@ export class Visitor {
         await this.page.locator('#start-scan').waitFor({timeout: 60_000});
     }
 
-    // A scan by another client of the same owner's, to its end.
-    async scanElsewhere() {
+    // What another client of the same owner's is answered.
+    async askElsewhere(name, values = {}, module = 'ClamScanner') {
         const {base, user, password} = this.order;
-        const headers = {Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`};
-        const call = async (name) =>
-            (await (await fetch(`${base}/execute/ClamScanner/${name}`, {method: 'POST', headers})).json()).data;
-        await call('start_scan?scan_type=home');
-        while ((await call('get_scan_status')).scan_complete === 0) await setTimeout(100);
+        const headers = {'Authorization': `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+            'Content-Type': 'application/json'};
+        const response = await fetch(`${base}/execute/${module}/${name}`,
+            {method: 'POST', headers, body: JSON.stringify(values)});
+        return (await response.json()).data;
+    }
+
+    // A scan by another client, to its end.
+    async scanElsewhere() {
+        await this.askElsewhere('start_scan', {scan_type: 'home'});
+        while ((await this.askElsewhere('get_scan_status')).scan_complete === 0) await setTimeout(100);
+    }
+
+    async quarantineElsewhere(path) {
+        await this.askElsewhere('disinfect_files', {actions: {[path]: 'quarantine'}});
+        while ((await this.askElsewhere('check_disinfection_status')).status !== 'done') await setTimeout(100);
     }
 
     // Nothing that the page keeps or shows has the password in it.

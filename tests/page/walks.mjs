@@ -229,6 +229,110 @@ export async function copiesAreIgnoredTogether(visitor, {wrong, copy}) {
     await page.getByText('Nothing is ignored.').waitFor();
 }
 
+// A promise, and what keeps it.
+function promise() {
+    let keep;
+    const made = new Promise((resolve) => { keep = resolve; });
+    return {made, keep};
+}
+
+// The next answer of this function waits until giveNow() is called; `change` may make another of it. `held` comes when
+// the server has answered.
+async function holdBack(page, name, change = (answer) => answer) {
+    const [held, released, given] = [promise(), promise(), promise()];
+    await page.route(`**/${name}`, async (route) => {
+        const response = await route.fetch();
+        const json = change(await response.json());
+        held.keep();
+        await released.made;
+        await route.fulfill({response, json});
+        given.keep();
+    }, {times: 1});
+    return {held: held.made, async giveNow() {
+        released.keep();
+        await given.made;
+        // It has been read, and shown if it is to be.
+        await page.evaluate(() => new Promise((resolve) => { setTimeout(resolve, 200); }));
+    }};
+}
+
+// What is shown, and what is done with all of it, is of one filter: the one asked for last whose answer has come.
+export async function lateAnswers(visitor, {one, other}) {
+    const page = await visitor.enter();
+    await visitor.go('finds');
+    assert.equal(await visitor.rows(), 2);
+    const filter = async (text) => {
+        await page.locator('#filter-list_infected_files').fill(text);
+        await page.locator('.toolbar button').click();
+    };
+    let late = await holdBack(page, 'list_infected_files');
+    await filter('/one');
+    await late.held;
+    const second = page.waitForResponse('**/list_infected_files');
+    await filter('/o');
+    await (await second).finished();
+    await late.giveNow();
+    assert.equal(await visitor.rows(), 2, 'an answer to an earlier question is not shown');
+
+    await filter('/one');
+    await page.getByText('1 to 1 of 1').waitFor();
+    late = await holdBack(page, 'list_infected_files');
+    await filter('');
+    await late.held;
+    await page.getByRole('button', {name: 'Choose all 1 row'}).click();
+    await page.locator('#quarantine').click();
+    await page.getByText('All has been done: 1 step.').waitFor();
+    assert(!existsSync(one) && existsSync(other), 'all is all that is shown');
+    await late.giveNow();
+    await page.getByText('1 to 1 of 1').waitFor();
+    await rowOf(page, other).waitFor();
+
+    // Nor is a refusal shown in a part of the page that asked for nothing.
+    late = await holdBack(page, 'list_infected_files',
+        (answer) => ({...answer, status: 0, data: null, errors: ['too late']}));
+    await filter('/o');
+    await late.held;
+    await visitor.go('history');
+    await late.giveNow();
+    assert.equal(await page.locator('#problems').textContent(), '');
+}
+
+// It is not called done where something was left as it is.
+export async function notEverythingDone(visitor, {path}) {
+    const page = await visitor.enter();
+    await visitor.go('finds');
+    await rowOf(page, path).getByRole('checkbox').check();
+    await page.locator('#quarantine').click();
+    await page.getByText('This has ended, but not everything was done: 1 step.').waitFor();
+    await page.locator('.steps li').getByText('left alone').waitFor();
+    assert(existsSync(path));
+}
+
+// A session that was ended elsewhere asks for the password; one that the server did not hear of is not called ended.
+export async function sessionsEnd(visitor) {
+    const page = await visitor.enter();
+    const {name} = JSON.parse(await page.evaluate(() => sessionStorage.getItem('clamscanner.session')));
+    await visitor.askElsewhere('revoke', {name}, 'Tokens');
+    await page.locator('#to-history').click();
+    await page.getByText('You have been logged out, since the key of this page has ended.').waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+
+    await visitor.logIn();
+    await page.locator('#verdict').waitFor();
+    const {token} = JSON.parse(await page.evaluate(() => sessionStorage.getItem('clamscanner.session')));
+    const busy = {status: 0, errors: ['busy'], data: null};
+    await page.route('**/Tokens/revoke', (route) => route.fulfill({json: busy}), {times: 1});
+    await page.locator('#log-out').click();
+    await page.getByText('You are logged out here, but the server did not answer').waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+
+    await visitor.logIn();
+    await page.locator('#verdict').waitFor();
+    await page.locator('#log-out').click();
+    await page.getByText('You are logged out.').waitFor();
+    return {kept: token};
+}
+
 // What the administrator ignores is told, and is not the owner's to end.
 export async function administratorsIgnoring(visitor, {wrong}) {
     const page = await visitor.enter();
@@ -381,6 +485,30 @@ export async function answersOfDifferentMoments(visitor, {infected, content}) {
     assert.equal(await visitor.verdict(), '1 infected file was found and is still there. It needs your decision.');
 }
 
+// What is said of the finds is said anew when they have been dealt with.
+export async function dealtWithMeanwhile(visitor, {infected}) {
+    const page = await visitor.enter();
+    await visitor.go('history');
+    let asked = 0;
+    await page.route('**/check_disinfection_status', async (route) => {
+        asked += 1;
+        if (asked === 1) {
+            const response = await route.fetch();
+            const json = await response.json();
+            await route.fulfill({response, json: {...json, data: {...json.data, details: [], status: 'running'}}});
+            return;
+        }
+        if (asked === 2) {
+            assert.equal(await visitor.verdict(), '1 infected file was found and is still there. It needs your decision.');
+            await visitor.quarantineElsewhere(infected);
+        }
+        await route.continue();
+    });
+    await visitor.go('overview');
+    await page.getByText('All has been done: 1 step.').waitFor();
+    await page.locator('#verdict').getByText('The infected file that was found is no longer in its place.').waitFor();
+}
+
 // What the night's scan found: seen, quarantined, brought back, found to be fine; and the history tells of it.
 export async function theMorningAfter(visitor, {wrong, bad}) {
     const page = await visitor.enter();
@@ -450,6 +578,15 @@ export async function notAllScanned(visitor) {
     assert.match(await visitor.verdict(), /^Nothing infected was found, but 1 file could not be scanned/);
     assert.doesNotMatch(await page.locator('section.verdict').textContent(), /clean/i);
     await visitor.picture('not-all-scanned');
+}
+
+// Without a database of signatures nothing is clean.
+export async function notAFullScan(visitor) {
+    const page = await visitor.enter();
+    await visitor.scan();
+    assert.match(await visitor.verdict(), /^Nothing infected was found, but the scan was not a full one/);
+    await page.locator('.notes .warning').first().waitFor();
+    assert.doesNotMatch(await page.locator('section.verdict').textContent(), /clean/i);
 }
 
 // A scan goes on while its tab is closed, and can be cancelled from another.

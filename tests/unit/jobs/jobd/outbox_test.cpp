@@ -5,6 +5,7 @@
 
 #include "jobs/jobd/brake.h"
 #include "jobs/jobd/ledger.h"
+#include "tests/unit/queued_tasks.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {
@@ -18,7 +19,7 @@ struct Fixture {
     void open() {
         ledger.emplace(file);
         ledger->outbox().use(settings);
-        account = ledger->tasks().account_of({1001, "alice", "/home/alice", 1, 1, 1});
+        account = ledger->tasks().account_of(alice);
     }
     void restart() {
         ledger->commit();
@@ -40,6 +41,16 @@ struct Fixture {
             ledger->finds().complete_scan(id, names.size(), 0, 0);
         else
             ledger->finds().end_unfinished(id, outcome, "cancelled", 0);
+        end_round();
+    }
+    void disinfect(const std::string& name, RecordState state) {
+        std::vector<PlannedAction> planned;
+        BOOST_REQUIRE(
+            !ledger->finds().resolve(account, alice.home, {{alice.home + "/" + name, Action::Quarantine}}, planned));
+        const auto id = queue_disinfection(*ledger, account, planned);
+        const auto action = ledger->records().next_action(id.value());
+        ledger->records().record_step(*id, action.value(), state, "");
+        ledger->records().record_done(*id, RecordState::Success, "", Outcome::Completed);
         end_round();
     }
     void end_round() {
@@ -75,6 +86,7 @@ struct Fixture {
         }
     }
 
+    const AccountFacts alice{1001, "alice", "/home/alice", 1, 1, 1};
     TemporaryDirectory directory;
     std::string file = directory.path + "/jobs.sqlite";
     Settings settings;
@@ -151,6 +163,23 @@ BOOST_AUTO_TEST_CASE(a_find_that_was_gone_and_is_back_is_told_again) {
     BOOST_TEST(next_mail(later + day_ms) == Names{"a"});
 }
 
+BOOST_AUTO_TEST_CASE(what_is_gone_or_was_not_told_is_new_at_once) {
+    scan({"a"});
+    static_cast<void>(next_mail());
+    scan({});
+    scan({"a"});  // before anything was pruned
+    BOOST_TEST(next_mail(later + day_ms) == Names{"a"});
+    BOOST_TEST(outbox().set_enabled(account, false, later));
+    deliver(fetch());
+    scan({"a", "b"});
+    BOOST_TEST(outbox().set_enabled(account, true, later));
+    scan({"a", "b"});
+    BOOST_TEST(next_mail(later + 2 * day_ms) == (Names{"a", "b"}));
+    prune();
+    scan({"a", "b"});
+    BOOST_TEST(next_mail(later + 3 * day_ms).empty());
+}
+
 BOOST_AUTO_TEST_CASE(of_many_finds_the_first_are_named_and_all_are_counted) {
     Names names;
     for (int i = 0; i < 1000; ++i) names.push_back(std::to_string(i));
@@ -205,6 +234,20 @@ BOOST_AUTO_TEST_CASE(an_address_counts_once_its_code_has_come_and_the_old_one_is
     BOOST_TEST(outbox().set_address(account, "", 3000));
     const auto back = fetch();
     BOOST_TEST((back.kind == NoticeKind::AddressChanged && back.address == "new@example.com" && back.text.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(only_the_code_that_was_sent_last_counts) {
+    std::vector<std::string> codes;
+    for (const auto* address : {"first@example.com", "second@example.com"}) {
+        BOOST_TEST(outbox().set_address(account, address, 1000));
+        const auto asked = fetch();
+        codes.push_back(asked.text);
+        deliver(asked);
+    }
+    BOOST_TEST(!outbox().confirm(account, codes.at(0), 2000));
+    BOOST_TEST(outbox().set_address(account, "", 2000));  // it is not wanted any more
+    BOOST_TEST(!outbox().confirm(account, codes.at(1), 2000));
+    BOOST_TEST(outbox().settings_of(account).address == "");
 }
 
 BOOST_AUTO_TEST_CASE(nobody_is_sent_many_codes) {
@@ -301,6 +344,10 @@ BOOST_AUTO_TEST_CASE(the_digest_collects_until_its_hour_and_there_is_none_of_not
     scan({"a", "b"});
     outbox().end_digest(now_ms());
     scan({"a", "b", "c"});
+    disinfect("a", RecordState::Quarantined);
+    outbox().note_brake("Eicar", "it hits too much");
+    outbox().note_signatures(Outbox::Problem::Broken, "own.ndb is damaged");
+    outbox().note_signatures(Outbox::Problem::Old, "they are 8 days old");
     outbox().end_digest(now_ms() + day_ms);
     const auto digest = fetch();
     BOOST_TEST((digest.kind == NoticeKind::Digest));
@@ -310,10 +357,25 @@ BOOST_AUTO_TEST_CASE(the_digest_collects_until_its_hour_and_there_is_none_of_not
     BOOST_TEST(figures["account alice"] == 3U);
     BOOST_TEST(figures["new finds"] == 3U);
     BOOST_TEST(figures["scans: completed"] == 2U);
+    BOOST_TEST(figures["files, of disinfections: quarantined"] == 1U);
+    BOOST_TEST(figures["deletions are held for Eicar: it hits too much"] == 1U);
+    BOOST_TEST(figures["signatures: own.ndb is damaged"] == 1U);
+    BOOST_TEST(figures["signatures: they are 8 days old"] == 1U);
     BOOST_TEST(digest.figures.back().name == "account alice");
     deliver(digest);
     outbox().end_digest(later);
     BOOST_TEST(fetch().id == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_digest_that_is_cut_says_so) {
+    settings.notifications.administrator = "root@example.com";
+    for (std::size_t i = 0; i < most_figures + 5; ++i)
+        outbox().note_brake("Signature-" + std::to_string(i), "too much");
+    outbox().end_digest(now_ms() + day_ms);
+    const auto digest = fetch();
+    BOOST_TEST(digest.figures.size() == most_figures);
+    BOOST_TEST(digest.figures.back().number == 6U);
+    BOOST_TEST(digest.figures.back().name.find("no room") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
