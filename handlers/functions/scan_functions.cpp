@@ -105,13 +105,15 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
 }
 
 Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
-    Rows rows{.columns = {"file", "virus_type"}, .rows = {}};
+    Rows rows{.columns = {"changed", "file", "first_found", "size", "time", "virus_type"}, .rows = {}};
     const RowShaping shaping(arguments, rows.columns);
     // Filters, sorting and paging work on the whole list; without them, what one answer holds is enough.
     const auto most = shaping.asks_for_something() ? most_shaped_bytes : answer_budget;
     auto infected = whole_list<InfectedFiles>(most, infected_files_after(caller, false));
     rows.rows.reserve(infected.files.size());
-    for (auto& file : infected.files) rows.rows.push_back({std::move(file.path), std::move(file.virus)});
+    for (auto& [path, virus, facts] : infected.files)
+        rows.rows.push_back({seconds_text(facts.changed_ms), std::move(path), seconds_text(facts.first_ms),
+                             size_text(facts), seconds_text(facts.found_ms), std::move(virus)});
     auto answer = answer_rows(rows, shaping);
     if (infected.next != 0)
         answer.warnings.insert(answer.warnings.begin(), "There are more infected files than can be listed at a time.");

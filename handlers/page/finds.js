@@ -2,7 +2,7 @@
 import {call} from './api.js';
 import {batchesOf} from './batches.js';
 import {ask} from './dialog.js';
-import {announce, button, foreign, keepFocus, make, nameText, serverSays, told, update, visibleLines} from './dom.js';
+import {announce, button, foreign, keepFocus, make, nameText, serverSays, time, told, update, visibleLines} from './dom.js';
 import {ignoreFiles} from './ignored.js';
 import {kindOf} from './kinds.js';
 import {complain} from './problems.js';
@@ -12,6 +12,9 @@ import {PagedTable} from './table.js';
 import {knows, say, sizeText} from './words.js';
 
 const mostPlansShown = 50;
+
+// Numbers of the server's; "" is one that it does not know.
+const known = (digits, show) => (digits === '' ? say('unknown') : show(Number(digits)));
 
 const actionsFor = (files, action) => Object.fromEntries(files.map((file) => [file, action]));
 
@@ -29,13 +32,14 @@ function dump(digits) {
     return lines.join('\n');
 }
 
-async function lookInside({file, virus_type: signature}) {
+async function lookInside({file, virus_type: signature, changed, first_found: first, time: last}) {
     const {data} = await call('view_infected_file', {path: file});
     const isText = data.encoding === 'text';
     await ask('look.heading', [
         make('p', {}, foreign(file)), make('p', {}, foreign(signature)),
         make('p', {}, say(isText ? 'look.text' : 'look.hex'), ' ', say('look.size', {size: sizeText(data.size)}), ' ',
             data.cut ? say('look.cut') : ''),
+        told('p', 'look.times', {changed: known(changed, time), first: known(first, time), last: known(last, time)}),
         make('pre', {tabindex: '0', dir: 'ltr', class: 'foreign inside', role: 'region', 'aria-label': say('look.content')},
             isText ? visibleLines(data.content) : dump(data.content)),
     ], [['', 'close', 'first']]);
@@ -72,10 +76,13 @@ class Finds {
         this.remove = button('finds.delete', () => this.act('delete'), {class: 'danger', id: 'delete'});
         this.table = new PagedTable({
             list: 'list_infected_files', labelKey: 'view.finds', noneKey: 'finds.none', sort: 'file',
-            nameOf: (row) => row.file, idOf: (row) => row.file, onChoice: () => this.enable(),
+            numeric: ['size', 'first_found'], nameOf: (row) => row.file, idOf: (row) => row.file,
+            onChoice: () => this.enable(),
             columns: [{key: 'file', cell: (row) => foreign(row.file)},
                 {key: 'virus_type', cell: (row) => [make('span', {class: 'kind'}, say(kindOf(row.virus_type))),
-                    foreign(row.virus_type, {class: 'foreign signature'})]}],
+                    foreign(row.virus_type, {class: 'foreign signature'})]},
+                {key: 'size', cell: (row) => known(row.size, sizeText)},
+                {key: 'first_found', cell: (row) => known(row.first_found, time)}],
             actions: (row) => button('finds.look', () => lookInside(row).catch(complain),
                 {'aria-label': say('finds.look_at', {name: nameText(row.file)})}),
         });

@@ -10,6 +10,7 @@ const english = {
     'loading': 'Loading …',
     'close': 'Close',
     'cancel': 'Cancel',
+    'unknown': 'unknown',
 
     'view.overview': 'Overview',
     'view.finds': 'Infected files',
@@ -159,6 +160,7 @@ const english = {
     'column.time': 'When',
     'column.kept_until': 'Kept at least until',
     'column.size': 'Size',
+    'column.first_found': 'Found first',
     'column.reason': 'Why it was not scanned',
     'column.why': 'Why it is ignored',
     'column.expires': 'Until when',
@@ -197,6 +199,7 @@ const english = {
     'look.text': 'Shown as text. Nothing of it is run.',
     'look.hex': 'Not a text, so shown as hexadecimal digits and letters.',
     'look.size': '{size} in all.',
+    'look.times': 'The file was last changed: {changed}. It was first found: {first}. The last scan found it: {last}.',
     'look.cut': 'Only the first 64 KiB are shown.',
     'look.content': 'What the file begins with',
 

@@ -90,7 +90,11 @@ std::string find_text(const FindOfAccount& find) {
 std::string find_json(const FindOfAccount& find) {
     return json_object([&](JsonWriter& json) {
                json.member("account", find.name);
+               json.member("changed", seconds_text(find.facts.changed_ms));
                json.member("file", find.path);
+               json.member("first_found", seconds_text(find.facts.first_ms));
+               json.member("size", size_text(find.facts));
+               json.member("time", seconds_text(find.facts.found_ms));
                json.member("virus_type", find.virus);
            }) +
            "\n";

@@ -30,6 +30,7 @@ constexpr std::size_t most_linked = 100'000;
 // Larger files are scanned without being hashed: while we hash, we do not read the workers' answers.
 constexpr std::uint64_t most_hashed_bytes = 8 * 1024 * 1024;
 constexpr std::uint64_t most_hashed_at_once = 16 * 1024 * 1024;  // then answers and deadlines are checked
+constexpr std::int64_t nanoseconds_in_millisecond = 1'000'000;
 
 // Held files are open; they may use a quarter of our descriptors.
 std::size_t held_limit() {
@@ -180,7 +181,8 @@ void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
 void Coordinator::send_verdict(const ScannedFile& file, const ScannedFile::Name& name) {
     const bool clean = file.answer->verdict == Verdict::Clean;
     if (file.answer->verdict == Verdict::Infected)
-        send(FoundInfected{name.path, file.answer->virus, file.sha256, file.known, name.place});
+        send(FoundInfected{name.path, file.answer->virus, file.sha256, file.known, name.place, file.identity.size,
+                           file.changed_ns / nanoseconds_in_millisecond});
     if (file.answer->verdict == Verdict::Unscanned) send(FoundUnscanned{name.path, file.answer->reason, name.place});
     if (clean) ++progress_.clean_files;
     if (file.known && clean) ++known_;

@@ -128,12 +128,17 @@ struct FoundInfected {
     std::string sha256;       // of the content; empty if it changed meanwhile, so that it is unknown
     bool known = false;       // it was not read: an earlier scan found it infected, and it has not changed since
     std::uint64_t place = 0;  // among the files of this start, from 0
+    // What the coordinator asked the kernel about the open file when it got it: the runner says nothing of it.
+    std::uint64_t size = 0;       // bytes
+    std::int64_t changed_ms = 0;  // since the epoch; its change time, which the account cannot set
     void fields(auto& wire) {
         wire.text(path, longest_path);
         wire.text(virus, longest_virus_name);
         wire.text(sha256, 64);
         wire.number(known);
         wire.number(place);
+        wire.number(size);
+        wire.number(changed_ms);
     }
 };
 

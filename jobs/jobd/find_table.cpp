@@ -74,7 +74,8 @@ bool FindTable::forget_unscanned(TaskId id, Statement& reasons, Statement& remov
 }
 
 bool FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                             const std::string& sha256, bool known, std::optional<std::uint64_t> place) {
+                             const std::string& sha256, bool known, std::optional<std::uint64_t> place,
+                             const FindFacts& facts) {
     tasks_.write(id);
     const auto row = ignoring_row(id, {path, virus, sha256});
     struct {
@@ -102,14 +103,17 @@ bool FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& 
     const auto number = row ? 0 : before.infected ? before.number : next_number;
     statement<
         "INSERT INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, known, place, number, "
-        "ignored_by) SELECT id, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, nullif(?9, -1), "
-        "CASE ?10 WHEN -1 THEN infected_files + 1 ELSE ?10 END, nullif(?11, 0) FROM task WHERE id = ?1 "
+        "ignored_by, size, changed_ms, first_ms) SELECT id, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, nullif(?9, -1), "
+        "CASE ?10 WHEN -1 THEN infected_files + 1 ELSE ?10 END, nullif(?11, 0), nullif(?12, -1), nullif(?13, 0), "
+        "nullif(?14, 0) FROM task WHERE id = ?1 "
         "ON CONFLICT(task, path) DO UPDATE SET number = excluded.number, verdict = excluded.verdict, "
         "virus = excluded.virus, sha256 = excluded.sha256, start = excluded.start, "
         "found_ms = excluded.found_ms, known = excluded.known, place = excluded.place, "
-        "ignored_by = excluded.ignored_by">()
-        .run(id, path, row ? ignored : infected, virus, sha256, start, now_ms(), known,
-             place ? static_cast<std::int64_t>(*place) : -1, number, row.value_or(0));
+        "ignored_by = excluded.ignored_by, size = excluded.size, changed_ms = excluded.changed_ms, "
+        "first_ms = excluded.first_ms">()
+        .run(id, path, row ? ignored : infected, virus, sha256, start, facts.found_ms != 0 ? facts.found_ms : now_ms(),
+             known, place ? static_cast<std::int64_t>(*place) : -1, number, row.value_or(0), facts.size,
+             facts.changed_ms, facts.first_ms);
     count_hit(id, virus, 1);
     statement<
         "UPDATE task SET infected_files = infected_files + ?, ignored_files = ignored_files + ?, "
@@ -211,9 +215,9 @@ void FindTable::copy_find(TaskId id, std::int64_t find, std::optional<std::uint6
     tasks_.write(id);
     statement<
         "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, place, number, "
-        "ignored_by) SELECT ?1, path, ?4, virus, 0, sha256, 0, found_ms, nullif(?2, -1), "
-        "CASE ?4 WHEN 1 THEN (SELECT infected_files + 1 FROM task WHERE id = ?1) ELSE 0 END, nullif(?5, 0) "
-        "FROM find WHERE id = ?3">()
+        "ignored_by, size, changed_ms, first_ms) SELECT ?1, path, ?4, virus, 0, sha256, 0, found_ms, nullif(?2, -1), "
+        "CASE ?4 WHEN 1 THEN (SELECT infected_files + 1 FROM task WHERE id = ?1) ELSE 0 END, nullif(?5, 0), size, "
+        "changed_ms, first_ms FROM find WHERE id = ?3">()
         .run(id, place ? static_cast<std::int64_t>(*place) : -1, find, row ? ignored : infected, row.value_or(0));
     if (database_.changed_rows() == 0) return;
     count_hit(id, found->virus, 1);
@@ -271,23 +275,28 @@ void FindTable::end_unfinished(TaskId id, Outcome outcome, const std::string& wh
     tasks_.end(id, outcome, why);
 }
 
+// In the order of FindFacts. Of rows that an earlier version wrote, some are unknown.
+#define FACTS "coalesce(size, -1), coalesce(changed_ms, 0), found_ms, coalesce(first_ms, 0)"
+
 FindTable::Listed FindTable::infected_files(TaskId id, std::int64_t after, std::size_t budget, bool with_gone) {
     Listed listed;
     Piece piece(listed, after, budget);
     const auto take = [&](Row row) {
-        InfectedFile file{row.bytes(1), row.bytes(2)};
+        InfectedFile file;
+        Cursor(row, 1).into(file.path, file.virus, file.facts.size, file.facts.changed_ms, file.facts.found_ms,
+                            file.facts.first_ms);
+        // What these two allow for what stands around them is enough for the numbers, too.
         const auto cost = cost_in_json(file.path) + cost_in_json(file.virus);
         return piece.add(row.number(0), std::move(file), cost);
     };
     if (with_gone)
-        statement<
-            "SELECT id, path, virus FROM find INDEXED BY finds_in_order "
-            "WHERE task = ? AND id > ? AND verdict = 1 ORDER BY id">()
+        statement<"SELECT id, path, virus, " FACTS
+                  " FROM find INDEXED BY finds_in_order WHERE task = ? AND id > ? AND verdict = 1 ORDER BY id">()
             .each(take, id, after);
     else
-        statement<
-            "SELECT id, path, virus FROM find INDEXED BY listed_finds "
-            "WHERE task = ? AND id > ? AND verdict = 1 AND gone = 0 ORDER BY id">()
+        statement<"SELECT id, path, virus, " FACTS
+                  " FROM find INDEXED BY listed_finds "
+                  "WHERE task = ? AND id > ? AND verdict = 1 AND gone = 0 ORDER BY id">()
             .each(take, id, after);
     return listed;
 }
@@ -297,15 +306,16 @@ AllFinds FindTable::all_finds(std::uint64_t after, const std::string& signature,
     std::map<TaskId, bool> is_last;
     auto& last = statement<"SELECT max(id) FROM task WHERE account = ? AND kind = 0">();
     const auto rows =
-        statement<
-            "SELECT find.id, task, path, virus, account.id, account.name FROM find INDEXED BY all_listed_finds "
-            "CROSS JOIN task ON task.id = find.task CROSS JOIN account ON account.id = task.account "
-            "WHERE verdict = 1 AND gone = 0 AND find.id > ? ORDER BY find.id LIMIT ?">()
+        statement<"SELECT find.id, task, account.id, account.name, path, virus, " FACTS
+                  " FROM find INDEXED BY all_listed_finds "
+                  "CROSS JOIN task ON task.id = find.task CROSS JOIN account ON account.id = task.account "
+                  "WHERE verdict = 1 AND gone = 0 AND find.id > ? ORDER BY find.id LIMIT ?">()
             .each(
                 [&](Row row) {
-                    found.next = row.number<std::uint64_t>(0);
-                    const TaskId task = row.number(1);
-                    FindOfAccount find{row.number<std::uint64_t>(4), row.bytes(5), row.bytes(2), row.bytes(3)};
+                    TaskId task = 0;
+                    FindOfAccount find;
+                    Cursor(row).into(found.next, task, find.account, find.name, find.path, find.virus, find.facts.size,
+                                     find.facts.changed_ms, find.facts.found_ms, find.facts.first_ms);
                     if (!signature.empty() && find.virus != signature) return true;
                     const auto [known, fresh] = is_last.try_emplace(task);
                     if (fresh) known->second = last.number(find.account).value_or(0) == task;

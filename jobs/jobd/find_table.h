@@ -34,9 +34,11 @@ class FindTable {
     // The scan resumes after the settled files: forgets what is recorded of later ones, except infections.
     [[nodiscard]] bool forget_unsettled(TaskId id);
 
-    // It counts as ignored, not as infected, if the list of what is ignored says so: then this is false.
+    // It counts as ignored, not as infected, if the list of what is ignored says so: then this is false. Without a time
+    // in `facts` it was found now.
     bool add_infected(TaskId id, std::uint32_t start, const std::string& path, const std::string& virus,
-                      const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt);
+                      const std::string& sha256, bool known = false, std::optional<std::uint64_t> place = std::nullopt,
+                      const FindFacts& facts = {});
     // `place`: in the list; none for entries that the walk could not read.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);

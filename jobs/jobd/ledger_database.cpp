@@ -7,8 +7,10 @@
 namespace clamscanner {
 namespace {
 
-// Raise it when a table or a trigger changes; a database that another version wrote is refused.
-constexpr int schema_version = 6;
+// Raise it when a table or a trigger changes, and say below how the version before becomes this one; a database
+// that an older or a newer one wrote is refused.
+constexpr int schema_version = 7;
+constexpr int oldest_version = 6;
 
 constexpr int longest_kept_log = 16 << 20;  // bytes of the write-ahead log that stay when it is empty
 
@@ -60,6 +62,7 @@ CREATE TABLE find(
     sha256 BLOB NOT NULL DEFAULT x'', -- of what was found
     number INTEGER NOT NULL DEFAULT 0, -- of an infected file, among its task's, from 1 without gaps, in the order found
     ignored_by INTEGER, -- the row of that table; it may be gone
+    size INTEGER, changed_ms INTEGER, first_ms INTEGER, -- see FindFacts; NULL: unknown
     UNIQUE(task, path));
 -- What owners say is fine although it is found (their account's number), and the administrator (0). What is empty binds
 -- to nothing: an owner's row has a content and a signature, a pattern of paths has a signature.
@@ -192,6 +195,16 @@ constexpr const char* triggers =
     "CREATE TRIGGER ignored_removed AFTER DELETE ON ignored BEGIN "
     "UPDATE account SET ignored = ignored - 1 WHERE id = old.account; END; ";
 
+// From version 6, in which told_find may not be there yet. Adding columns reads no row, however many there are.
+constexpr const char* from_version_6 = R"(
+ALTER TABLE find ADD COLUMN size INTEGER;
+ALTER TABLE find ADD COLUMN changed_ms INTEGER;
+ALTER TABLE find ADD COLUMN first_ms INTEGER;
+CREATE TABLE IF NOT EXISTS told_find(
+    account INTEGER, find BLOB, scan INTEGER NOT NULL, PRIMARY KEY(account, find)) WITHOUT ROWID;
+ALTER TABLE told_find ADD COLUMN first_ms INTEGER;
+)";
+
 // What came with later versions, without a change of what was there: so these need no other version of the schema.
 constexpr const char* later_schema = R"(
 CREATE TABLE IF NOT EXISTS asker(
@@ -234,9 +247,10 @@ CREATE TABLE IF NOT EXISTS notice_find(
     PRIMARY KEY(notice, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notice_figure(
     notice INTEGER, name BLOB, number INTEGER NOT NULL, PRIMARY KEY(notice, name)) WITHOUT ROWID;
--- Finds that were noted in the outbox: a hash of path, signature and content, and the scan that met it last.
+-- Finds that were noted in the outbox: a hash of path, signature and content, the scan that met it last, and when it
+-- was found first (NULL: unknown).
 CREATE TABLE IF NOT EXISTS told_find(
-    account INTEGER, find BLOB, scan INTEGER NOT NULL, PRIMARY KEY(account, find)) WITHOUT ROWID;
+    account INTEGER, find BLOB, scan INTEGER NOT NULL, first_ms INTEGER, PRIMARY KEY(account, find)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS told_problem(problem INTEGER PRIMARY KEY, text BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notified_account(
     account INTEGER PRIMARY KEY, enabled INTEGER NOT NULL DEFAULT 1, address BLOB NOT NULL DEFAULT x'',
@@ -307,13 +321,14 @@ LedgerDatabase::LedgerDatabase(const std::string& file) : database_(file) {
     database_.execute("PRAGMA synchronous = FULL");
     database_.execute("PRAGMA cache_size = -16384");
     const auto version = Statement(database_.handle(), "PRAGMA user_version").number().value_or(0);
-    if (version != 0 && version != schema_version)
+    if (version != 0 && (version < oldest_version || version > schema_version))
         throw DatabaseError("the database was written by another version of this program");
     write();
     if (version == 0) {
         database_.execute(schema);
         database_.execute(triggers);
     }
+    if (version == 6) database_.execute(from_version_6);
     database_.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
     // Tasks that were running when jobd last ended are queued again. Their attempts do not count, because we cannot
     // tell whose fault it was.

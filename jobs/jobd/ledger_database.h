@@ -28,8 +28,8 @@ struct Sql {
 
 class LedgerDatabase {
  public:
-    // Opens or creates the database and recovers: tasks that were running are queued again. Also throws if another
-    // version of this program wrote it.
+    // Opens or creates the database and recovers: tasks that were running are queued again. One of the version before
+    // is converted. Also throws if any other version of this program wrote it.
     explicit LedgerDatabase(const std::string& file);
     // Opens it for reading alone.
     struct ForReading {};

@@ -162,12 +162,38 @@ struct StartSystemScan {
     }
 };
 
+// What is told of a find beside its path, which is the account's word, and its signature. Size and change are of the
+// file as it was found: what the engine asked the kernel about the open file, so the account cannot make them up. Times
+// are jobd's. All times are milliseconds since the epoch; 0 is unknown.
+struct FindFacts {
+    static constexpr std::int64_t unknown_size = -1;
+    std::int64_t size = unknown_size;  // bytes
+    std::int64_t changed_ms = 0;  // its content, owner, mode or name: the kernel's change time, not the modification
+                                  // time, which the account may set
+    std::int64_t found_ms = 0;    // by the scan in whose list it is; the statistics tell the same moment
+    std::int64_t first_ms = 0;    // by the first of all scans that found this content there, by this signature
+    void fields(auto& wire) {
+        for (auto* number : {&size, &changed_ms, &found_ms, &first_ms}) wire.number(*number);
+    }
+    bool operator==(const FindFacts&) const = default;
+};
+
+// As lists tell them: "" is unknown.
+[[nodiscard]] inline std::string size_text(const FindFacts& facts) {
+    return facts.size < 0 ? std::string() : std::to_string(facts.size);
+}
+[[nodiscard]] inline std::string seconds_text(std::int64_t ms) {
+    return ms < 1000 ? std::string() : std::to_string(ms / 1000);
+}
+
 struct InfectedFile {
     std::string path;
     std::string virus;
+    FindFacts facts = {};
     void fields(auto& wire) {
         wire.text(path, longest_path);
         wire.text(virus, longest_virus_name);
+        facts.fields(wire);
     }
 };
 
@@ -1112,11 +1138,13 @@ struct FindOfAccount {
     std::string name;
     std::string path;
     std::string virus;
+    FindFacts facts = {};
     void fields(auto& wire) {
         wire.number(account);
         wire.text(name, longest_user_name);
         wire.text(path, longest_path);
         wire.text(virus, longest_virus_name);
+        facts.fields(wire);
     }
 };
 

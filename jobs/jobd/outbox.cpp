@@ -38,6 +38,11 @@ std::int64_t pause_after(std::int64_t refusals) {
     return std::min(first_pause_ms << std::min<std::int64_t>(refusals, 20), day_ms);
 }
 
+// In told_find.
+std::string name_of(const FoundContent& found) {
+    return sha256_hex(found.path + '\0' + found.virus + '\0' + found.sha256).substr(0, 32);
+}
+
 const char* name_of_event(NoticeKind kind) {
     switch (kind) {
         case NoticeKind::ScanEnded:
@@ -99,9 +104,9 @@ Outbox::NoticeId Outbox::add_event(NoticeKind kind, AccountId account, TaskId ta
     return add(kind, account, task, text, detail);
 }
 
-void Outbox::add_find(NoticeId id, std::uint64_t number, const FoundContent& found) {
+void Outbox::add_find(NoticeId id, std::uint64_t number, const FoundContent& found, std::int64_t found_ms) {
     statement<"INSERT INTO notice_find(notice, number, path, virus, found_ms) VALUES(?, ?, ?, ?, ?)">().run(
-        id, number, found.path, found.virus, now_ms());
+        id, number, found.path, found.virus, found_ms);
 }
 
 void Outbox::add_figure(NoticeId id, const std::string& name, std::uint64_t number) {
@@ -129,8 +134,15 @@ void Outbox::remove(NoticeId id) {
 
 // ---- What is recorded ----------------------------------------------------------------------------------------------
 
-bool Outbox::is_new(AccountId account, TaskId scan, const FoundContent& found) {
-    const auto find = sha256_hex(found.path + '\0' + found.virus + '\0' + found.sha256).substr(0, 32);
+std::optional<std::int64_t> Outbox::first_noted(AccountId account, const FoundContent& found) {
+    return statement<
+               "SELECT coalesce(first_ms, 0) FROM told_find WHERE account = ?1 AND find = ?2 AND "
+               "scan >= (SELECT gone_before FROM notified_account WHERE account = ?1)">()
+        .number(account, name_of(found));
+}
+
+bool Outbox::is_new(AccountId account, TaskId scan, const FoundContent& found, std::int64_t found_ms) {
+    const auto find = name_of(found);
     // What was told before that is gone, also where prune() has not come to it yet.
     statement<
         "UPDATE told_find SET scan = ?1 WHERE account = ?2 AND find = ?3 AND "
@@ -143,7 +155,8 @@ bool Outbox::is_new(AccountId account, TaskId scan, const FoundContent& found) {
     statement<"INSERT OR IGNORE INTO notified_account(account) VALUES(?)">().run(account);
     statement<"UPDATE notified_account SET told = told + 1 WHERE account = ? AND told < ?">().run(account, most_told);
     if (database_.changed_rows() > 0)
-        statement<"INSERT INTO told_find(account, find, scan) VALUES(?, ?, ?)">().run(account, find, scan);
+        statement<"INSERT INTO told_find(account, find, scan, first_ms) VALUES(?, ?, ?, ?)">().run(account, find, scan,
+                                                                                                   found_ms);
     return true;
 }
 
@@ -151,11 +164,11 @@ bool Outbox::has_mails(AccountId account) {
     return settings_->notifications.owners && settings_of(account).enabled;
 }
 
-void Outbox::note_find(AccountId account, TaskId scan, const FoundContent& found) {
+void Outbox::note_find(AccountId account, TaskId scan, const FoundContent& found, std::int64_t found_ms) {
     if (settings_ == nullptr) return;
     database_.write();
-    if (!is_new(account, scan, found)) return;
-    if (const auto event = add_event(NoticeKind::Find, account, scan); event != 0) add_find(event, 1, found);
+    if (!is_new(account, scan, found, found_ms)) return;
+    if (const auto event = add_event(NoticeKind::Find, account, scan); event != 0) add_find(event, 1, found, found_ms);
     if (!settings_->notifications.administrator.empty()) {
         const auto name =
             statement<"SELECT name FROM account WHERE id = ?">().first([](Row row) { return row.bytes(0); }, account);
@@ -166,7 +179,7 @@ void Outbox::note_find(AccountId account, TaskId scan, const FoundContent& found
     const auto mail = collecting(NoticeKind::Finds, account);
     const auto number = statement<"UPDATE notice SET finds = finds + 1, task = ? WHERE id = ? RETURNING finds">().first(
         [](Row row) { return row.number<std::uint64_t>(0); }, scan, mail);
-    if (number && *number <= most_noticed_finds) add_find(mail, *number, found);
+    if (number && *number <= most_noticed_finds) add_find(mail, *number, found, found_ms);
 }
 
 void Outbox::note_step(AccountId account, const std::string& path, RecordState state) {

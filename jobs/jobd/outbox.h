@@ -29,7 +29,10 @@ class Outbox {
     void use(const Settings& settings) { settings_ = &settings; }
 
     // ---- What is recorded
-    void note_find(AccountId account, TaskId scan, const FoundContent& found);
+    void note_find(AccountId account, TaskId scan, const FoundContent& found, std::int64_t found_ms = now_ms());
+    // When this find was noted first; empty: it was not, or was seen gone since, or was ignored meanwhile; 0: by an
+    // earlier version, which did not record when.
+    [[nodiscard]] std::optional<std::int64_t> first_noted(AccountId account, const FoundContent& found);
     // Something was done about a file, which may be one that a mail is about to tell.
     void note_step(AccountId account, const std::string& path, RecordState state);
     void note_ended(const AccountTask& ended, const HistoryEntry& entry);
@@ -79,14 +82,14 @@ class Outbox {
     [[nodiscard]] Statement& statement() {
         return database_.statement<sql>();
     }
-    [[nodiscard]] bool is_new(AccountId account, TaskId scan, const FoundContent& found);
+    [[nodiscard]] bool is_new(AccountId account, TaskId scan, const FoundContent& found, std::int64_t found_ms);
     [[nodiscard]] NoticeId add(NoticeKind kind, AccountId account, TaskId task = 0, const std::string& text = {},
                                const std::string& detail = {});
     [[nodiscard]] NoticeId collecting(NoticeKind kind, AccountId account);
     // 0: there is no hook, or no room, and then it is counted.
     [[nodiscard]] NoticeId add_event(NoticeKind kind, AccountId account = 0, TaskId task = 0,
                                      const std::string& text = {}, const std::string& detail = {});
-    void add_find(NoticeId id, std::uint64_t number, const FoundContent& found);
+    void add_find(NoticeId id, std::uint64_t number, const FoundContent& found, std::int64_t found_ms);
     void add_figure(NoticeId id, const std::string& name, std::uint64_t number);
     void add_to_digest(const std::string& name, std::uint64_t number = 1);
     [[nodiscard]] std::int64_t count_events();

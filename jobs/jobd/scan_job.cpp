@@ -256,9 +256,14 @@ void ScanJob::take_progress(ScanProgress progress) {
 }
 
 void ScanJob::take_infected(const FoundInfected& found) {
+    auto& outbox = context_.ledger.outbox();
+    const FoundContent content{found.path, found.virus, found.sha256};
+    const auto now = now_ms();
+    const FindFacts facts{static_cast<std::int64_t>(std::min<std::uint64_t>(found.size, INT64_MAX)), found.changed_ms,
+                          now, outbox.first_noted(task().account, content).value_or(now)};
     if (context_.ledger.finds().add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
-                                             before_.files + found.place))
-        context_.ledger.outbox().note_find(task().account, task().id, {found.path, found.virus, found.sha256});
+                                             before_.files + found.place, facts))
+        outbox.note_find(task().account, task().id, content, now);
     Brake(context_.ledger, context_.config).add_hit(task().account, found.virus);
 }
 

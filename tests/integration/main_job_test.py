@@ -57,6 +57,12 @@ class TheMainJob(ServiceCase):
         listed = client.call("list_infected_files", documented=documented)
         self.assertEqual({entry["file"] for entry in listed}, {doomed, packed, moved, kept})
         self.assertTrue(all("eicar" in entry["virus_type"].lower() for entry in listed), listed)
+        for entry in listed:
+            on_disk = os.stat(entry["file"])
+            self.assertEqual((entry["size"], entry["changed"]), (str(on_disk.st_size), str(int(on_disk.st_ctime))))
+            self.assertEqual(entry["first_found"], entry["time"])
+            self.assertLessEqual(int(status["time_started"]), int(entry["time"]))
+            self.assertLessEqual(int(entry["time"]), time.time())
 
         nothing = client.call("check_disinfection_status", documented=documented)
         self.assertEqual(nothing, {"details": [], "log": account.path(LOG), "status": "none"})
@@ -103,6 +109,43 @@ class TheMainJob(ServiceCase):
 
     def test_in_the_live_envelope(self):
         self.do_it(documented=False)
+
+    def test_finds_are_sorted_by_size_and_time(self):
+        account, client = self.new_account()
+        sizes = {account.write(f"public_html/{number}", EICAR + b" " * number): len(EICAR) + number
+                 for number in (7, 900, 30)}
+        old = account.write("public_html/old", EICAR)
+        os.utime(old, (1_000_000_000, 1_000_000_000))
+        sizes[old] = len(EICAR)
+        client.scan()
+        asked = {"api.sort_column": "size", "api.sort_method": "numeric"}
+        rows = client.call("list_infected_files", asked)
+        self.assertEqual([row["file"] for row in rows], sorted(sizes, key=sizes.get))
+        self.assertEqual([row["size"] for row in rows], [str(size) for size in sorted(sizes.values())])
+        page = client.result("list_infected_files", {**asked, "api.sort_reverse": 1, "api.paginate_start": 2,
+                                                     "api.paginate_size": 2})
+        self.assertEqual(page["data"], [rows[2], rows[1]])
+        self.assertEqual(page["metadata"]["paginate"]["total_results"], 4)
+        # When it was changed is not what the account has set.
+        changed = next(int(row["changed"]) for row in rows if row["file"] == old)
+        self.assertAlmostEqual(changed, time.time(), delta=600)
+
+        # A file that is found again keeps the time of the first find, until its content is another.
+        time.sleep(1.1)
+        account.write("public_html/7", EICAR + b" " * 8)
+        client.scan("public_html")
+        again = {row["file"]: row for row in client.call("list_infected_files")}
+        self.assertEqual(set(again), set(sizes))
+        for row in rows:
+            fresh = again[row["file"]]
+            self.assertLess(int(row["time"]), int(fresh["time"]))
+            if row["file"].endswith("/7"):
+                self.assertEqual((fresh["size"], fresh["first_found"]), (str(len(EICAR) + 8), fresh["time"]))
+            else:
+                self.assertEqual({**fresh, "time": row["time"]}, row)
+        newest = client.call("list_infected_files", {"api.sort_column": "first_found", "api.sort_method": "numeric",
+                                                     "api.sort_reverse": 1, "api.columns": "file"})
+        self.assertTrue(newest[0]["file"].endswith("/7"), newest)
 
     def test_a_second_disinfection_starts_its_log_anew(self):
         account, client = self.new_account()

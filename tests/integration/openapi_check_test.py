@@ -16,7 +16,9 @@ STEP = {"file": "/home/a/b", "id": 1, "message": "", "state": "deleted", "type":
 ISSUE = {"id": 2, "message": "x", "state": "warning", "type": "issue"}
 DONE = {"id": 3, "message": "", "state": "success", "status": "done", "type": "done"}
 RECORDS = {"details": [STEP, ISSUE, DONE], "log": "/home/a/log", "status": "done"}
-ROWS = [{"file": "/home/a/b", "virus_type": "Eicar"}, {"file": "/home/a/c", "virus_type": "Eicar"}]
+FIND = {"changed": "1600000000", "file": "/home/a/b", "first_found": "1700000000", "size": "68", "time": "1700000001",
+        "virus_type": "Eicar"}
+ROWS = [FIND, {**FIND, "changed": "", "file": "/home/a/c", "first_found": "", "size": "", "time": ""}]
 PAGE = {"current_page": 1, "results_per_page": 2, "start_result": 1, "total_pages": 1, "total_results": 2}
 SHAPED = {"filter": {"records_before_filter": 3}, "paginate": PAGE,
           "sort": [{"column": "file", "method": "lexicographic", "reverse": 0}]}
@@ -207,7 +209,7 @@ class OpenApiCheck(unittest.TestCase):
 
     def test_both_ends_of_a_long_list_are_looked_at(self):
         target = "/execute/ClamScanner/list_infected_files"
-        rows = [{"file": f"/{number}", "virus_type": "x"} for number in range(20_000)]
+        rows = [{**FIND, "file": f"/{number}"} for number in range(20_000)]
         self.passes("GET", target, answer(result(rows)))
         for index in (0, -1):
             self.fails("GET", target, answer(result(rows[:index] + [{}] if index else [{}] + rows)))

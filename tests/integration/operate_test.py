@@ -380,7 +380,11 @@ class ScanOfAll(OperateCase):
         self.assertEqual(mine, sorted((name, path) for name, paths in found.items() for path in paths))
         self.assertEqual(self.administrator("--finds", "No.Such-1").stdout, "")
         rows = [json.loads(line) for line in self.administrator("--finds", "--json").stdout.splitlines()]
-        self.assertIn({"account": mine[0][0], "file": mine[0][1], "virus_type": VIRUS}, rows)
+        told = next(row for row in rows if (row["account"], row["file"]) == mine[0])
+        # The same as its owner is told.
+        self.assertIn({key: value for key, value in told.items() if key != "account"},
+                      clients[mine[0][0]].call("list_infected_files"))
+        self.assertEqual((told["virus_type"], told["size"]), (VIRUS, str(len(EICAR))))
 
         dry = self.administrator("--quarantine", VIRUS)
         self.assertIn("would be quarantined", dry.stderr)

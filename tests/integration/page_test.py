@@ -108,11 +108,26 @@ class AnOwnersDay(PageCase):
         self.assertRegex(seen["name"], r"^virus-scan-\d{4}-\d\d-\d\d\.json$")
         saved = seen["saved"]
         self.assertEqual({row["file"] for row in saved["infected_files"]}, {text, moved, kept})
+        self.assertEqual({row["file"]: row["size"] for row in saved["infected_files"]},
+                         {path: str(os.path.getsize(path)) for path in (text, moved, kept)})
+        self.assertTrue(all(row["changed"] and row["first_found"] and row["time"] for row in saved["infected_files"]))
         self.assertEqual([row["file"] for row in saved["unscanned_files"]], [encrypted])
         self.assertEqual((saved["account"], saved["quarantined_files"]), (self.account.name, []))
         self.assertEqual(len(saved["history"]), 4)
         self.assertEqual((saved["ignored_files"], saved["schedule"]["frequency"]), ([], "never"))
         self.assertEqual(self.tokens_of_the_page(), [], "logging out revokes the token")
+
+    def test_what_an_earlier_version_did_not_record_is_unknown(self):
+        path = self.account.write("public_html/eicar", EICAR)
+        self.client.scan()
+        with contextlib.closing(sqlite3.connect(self.service.path("state/jobs.sqlite"), timeout=30)) as database:
+            with database:
+                done = database.execute("UPDATE find SET size = NULL, changed_ms = NULL, first_ms = NULL WHERE path = ?",
+                                        (os.fsencode(path),))
+        self.assertEqual(done.rowcount, 1)
+        [row] = self.client.call("list_infected_files")
+        self.assertEqual((row["size"], row["changed"], row["first_found"]), ("", "", ""))
+        self.walk("unknownFacts", path=path)
 
     def test_clean_is_said_only_of_what_was_scanned(self):
         self.account.write("one", "fine")

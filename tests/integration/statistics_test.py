@@ -161,6 +161,8 @@ class Numbers(StatisticsCase):
             events += found["Data"]
         self.assertEqual({event["Details"][0]["ValueDisplay"] for event in events}, set(paths))
         self.assertEqual({event["Level"] for event in events}, {"serious"})
+        self.assertEqual({event["Details"][0]["ValueDisplay"]: str(event["LastTimeStamp"] // 1000) for event in events},
+                         {row["file"]: row["time"] for row in client.call("list_infected_files")})
         machines = signer.call_v3("ListVirusScanMachine").json["Data"]
         self.assertEqual([machine["EventCount"] for machine in machines], [3])
         self.assertEqual(machines[0]["Uuid"], tasks["List"][0]["Uuid"])

@@ -1,6 +1,6 @@
 // The walks that page_test.py has a browser take. Each gets a visitor and its order.
 import assert from 'node:assert/strict';
-import {appendFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {appendFileSync, existsSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 
 const rowOf = (page, name) => page.locator('tbody tr').filter({hasText: name});
 
@@ -39,8 +39,11 @@ export async function day(visitor, {found, text, doomed, moved, encrypted}) {
     assert.equal(await visitor.rows(), found.length);
     await visitor.picture('finds');
 
+    await sizeAndTimeOfFinds(page, found);
     await rowOf(page, text.path).getByRole('button').click();
     assert.equal(await page.locator('pre.inside').textContent(), text.content);
+    const times = await page.locator('dialog p').filter({hasText: 'The file was last changed: '}).textContent();
+    assert.equal(times.match(/: \w+ \d+, \d{4}, \d+:\d\d [AP]M\./g)?.length, 3, times);
     await visitor.picture('look-inside-text');
     await page.keyboard.press('Escape');
     await page.locator('dialog').waitFor({state: 'detached'});
@@ -92,6 +95,37 @@ export async function day(visitor, {found, text, doomed, moved, encrypted}) {
     await page.locator('#log-out').click();
     await page.getByText('You are logged out.').waitFor();
     return {saved, name: download.suggestedFilename()};
+}
+
+// Both columns, in words and in order.
+async function sizeAndTimeOfFinds(page, found) {
+    const bytes = new Map(found.map((path) => [path, statSync(path).size]));
+    for (const [path, size] of bytes)
+        assert.equal(await rowOf(page, path).locator('td.cell-size').textContent(), `${size} bytes`);
+    for (const seen of await page.locator('td.cell-first_found time').all()) {
+        assert(Math.abs(Date.parse(await seen.getAttribute('datetime')) - Date.now()) < 600_000);
+        assert.match(await seen.textContent(), /^\w+ \d+, \d{4}, \d+:\d\d.[AP]M$/);
+    }
+    assert.equal(await page.locator('td.cell-first_found time').count(), found.length);
+    assert.equal(await page.locator('#sort-first_found').textContent(), 'Found first');
+    const bySize = [...bytes.values()].sort((one, other) => one - other).map((size) => `${size} bytes`);
+    for (const [sort, order] of [['ascending', bySize], ['descending', bySize.toReversed()]]) {
+        await page.locator('#sort-size').click();
+        await page.locator(`th[aria-sort=${sort}]:has(#sort-size)`).waitFor();
+        assert.deepEqual(await page.locator('td.cell-size').allTextContents(), order);
+    }
+    await page.locator('#sort-file').click();
+    await page.locator('th[aria-sort=ascending]:has(#sort-file)').waitFor();
+}
+
+// What the server does not know of a find is no number.
+export async function unknownFacts(visitor, {path}) {
+    const page = await visitor.enter();
+    await visitor.go('finds');
+    for (const key of ['size', 'first_found'])
+        assert.equal(await rowOf(page, path).locator(`td.cell-${key}`).textContent(), 'unknown');
+    await rowOf(page, path).getByRole('button').click();
+    await page.getByText('The file was last changed: unknown. It was first found: unknown.').waitFor();
 }
 
 async function deleteAfterTwoQuestions(visitor, path) {
@@ -926,6 +960,10 @@ export async function manyFinds(visitor, {total, one}) {
     await timed('sort', async () => {
         await page.locator('#sort-virus_type').click();
         await page.locator('th[aria-sort]:has(#sort-virus_type):not([aria-sort=none])').waitFor();
+    });
+    await timed('sort by size', async () => {
+        await page.locator('#sort-size').click();
+        await page.locator('th[aria-sort]:has(#sort-size):not([aria-sort=none])').waitFor();
     });
     await timed('filter', async () => {
         await page.locator('#filter-list_infected_files').fill(one);

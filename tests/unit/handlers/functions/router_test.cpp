@@ -241,10 +241,30 @@ BOOST_AUTO_TEST_CASE(the_list_of_directories_is_filtered_sorted_and_paged) {
 }
 
 BOOST_AUTO_TEST_CASE(infected_files_are_listed_with_their_virus) {
-    jobs.infected.files = {{"/home/u/a", "Eicar-Test-Signature"}, {"/home/u/\x80", "X"}};
-    BOOST_TEST(
-        outcome("GET", "list_infected_files") ==
-        R"([{"file":"/home/u/a","virus_type":"Eicar-Test-Signature"},{"file":"/home/u/\udc80","virus_type":"X"}])");
+    jobs.infected.files = {{"/home/u/a", "Eicar-Test-Signature", {68, 1'999, 3'000, 2'000}}, {"/home/u/\x80", "X"}};
+    // Of the other one nothing else is known.
+    BOOST_TEST(outcome("GET", "list_infected_files") ==
+               R"([{"changed":"1","file":"/home/u/a","first_found":"2","size":"68","time":"3",)"
+               R"("virus_type":"Eicar-Test-Signature"},)"
+               R"({"changed":"","file":"/home/u/\udc80","first_found":"","size":"","time":"","virus_type":"X"}])");
+}
+
+BOOST_AUTO_TEST_CASE(infected_files_are_sorted_and_filtered_by_size_and_time) {
+    jobs.infected.files = {{"/a", "X", {9, 1'000, 30'000, 5'000}},
+                           {"/b", "X"},
+                           {"/c", "X", {10'000'000'000, 1'000, 20'000, 100'000}},
+                           {"/d", "X", {100, 1'000, 10'000, 20'000}}};
+    const auto files = [&](const std::string& shaping) {
+        return outcome("GET", "list_infected_files?api.columns=file&" + shaping);
+    };
+    BOOST_TEST(files("api.sort_column=size&api.sort_method=numeric") ==
+               R"([{"file":"/b"},{"file":"/a"},{"file":"/d"},{"file":"/c"}])");
+    BOOST_TEST(files("api.sort_column=first_found&api.sort_method=numeric&api.sort_reverse=1&api.paginate_start=2"
+                     "&api.paginate_size=2") == R"([{"file":"/d"},{"file":"/a"}])");
+    BOOST_TEST(files("api.filter_column=size&api.filter_type=gt&api.filter_term=99") ==
+               R"([{"file":"/c"},{"file":"/d"}])");
+    BOOST_TEST(files("api.filter_column=time&api.filter_type=eq&api.filter_term=20") == R"([{"file":"/c"}])");
+    BOOST_TEST(files("api.filter_column=size&api.filter_type=eq&api.filter_term=") == R"([{"file":"/b"}])");
 }
 
 BOOST_AUTO_TEST_CASE(a_list_too_long_for_an_answer_is_cut_and_says_so) {

@@ -51,8 +51,9 @@ BOOST_AUTO_TEST_CASE(a_scan_of_all_accounts_has_an_exit_status) {
 }
 
 BOOST_AUTO_TEST_CASE(a_path_that_others_chose_makes_no_line_of_its_own) {
-    const FindOfAccount find{1, "bob", "/home/bob/a\nb\xff", "X"};
+    const FindOfAccount find{1, "bob", "/home/bob/a\nb\xff", "X", {68, 1'000, 3'000, 2'000}};
     BOOST_TEST(find_text(find) == "X\tbob\t/home/bob/a\\x0ab\\xff\n");
-    BOOST_TEST(find_json(find) == R"({"account":"bob","file":"/home/bob/a\u000ab\udcff","virus_type":"X"})"
+    BOOST_TEST(find_json(find) == R"({"account":"bob","changed":"1","file":"/home/bob/a\u000ab\udcff",)"
+                                  R"("first_found":"2","size":"68","time":"3","virus_type":"X"})"
                                   "\n");
 }

@@ -97,6 +97,8 @@ struct StartedCoordinator {
         if (is<FoundInfected>(packet.bytes)) {
             const auto found = decode<FoundInfected>(packet.bytes);
             infected[found.path] = found.virus;
+            sizes[found.path] = found.size;
+            changes[found.path] = found.changed_ms;
         } else if (is<FoundUnscanned>(packet.bytes)) {
             const auto found = decode<FoundUnscanned>(packet.bytes);
             unscanned.emplace(found.path, found.reason);
@@ -171,6 +173,8 @@ struct StartedCoordinator {
     std::uint64_t handed_over = 0;
     bool ready = false;
     std::map<std::string, std::string> infected;
+    std::map<std::string, std::uint64_t> sizes;   // of these
+    std::map<std::string, std::int64_t> changes;  // the same
     std::map<std::string, UnscannedReason> unscanned;
     std::map<std::string, std::uint64_t> place_of;
     ScanProgress progress;
@@ -194,6 +198,27 @@ BOOST_AUTO_TEST_CASE(every_file_handed_over_gets_its_verdict) {
     BOOST_TEST(infected.size() == 2U);
     BOOST_TEST(infected.contains("/home/virus.zip"));
     BOOST_TEST(unscanned.empty());
+}
+
+BOOST_AUTO_TEST_CASE(size_and_change_of_a_find_are_what_the_kernel_says_of_the_open_file) {
+    start();
+    wait_until_ready();
+    place.write("dated", test_virus() + "more");
+    const auto path = place.path + "/dated";
+    // The account may say that it was modified long ago.
+    const timespec long_ago[] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+    checked(::utimensat(AT_FDCWD, path.c_str(), long_ago, 0), "set a file's time back");
+    struct stat status {};
+    checked(::stat(path.c_str(), &status), "see a file's time");
+    const UniqueFd file(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
+    for (const auto* name : {"one", "another"}) hand_over_descriptor(name, file.get());
+    receive_all();
+    const auto changed_ms = std::int64_t{status.st_ctim.tv_sec} * 1000 + status.st_ctim.tv_nsec / 1'000'000;
+    for (const auto* name : {"/home/one", "/home/another"}) {
+        BOOST_REQUIRE(infected.contains(name));
+        BOOST_TEST(sizes[name] == test_virus().size() + 4);
+        BOOST_TEST(changes[name] == changed_ms);
+    }
 }
 
 // As administrators' allow-lists often do.

@@ -233,6 +233,7 @@ class LongLists {
     void notify_one() {
         auto& outbox = ledger.outbox();
         for (const auto* name : {"a", "a", "b"}) outbox.note_find(alice, scan_, {path(0) + name, "Eicar", "content"});
+        static_cast<void>(outbox.first_noted(alice, {path(0), "Eicar", "content"}));
         outbox.note_step(alice, path(0) + "a", RecordState::Quarantined);
         outbox.note_brake("Eicar", "too much");
         outbox.note_signatures(Outbox::Problem::Broken, "broken");
@@ -462,6 +463,78 @@ BOOST_AUTO_TEST_CASE(a_missing_index_is_created_at_the_next_start) {
     const auto alice = again.tasks().account_of({1001, "alice", "/home/alice", 1, 1, 1});
     BOOST_TEST(again.quarantine().after(alice, 0, 64).empty());
     BOOST_TEST(again.tasks().queue_scan(alice, ScanType::Home, false).has_value());
+}
+
+// What version 7 brought is taken away again.
+void make_version_6(const std::string& file, const char* more = "") {
+    Database old(file);
+    for (const auto* column : {"size", "changed_ms", "first_ms"})
+        old.execute((std::string("ALTER TABLE find DROP COLUMN ") + column).c_str());
+    old.execute("ALTER TABLE told_find DROP COLUMN first_ms; PRAGMA user_version = 6");
+    old.execute(more);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_the_version_before_is_converted_with_all_its_rows) {
+    const TemporaryDirectory directory;
+    const auto file = directory.path + "/jobs.sqlite";
+    const AccountFacts facts{1001, "alice", "/home/alice", 1, 1, 1};
+    const FoundContent old_find{"/home/alice/old", "Eicar", "e1c4"};
+    const Settings settings;
+    TaskId scan = 0;
+    {
+        Ledger made(file);
+        made.outbox().use(settings);
+        const auto alice = made.tasks().account_of(facts);
+        scan = made.tasks().queue_scan(alice, ScanType::Home, false).value();
+        made.tasks().begin(scan);
+        for (int i = 0; i < 1000; ++i)
+            made.finds().add_unscanned(scan, 1, "/home/alice/" + std::to_string(i), UnscannedReason::Encrypted, i);
+        made.finds().add_infected(scan, 1, old_find.path, old_find.virus, old_find.sha256, false, std::nullopt,
+                                  {68, 1000, 2000, 3000});
+        made.outbox().note_find(alice, scan, old_find);
+        made.finds().complete_scan(scan, 1001, 0, 0);
+        made.commit();
+    }
+    make_version_6(file);
+    for (int i = 0; i < 2; ++i) {
+        Ledger converted(file);
+        const auto alice = converted.tasks().account_of(facts);
+        const auto listed = converted.finds().infected_files(scan, 0, answer_budget).files;
+        BOOST_REQUIRE(listed.size() == 1U);
+        BOOST_TEST(listed[0].path == old_find.path);
+        // What it did not record is unknown; the time is kept.
+        BOOST_TEST((listed[0].facts == FindFacts{FindFacts::unknown_size, 0, 2000, 0}));
+        BOOST_TEST(converted.finds().unscanned_files(scan, 0, answer_budget).files.size() == 1000U);
+        BOOST_TEST(converted.outbox().first_noted(alice, old_find).value() == 0);
+    }
+    Ledger converted(file);
+    const auto alice = converted.tasks().account_of(facts);
+    const auto next = converted.tasks().queue_scan(alice, ScanType::Home, false).value();
+    converted.tasks().begin(next);
+    const FindFacts fresh{69, 4000, 6000, 5000};
+    converted.finds().add_infected(next, 1, "/home/alice/new", "Eicar", "e1c4", false, std::nullopt, fresh);
+    BOOST_TEST((converted.finds().infected_files(next, 0, answer_budget).files[0].facts == fresh));
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_the_version_before_is_converted_without_what_came_later) {
+    const TemporaryDirectory directory;
+    const auto file = directory.path + "/jobs.sqlite";
+    { const Ledger made(file); }
+    make_version_6(file, "DROP TABLE told_find");
+    Ledger converted(file);
+    const auto alice = converted.tasks().account_of({1001, "alice", "/home/alice", 1, 1, 1});
+    BOOST_TEST(!converted.outbox().first_noted(alice, {"/home/alice/a", "Eicar", "e1c4"}).has_value());
+    const Database other(file);
+    BOOST_TEST(Statement(other.handle(), "PRAGMA user_version").number().value() == 7);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_an_older_version_is_refused) {
+    const TemporaryDirectory directory;
+    const auto file = directory.path + "/jobs.sqlite";
+    { const Ledger made(file); }
+    Database(file).execute("PRAGMA user_version = 5");
+    BOOST_CHECK_THROW(Ledger{file}, DatabaseError);
+    BOOST_TEST(Statement(Database(file).handle(), "PRAGMA user_version").number().value() == 5);
 }
 
 BOOST_AUTO_TEST_CASE(a_database_of_another_version_is_refused_and_unchanged) {

@@ -306,6 +306,42 @@ BOOST_AUTO_TEST_CASE(a_file_that_left_the_list_still_counts_as_found) {
     BOOST_TEST(listed[0].path == "/home/alice/b");
 }
 
+BOOST_AUTO_TEST_CASE(size_and_times_of_a_find_are_listed) {
+    const TaskId scan = *ledger.tasks().queue_scan(account, ScanType::Home, false);
+    ledger.tasks().begin(scan);
+    const FindFacts facts{68, 1'000'001, 3'000'003, 2'000'002};
+    ledger.finds().add_infected(scan, 1, "/home/alice/known", "Eicar", "e1c4", false, std::nullopt, facts);
+    const auto before = now_ms();
+    ledger.finds().add_infected(scan, 1, "/home/alice/unknown", "Eicar", "e1c4");
+    for (const bool with_gone : {false, true}) {
+        const auto listed = ledger.finds().infected_files(scan, 0, answer_budget, with_gone).files;
+        BOOST_REQUIRE(listed.size() == 2U);
+        BOOST_TEST((listed[0].facts == facts));
+        BOOST_TEST(listed[1].facts.size == FindFacts::unknown_size);
+        BOOST_TEST(listed[1].facts.changed_ms == 0);
+        BOOST_TEST(listed[1].facts.found_ms >= before);
+        BOOST_TEST(listed[1].facts.first_ms == 0);
+    }
+    const auto of_all = ledger.finds().all_finds(0, "", 100).finds;
+    BOOST_REQUIRE(of_all.size() == 2U);
+    BOOST_TEST(of_all[0].path == "/home/alice/known");
+    BOOST_TEST(of_all[0].name == "alice");
+    BOOST_TEST((of_all[0].facts == facts));
+    // Scanned again after an interruption, it is as it is by then; an empty file has a size, too.
+    const FindFacts now{0, 4'000'004, 5'000'005, 0};
+    ledger.finds().add_infected(scan, 2, "/home/alice/known", "Eicar", "e1c5", false, std::nullopt, now);
+    BOOST_TEST((ledger.finds().infected_files(scan, 0, answer_budget).files[0].facts == now));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_unknown_of_a_find_is_no_number) {
+    BOOST_TEST(size_text({}).empty());
+    BOOST_TEST(size_text({0}) == "0");
+    BOOST_TEST(size_text({INT64_MAX}) == "9223372036854775807");
+    BOOST_TEST(seconds_text(0).empty());
+    BOOST_TEST(seconds_text(INT64_MIN).empty());
+    BOOST_TEST(seconds_text(1999) == "1");
+}
+
 BOOST_AUTO_TEST_CASE(a_list_comes_in_pieces_without_gap_or_repetition) {
     const auto scan = completed_scan({"/home/alice/a", "/home/alice/b", "/home/alice/c"});
     std::vector<std::string> paths;

@@ -146,6 +146,36 @@ BOOST_AUTO_TEST_CASE(what_comes_after_the_days_limit_stands_in_the_next_mail) {
     BOOST_TEST(next_mail(later + day_ms) == (Names{"c", "d"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_find_keeps_the_time_when_it_was_found_first) {
+    const FoundContent found{"/home/alice/a", "Eicar", std::string(64, 'a')};
+    const auto first = [&](const FoundContent& which) { return outbox().first_noted(account, which); };
+    const auto find_at = [&](std::int64_t when, ScanType type = ScanType::Home) {
+        const auto id = ledger->tasks().queue_scan(account, type, false).value();
+        outbox().note_find(account, id, found, when);
+        ledger->finds().complete_scan(id, 1, 0, 0);
+        end_round();
+    };
+    BOOST_TEST(!first(found).has_value());
+    find_at(1000);
+    BOOST_TEST(first(found).value() == 1000);
+    BOOST_TEST(fetch().finds[0].found_ms == 1000);
+    scan({}, ScanType::Mail);  // which looks elsewhere
+    prune();
+    find_at(2000, ScanType::PublicHtml);
+    restart();
+    BOOST_TEST(first(found).value() == 1000);
+    // Another file, signature, content or account is another find.
+    BOOST_TEST(!first({"/home/alice/b", found.virus, found.sha256}).has_value());
+    BOOST_TEST(!first({found.path, "Other", found.sha256}).has_value());
+    BOOST_TEST(!first({found.path, found.virus, std::string(64, 'b')}).has_value());
+    BOOST_TEST(!outbox().first_noted(account + 1, found).has_value());
+    scan({});
+    prune();
+    BOOST_TEST(!first(found).has_value());
+    find_at(3000);
+    BOOST_TEST(first(found).value() == 3000);
+}
+
 BOOST_AUTO_TEST_CASE(a_find_that_was_gone_and_is_back_is_told_again) {
     scan({"a"});
     static_cast<void>(next_mail());

@@ -40,7 +40,7 @@ struct Scans {
     }
     void find(TaskId scan, const std::string& name, std::uint64_t place) {
         ledger.finds().add_infected(scan, ledger.tasks().get(scan).starts, "/home/alice/" + name, "Eicar", "e1c4",
-                                    false, place);
+                                    false, place, facts);
     }
     void end(TaskId scan, Outcome outcome = Outcome::EndedEarly) {
         ledger.tasks().set_outcome(scan, outcome, "for a test");
@@ -82,6 +82,7 @@ struct Scans {
     Settings config;
     Ledger ledger{directory.path + "/jobs.sqlite"};
     AccountId account = ledger.tasks().account_of({1001, "alice", "/home/alice", 11, 22, 33});
+    FindFacts facts;  // of what is found
     static constexpr auto early = UnscannedReason::EndedEarly;
 };
 
@@ -169,6 +170,7 @@ BOOST_AUTO_TEST_CASE(finds_of_an_earlier_start_stay_when_a_later_one_walks_again
 BOOST_AUTO_TEST_CASE(an_unreached_file_that_the_scan_before_found_infected_still_is) {
     const auto before = begin();
     walk(before, {"a", "b", "cleansed", "repaired", "outside"});
+    facts = {68, 1000, 3000, 2000};
     for (const auto* name : {"a", "b", "cleansed", "repaired", "outside"}) find(before, name, 0);
     ledger.finds().complete_scan(before, 5, 0, 0);
     ledger.finds().leave_list(account, "/home/alice/cleansed");
@@ -180,6 +182,7 @@ BOOST_AUTO_TEST_CASE(an_unreached_file_that_the_scan_before_found_infected_still
     BOOST_TEST((infected(scan) == Paths{"a", "b"}));
     BOOST_TEST(ledger.finds().found_sha256(account, "/home/alice/a") == "e1c4");
     BOOST_TEST(ledger.finds().infected_files(scan, 0, answer_budget).files.size() == 2U);
+    BOOST_TEST((ledger.finds().infected_files(scan, 0, answer_budget).files[0].facts == facts));
     // And once more, although the scan that found it is no longer there.
     while (ledger.prune(0, 0)) {
     }
@@ -187,6 +190,7 @@ BOOST_AUTO_TEST_CASE(an_unreached_file_that_the_scan_before_found_infected_still
     end(next);
     BOOST_TEST((unscanned(next) == Reasons{{"", early}}));
     BOOST_TEST((infected(next) == Paths{"a", "b"}));
+    BOOST_TEST((ledger.finds().infected_files(next, 0, answer_budget).files[1].facts == facts));
 }
 
 BOOST_AUTO_TEST_CASE(an_unreached_file_that_is_ignored_still_is) {
