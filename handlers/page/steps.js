@@ -25,8 +25,9 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
     const summary = make('div', {role: 'status'});
     while (!signal.aborted) {
         const {data} = await call('check_disinfection_status', newest > 0 ? {last_id: newest} : {});
-        if (onlyIfRunning && newest === 0 && !['queued', 'running'].includes(data.status)) return false;
-        if (newest === 0 && !list.isConnected)
+        const isShown = list.isConnected;
+        if (onlyIfRunning && !isShown && !['queued', 'running'].includes(data.status)) return false;
+        if (newest === 0 && !isShown)
             place.replaceChildren(make('section', {'aria-label': say('steps.heading')}, told('h3', 'steps.heading'),
                 part ? [told('p', 'steps.batch', part), told('p', 'steps.keep_open')] : null, summary, log));
         if (data.details.length > 0) {

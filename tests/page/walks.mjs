@@ -352,7 +352,7 @@ export async function sessionsEnd(visitor) {
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 
     await visitor.logIn();
-    await page.locator('#verdict').waitFor();
+    await page.locator('#to-overview').waitFor();
     const {token} = JSON.parse(await page.evaluate(() => sessionStorage.getItem('clamscanner.session')));
     const busy = {status: 0, errors: ['busy'], data: null};
     await page.route('**/Tokens/revoke', (route) => route.fulfill({json: busy}), {times: 1});
@@ -361,7 +361,7 @@ export async function sessionsEnd(visitor) {
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 
     await visitor.logIn();
-    await page.locator('#verdict').waitFor();
+    await page.locator('#to-overview').waitFor();
     await page.locator('#log-out').click();
     await page.getByText('You are logged out.').waitFor();
     return {kept: token};
