@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "handlers/shared/envelope.h"
@@ -12,6 +13,15 @@
 namespace clamscanner {
 
 using Row = std::vector<std::string>;
+
+// The texts are moved into it; a list in braces would copy them.
+template <class... Texts>
+[[nodiscard]] Row row_with(Texts&&... texts) {
+    Row row;
+    row.reserve(sizeof...(texts));
+    (row.push_back(std::forward<Texts>(texts)), ...);
+    return row;
+}
 
 struct Rows {
     std::vector<std::string> columns;  // in alphabetical order

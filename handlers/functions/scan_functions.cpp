@@ -112,8 +112,9 @@ Answer list_infected_files(const Caller& caller, const Arguments& arguments) {
     auto infected = whole_list<InfectedFiles>(most, infected_files_after(caller, false));
     rows.rows.reserve(infected.files.size());
     for (auto& [path, virus, facts] : infected.files)
-        rows.rows.push_back({seconds_text(facts.changed_ms), std::move(path), seconds_text(facts.first_ms),
-                             size_text(facts), seconds_text(facts.found_ms), std::move(virus)});
+        rows.rows.push_back(row_with(seconds_text(facts.changed_ms), std::move(path), seconds_text(facts.first_ms),
+                                     size_text(facts), seconds_text(facts.found_ms), std::move(virus)));
+    infected.files = {};
     auto answer = answer_rows(rows, shaping);
     if (infected.next != 0)
         answer.warnings.insert(answer.warnings.begin(), "There are more infected files than can be listed at a time.");

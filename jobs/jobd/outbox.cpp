@@ -135,6 +135,7 @@ void Outbox::remove(NoticeId id) {
 // ---- What is recorded ----------------------------------------------------------------------------------------------
 
 std::optional<std::int64_t> Outbox::first_noted(AccountId account, const FoundContent& found) {
+    if (found.sha256.empty()) return std::nullopt;  // it may be another content each time
     return statement<
                "SELECT coalesce(first_ms, 0) FROM told_find WHERE account = ?1 AND find = ?2 AND "
                "scan >= (SELECT gone_before FROM notified_account WHERE account = ?1)">()

@@ -30,8 +30,8 @@ class Outbox {
 
     // ---- What is recorded
     void note_find(AccountId account, TaskId scan, const FoundContent& found, std::int64_t found_ms = now_ms());
-    // When this find was noted first; empty: it was not, or was seen gone since, or was ignored meanwhile; 0: by an
-    // earlier version, which did not record when.
+    // When this find was noted first; empty: it was not, or was seen gone since, or was ignored meanwhile, or its
+    // content is unknown; 0: by an earlier version, which did not record when.
     [[nodiscard]] std::optional<std::int64_t> first_noted(AccountId account, const FoundContent& found);
     // Something was done about a file, which may be one that a mail is about to tell.
     void note_step(AccountId account, const std::string& path, RecordState state);

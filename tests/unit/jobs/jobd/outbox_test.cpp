@@ -169,6 +169,8 @@ BOOST_AUTO_TEST_CASE(a_find_keeps_the_time_when_it_was_found_first) {
     BOOST_TEST(!first({found.path, "Other", found.sha256}).has_value());
     BOOST_TEST(!first({found.path, found.virus, std::string(64, 'b')}).has_value());
     BOOST_TEST(!outbox().first_noted(account + 1, found).has_value());
+    outbox().note_find(account, 1, {found.path, found.virus, ""}, 1000);
+    BOOST_TEST(!first({found.path, found.virus, ""}).has_value());
     scan({});
     prune();
     BOOST_TEST(!first(found).has_value());
