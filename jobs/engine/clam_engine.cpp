@@ -111,11 +111,6 @@ cl_scan_options scan_options() noexcept {
     return options;
 }
 
-std::string hash_of(const Settings& config, const SignatureListing& listing, const std::string& problem) {
-    return sha256_hex(listing.files + listing_of(config.paths.embedded_signature_directory).files +
-                      scan_conditions(config) + problem);
-}
-
 }  // namespace
 
 std::string scan_conditions(const Settings& config) {
@@ -132,8 +127,9 @@ std::string scan_conditions(const Settings& config) {
     return text;
 }
 
-std::string fingerprint_of(const Settings& config, const SignatureListing& listing) {
-    return hash_of(config, listing, listing.problem);
+std::string fingerprint_of(const Settings& config, const SignatureListing& listing, const std::string& problem) {
+    return sha256_hex(listing.files + listing_of(config.paths.embedded_signature_directory).files +
+                      scan_conditions(config) + problem);
 }
 
 std::optional<UnscannedReason> reason_in(const char* name) noexcept {
@@ -167,7 +163,7 @@ ClamEngine::ClamEngine(const Settings& config, const std::string& directory, Tri
     stat_.reset(new cl_stat{});
     if (::cl_statinidir(signature_directory_.c_str(), stat_.get()) != CL_SUCCESS) stat_.reset();
     load_directory(trial);
-    if (listing_of(signature_directory_) == listing_) fingerprint_ = hash_of(config, listing_, problem());
+    if (listing_of(signature_directory_) == listing_) fingerprint_ = fingerprint_of(config, listing_, problem());
 }
 
 void ClamEngine::begin() {

@@ -95,8 +95,10 @@ class ClamEngine {
 
 // Everything but the signatures that affects a verdict: the options, and the library and its parts.
 [[nodiscard]] std::string scan_conditions(const Settings& config);
-// As ClamEngine::fingerprint() says it of what `listing` lists, if all of it is loaded.
-[[nodiscard]] std::string fingerprint_of(const Settings& config, const SignatureListing& listing);
+// As ClamEngine::fingerprint() says it of what `listing` lists. `problem`: why not all of it is loaded, as
+// ClamEngine::problem() says it.
+[[nodiscard]] std::string fingerprint_of(const Settings& config, const SignatureListing& listing,
+                                         const std::string& problem = {});
 
 // The reason, if a detection name means not an infection but a limit that was hit or an encrypted file; empty for a
 // real detection. `name` may be null: libclamav gives none for a file over the size limit.

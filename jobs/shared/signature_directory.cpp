@@ -17,12 +17,12 @@ namespace clamscanner {
 namespace {
 
 // The endings by which libclamav knows the files that it loads from a directory (CLI_DBEXT in its readdb.h).
-constexpr std::string_view signature_endings[] = {".cvd", ".cld", ".cud", ".db",  ".hdb", ".hdu", ".hsb", ".hsu",
-                                                  ".mdb", ".mdu", ".msb", ".msu", ".ndb", ".ndu", ".ldb", ".ldu",
-                                                  ".sdb", ".zmd", ".rmd", ".cdb", ".cbc", ".ioc", ".yar", ".yara"};
+constexpr std::string_view signature_endings[] = {
+    ".cvd", ".cld", ".cud", ".db",  ".hdb", ".hdu", ".hsb", ".hsu", ".mdb", ".mdu", ".msb", ".msu", ".imp",
+    ".ndb", ".ndu", ".ldb", ".ldu", ".sdb", ".zmd", ".rmd", ".cdb", ".cbc", ".ioc", ".yar", ".yara"};
 // Allow-lists, and what else changes a verdict only beside signatures.
 constexpr std::string_view other_endings[] = {".fp",  ".sfp", ".ign", ".ign2", ".wdb", ".pdb", ".gdb",
-                                              ".ftm", ".cfg", ".cat", ".crb",  ".idb", ".imp", ".pwdb"};
+                                              ".ftm", ".cfg", ".cat", ".crb",  ".idb", ".pwdb"};
 
 // The library does not tell upper case from lower case in them.
 template <class Endings>

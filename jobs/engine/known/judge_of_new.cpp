@@ -25,10 +25,12 @@ std::string make_directory(const std::string& path) {
 }
 
 void judge(const Settings& config, const std::string& directory, UniqueFd registry) {
-    auto with_new = config;
-    with_new.paths.signature_directory = make_directory(directory + "/new");
-    auto found = write_new_signatures(config, with_new.paths.signature_directory);
+    const auto written = make_directory(directory + "/new");
+    auto found = write_new_signatures(config, written);
     if (!found) return;
+    auto with_new = config;
+    with_new.paths.signature_directory = written + new_in;
+    with_new.paths.embedded_signature_directory = written + others_in;
     ClamEngine engine(with_new, make_directory(directory + "/tmp"));
     if (!engine.problem().empty()) throw SignatureError(engine.problem());
     HugePages pages;

@@ -5,22 +5,26 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <map>
-#include <sstream>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 
 #include "auth/base/checked.h"
+#include "auth/base/random.h"
 #include "auth/base/sha256.h"
 #include "auth/base/unique_fd.h"
 #include "auth/base/write_all.h"
 #include "jobs/engine/clam_engine.h"
+#include "jobs/engine/known/keyed_hash.h"
 #include "jobs/engine/known/messages.h"
 #include "jobs/engine/known/signature_reader.h"
 #include "jobs/shared/signature_directory.h"
@@ -30,11 +34,6 @@ namespace {
 
 using Lines = std::vector<std::uint64_t>;  // hashes, sorted, each once
 
-std::uint64_t number_of(std::string_view ending, std::string_view line) {
-    const std::hash<std::string_view> hash;
-    return hash(line) ^ (hash(ending) * 0x9e3779b97f4a7c15);
-}
-
 void sort(Lines& lines) {
     std::sort(lines.begin(), lines.end());
     lines.erase(std::unique(lines.begin(), lines.end()), lines.end());
@@ -43,18 +42,19 @@ void sort(Lines& lines) {
 // ---- The record ----------------------------------------------------------------------------------------------------
 
 struct Before {
+    std::string key = random_hex(2 * sizeof(std::uint64_t));
     std::string rest;                // a hash of all that is not a signature or an allow-list
     std::vector<std::string> bases;  // fingerprints, the newest last
     Lines allowed;                   // that are in the newest
     Lines signatures;                // that are in each of them
 };
 
-constexpr const char* record_format = "signatures that judgements were made with, 1";
+constexpr const char* record_format = "signatures that judgements were made with, 2";
 
-// The format, the rest's hash and the bases, a line each, an empty line; the numbers of both kinds of lines and the
-// lines' hashes, as they are in memory; and the SHA-256 of all that, in hex digits.
+// The format, the key, the rest's hash and the bases, a line each, an empty line; the numbers of both kinds of lines
+// and the lines' hashes, as they are in memory; and the SHA-256 of all that, in hex digits.
 std::string text_of(const Before& record) {
-    std::string text = std::string(record_format) + "\n" + record.rest + "\n";
+    std::string text = std::string(record_format) + "\n" + record.key + "\n" + record.rest + "\n";
     for (const auto& base : record.bases) text += base + "\n";
     text += "\n";
     const auto append = [&](const void* bytes, std::size_t size) {
@@ -67,6 +67,19 @@ std::string text_of(const Before& record) {
     for (const auto* lines : {&record.allowed, &record.signatures})
         append(lines->data(), lines->size() * sizeof(std::uint64_t));
     return text + sha256_hex(text);
+}
+
+// Empty if it is none.
+std::optional<KeyedHash::Key> key_of(std::string_view digits) {
+    KeyedHash::Key key;
+    constexpr std::size_t count = 2 * sizeof key.first;
+    if (digits.size() != 2 * count) return std::nullopt;
+    for (auto* number : {&key.first, &key.second}) {
+        const auto* const end = digits.data() + count;
+        if (std::from_chars(digits.data(), end, *number, 16).ptr != end) return std::nullopt;
+        digits.remove_prefix(count);
+    }
+    return key;
 }
 
 // Empty if it is damaged, or of another format.
@@ -84,6 +97,8 @@ std::optional<Before> record_in(const std::string& text) {
         return found;
     };
     if (line() != record_format) return std::nullopt;
+    record.key = line();
+    if (!key_of(record.key)) return std::nullopt;
     record.rest = line();
     for (auto base = line(); !base.empty(); base = line()) record.bases.push_back(std::move(base));
     const auto take = [&](void* bytes, std::size_t size) {
@@ -117,6 +132,70 @@ void write_record(const std::string& path, const Before& record) {
     checked(::rename(unfinished.c_str(), path.c_str()), "keep the record of the signatures");
 }
 
+// ---- The names of signatures ---------------------------------------------------------------------------------------
+
+bool is_one_of(std::string_view ending, std::initializer_list<std::string_view> endings) {
+    return std::find(endings.begin(), endings.end(), ending) != endings.end();
+}
+
+std::string_view field_of(std::string_view line, char separator, int number) {
+    for (; number > 0; --number) line.remove_prefix(std::min(line.find(separator), line.size() - 1) + 1);
+    return line.substr(0, line.find(separator));
+}
+
+std::string_view without_line_end(std::string_view line) {
+    while (line.ends_with('\r') || line.ends_with('\n')) line.remove_suffix(1);
+    return line;
+}
+
+// By which it can be ignored. Empty for the entry of a list that has no names.
+std::string_view name_in(std::string_view ending, std::string_view line) {
+    line = without_line_end(line);
+    if (line.empty() || ending == ".wdb") return {};
+    std::string_view name;
+    if (is_one_of(ending, {".ldb", ".ldu"}))
+        name = field_of(line, ';', 0);
+    else
+        name = field_of(line, ':', is_one_of(ending, {".ndb", ".ndu", ".cdb"}) ? 0 : 2);
+    constexpr std::string_view unofficial = ".UNOFFICIAL";
+    if (name.ends_with('}'))
+        name = name.substr(0, name.find(".{"));
+    else if (name.ends_with(unofficial))
+        name.remove_suffix(unofficial.size());
+    return name;
+}
+
+using Names = std::set<std::string, std::less<>>;
+
+// A line is a name, a name and a hash, or (formerly) a file, a line and a name.
+void take_ignored(Names& names, std::string_view text) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        const auto line = without_line_end(text.substr(0, end));
+        const auto colons = std::count(line.begin(), line.end(), ':');
+        if (!line.empty()) names.emplace(field_of(line, ':', colons >= 2 ? 2 : 0));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+bool ends_with_one_of(const std::string& name, std::initializer_list<std::string_view> endings) {
+    std::string lower = name;
+    for (char& letter : lower) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    return std::any_of(endings.begin(), endings.end(), [&](auto ending) { return lower.ends_with(ending); });
+}
+
+Names ignored_in(const std::string& directory) {
+    std::map<std::string, std::string> lists;
+    SignatureSink sink;
+    sink.other = [&](const std::string& name, std::string_view piece) {
+        if (ends_with_one_of(name, {".ign", ".ign2"})) lists[name].append(piece);
+    };
+    read_signatures(directory, sink);
+    Names names;
+    for (const auto& [name, text] : lists) take_ignored(names, text);
+    return names;
+}
+
 // ---- The new signatures --------------------------------------------------------------------------------------------
 
 std::string line_file(std::string_view ending) {
@@ -126,8 +205,14 @@ std::string line_file(std::string_view ending) {
 // Writes what it is given into files that the library loads.
 class Files {
  public:
-    explicit Files(std::string directory) : directory_(std::move(directory)) {}
+    explicit Files(std::string directory) : directory_(std::move(directory)) {
+        std::filesystem::create_directory(directory_);
+    }
     void add(const std::string& name, std::string_view bytes, std::string_view end = {}) { in(name) << bytes << end; }
+    void copy_all(const std::string& directory) const {
+        for (const auto& name : signature_files(directory))
+            std::filesystem::copy_file(directory + "/" + name, directory_ + "/" + name);
+    }
     void close() {
         for (auto& [name, file] : files_) {
             file.close();
@@ -137,7 +222,7 @@ class Files {
     // Nothing of it is needed.
     void remove() {
         files_.clear();
-        for (const auto& entry : std::filesystem::directory_iterator(directory_)) std::filesystem::remove(entry);
+        std::filesystem::remove_all(directory_);
     }
 
  private:
@@ -158,33 +243,78 @@ struct Reading {
     std::size_t new_lines = 0;
 };
 
-Reading read_all(const Settings& config, const Lines& old, Files& files) {
+// Of two rules with one name the first one counts, of two files of icons the last one.
+std::string order_of_loading(const std::string& directory) {
+    std::string order;
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+        const auto name = entry.path().filename().string();
+        if (ends_with_one_of(name, {".yar", ".yara", ".idb"})) order += name + "\n";
+    }
+    return order;
+}
+
+// What it includes may change without us.
+bool includes_files(std::string_view rules) {
+    constexpr std::string_view word = "include";
+    for (auto at = rules.find(word); at != std::string_view::npos; at = rules.find(word, at + 1)) {
+        const auto behind = rules.find_first_not_of(" \t", at + word.size());
+        if (behind != std::string_view::npos && rules[behind] == '"') return true;
+    }
+    return false;
+}
+
+Reading read_all(const Settings& config, const Before& before, Files& new_ones, Files& others) {
+    const auto& directory = config.paths.signature_directory;
+    const KeyedHash hash(key_of(before.key).value());
+    const auto ignored = ignored_in(directory);
     Reading now;
     std::map<std::string, std::string> rest;  // what is neither a signature nor allowed, by the file that it goes into
-    const auto is_old = [&](std::uint64_t line) { return std::binary_search(old.begin(), old.end(), line); };
+    bool has_imports = false;
+    const auto number_of = [&](std::string_view ending, std::string_view line) { return hash(line) ^ hash(ending); };
+    const auto is_old = [&](std::uint64_t line) {
+        return std::binary_search(before.signatures.begin(), before.signatures.end(), line);
+    };
+    const auto is_ignored = [&](std::string_view ending, std::string_view line) {
+        return !ignored.empty() && ignored.contains(name_in(ending, line));
+    };
+    const auto must_not_be_ignored = [&](std::string_view ending, std::string_view line) {
+        if (is_ignored(ending, line))
+            throw std::runtime_error(std::string(name_in(ending, line)) +
+                                     " is to be ignored, but others depend on it: it is in a file " +
+                                     std::string(ending));
+    };
     SignatureSink sink;
     sink.signature = [&](std::string_view ending, std::string_view line) {
-        const auto hash = number_of(ending, line);
-        now.signatures.push_back(hash);
-        if (is_old(hash) || ++now.new_lines > most_new_lines) return;
-        files.add(line_file(ending), line, "\n");
+        has_imports = has_imports || ending == ".imp";
+        if (!is_ignored(ending, line)) {
+            const auto number = number_of(ending, line);
+            now.signatures.push_back(number);
+            if (is_old(number)) return;
+        }
+        if (++now.new_lines <= most_new_lines) new_ones.add(line_file(ending), line, "\n");
     };
     sink.allowed = [&](std::string_view ending, std::string_view line) {
+        must_not_be_ignored(ending, line);
         now.allowed.push_back(number_of(ending, line));
-        files.add(line_file(ending), line, "\n");
+        others.add(line_file(ending), line, "\n");
     };
     sink.rule = [&](std::string_view ending, std::string_view line) {
+        must_not_be_ignored(ending, line);
         rest[line_file(ending)].append(line).append("\n");
     };
     sink.other = [&](const std::string& name, std::string_view piece) { rest[name].append(piece); };
-    read_signatures(config.paths.signature_directory, sink);
+    read_signatures(directory, sink);
     sort(now.allowed);
     sort(now.signatures);
-    std::string text = scan_conditions(config) + "\n" + listing_of(config.paths.embedded_signature_directory).files;
+    std::string text = scan_conditions(config) + "\n" + listing_of(config.paths.embedded_signature_directory).files +
+                       order_of_loading(directory) + (has_imports ? "imports\n" : "");
     for (const auto& [name, content] : rest) {
-        files.add(name, content);
+        if (ends_with_one_of(name, {".yar", ".yara"}) && includes_files(content))
+            throw std::runtime_error(name + " includes another file");
+        others.add(name, content);
         text += name + " " + sha256_hex(content) + "\n";
     }
+    others.copy_all(config.paths.embedded_signature_directory);
     now.rest = sha256_hex(text);
     return now;
 }
@@ -201,25 +331,30 @@ std::optional<NewSignatures> write_new_signatures(const Settings& config, const 
     const auto& source = config.paths.signature_directory;
     const auto listing = listing_of(source);
     if (!listing.problem.empty()) throw std::runtime_error(listing.problem);
-    const auto before = read_record(path);
-    Files files(directory);
-    auto now = read_all(config, before ? before->signatures : Lines(), files);
+    auto known = read_record(path);
+    auto before = known ? std::move(*known) : Before();
+    Files new_ones(directory + new_in);
+    Files others(directory + others_in);
+    auto now = read_all(config, before, new_ones, others);
     if (listing_of(source) != listing) throw std::runtime_error("the signatures changed while they were read");
-    files.close();
+    new_ones.close();
+    others.close();
 
     NewSignatures found{fingerprint_of(config, listing), {}};
     Before record;
-    if (before && counts_still(*before, now)) {
+    record.key = before.key;
+    if (known && counts_still(before, now)) {
         // One that is gone is new when it comes back: what was judged meanwhile was judged without it.
-        std::set_intersection(before->signatures.begin(), before->signatures.end(), now.signatures.begin(),
+        std::set_intersection(before.signatures.begin(), before.signatures.end(), now.signatures.begin(),
                               now.signatures.end(), std::back_inserter(record.signatures));
-        record.bases = before->bases;
+        record.bases = before.bases;
         std::erase(record.bases, found.fingerprint);
         if (record.bases.size() > most_bases) record.bases.erase(record.bases.begin());
         found.bases = record.bases;
     } else {
         record.signatures = std::move(now.signatures);
-        files.remove();
+        new_ones.remove();
+        others.remove();
     }
     record.rest = std::move(now.rest);
     record.allowed = std::move(now.allowed);

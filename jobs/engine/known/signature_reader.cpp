@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,7 +27,8 @@ constexpr std::size_t longest_line = 16 * 1024 * 1024;
 // Each line a signature of its own (docs.clamav.net, "Signatures").
 constexpr std::array<std::string_view, 14> signature_lists = {".hdb", ".hdu", ".hsb", ".hsu", ".mdb", ".mdu", ".msb",
                                                               ".msu", ".imp", ".ndb", ".ndu", ".ldb", ".ldu", ".cdb"};
-constexpr std::array<std::string_view, 4> allow_lists = {".fp", ".sfp", ".ign2", ".wdb"};
+// Not the lists of signatures to ignore: these can have an entry of an allow-list ignored, too.
+constexpr std::array<std::string_view, 3> allow_lists = {".fp", ".sfp", ".wdb"};
 
 template <class Endings>
 bool is_one_of(const Endings& endings, std::string_view ending) {
@@ -39,27 +41,54 @@ std::string ending_of(const std::string& name) {
     return ending;
 }
 
-// A logical signature that has a file read as another type, names a group of icons or refers to a macro; a body
-// signature that belongs to a macro (its offset is "$" and a number).
-bool says_more_than_itself(std::string_view ending, std::string_view line) {
-    if (ending == ".ldb" || ending == ".ldu")
-        return line.find("HandlerType:") != std::string_view::npos ||
-               line.find("IconGroup") != std::string_view::npos || line.find("${") != std::string_view::npos;
-    return (ending == ".ndb" || ending == ".ndu") && line.find(":$") != std::string_view::npos;
+// The library splits a pattern at wildcards and turns "{100}" into 100 bytes; the option "w" makes two of each byte.
+bool has_a_long_pattern(std::string_view line) {
+    constexpr std::size_t longest_gap = 128;
+    constexpr std::size_t around_a_word = 8;  // for the option "f" less
+    const auto gaps = static_cast<std::size_t>(std::count(line.begin(), line.end(), '{'));
+    if (line.size() + gaps * longest_gap + around_a_word <= longest_plain_pattern) return false;
+    const bool may_be_wide = line.find("::") != std::string_view::npos;
+    while (!line.empty()) {
+        const auto end = std::min(line.find_first_of(";:*"), line.size());
+        const auto pattern = line.substr(0, end);
+        const auto its_gaps = static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '{'));
+        const auto most = (may_be_wide ? pattern.size() : pattern.size() / 2) + its_gaps * longest_gap + around_a_word;
+        if (most > longest_plain_pattern) return true;
+        line.remove_prefix(std::min(end + 1, line.size()));
+    }
+    return false;
 }
+
+// A logical signature that has a file read as another type, names a group of icons or refers to a macro; a body
+// signature that belongs to a macro (its offset is "$" and a number); one with a very long pattern.
+bool says_more_than_itself(std::string_view ending, std::string_view line) {
+    const auto has = [line](std::string_view word) { return line.find(word) != std::string_view::npos; };
+    if (ending == ".ldb" || ending == ".ldu")
+        return has("HandlerType:") || has("IconGroup") || has("${") || has(";$") || has_a_long_pattern(line);
+    return (ending == ".ndb" || ending == ".ndu") && (has(":$") || has_a_long_pattern(line));
+}
+
+// The library's buffers: a line of one of its databases has to fit with a byte to spare.
+std::size_t longest_line_of(std::string_view ending) {
+    return ending == ".ldb" || ending == ".ldu" ? 32'768 : 8'191;
+}
+
+enum class Source { Plain, Database };
 
 // One file, in pieces.
 class File {
  public:
-    File(std::string name, const SignatureSink& sink)
+    File(std::string name, Source source, const SignatureSink& sink)
         : name_(std::move(name)),
           ending_(ending_of(name_)),
+          source_(source),
           sink_(sink),
           has_signatures_(is_one_of(signature_lists, ending_)),
           allows_(is_one_of(allow_lists, ending_)) {}
 
     void take(std::string_view piece) {
         if (!has_signatures_ && !allows_) return sink_.other(name_, piece);
+        if (!sink_.signature) return;
         for (auto end = piece.find('\n'); end != std::string_view::npos; end = piece.find('\n')) {
             if (begun_.empty()) {
                 take_line(piece.substr(0, end));
@@ -74,12 +103,17 @@ class File {
         if (begun_.size() > longest_line) throw std::runtime_error(name_ + " has a line without an end");
     }
     void end() {
-        if (!begun_.empty()) take_line(begun_);
+        if (begun_.empty()) return;
+        if (source_ == Source::Database) throw std::runtime_error(name_ + " ends within a line");
+        take_line(begun_);
     }
 
  private:
     void take_line(std::string_view line) {
         if (line.empty()) return;
+        if (source_ == Source::Database &&
+            (line.size() >= longest_line_of(ending_) || line.find('\0') != std::string_view::npos))
+            throw std::runtime_error(name_ + " has a line that the library does not read");
         if (allows_)
             sink_.allowed(ending_, line);
         else if (says_more_than_itself(ending_, line))
@@ -90,20 +124,26 @@ class File {
 
     const std::string name_;
     const std::string ending_;
+    const Source source_;
     const SignatureSink& sink_;
     const bool has_signatures_;
     const bool allows_;
     std::string begun_;
 };
 
+// Without waiting for whoever writes, if it is no file.
 UniqueFd open_file(const std::string& path) {
-    return UniqueFd(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC), ("open " + path).c_str()));
+    UniqueFd file(checked(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC), ("open " + path).c_str()));
+    struct stat status {};
+    checked(::fstat(file.get(), &status), "examine a signature file");
+    if (!S_ISREG(status.st_mode)) throw std::runtime_error(path + " is not a file");
+    return file;
 }
 
 void read_plain(const std::string& directory, const std::string& name, const SignatureSink& sink) {
     const auto file = open_file(directory + "/" + name);
     std::string block(block_size, '\0');
-    File reader(name, sink);
+    File reader(name, Source::Plain, sink);
     for (;;) {
         const auto got =
             checked(uninterrupted([&] { return ::read(file.get(), block.data(), block.size()); }), "read signatures");
@@ -122,7 +162,7 @@ struct FreeArchive {
 }
 
 void read_member(const std::string& database, const std::string& name, archive* reader, const SignatureSink& sink) {
-    File file(name, sink);
+    File file(name, Source::Database, sink);
     for (;;) {
         const void* block = nullptr;
         std::size_t size = 0;
@@ -166,7 +206,12 @@ bool holds_bytecode(const std::string& database) {
 }  // namespace
 
 void read_signatures(const std::string& directory, const SignatureSink& sink) {
-    for (const auto& name : signature_files(directory))
+    const auto names = signature_files(directory);
+    const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+    if (has("daily.cvd") && has("daily.cld"))
+        throw std::runtime_error("both daily.cvd and daily.cld are in " + directory +
+                                 ", and only one of them is loaded");
+    for (const auto& name : names)
         if (is_signed_database(name) && !holds_bytecode(name))
             read_database(directory, name, sink);
         else

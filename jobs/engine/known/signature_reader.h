@@ -13,13 +13,21 @@ struct SignatureSink {
     // the file that it is from, in lower case with its dot.
     std::function<void(std::string_view ending, std::string_view line)> signature;
     std::function<void(std::string_view ending, std::string_view line)> allowed;
-    // A line of a file of signatures that says something about others, or about the types of files.
+    // A line of a file of signatures that says something about others, or about how files are looked at: their types,
+    // or how long the pieces are that the library reads (says_more_than_itself() in the .cpp).
     std::function<void(std::string_view ending, std::string_view line)> rule;
     // A piece of a file that is not a list of lines; `name` is unlike that of any other.
     std::function<void(const std::string& name, std::string_view piece)> other;
 };
 
-// Throws std::runtime_error when a file cannot be read, or is damaged.
+// Lines go nowhere if `sink` has no `signature`. Throws std::runtime_error when a file cannot be read, or is damaged,
+// or if the library does not load all that is there: of daily.cvd and daily.cld it takes the newer one, and in its own
+// databases it stops at a line that is too long for it.
 void read_signatures(const std::string& directory, const SignatureSink& sink);
+
+// Longer ones change how much of a large file the library looks at twice, and so how often it counts what it finds
+// there, whatever signature that is for. One that long is among our own, so that it is the same whichever the others
+// are.
+inline constexpr std::size_t longest_plain_pattern = 2048;
 
 }  // namespace clamscanner

@@ -4,15 +4,18 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <set>
 #include <sstream>
 
+#include "auth/base/random.h"
 #include "auth/base/sha256.h"
 #include "auth/base/write_all.h"
 #include "jobs/engine/clam_engine.h"
+#include "jobs/engine/known/signature_reader.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {
@@ -47,14 +50,29 @@ struct Fixture {
         place.write("signatures/" + name, content);
     }
     void remove(const std::string& name) const { std::filesystem::remove(place.path + "/signatures/" + name); }
-    // The signatures that the last update() wrote.
+    // The signatures that the last update() wrote, but our own.
     Names written() const {
         Names names;
-        for (const auto& file : std::filesystem::directory_iterator(directory)) {
+        for (const auto& file : std::filesystem::recursive_directory_iterator(directory)) {
+            if (file.is_directory() || file.path().filename().string().starts_with("clamscanner.")) continue;
             std::ifstream lines(file.path());
             for (std::string line; std::getline(lines, line);) names.insert(line.substr(0, line.find_first_of(":;")));
         }
         return names;
+    }
+    // Of an engine with what the last update() wrote.
+    ClamEngine engine_of_new() {
+        with_new = config;
+        with_new.paths.signature_directory = directory + new_in;
+        with_new.paths.embedded_signature_directory = directory + others_in;
+        return ClamEngine(with_new, place.path + "/tmp");
+    }
+    ClamEngine engine_of_all() { return ClamEngine(config, place.path + "/tmp"); }
+    bool is_clean(ClamEngine&& engine, const std::string& text) const {
+        engine.use_temporary_directory(place.path + "/tmp");
+        const UniqueFd file(::memfd_create("text", MFD_CLOEXEC));
+        BOOST_REQUIRE(write_all(file.get(), text));
+        return engine.scan(file.get()).verdict == Verdict::Clean;
     }
     // A database as ClamAV packs them, but unsigned.
     void write_database(const std::string& name, const std::string& option) const {
@@ -65,6 +83,7 @@ struct Fixture {
 
     TemporaryDirectory place;
     Settings config;
+    Settings with_new;
     std::string directory;
     int updates = 0;
 };
@@ -92,17 +111,8 @@ BOOST_AUTO_TEST_CASE(the_library_finds_with_it_what_is_new_and_nothing_else) {
     BOOST_TEST(!counts());
     write("b.ndb", finds("Two", "another bad text"));
     BOOST_REQUIRE(counts());
-    auto with_new = config;
-    with_new.paths.signature_directory = directory;
-    ClamEngine engine(with_new, place.path + "/tmp");
-    engine.use_temporary_directory(place.path + "/tmp");
-    const auto verdict = [&](const std::string& text) {
-        const UniqueFd file(::memfd_create("text", MFD_CLOEXEC));
-        BOOST_REQUIRE(write_all(file.get(), text));
-        return engine.scan(file.get()).verdict;
-    };
-    BOOST_TEST((verdict("here is one text that is bad") == Verdict::Clean));
-    BOOST_TEST((verdict("and here another bad text") == Verdict::Infected));
+    BOOST_TEST(is_clean(engine_of_new(), "here is one text that is bad"));
+    BOOST_TEST(!is_clean(engine_of_new(), "and here another bad text"));
 }
 
 // What was judged while it was gone was judged without it.
@@ -127,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_signature_of_another_kind_is_another_signature) {
 
 // What an allow-list kept from being found is not among the new signatures.
 BOOST_AUTO_TEST_CASE(an_allow_list_may_grow_but_not_shrink) {
-    for (const std::string list : {"a.fp", "a.sfp", "a.ign2", "a.wdb"}) {
+    for (const std::string list : {"a.fp", "a.sfp", "a.wdb"}) {
         write("a.ndb", finds("One", "one text"));
         write(list, "first\nsecond\n");
         static_cast<void>(update());
@@ -136,7 +146,7 @@ BOOST_AUTO_TEST_CASE(an_allow_list_may_grow_but_not_shrink) {
         BOOST_TEST((written() == Names{"first", "second", "third"}), "they are needed with the new ones");
         write(list, "second\nfirst\n");
         BOOST_TEST(!counts(), list);
-        BOOST_TEST(!std::filesystem::exists(directory + "/lines.fp"), "nothing is left of it");
+        BOOST_TEST(std::filesystem::is_empty(directory), "nothing is left of it");
         remove(list);
         BOOST_TEST(!counts(), list);
     }
@@ -144,7 +154,8 @@ BOOST_AUTO_TEST_CASE(an_allow_list_may_grow_but_not_shrink) {
 
 BOOST_AUTO_TEST_CASE(what_changes_how_all_is_looked_at_makes_everything_new) {
     const std::string logical = "One;Engine:51-255,Target:0;0;6f6e65\n";
-    for (const std::string name : {"a.ftm", "a.yara", "a.cfg", "a.crb", "a.pdb", "a.idb", "a.cbc", "a.db", "a.ign"}) {
+    for (const std::string name :
+         {"a.ftm", "a.yara", "a.cfg", "a.crb", "a.pdb", "a.idb", "a.cbc", "a.db", "a.ign", "a.ign2", "a.pwdb"}) {
         write("a.ldb", logical);
         write(name, "first\n");
         static_cast<void>(update());
@@ -156,9 +167,16 @@ BOOST_AUTO_TEST_CASE(what_changes_how_all_is_looked_at_makes_everything_new) {
         remove("b.ldb");
         remove(name);
     }
-    for (const std::string rule :
-         {"Two;Engine:81-255,Target:0,HandlerType:CL_TYPE_MAIL;0;6f6e65\n",
-          "Two;Engine:51-255,Target:1,IconGroup1:X;0;6f6e65\n", "Two;Engine:51-255,Target:0;0;6f6e65${6-7}1$\n"}) {
+    std::string gaps;
+    for (std::size_t bytes = 0; bytes <= longest_plain_pattern; bytes += 100) gaps += "{100}";
+    for (const std::string& rule :
+         {std::string("Two;Engine:81-255,Target:0,HandlerType:CL_TYPE_MAIL;0;6f6e65\n"),
+          std::string("Two;Engine:51-255,Target:1,IconGroup1:X;0;6f6e65\n"),
+          std::string("Two;Engine:51-255,Target:0;0;6f6e65${6-7}1$\n"),
+          std::string("Two;Engine:51-255,Target:0;0;$1:6f6e65\n"),
+          "Two;Engine:51-255,Target:0;0;" + std::string(2 * longest_plain_pattern + 2, '1') + "\n",
+          "Two;Engine:51-255,Target:0;0;" + std::string(longest_plain_pattern + 2, '1') + "::w\n",
+          "Two;Engine:51-255,Target:0;0;6f6e65" + gaps + "6f\n"}) {
         write("a.ldb", logical);
         static_cast<void>(update());
         write("a.ldb", logical + rule);
@@ -180,7 +198,7 @@ BOOST_AUTO_TEST_CASE(clamavs_own_databases_are_read_line_by_line) {
     write_database("daily.cvd", "-cz");
     write("bytecode.cvd", "signed, so it stays as it is");
     BOOST_TEST(!counts());
-    place.write("members/daily.ndb", finds("One", "one text") + finds("Two", std::string(100'000, 'x')));
+    place.write("members/daily.ndb", finds("One", "one text") + finds("Two", std::string(1'000, 'x')));
     remove("daily.cvd");
     write_database("daily.cld", "-c");  // as after an update in parts
     BOOST_TEST(counts());
@@ -226,9 +244,10 @@ BOOST_AUTO_TEST_CASE(a_damaged_record_counts_for_nothing) {
     for (const std::size_t size : {std::size_t{0}, std::size_t{63}, std::size_t{64}, record.size() - 1})
         BOOST_TEST(!try_with(record.substr(0, size)), size << " bytes");
     // With its own hash, but made of nothing.
-    for (const std::string text : {"", "signatures that judgements were made with, 1\n",
-                                   "signatures that judgements were made with, 1\nx\n\n\xff\xff\xff\xff\xff\xff\xff\xff"
-                                   "\xff\xff\xff\xff\xff\xff\xff\xff"})
+    const std::string begin = "signatures that judgements were made with, 2\n";
+    const std::string key = std::string(32, '1') + "\n";
+    for (const std::string& text : {std::string(), begin, begin + std::string(32, 'x') + "\nx\n\n", begin + key + key,
+                                    begin + key + "x\n\n" + std::string(16, '\xff')})
         BOOST_TEST(!try_with(text + sha256_hex(text)));
 }
 
@@ -240,6 +259,179 @@ BOOST_AUTO_TEST_CASE(very_many_new_ones_make_everything_new) {
     write("b.ndb", many);
     BOOST_TEST(!counts());
     BOOST_TEST(std::filesystem::is_empty(directory));
+}
+
+// ---- How the library treats one signature because of others --------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(new_ones_of_imports_alone_are_loaded) {
+    write("a.imp", "d41d8cd98f00b204e9800998ecf8427e:*:One\n");
+    BOOST_TEST(!counts());
+    write("b.imp", "d41d8cd98f00b204e9800998ecf8427f:*:Two\n");
+    BOOST_REQUIRE(counts());
+    BOOST_TEST((written() == Names{"d41d8cd98f00b204e9800998ecf8427f"}));
+    const auto loaded = engine_of_new().signatures();
+    std::filesystem::remove(directory + new_in + "/lines.imp");
+    BOOST_TEST(engine_of_new().signatures() + 1 == loaded);
+}
+
+// With any of them the library reads a program's imports, and stops at what is damaged there.
+BOOST_AUTO_TEST_CASE(the_first_and_the_last_one_of_imports_make_everything_new) {
+    write("a.ndb", finds("One", "one text"));
+    BOOST_TEST(!counts());
+    write("a.imp", "d41d8cd98f00b204e9800998ecf8427e:*:Two\n");
+    BOOST_TEST(!counts());
+    write("b.imp", "d41d8cd98f00b204e9800998ecf8427f:*:Three\n");
+    BOOST_TEST(counts());
+    remove("a.imp");
+    BOOST_TEST(counts());
+    remove("b.imp");
+    BOOST_TEST(!counts());
+}
+
+// An entry of an allow-list that is to be ignored no longer keeps its file from being called infected.
+BOOST_AUTO_TEST_CASE(nothing_counts_while_an_allow_list_is_to_be_ignored) {
+    const std::string text = "here is one text";
+    const std::string entry = sha256_hex(text) + ":" + std::to_string(text.size()) + ":Good";
+    write("a.ndb", finds("One", "one text"));
+    write("b.sfp", entry + "\n");
+    BOOST_TEST(!counts());
+    BOOST_TEST(is_clean(engine_of_all(), text));
+    write("c.ign2", "Good\n");
+    BOOST_TEST(!is_clean(engine_of_all(), text), "this is how the library takes it");
+    BOOST_CHECK_THROW(static_cast<void>(update()), std::runtime_error);
+    write("c.ign2", "Good:d41d8cd98f00b204e9800998ecf8427e\n");
+    BOOST_CHECK_THROW(static_cast<void>(update()), std::runtime_error);
+    write("c.ign2", "Other\n");
+    BOOST_TEST(!counts());
+    write("d.ndb", finds("Two", "two texts"));
+    BOOST_TEST(counts());
+}
+
+// Whether it is ignored depends on what is loaded first, and that on the order of names in a directory.
+BOOST_AUTO_TEST_CASE(what_is_to_be_ignored_is_new_each_time_and_found) {
+    write("a.ndb", finds("One", "one text") + finds("Two", "two texts"));
+    write("a.ldb", "Three.{X};Engine:51-255,Target:0;0;" + hex("three", 5) + "\n");
+    write("a.hdb", "d41d8cd98f00b204e9800998ecf8427e:5:Four.UNOFFICIAL:73\n");
+    write("a.ign2", "# a comment\nOne\r\nThree\nfile:7:Four\n");
+    BOOST_TEST(!counts());
+    write("b.ndb", finds("Five", "five texts"));
+    BOOST_TEST(counts());
+    BOOST_TEST((written() == Names{"One", "Three.{X}", "d41d8cd98f00b204e9800998ecf8427e", "Five", "# a comment",
+                                   "One\r", "Three", "file"}));
+    BOOST_TEST(is_clean(engine_of_all(), "here is one text"));
+    BOOST_TEST(!is_clean(engine_of_new(), "here is one text"), "so all of them judge it");
+    write("a.ign2", "# a comment\nThree\nfile:7:Four\n");
+    BOOST_TEST(!counts(), "the list is another one");
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_that_is_to_be_ignored_lets_nothing_count) {
+    write("a.ldb", "One;Engine:81-255,Target:0,HandlerType:CL_TYPE_MAIL;0;6f6e65\n");
+    write("a.ign2", "One\n");
+    BOOST_CHECK_THROW(static_cast<void>(update()), std::runtime_error);
+}
+
+// With a signature for the end of a text, the library makes a file of what it brought into a common form: its size and
+// its hash count then, and what regular expressions find is looked for in the whole of it.
+BOOST_AUTO_TEST_CASE(texts_are_looked_at_in_the_same_way_with_new_ones_alone) {
+    const std::string text = "Hello" + std::string(300, ' ') + "WORLD again and again\n";
+    const std::string small = ";Engine:51-255,Target:7,FileSize:10-60;0;" + hex("hello world", 11) + "\n";
+    write("a.ndb", "One:7:EOF-5:" + hex("other", 5) + "\n");
+    BOOST_TEST(!counts());
+    write("b.ldb", "Two" + small);
+    BOOST_REQUIRE(counts());
+    BOOST_TEST(!is_clean(engine_of_all(), text));
+    BOOST_TEST(!is_clean(engine_of_new(), text));
+    // Nor does the first signature of this kind change what others find.
+    remove("a.ndb");
+    BOOST_TEST(!is_clean(engine_of_all(), text));
+}
+
+// The library reads large files in pieces that overlap by the length of the longest pattern, and may count twice what
+// is in two of them.
+BOOST_AUTO_TEST_CASE(large_files_are_read_in_the_same_pieces_with_new_ones_alone) {
+    constexpr std::size_t piece = 131'072;
+    const auto text = [](std::size_t before_end) {
+        return std::string(piece - before_end, 'a') + "needXXle!!" + std::string(5000, 'b');
+    };
+    write("a.ndb", finds("One", std::string(longest_plain_pattern - 100, 'x')));
+    BOOST_TEST(!counts());
+    write("b.ldb", "Two;Engine:51-255,Target:0;0>1;" + hex("need", 4) + "{1-3}" + hex("le!!", 4) + "\n");
+    BOOST_REQUIRE(counts());
+    BOOST_TEST(!is_clean(engine_of_all(), text(700)), "it is counted twice");
+    BOOST_TEST(!is_clean(engine_of_new(), text(700)));
+    for (const std::size_t before_end : {20U, 700U, 2000U, 2047U, 2048U, 2049U, 3000U})
+        BOOST_TEST(is_clean(engine_of_all(), text(before_end)) == is_clean(engine_of_new(), text(before_end)));
+}
+
+// ---- What the library does not load, or loads by an order that we do not see ---------------------------------------
+
+BOOST_AUTO_TEST_CASE(what_the_library_passes_over_is_an_error) {
+    const auto is_an_error = [&](const std::string& lines) {
+        place.write("members/daily.ndb", lines);
+        write_database("daily.cvd", "-cz");
+        try {
+            static_cast<void>(update());
+            return false;
+        } catch (const std::runtime_error&) {
+            return true;
+        }
+    };
+    const auto line = finds("One", "one text");
+    BOOST_TEST(!is_an_error(line));
+    BOOST_TEST(is_an_error(line.substr(0, line.size() - 1)), "the last line has no end");
+    BOOST_TEST(is_an_error(line + std::string("Two\0:", 5) + line));
+    BOOST_TEST(!is_an_error(line + "#" + std::string(8'189, 'x') + "\n"));
+    BOOST_TEST(is_an_error(line + "#" + std::string(8'190, 'x') + "\n"));
+    BOOST_TEST(!is_an_error(line));
+    write_database("daily.cld", "-c");
+    BOOST_CHECK_THROW(static_cast<void>(update()), std::runtime_error);  // only the newer one is loaded
+    remove("daily.cvd");
+    BOOST_CHECK_NO_THROW(static_cast<void>(update()));
+    BOOST_REQUIRE(::mkfifo((config.paths.signature_directory + "/a.ndb").c_str(), 0600) == 0);
+    BOOST_CHECK_THROW(static_cast<void>(update()), std::runtime_error);
+}
+
+BOOST_AUTO_TEST_CASE(rules_that_include_a_file_let_nothing_count) {
+    for (const std::string rules : {"include \"x\"\n", "// a comment\ninclude\t \"x\"\n", "include\"x\"\n"}) {
+        write("a.yara", rules);
+        BOOST_CHECK_THROW(static_cast<void>(update()), std::runtime_error);
+    }
+    write("a.yara", "// what they include\nrule include_it { condition: false }\n");
+    BOOST_CHECK_NO_THROW(static_cast<void>(update()));
+}
+
+// Of two rules with one name the library takes the one that it comes to first.
+BOOST_AUTO_TEST_CASE(another_order_of_the_files_of_rules_makes_everything_new) {
+    const auto order = [&] {
+        std::string names;
+        for (const auto& entry : std::filesystem::directory_iterator(config.paths.signature_directory))
+            if (entry.path().extension() == ".yara") names += entry.path().filename().string();
+        return names;
+    };
+    const auto write_rules = [&](const std::string& name) {
+        write(name, "rule Same { condition: filesize == " + std::to_string(name.front()) + " }\n");
+    };
+    for (const char* name : {"a.yara", "b.yara", "c.yara", "d.yara"}) write_rules(name);
+    static_cast<void>(update());
+    for (const char* name : {"a.yara", "c.yara", "b.yara", "d.yara", "a.yara"}) {
+        const auto before = order();
+        remove(name);
+        write_rules(name);
+        write("c.ndb", finds(std::string("One") + name, "one text"));
+        BOOST_TEST(counts() == (order() == before), before << " became " << order());
+    }
+}
+
+// An attacker may write what becomes a part of a signature, such as an address.
+BOOST_AUTO_TEST_CASE(which_lines_have_the_same_hash_cannot_be_known) {
+    write("a.ndb", finds("One", "one text"));
+    BOOST_TEST(!counts());
+    const auto record = place.read("memory/signatures_before");
+    std::filesystem::remove(place.path + "/memory/signatures_before");
+    BOOST_TEST(!counts());
+    const auto another = place.read("memory/signatures_before");
+    const auto lines = [](const std::string& text) { return text.substr(text.find("\n\n")).substr(0, 26); };
+    BOOST_TEST(lines(record) != lines(another));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,126 @@
+// Tests in which order files are scanned, with a real worker: in that of the list, so that what is settled when a scan
+// is interrupted is its beginning.
+#include "jobs/engine/worker_pool.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "tests/unit/temporary_directory.h"
+
+namespace clamscanner {
+namespace {
+
+using Places = std::vector<std::uint64_t>;
+
+class Record final : public WorkerPool::Owner {
+ public:
+    void begin(const ScannedFile& file) override { begun.push_back(file.names.front().place); }
+    void take_answer(const FilePtr& /*file*/, bool /*written_out*/) override { ++answered; }
+    void accept_clean(ScannedFile& /*file*/) override {}
+    void give_up(ScannedFile& file, UnscannedReason /*reason*/) override {
+        BOOST_ERROR("file " << file.names.front().place << " was given up");
+    }
+    void take_passed_test(bool /*confirmed*/) override {}
+    bool delay_the_others(const std::vector<FilePtr>& /*unconfirmed*/) const override { return false; }
+
+    Places begun;
+    std::size_t answered = 0;
+};
+
+struct StartedPool {
+    StartedPool() {
+        std::filesystem::create_directory(place.path + "/no_signatures");
+        std::filesystem::create_directory(place.path + "/tmp");
+        config.paths.signature_directory = place.path + "/no_signatures";
+        config.paths.embedded_signature_directory = EMBEDDED_SIGNATURES;
+        config.engine.scan_workers = 1;
+        engine.emplace(config, place.path);
+        pool.emplace(config, *engine, jobs, place.path + "/tmp", -1, record);
+    }
+
+    void scan(const Places& places) {
+        for (const auto number : places) {
+            const auto name = "file" + std::to_string(number);
+            place.write(name, "the text of " + name);
+            auto file = std::make_shared<ScannedFile>();
+            file->names.push_back({name, number});
+            file->fd.reset(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+            pool->scan(std::move(file));
+        }
+    }
+    // As the coordinator does with files whose contents others may know by now, and do not.
+    void take_and_scan_again(std::size_t next, const std::function<bool(const ScannedFile&)>& which) {
+        for (auto& file : pool->take_of_next(next, which)) pool->scan(file);
+    }
+    [[nodiscard]] Places take_all() {
+        Places places;
+        for (const auto& file : pool->take_of_next(pool->waiting(), [](const ScannedFile&) { return true; }))
+            places.push_back(file->names.front().place);
+        return places;
+    }
+    void run_until_answered(std::size_t count) {
+        const auto until = Clock::now() + std::chrono::seconds(60);
+        while (record.answered < count && Clock::now() < until) {
+            pool->assign_work();
+            std::vector<pollfd> watched;
+            const int timeout = pool->watch(watched);
+            ::poll(watched.data(), watched.size(), timeout);
+            pool->take_answers();
+            pool->check_deadlines();
+        }
+        BOOST_TEST(record.answered >= count);
+    }
+
+    TemporaryDirectory place;
+    Settings config;
+    JobCount jobs;
+    Record record;
+    std::optional<ClamEngine> engine;
+    std::optional<WorkerPool> pool;
+};
+
+bool is_even(const ScannedFile& file) {
+    return file.names.front().place % 2 == 0;
+}
+
+Places first_places(std::uint64_t count) {
+    Places places;
+    for (std::uint64_t number = 0; number < count; ++number) places.push_back(number);
+    return places;
+}
+
+BOOST_FIXTURE_TEST_SUITE(order_of_files, StartedPool)
+
+BOOST_AUTO_TEST_CASE(files_wait_in_the_order_of_the_list_however_often_they_are_asked_about) {
+    scan(first_places(12));
+    for (int i = 0; i < 3; ++i) take_and_scan_again(8, &is_even);
+    BOOST_TEST(take_all() == first_places(12), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_comes_late_waits_at_its_place) {
+    scan({0, 2, 3, 7, 8});
+    scan({6, 1, 5, 4});
+    BOOST_TEST(take_all() == first_places(9), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_is_given_them_in_the_order_of_the_list) {
+    constexpr std::uint64_t count = 40;
+    pool->start();
+    scan(first_places(count));
+    for (int i = 0; i < 3; ++i) take_and_scan_again(count / 2, &is_even);
+    run_until_answered(count / 4);
+    take_and_scan_again(count, &is_even);
+    run_until_answered(count);
+    BOOST_TEST(record.begun == first_places(count), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace clamscanner
