@@ -124,6 +124,14 @@ bool FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& 
     return !row;
 }
 
+std::optional<std::int64_t> FindTable::first_found_in(TaskId id, const FoundContent& found) {
+    if (found.sha256.empty()) return std::nullopt;  // it may be another content each time
+    return statement<
+               "SELECT coalesce(first_ms, 0) FROM find WHERE task = ? AND path = ? AND virus = ? AND sha256 = ? AND "
+               "verdict = 1 AND gone = 0">()
+        .number(id, found.path, found.virus, found.sha256);
+}
+
 std::optional<IgnoreList::RowId> FindTable::ignoring_row(TaskId id, const FoundContent& found) {
     const auto account =
         statement<

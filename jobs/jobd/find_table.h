@@ -42,6 +42,8 @@ class FindTable {
     // `place`: in the list; none for entries that the walk could not read.
     void add_unscanned(TaskId id, std::uint32_t start, const std::string& path, UnscannedReason reason,
                        std::optional<std::uint64_t> place);
+    // As FindFacts::first_ms of a find of this scan; empty if it is not in its list.
+    [[nodiscard]] std::optional<std::int64_t> first_found_in(TaskId id, const FoundContent& found);
     // Every file has its verdict, and forget_earlier() has nothing more to forget.
     void complete_scan(TaskId id, std::uint64_t total_files, std::uint64_t clean_files, std::uint64_t known_files);
 

@@ -44,8 +44,8 @@ void ScanJob::begin() {
     auto& ledger = context_.ledger;
     ledger.tasks().begin(task().id);
     start_ = task().starts + 1;
-    if (const auto before = ledger.tasks().before(task()))
-        ::unlink(list_name(context_.config, ledger.tasks().get(*before)).c_str());
+    scan_before_ = ledger.tasks().before(task());
+    if (scan_before_) ::unlink(list_name(context_.config, ledger.tasks().get(*scan_before_)).c_str());
     std::vector<UniqueFd> coordinator;
     coordinator.push_back(take_coordinator_for_runner());
     to_runner_.add(UseCoordinator{}, std::move(coordinator));
@@ -260,11 +260,19 @@ void ScanJob::take_infected(const FoundInfected& found) {
     const FoundContent content{found.path, found.virus, found.sha256};
     const auto now = now_ms();
     const FindFacts facts{static_cast<std::int64_t>(std::min<std::uint64_t>(found.size, INT64_MAX)), found.changed_ms,
-                          now, outbox.first_noted(task().account, content).value_or(now)};
+                          now, first_found(content, now)};
     if (context_.ledger.finds().add_infected(task().id, start_, found.path, found.virus, found.sha256, found.known,
                                              before_.files + found.place, facts))
         outbox.note_find(task().account, task().id, content, now);
     Brake(context_.ledger, context_.config).add_hit(task().account, found.virus);
+}
+
+// The outbox knows of all scans, but forgets what it is to tell again; the scan before may have been of another
+// directory.
+std::int64_t ScanJob::first_found(const FoundContent& found, std::int64_t now) {
+    if (const auto noted = context_.ledger.outbox().first_noted(task().account, found)) return *noted;
+    if (!scan_before_) return now;
+    return context_.ledger.finds().first_found_in(*scan_before_, found).value_or(now);
 }
 
 void ScanJob::take_unscanned(const FoundUnscanned& found) {

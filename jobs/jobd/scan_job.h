@@ -57,6 +57,7 @@ class ScanJob : public Job {
     void take_scanner_ready(const ScannerReady& ready);
     void take_progress(ScanProgress progress);
     void take_infected(const FoundInfected& found);
+    [[nodiscard]] std::int64_t first_found(const FoundContent& found, std::int64_t now);
     void take_unscanned(const FoundUnscanned& found);
     void take_turn_ended(const TurnEnded&) { finish(End::TurnOver, "others have their turn"); }
     void take_scan_result(const ScanResult& result);
@@ -76,6 +77,7 @@ class ScanJob : public Job {
     std::uint64_t walk_unreadable_ = 0;
     Settled before_;  // settled by earlier starts
     std::uint32_t start_ = 0;
+    std::optional<TaskId> scan_before_;
     std::uint32_t walk_start_ = 0;
     bool scanner_ready_ = false;
     bool embedded_only_ = false;      // the test signatures are all that the scanner has

@@ -146,6 +146,12 @@ class TheMainJob(ServiceCase):
         newest = client.call("list_infected_files", {"api.sort_column": "first_found", "api.sort_method": "numeric",
                                                      "api.sort_reverse": 1, "api.columns": "file"})
         self.assertTrue(newest[0]["file"].endswith("/7"), newest)
+        # That mails are to tell it again changes nothing.
+        for enabled in (0, 1):
+            client.call("set_notifications", {"enabled": enabled})
+        client.scan()
+        first = {row["file"]: row["first_found"] for row in client.call("list_infected_files")}
+        self.assertEqual(first, {path: row["first_found"] for path, row in again.items()})
 
     def test_a_second_disinfection_starts_its_log_anew(self):
         account, client = self.new_account()

@@ -227,6 +227,7 @@ class LongLists {
         ledger.finds().add_infected(scan_, 1, path(length_), "Eicar", {});
         ledger.finds().add_unscanned(scan_, 1, path(0) + "?", UnscannedReason::TimeLimit, 1);
         static_cast<void>(ledger.finds().finds_after(scan_, 1, 64));
+        static_cast<void>(ledger.finds().first_found_in(scan_, {path(0), "Eicar", "content"}));
         static_cast<void>(ledger.tasks().before(ledger.tasks().get(scan_)));
     }
     // With an outbox that is long already: see fill_outbox().

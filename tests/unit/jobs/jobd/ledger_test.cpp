@@ -322,6 +322,12 @@ BOOST_AUTO_TEST_CASE(size_and_times_of_a_find_are_listed) {
         BOOST_TEST(listed[1].facts.found_ms >= before);
         BOOST_TEST(listed[1].facts.first_ms == 0);
     }
+    auto& finds = ledger.finds();
+    BOOST_TEST(finds.first_found_in(scan, {"/home/alice/known", "Eicar", "e1c4"}).value() == 2'000'002);
+    BOOST_TEST(finds.first_found_in(scan, {"/home/alice/unknown", "Eicar", "e1c4"}).value() == 0);
+    BOOST_TEST(!finds.first_found_in(scan, {"/home/alice/known", "Eicar", "e1c5"}).has_value());
+    BOOST_TEST(!finds.first_found_in(scan, {"/home/alice/known", "Eicar", ""}).has_value());
+    BOOST_TEST(!finds.first_found_in(scan + 1, {"/home/alice/known", "Eicar", "e1c4"}).has_value());
     const auto of_all = ledger.finds().all_finds(0, "", 100).finds;
     BOOST_REQUIRE(of_all.size() == 2U);
     BOOST_TEST(of_all[0].path == "/home/alice/known");
