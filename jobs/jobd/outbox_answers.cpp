@@ -47,11 +47,12 @@ bool OutboxAnswers::is_owner_there(const Outbox::Due& due, std::int64_t now, std
         until = now + while_looked_up_ms;
         return true;
     }
-    if (entry->failed || (entry->facts && !entry->is_known())) {
+    const bool is_home_missing = entry->facts && entry->home == AccountLookup::Home::Missing;
+    if (entry->failed || is_home_missing || (entry->facts && !entry->is_known())) {
         until = now + while_unknown_ms;
         return true;
     }
-    return entry->facts && *entry->facts == *facts;
+    return !entry->is_another_than(*facts);
 }
 
 std::int64_t OutboxAnswers::postponed_until(const Outbox::Due& due, std::int64_t now) {
