@@ -30,10 +30,11 @@ function dump(digits) {
 }
 
 async function lookInside({file, virus_type: signature}) {
-    const {data} = await call('view_infected_file', {path: file});
+    const {data, warnings} = await call('view_infected_file', {path: file});
     const isText = data.encoding === 'text';
     await ask('look.heading', [
         make('p', {}, foreign(file)), make('p', {}, foreign(signature)),
+        (warnings ?? []).map((sentence) => serverSays(sentence, 'p')),
         make('p', {}, say(isText ? 'look.text' : 'look.hex'), ' ', say('look.size', {size: sizeText(data.size)}), ' ',
             data.cut ? say('look.cut') : ''),
         make('pre', {tabindex: '0', dir: 'ltr', class: 'foreign inside', role: 'region', 'aria-label': say('look.content')},
