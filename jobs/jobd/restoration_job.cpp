@@ -62,7 +62,10 @@ void RestorationJob::receive_from_runner(Packet& packet) {
         const auto quarantine = path_in(account().home, quarantine_directory);
         ledger.finds().leave_list(task().account, path_in(quarantine, current_->opaque));
     }
-    if (acted.state == RecordState::Restored) ledger.finds().return_to_list(task().account, current_->path);
+    if (acted.state == RecordState::Restored) {
+        ledger.finds().return_to_list(task().account, current_->path);
+        ledger.outbox().note_step(task().account, current_->path, RecordState::Restored);
+    }
     // A file whose content has changed is left alone, and is no longer listed in the quarantine.
     const bool left_alone = acted.state == RecordState::NoAction;
     ledger.records().record_step(
