@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 
 #include "auth/base/checked.h"
+#include "auth/base/socket.h"
 #include "auth/base/unique_fd.h"
 #include "handlers/functions/patient_look.h"
 #include "handlers/functions/routes.h"
 #include "jobs/shared/beneath.h"
+#include "jobs/shared/content_hash.h"
 #include "jobs/shared/json_text.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/mounts.h"
@@ -22,6 +25,14 @@ namespace {
 
 constexpr std::size_t most_shown = 64 * 1024;
 constexpr std::size_t longest_utf8_character = 4;
+constexpr std::uint64_t most_compared = 64 * 1024 * 1024;
+constexpr std::chrono::milliseconds time_to_compare{1000};
+constexpr const char* changed_text =
+    "The file has changed since it was found: this is not what the scan found, and ignore_files would ignore what the "
+    "scan found. Have the file scanned again first.";
+constexpr const char* not_compared_text =
+    "The file is too large, or is read too slowly, to tell whether this is still what the scan found, and what "
+    "ignore_files would ignore.";
 constexpr std::string_view accepted_path = "the path of a file that list_infected_files gives";
 constexpr const char* hangs = "does not answer: the file system that it is on hangs";
 
@@ -68,9 +79,24 @@ struct Beginning {
     std::string problem;
     std::uint64_t size = 0;
     std::string bytes;
+    std::string warning = {};  // ours; "" for none
 };
 
-Beginning read_beginning(const UniqueFd& file) {
+// Ignoring goes by the content that was found. So malware that shows its owner something harmless in its place, at the
+// same path, must not pass for that.
+std::string warning_of(int file, const std::string& shown, const std::string& found_sha256) {
+    if (found_sha256.empty()) return "";
+    std::string hashed;  // the beginning of it
+    const auto until = Clock::now() + time_to_compare;
+    const auto hash = content_hash(file, most_compared, [&](std::string_view piece) {
+        hashed.append(piece.substr(0, most_shown - hashed.size()));
+        return Clock::now() < until;
+    });
+    if (!hash) return not_compared_text;
+    return *hash == found_sha256 && hashed == shown ? "" : changed_text;
+}
+
+Beginning read_beginning(const UniqueFd& file, const std::string& found_sha256) {
     struct stat status {};
     checked(::fstat(file.get(), &status), "examine an infected file");
     if (!S_ISREG(status.st_mode)) return {"is not a regular file", 0, ""};
@@ -87,10 +113,11 @@ Beginning read_beginning(const UniqueFd& file) {
         got += static_cast<std::size_t>(size);
     }
     beginning.bytes.resize(got);
+    beginning.warning = warning_of(file.get(), beginning.bytes, found_sha256);
     return beginning;
 }
 
-Beginning look_at(const std::string& home, const std::string& path) {
+Beginning look_at(const std::string& home, const std::string& path, const std::string& found_sha256) {
     if (!is_below(path, home)) return {"is not below the home directory", 0, ""};
     const UniqueFd home_fd(::open(home.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!home_fd) return {problem_of_error(errno), 0, ""};
@@ -98,18 +125,22 @@ Beginning look_at(const std::string& home, const std::string& path) {
     // Without waiting for whoever might write to a FIFO, or holds a lease.
     const auto file =
         open_beneath(home_fd.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
-    return file ? read_beginning(file) : Beginning{problem_of_error(errno), 0, ""};
+    return file ? read_beginning(file, found_sha256) : Beginning{problem_of_error(errno), 0, ""};
 }
 
-// Between the child that looks and us: the problem, or nothing; a line's end, the size, a line's end, the bytes.
+// Between the child that looks and us: a problem, or nothing; a warning, or nothing; the size; the bytes. Each but the
+// last ends with a line's end.
 std::string packed(const Beginning& beginning) {
-    return beginning.problem + '\n' + std::to_string(beginning.size) + '\n' + beginning.bytes;
+    return beginning.problem + '\n' + beginning.warning + '\n' + std::to_string(beginning.size) + '\n' +
+           beginning.bytes;
 }
 
 Beginning unpacked(const std::string& text) {
     const auto first = text.find('\n');
     const auto second = text.find('\n', first + 1);
-    return {text.substr(0, first), std::stoull(text.substr(first + 1, second - first - 1)), text.substr(second + 1)};
+    const auto third = text.find('\n', second + 1);
+    return {text.substr(0, first), std::stoull(text.substr(second + 1, third - second - 1)), text.substr(third + 1),
+            text.substr(first + 1, second - first - 1)};
 }
 
 // A character that the cut went through is left out.
@@ -150,12 +181,14 @@ std::string json_of(const std::string& path, const Beginning& beginning) {
 Answer view_infected_file(const Caller& caller, const Arguments& arguments) {
     const auto path = listed_path(caller, arguments);
     constexpr std::size_t longest_report = most_shown + 4096;
-    const auto report =
-        look_patiently(path, longest_report, caller.lifeline, [&] { return packed(look_at(caller.home, path)); });
+    const auto found = caller.jobs.ask(AskFoundHash{path}).sha256;
+    const auto report = look_patiently(path, longest_report, caller.lifeline,
+                                       [&] { return packed(look_at(caller.home, path, found)); });
     const auto beginning = report ? unpacked(*report) : Beginning{hangs, 0, ""};
     if (!beginning.problem.empty()) throw Refusal(200, "The file " + quoted(path) + " " + beginning.problem + ".");
     Answer answer;
     answer.data = json_of(path, beginning);
+    if (!beginning.warning.empty()) answer.warnings.push_back(beginning.warning);
     return answer;
 }
 

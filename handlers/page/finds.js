@@ -33,10 +33,11 @@ function dump(digits) {
 }
 
 async function lookInside({file, virus_type: signature, changed, first_found: first, time: last}) {
-    const {data} = await call('view_infected_file', {path: file});
+    const {data, warnings} = await call('view_infected_file', {path: file});
     const isText = data.encoding === 'text';
     await ask('look.heading', [
         make('p', {}, foreign(file)), make('p', {}, foreign(signature)),
+        (warnings ?? []).map((sentence) => serverSays(sentence, 'p')),
         make('p', {}, say(isText ? 'look.text' : 'look.hex'), ' ', say('look.size', {size: sizeText(data.size)}), ' ',
             data.cut ? say('look.cut') : ''),
         told('p', 'look.times', {changed: known(changed, time), first: known(first, time), last: known(last, time)}),

@@ -31,6 +31,13 @@ class AccountLookup {
         Home home = Home::Seen;
         // Whether it may be the same account as an earlier one: of a home that has not answered yet, nobody knows.
         [[nodiscard]] bool is_known() const { return facts && (home != Home::Hangs || facts->inode != 0); }
+        // Whether it surely is another account than that one. The account itself can keep us from examining its home:
+        // by a mount of its own there (FUSE), which nobody else may look at. That makes it no other one.
+        [[nodiscard]] bool is_another_than(const AccountFacts& known) const {
+            if (!facts) return true;
+            const bool is_home_known = facts->inode != 0;
+            return facts->name != known.name || facts->home != known.home || (is_home_known && *facts != known);
+        }
     };
     using Take = std::function<void(const Entry&)>;
 

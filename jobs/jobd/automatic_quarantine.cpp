@@ -22,7 +22,9 @@ bool covers(AutomaticQuarantinePolicy policy, const std::string& signature) {
 }
 
 AutomaticQuarantine::AutomaticQuarantine(const JobContext& context, Dispatcher& dispatcher)
-    : context_(context), dispatcher_(dispatcher), preparations_(context.loop, context.ledger) {
+    : context_(context),
+      dispatcher_(dispatcher),
+      preparations_(context.loop, context.ledger, [this](uid_t uid) { dispatcher_.tell_free(uid); }) {
     tick();
 }
 

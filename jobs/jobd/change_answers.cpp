@@ -58,7 +58,7 @@ ChangeAnswers::ChangeAnswers(const JobContext& context, Dispatcher& dispatcher, 
       history_(history),
       system_scans_(system_scans),
       schedules_(schedules),
-      preparations_(context.loop, context.ledger),
+      preparations_(context.loop, context.ledger, [this](uid_t uid) { dispatcher_.tell_free(uid); }),
       host_users_(host_users) {}
 
 Encoded ChangeAnswers::answer(const AccountFacts& facts, const std::string& question) {

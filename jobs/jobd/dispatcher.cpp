@@ -84,7 +84,7 @@ void Dispatcher::dispatch() {
             const uid_t uid = job.account().uid;
             entry = jobs->erase(entry);
             recheck_ = true;
-            when_free_(uid);
+            tell_free(uid);
         }
     }
     if (std::exchange(recheck_, false)) {

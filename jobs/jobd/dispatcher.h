@@ -37,8 +37,12 @@ class Dispatcher {
     // What runs and what waits.
     void report(ServiceReport& report) const;
 
-    // `call` is called in dispatch() with the uid of each account whose job is over.
-    void when_free(std::function<void(uid_t)> call) { when_free_ = std::move(call); }
+    // `call` is called in dispatch() with the uid of each account whose job is over, and by tell_free().
+    void when_free(std::function<void(uid_t)> call) { when_free_.push_back(std::move(call)); }
+    // What kept the account busy was no job, and is over.
+    void tell_free(uid_t uid) const {
+        for (const auto& call : when_free_) call(uid);
+    }
 
  private:
     struct Waiting {
@@ -67,7 +71,7 @@ class Dispatcher {
     std::map<TaskId, std::unique_ptr<Job>> log_copies_;
     ScanEndings endings_;
     RecentUse recent_use_;
-    std::function<void(uid_t)> when_free_ = [](uid_t) {};
+    std::vector<std::function<void(uid_t)>> when_free_;
     bool recheck_ = true;  // something may have changed since start_tasks() was last called
     Deadline logs_due_;
     EventLoop::Timer next_tick_;

@@ -82,6 +82,8 @@ enum class JobdMessage : std::uint16_t {
     FetchNotice,
     Notice,
     SettleNotice,
+    AskFoundHash,
+    FoundHash,
 };
 
 inline constexpr std::size_t most_actions = 500'000;
@@ -434,6 +436,21 @@ struct AskDryRun {
     void fields(auto& wire) { wire.list(actions, most_actions_in_piece); }
 };
 
+struct FoundHash {
+    static constexpr auto type = JobdMessage::FoundHash;
+    std::string sha256;  // "": unknown
+    void fields(auto& wire) { wire.text(sha256, 64); }
+};
+
+// Of the content that the last scan found under this path.
+struct AskFoundHash {
+    static constexpr auto type = JobdMessage::AskFoundHash;
+    using Answer = FoundHash;
+    static constexpr auto effect = Effect::Reads;
+    std::string path;
+    void fields(auto& wire) { wire.text(path, longest_path); }
+};
+
 enum class DisinfectionState : std::uint8_t { None = 0, Queued = 1, Running = 2, Done = 3 };
 
 struct DisinfectionStatus {
@@ -644,7 +661,7 @@ struct ConfirmNotifications {
 // The database stores these values.
 enum class NoticeKind : std::uint8_t {
     // Mails
-    Finds = 0,           // to an owner: what was found that no mail has told yet
+    Finds = 0,           // to an owner: what was found that no mail has told yet; without `finds`, if refused for them
     ConfirmAddress = 1,  // to a new address: `text` is its code
     AddressChanged = 2,  // to the old address: `text` is the new one, "" for the mailbox on this host
     SwitchedOff = 3,     // to the address that gets no more of them
@@ -736,7 +753,7 @@ struct FetchNotice {
 enum class Delivered : std::uint8_t {
     Yes = 0,
     Refused = 1,  // for good, by the mail server
-    NotNow = 2,   // by the mail server, for now
+    NotNow = 2,   // for now, by the mail server or by the hook: others come first
 };
 
 struct SettleNotice {

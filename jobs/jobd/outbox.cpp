@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t rows_at_once = 200;
 constexpr std::int64_t first_pause_ms = 60'000;
+constexpr std::int64_t longest_pause_of_event_ms = 300'000;
+constexpr std::int64_t others_pass_ms = 10'000;
 constexpr std::int64_t code_good_for_ms = day_ms;
 constexpr std::int64_t most_changes_a_day = 10;
 constexpr std::size_t code_bytes = 10;
@@ -21,6 +23,9 @@ constexpr TaskId all_scans = INT64_MAX;
 enum class State : std::uint8_t { Collecting = 0, Due = 1, Sealed = 2 };
 
 constexpr const char* account_figure = "account ";
+// The detail of a mail about finds that was refused, perhaps for their names, which malware may have chosen for that (a
+// test text of spam filters): it is tried again without them.
+constexpr const char* without_names = "without names";
 
 // The latest moment before `now` at which this hour of local time began.
 std::int64_t last_hour_ms(std::uint64_t hour, std::int64_t now) {
@@ -34,8 +39,9 @@ std::int64_t last_hour_ms(std::uint64_t hour, std::int64_t now) {
     return static_cast<std::int64_t>(::mktime(&parts)) * 1000;
 }
 
-std::int64_t pause_after(std::int64_t refusals) {
-    return std::min(first_pause_ms << std::min<std::int64_t>(refusals, 20), day_ms);
+std::int64_t pause_after(NoticeKind kind, std::int64_t refusals) {
+    const auto longest = channel_of(kind) == NoticeChannel::Hook ? longest_pause_of_event_ms : day_ms;
+    return std::min(first_pause_ms << std::min<std::int64_t>(refusals, 20), longest);
 }
 
 // In told_find.
@@ -81,26 +87,42 @@ Outbox::NoticeId Outbox::collecting(NoticeKind kind, AccountId account) {
         return *open;
     const auto id = add(kind, account);
     if (kind == NoticeKind::LeftOut)
-        ++*events_;
+        count_event(account, 1);
     else
         statement<"UPDATE notice SET state = 0 WHERE id = ?">().run(id);
     return id;
 }
 
-std::int64_t Outbox::count_events() {
-    if (!events_)
-        events_ = statement<"SELECT count(*) FROM notice WHERE channel = 1 AND state > 0">().number().value_or(0);
-    return *events_;
+bool Outbox::has_room_for_event(AccountId account) {
+    if (!events_) {
+        events_.emplace();
+        statement<"SELECT account, count(*) FROM notice WHERE channel = 1 AND state > 0 GROUP BY account">().each(
+            [&](Row row) {
+                count_event(row.number(0), row.number(1));
+                return true;
+            });
+    }
+    if (events_->all >= most_events) return false;
+    const auto own = events_->of_account.find(account);
+    return account == 0 || own == events_->of_account.end() || own->second < most_events_of_account;
+}
+
+void Outbox::count_event(AccountId account, std::int64_t change) {
+    if (!events_) return;
+    events_->all += change;
+    const auto own = events_->of_account.try_emplace(account).first;
+    own->second += change;
+    if (own->second <= 0) events_->of_account.erase(own);
 }
 
 Outbox::NoticeId Outbox::add_event(NoticeKind kind, AccountId account, TaskId task, const std::string& text,
                                    const std::string& detail) {
     if (settings_ == nullptr || settings_->notifications.hook.empty()) return 0;
-    if (count_events() >= most_events) {
+    if (!has_room_for_event(account)) {
         add_figure(collecting(NoticeKind::LeftOut, 0), name_of_event(kind), 1);
         return 0;
     }
-    ++*events_;
+    count_event(account, 1);
     return add(kind, account, task, text, detail);
 }
 
@@ -124,12 +146,12 @@ void Outbox::add_to_digest(const std::string& name, std::uint64_t number) {
 
 void Outbox::remove(NoticeId id) {
     database_.write();
-    const auto channel = statement<"DELETE FROM notice WHERE id = ? RETURNING channel">().first(
-        [](Row row) { return row.number(0); }, id);
-    if (!channel) return;
+    const auto removed = statement<"DELETE FROM notice WHERE id = ? RETURNING channel, account">().first(
+        [](Row row) { return std::pair(row.number(0), row.number(1)); }, id);
+    if (!removed) return;
     statement<"DELETE FROM notice_find WHERE notice = ?">().run(id);
     statement<"DELETE FROM notice_figure WHERE notice = ?">().run(id);
-    if (*channel == 1 && events_) *events_ = std::max<std::int64_t>(*events_ - 1, 0);
+    if (removed->first == 1) count_event(removed->second, -1);
 }
 
 // ---- What is recorded ----------------------------------------------------------------------------------------------
@@ -333,6 +355,7 @@ Notice Outbox::get(NoticeId id) {
                 return false;
             },
             id);
+    if (notice.kind == NoticeKind::Finds && !notice.detail.empty()) return notice;
     statement<
         "SELECT path, virus, found_ms, settled, state FROM notice_find WHERE notice = ? ORDER BY number LIMIT ?">()
         .each(
@@ -364,20 +387,33 @@ void Outbox::settle(NoticeId id, Delivered delivered, std::int64_t now) {
     NoticeKind kind{};
     std::int64_t refusals = 0;
     bool has_address = false;
-    const auto found = statement<"SELECT kind, refusals, address > x'' FROM notice WHERE id = ?">().each(
+    bool has_names = false;
+    const auto found = statement<"SELECT kind, refusals, address > x'', detail = x'' FROM notice WHERE id = ?">().each(
         [&](Row row) {
-            Cursor(row).into(kind, refusals, has_address);
+            Cursor(row).into(kind, refusals, has_address, has_names);
             return false;
         },
         id);
     if (found == 0) return;
+    if (channel_of(kind) == NoticeChannel::Hook) let_others_pass(id, now);
     // It has its code to prove that it gets mail.
     if (delivered == Delivered::Refused && kind == NoticeKind::ConfirmAddress) return remove(id);
     database_.write();
-    const bool to_local = delivered == Delivered::Refused && has_address && kind != NoticeKind::Digest;
-    if (to_local) statement<"UPDATE notice SET address = x'' WHERE id = ?">().run(id);
+    const bool is_refused = delivered == Delivered::Refused;
+    const bool leaves_names_out = is_refused && kind == NoticeKind::Finds && has_names;
+    const bool to_local = is_refused && !leaves_names_out && has_address && kind != NoticeKind::Digest;
+    if (leaves_names_out) statement<"UPDATE notice SET detail = ? WHERE id = ?">().run(std::string(without_names), id);
+    if (to_local) statement<"UPDATE notice SET address = x'', detail = x'' WHERE id = ?">().run(id);
     statement<"UPDATE notice SET refusals = refusals + 1, not_before_ms = ? WHERE id = ?">().run(
-        to_local ? now : now + pause_after(refusals), id);
+        leaves_names_out || to_local ? now : now + pause_after(kind, refusals), id);
+}
+
+void Outbox::let_others_pass(NoticeId id, std::int64_t now) {
+    database_.write();
+    statement<
+        "UPDATE notice SET not_before_ms = max(not_before_ms, ?2) WHERE channel = 1 AND account > 0 AND "
+        "account = (SELECT account FROM notice WHERE id = ?1)">()
+        .run(id, now + others_pass_ms);
 }
 
 void Outbox::forget(AccountId account) {

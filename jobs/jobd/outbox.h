@@ -2,12 +2,14 @@
 // clamscanner-notifyd has delivered it (jobs/notify). jobd itself sends nothing and waits for nobody.
 //
 // It is bounded, and no find is lost. Of an account there is one mail at a time that collects finds: the first of them
-// with their paths, the others counted. Events for the hook are at most most_events; what comes beyond is counted, and
-// told as one event. A find is new if none of the same account, path, signature and content was told since it was last
-// seen gone. Used by jobd alone; throws DatabaseError.
+// with their paths, the others counted. Events for the hook are at most most_events, and of one account at most
+// most_events_of_account, so that none takes all the room; what comes beyond is counted, and told as one event. A find
+// is new if none of the same account, path, signature and content was told since it was last seen gone. Used by jobd
+// alone; throws DatabaseError.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +24,7 @@ class Outbox {
  public:
     using NoticeId = std::int64_t;
     static constexpr std::int64_t most_events = 10'000;
+    static constexpr std::int64_t most_events_of_account = 1000;
     static constexpr std::int64_t most_told = 100'000;  // of an account; finds beyond are told at each scan
 
     explicit Outbox(LedgerDatabase& database) : database_(database) {}
@@ -92,13 +95,20 @@ class Outbox {
     void add_find(NoticeId id, std::uint64_t number, const FoundContent& found, std::int64_t found_ms);
     void add_figure(NoticeId id, const std::string& name, std::uint64_t number);
     void add_to_digest(const std::string& name, std::uint64_t number = 1);
-    [[nodiscard]] std::int64_t count_events();
+    [[nodiscard]] bool has_room_for_event(AccountId account);
+    void count_event(AccountId account, std::int64_t change);
+    // What failed for one event of an account may fail for its others: those of other accounts come first.
+    void let_others_pass(NoticeId id, std::int64_t now);
     void mail_to(AccountId account, NoticeKind kind, const std::string& address, const std::string& text);
     [[nodiscard]] bool may_change(AccountId account, std::int64_t now);
 
     LedgerDatabase& database_;
     const Settings* settings_ = nullptr;
-    std::optional<std::int64_t> events_;  // in the outbox, once they were counted
+    struct Events {
+        std::int64_t all = 0;
+        std::map<AccountId, std::int64_t> of_account;
+    };
+    std::optional<Events> events_;  // how many are in the outbox, once they were counted
 };
 
 }  // namespace clamscanner

@@ -53,7 +53,7 @@ bool OutboxAnswers::is_owner_there(const Outbox::Due& due, std::int64_t now, std
         until = now + while_unknown_ms;
         return true;
     }
-    return entry->facts && *entry->facts == *facts;
+    return !entry->is_another_than(*facts);
 }
 
 std::int64_t OutboxAnswers::postponed_until(const Outbox::Due& due, std::int64_t now) {

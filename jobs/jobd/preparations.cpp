@@ -1,9 +1,13 @@
 #include "jobs/jobd/preparations.h"
 
+#include <algorithm>
+
 namespace clamscanner {
 namespace {
 
-constexpr std::chrono::seconds patience{20};
+using std::chrono::milliseconds;
+
+constexpr milliseconds patience{20'000};
 
 }  // namespace
 
@@ -13,10 +17,12 @@ std::optional<TaskId> Preparations::take(AccountId account, TaskId task) {
         if (!begun) return std::nullopt;
         task = *begun;
         open_[task].account = account;
+        open_[task].until = Clock::now() + longest_;
     }
     const auto found = open_.find(task);
     if (found == open_.end() || found->second.account != account) return std::nullopt;
-    found->second.deadline = loop_.after(patience, [this, task] { abandon(task); });
+    const auto left = std::chrono::duration_cast<milliseconds>(found->second.until - Clock::now());
+    found->second.deadline = loop_.after(std::clamp(left, milliseconds(0), patience), [this, task] { abandon(task); });
     return task;
 }
 
@@ -26,8 +32,11 @@ void Preparations::finish(TaskId task, TaskKind kind) {
 }
 
 void Preparations::abandon(TaskId task) {
-    ledger_.tasks().abandon(task);
-    open_.erase(task);
+    auto& tasks = ledger_.tasks();
+    tasks.abandon(task);
+    const auto ended = open_.extract(task);
+    if (ended.empty()) return;
+    if (const auto facts = tasks.find_account(ended.mapped().account)) freed_(facts->uid);
 }
 
 }  // namespace clamscanner

@@ -37,6 +37,7 @@ std::optional<Encoded> ReadAnswers::answer(const AccountFacts& facts, const std:
         handles<&ReadAnswers::scan_tasks>,        handles<&ReadAnswers::scan_events>,
         handles<&ReadAnswers::history>,           handles<&ReadAnswers::ignored_files>,
         handles<&ReadAnswers::schedule>,          handles<&ReadAnswers::notifications>,
+        handles<&ReadAnswers::found_hash>,
     };
     if (!has_row(table, question)) return std::nullopt;
     return answer_or_decline([&] { return dispatch(table, *this, question, facts); });
@@ -216,6 +217,10 @@ DryRun ReadAnswers::dry_run(AskDryRun asked, const AccountFacts& facts) {
         answer.steps.push_back(std::move(step));
     }
     return answer;
+}
+
+FoundHash ReadAnswers::found_hash(const AskFoundHash& asked, const AccountFacts& facts) {
+    return {ledger_.finds().found_sha256(ledger_.tasks().account_of(facts), asked.path)};
 }
 
 DisinfectionStatus ReadAnswers::disinfection(const AskDisinfection& asked, const AccountFacts& facts) {

@@ -27,6 +27,7 @@ class ReadAnswers {
     InfectedFiles infected_files(const AskInfectedFiles& asked, const AccountFacts& facts);
     UnscannedFiles unscanned_files(const AskUnscannedFiles& asked, const AccountFacts& facts);
     DryRun dry_run(AskDryRun asked, const AccountFacts& facts);
+    FoundHash found_hash(const AskFoundHash& asked, const AccountFacts& facts);
     DisinfectionStatus disinfection(const AskDisinfection& asked, const AccountFacts& facts);
     Ignored ignored_files(const AskIgnored& asked, const AccountFacts& facts);
     QuarantinedFiles quarantined_files(const AskQuarantinedFiles& asked, const AccountFacts& facts);

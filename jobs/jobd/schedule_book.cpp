@@ -57,10 +57,13 @@ void ScheduleBook::set(const AccountFacts& facts, const Schedule& schedule) {
     table.set(fresh);
 }
 
+bool ScheduleBook::may_begin_now() const {
+    return settings_.schedules.allowed && settings_.schedules.has_hour(local_hour(clock_() / 1000));
+}
+
 std::vector<AccountSchedule> ScheduleBook::due(std::size_t limit) {
-    const auto now = clock_();
-    if (!settings_.schedules.allowed || !settings_.schedules.has_hour(local_hour(now / 1000))) return {};
-    return ledger_.schedules().due(now, limit);
+    if (!may_begin_now()) return {};
+    return ledger_.schedules().due(clock_(), limit);
 }
 
 void ScheduleBook::mark_done(const AccountSchedule& schedule) {

@@ -20,6 +20,7 @@ class ScheduleBook {
     // Switches it off if it is not on. What lies before now is not made up for. The same as before changes nothing.
     void set(const AccountFacts& facts, const Schedule& schedule);
 
+    [[nodiscard]] bool may_begin_now() const;
     // Those that are due, if scans may begin at this hour: the one that waits longest first.
     [[nodiscard]] std::vector<AccountSchedule> due(std::size_t limit);
     // Its scan is queued, or passed over: for all slots that have come.

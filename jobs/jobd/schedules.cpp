@@ -21,6 +21,7 @@ Schedules::Schedules(const JobContext& context, AccountLookup& accounts, Dispatc
     : context_(context), accounts_(accounts), dispatcher_(dispatcher), book_(context.ledger, context.config) {
     for (const auto& queued : context_.ledger.tasks().queued())
         if (queued.task.scheduled) under_way_.insert(queued.task.id);
+    dispatcher_.when_free([this](uid_t uid) { take_turn_of(uid); });
     tick();
 }
 
@@ -59,20 +60,30 @@ void Schedules::queue(AccountId account, const AccountLookup::Entry& entry) {
     const auto facts = ledger.tasks().find_account(account);
     if (!schedule || !facts) return;
     const auto later = static_cast<std::int64_t>(context_.config.jobs.retry_seconds) * 1000;
-    const bool is_another = entry.facts && (entry.facts->name != facts->name || entry.facts->home != facts->home ||
-                                            (entry.home == AccountLookup::Home::Seen && !(*entry.facts == *facts)));
-    if (entry.failed || (entry.facts && !is_another && entry.home != AccountLookup::Home::Seen))
-        return book_.postpone(account, later);
-    if (!entry.facts || is_another) return ledger.schedules().remove(account);
+    const bool is_same = entry.home == AccountLookup::Home::Seen && entry.facts && *entry.facts == *facts;
+    if (!is_same && !entry.failed && entry.is_another_than(*facts)) return ledger.schedules().remove(account);
+    if (!is_same) return book_.postpone(account, later);
     if (!context_.config.scan_of(schedule->schedule.scan_type).allowed)
         return pass_over(*schedule, *facts, "the administrator has switched off scans of this type");
     const auto id = ledger.tasks().queue_scan(account, schedule->schedule.scan_type, false);
-    if (!id) return book_.postpone(account, later);
+    if (!id) {
+        busy_.insert_or_assign(facts->uid, *schedule);
+        return book_.postpone(account, later);
+    }
+    busy_.erase(facts->uid);
     ledger.schedules().mark_scan(*id);
     ledger.note_asked(*id, {AskedBy::Schedule});
     book_.mark_done(*schedule);
     under_way_.insert(*id);
     dispatcher_.add({ledger.tasks().get(*id), *facts});
+}
+
+// An account that is always busy, perhaps by malware's doing, gets its scan as soon as its own job is over.
+void Schedules::take_turn_of(uid_t uid) {
+    const auto found = busy_.extract(uid);
+    if (found.empty() || room() == 0 || !book_.may_begin_now()) return;
+    const auto schedule = context_.ledger.schedules().of(found.mapped().account);
+    if (schedule && schedule->schedule == found.mapped().schedule) ask_for(*schedule);
 }
 
 void Schedules::pass_over(const AccountSchedule& schedule, const AccountFacts& facts, const std::string& why) {

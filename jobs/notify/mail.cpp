@@ -23,10 +23,13 @@ std::string name_of_account(const Notice& notice) {
 // A mail server hands on to a mailbox of this host what is for NAME@localhost.
 std::string local_address(const std::string& account) {
     if (auto plain = account + "@localhost"; is_mail_address(plain)) return plain;
+    // What SMTP has no form for is written as an escape: the server refuses that, since there is no such mailbox. Left
+    // out, the mail would go to another account.
     std::string quoted = "\"";
     for (const char c : account) {
-        if (c == '"' || c == '\\') quoted += '\\';
-        if (c >= ' ' && c <= '~') quoted += c;
+        const bool is_plain = c >= ' ' && c <= '~';
+        if (!is_plain || c == '"' || c == '\\') quoted += '\\';
+        quoted += is_plain ? std::string(1, c) : printable({&c, 1});
     }
     return quoted + "\"@localhost";
 }
@@ -64,6 +67,9 @@ std::string list_of(const Notice& notice) {
     for (const auto& find : notice.finds)
         list += "  " + visible(find.path, longest_shown_path) + "\n      " + visible(find.virus, longest_shown_name) +
                 "\n      found on " + time_text(find.found_ms) + "; " + what_was_done(find) + "\n";
+    if (notice.finds.empty())
+        return "  " + counted(notice.find_count, "file", "files") +
+               ", which the list has: with names, this mail was refused\n";
     if (notice.find_count > notice.finds.size())
         list += "  and " + std::to_string(notice.find_count - notice.finds.size()) + " more, which the list has\n";
     return list;

@@ -54,9 +54,12 @@ std::string first_visible(std::string_view bytes, std::size_t length) {
 
 std::string visible(std::string_view bytes, std::size_t most_bytes) {
     std::string text;
+    char before = ' ';
     while (!bytes.empty()) {
         const auto length = utf8_length(bytes);
-        const auto next = first_visible(bytes, length);
+        const bool is_lost = bytes[0] == ' ' && (before == ' ' || bytes.size() == 1);
+        const auto next = is_lost ? "\\x20" : first_visible(bytes, length);
+        before = bytes[0];
         if (text.size() + next.size() > most_bytes) return text + "…";
         text += next;
         bytes.remove_prefix(std::max<std::size_t>(length, 1));

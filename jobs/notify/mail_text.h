@@ -8,8 +8,9 @@
 
 namespace clamscanner {
 
-// UTF-8 of which every character can be seen: others are written as \u202e, and bytes that are no UTF-8 as \xff. What
-// is longer than so many bytes is cut, and ends with "…".
+// UTF-8 of which every character can be seen: others are written as \u202e, and bytes that are no UTF-8 as \xff; so is
+// a space at either end or behind another one, as \x20: with many of them a name could make the look of a new line.
+// What is longer than so many bytes is cut, and ends with "…".
 [[nodiscard]] std::string visible(std::string_view bytes, std::size_t most_bytes);
 
 // A paragraph of ours, in lines of 72 characters where it has spaces; "\n" in it stays. The first line begins with

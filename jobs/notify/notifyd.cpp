@@ -41,6 +41,7 @@ constexpr auto first_pause = 1s;
 constexpr auto longest_pause = 300s;
 constexpr auto mail_limit = 60s;
 constexpr auto past_mail_limit = 5s;
+constexpr unsigned most_attempts_at_event = 3;
 
 MailSettings mail_settings(const Settings& config) {
     char name[256] = "";
@@ -64,6 +65,9 @@ class Channel {
         std::function<Attempt(const Notice&)> attempt;
         // Empty: it is tried again, and everything behind it waits.
         std::function<std::optional<Delivered>(const Delivery::Result&)> outcome;
+        // After so many attempts others come first, so that one that can never be delivered keeps none of them. 0:
+        // never.
+        unsigned most_attempts = 0;
     };
 
     Channel(EventLoop& loop, JobdLink& jobd, Way way) : loop_(loop), jobd_(jobd), way_(std::move(way)) { wait(0s); }
@@ -97,6 +101,10 @@ class Channel {
         if (outcome) {
             pause_ = first_pause;
             settled_ = SettleNotice{id, *outcome};
+            attempts_ = 0;
+        } else if (++attempts_ == way_.most_attempts) {
+            settled_ = SettleNotice{id, Delivered::NotNow};
+            attempts_ = 0;
         }
         if (outcome != Delivered::Yes) complain(result);
         if (outcome) return proceed();
@@ -127,6 +135,7 @@ class Channel {
     std::unique_ptr<Delivery> delivery_;
     std::optional<SettleNotice> settled_;  // which jobd has not been told yet
     std::chrono::seconds pause_ = first_pause;
+    unsigned attempts_ = 0;  // at the notice that is tried again
     std::string complained_;
     EventLoop::Timer next_;
 };
@@ -180,7 +189,9 @@ class Notifyd {
     }
 
     Channel::Way hook() {
-        return {NoticeChannel::Hook, "the hook", [this] { return !config_.notifications.hook.empty(); },
+        return {NoticeChannel::Hook,
+                "the hook",
+                [this] { return !config_.notifications.hook.empty(); },
                 [this](const Notice& notice) {
                     return Channel::Attempt{std::chrono::seconds(config_.notifications.hook_seconds),
                                             [path = config_.notifications.hook, event = event_json(notice)] {
@@ -190,7 +201,8 @@ class Notifyd {
                 [](const Delivery::Result& result) -> std::optional<Delivered> {
                     const bool is_done = result.ending && !result.ending->by_signal && result.ending->code == 0;
                     return is_done ? std::optional(Delivered::Yes) : std::nullopt;
-                }};
+                },
+                most_attempts_at_event};
     }
 
     struct Loop : EventLoop {

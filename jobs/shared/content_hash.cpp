@@ -11,7 +11,7 @@
 
 namespace clamscanner {
 
-std::optional<std::string> content_hash(int fd, std::uint64_t most_bytes) {
+std::optional<std::string> content_hash(int fd, std::uint64_t most_bytes, const GoesOn& goes_on) {
     const std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context(::EVP_MD_CTX_new(), &::EVP_MD_CTX_free);
     if (!context || ::EVP_DigestInit_ex(context.get(), ::EVP_sha256(), nullptr) != 1) return std::nullopt;
     char chunk[64 * 1024];
@@ -22,6 +22,7 @@ std::optional<std::string> content_hash(int fd, std::uint64_t most_bytes) {
         if (::EVP_DigestUpdate(context.get(), chunk, static_cast<std::size_t>(got)) != 1) return std::nullopt;
         at += got;
         if (static_cast<std::uint64_t>(at) > most_bytes) return std::nullopt;
+        if (goes_on && !goes_on({chunk, static_cast<std::size_t>(got)})) return std::nullopt;
     }
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;

@@ -74,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 AskIgnored, Ignored, IgnoreFiles, FilesIgnored, UnignoreFiles, FilesUnignored, AskIgnoredEverywhere,
                 AllIgnoredEverywhere, IgnoreEverywhere, UnignoreEverywhere, AskSchedule, SetSchedule, ScheduleStatus,
                 AskNotifications, Notifications, SetNotifications, ConfirmNotifications, FetchNotice, Notice,
-                SettleNotice>(bytes);
+                SettleNotice, AskFoundHash, FoundHash>(bytes);
     decode_each<OpenMeetings, OpenJudge, BeginMeetings, MeetContents, ContentsMet, ContentToJudge, ContentJudged,
                 JudgeReady, JudgeContent, Judgement, UseRegistry>(bytes);
     decode_each<AskFleetStatistics, FleetStatistics, AskFleetTasks, FleetTasks, AskFleetMachines, FleetMachines,

@@ -19,6 +19,7 @@ class MailReceiver:
     def __init__(self):
         self.received = []
         self.refusals = {}  # part of a recipient's address -> reply
+        self.refused_text = None  # in a mail: it is refused
         self.before_reply = lambda: None  # called when a mail has come, before it is acknowledged
         self.connections = 0
         self._listener = None
@@ -87,6 +88,9 @@ class MailReceiver:
                     data += line[1:] if line.startswith(b".") else line
                 else:
                     return
+                if self.refused_text and self.refused_text in data:
+                    say("554 no")
+                    continue
                 self.received.append(Received(sender, recipient, data, time.monotonic()))
                 self.before_reply()
                 say("250 kept")

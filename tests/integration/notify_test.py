@@ -20,6 +20,7 @@ import time
 
 import accounts
 from client import wait_until
+from hanging_files import HangingFiles
 from mail_receiver import MailReceiver
 from service_case import ServiceCase, main
 from test_files import EICAR
@@ -237,6 +238,31 @@ class Owners(NotifyCase):
         done = self.uapi(f"--user={self.account.name}", "ClamScanner", "set_notifications", "enabled=0")
         self.assertEqual(done["errors"], None)
         self.assertEqual(done["data"]["enabled"], 0)
+
+    def test_a_mount_over_the_home_keeps_no_mail_back_and_changes_no_address(self):
+        """Whoever runs as the account can mount there what nobody else may look into (fusermount3)."""
+        address = f"{self.account.name}@owner.example"
+        self.confirmed(address)
+        self.infect("x.php")
+        self.service.stop("notify")
+        self.client.scan()
+        mount = HangingFiles(self.account.home, self.account, by=self.account.uid, allow_other=False)
+        self.addCleanup(mount.end)
+        self.service.stop("jobd")
+        self.service.start("jobd")
+        self.service.start("notify")
+        self.assertIn("x.php", text_of(self.wait_for_mail(2, address)[-1]))
+        mount.end()
+        wait_until(lambda: self.client.call("get_notifications")["address"] == address, 20, "the address")
+
+    def test_a_name_for_which_mails_are_refused_keeps_none_back(self):
+        self.receiver.refused_text = b"a text that spam filters refuse"
+        self.addCleanup(setattr, self.receiver, "refused_text", None)
+        self.infect("a text that spam filters refuse.php", "y.php")
+        self.client.scan()
+        text = text_of(self.wait_for_mail()[0])
+        self.assertIn("  2 files, which the list has", text)
+        self.assertNotIn(".php", text)
 
     def test_an_address_that_refuses_mail_loses_none(self):
         address = f"{self.account.name}@full.example"
@@ -533,6 +559,21 @@ class Hook(NotifyCase):
         self.wait_for_events(["find", "scan ended"])
         with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as file:
             self.assertIn("the hook failed with status 7", file.read())
+
+    def test_an_event_that_the_hook_cannot_take_keeps_no_other_accounts_waiting(self):
+        """As a receiver does that takes no escape for a byte of a name."""
+        keeping = self.keeping().strip()
+        self.write_hook(keeping.replace("mv $f", "if grep -q udcff $f; then rm $f; exit 1; fi; mv $f"))
+        self.infect("\udcff.php")
+        self.client.scan()
+        account, client = self.account, self.client
+        self.account, self.client = self.new_account()
+        self.infect("a.php")
+        self.client.scan()
+        self.wait_for_events(["find", "scan ended"], 40)
+        self.account, self.client = account, client
+        self.write_hook(keeping)
+        self.wait_for_events(["scan ended", "find"], 120)
 
     def test_a_hook_that_hangs_is_ended_and_holds_nothing_up(self):
         left = os.path.join(self.hooks, "events", "new.left")

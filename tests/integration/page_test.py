@@ -448,6 +448,18 @@ class ViewInfectedFile(ServiceCase):
             capture_output=True, check=True)
         self.assertEqual(json.loads(command.stdout)["result"]["data"], wanted)
 
+    def test_what_has_changed_since_it_was_found_is_told(self):
+        """Else malware shows its owner something harmless, and has itself ignored."""
+        path = self.account.write("find", EICAR)
+        self.client.scan()
+        result = self.client.result("view_infected_file", {"path": path}, method="POST")
+        self.assertIsNone(result["warnings"])
+        self.account.write("find", "harmless")
+        result = self.client.result("view_infected_file", {"path": path}, method="POST")
+        self.assertEqual(result["data"]["content"], "harmless")
+        self.assertIn("has changed since it was found", result["warnings"][0])
+        self.assertIn(result["warnings"][0], result["messages"])
+
     def test_nothing_but_finds_and_no_links(self):
         secret = self.account.write("secret", "a password")
         path = self.account.write("find", EICAR)

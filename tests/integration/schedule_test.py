@@ -118,6 +118,22 @@ class Schedules(ScheduleCase):
         self.assertEqual(by_root.returncode, 0, by_root.stdout)
         self.assertEqual(client.call("get_schedule")["next_time"], 0)
 
+    def test_a_mount_over_the_home_does_not_switch_it_off(self):
+        """Whoever runs as the account can mount there what nobody else may look into (fusermount3)."""
+        account, client = self.new_account()
+        infected = account.write("eicar", EICAR)
+        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        next_time = client.call("get_schedule")["next_time"]
+        self.service.stop("jobd")
+        mount = HangingFiles(account.home, account, by=account.uid, allow_other=False)
+        self.addCleanup(mount.end)
+        self.start_jobd_where(next_time, 1)
+        time.sleep(6)
+        mount.end()
+        wait_until(lambda: client.call("get_schedule")["frequency"] == "daily", 20, "the schedule")
+        self.assertEqual([row["result"] for row in self.ended(client, 1)], ["completed"])
+        self.assertEqual([row["file"] for row in client.call("list_infected_files")], [infected])
+
     def test_an_account_that_is_busy_has_its_scan_afterwards(self):
         account, client = self.new_account()
         for i in range(40):
@@ -207,6 +223,27 @@ class Schedules(ScheduleCase):
             with self.assertRaises(Refused):
                 client.call("set_schedule", wrong)
         self.assertEqual(client.call("get_schedule")["frequency"], "never")
+
+
+class AlwaysBusy(ScheduleCase):
+    """Whoever runs as the account can have it scanned again and again."""
+    config = {"jobs": {"retry_seconds": 600}}
+
+    def test_the_scan_begins_as_soon_as_the_accounts_own_is_over(self):
+        account, client = self.new_account()
+        for i in range(40):
+            account.write(f"file{i}", os.urandom(1 << 20))
+        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        self.restart_where(client.call("get_schedule")["next_time"], 3)
+        client.call("start_scan", {"scan_type": "home", "full": 1})
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.scheduled(client):
+            self.assertLess(time.monotonic(), deadline, "no scheduled scan")
+            try:
+                client.call("start_scan", {"scan_type": "home", "full": 1})
+            except Refused:
+                time.sleep(0.02)
+        self.ended(client, 1)
 
 
 class BehindAllOthers(ScheduleCase):

@@ -74,6 +74,8 @@ struct FakeJobs : Jobs {
             answer.steps.push_back({answer.steps.size() + 1, RecordType::Step, RecordState::Error, action.path, ""});
         return answer;
     }
+    std::string found_sha256;
+    FoundHash answer_found_hash(const AskFoundHash&) { return {found_sha256}; }
     ScanStatus answer_scan_status(const AskScanStatus&) {
         before_answering();
         auto answer = status;
@@ -174,6 +176,7 @@ struct FakeJobs : Jobs {
             handles<&FakeJobs::answer_ignored>,           handles<&FakeJobs::answer_schedule>,
             handles<&FakeJobs::answer_set_schedule>,      handles<&FakeJobs::answer_notifications>,
             handles<&FakeJobs::answer_set_notifications>, handles<&FakeJobs::answer_confirm_notifications>,
+            handles<&FakeJobs::answer_found_hash>,
         };
         return std::string(dispatch(table, *this, question).bytes());
     }

@@ -26,6 +26,7 @@ add_unit_test(jobs/jobd/outbox clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(jobs/notify/mail clamscanner_notices)
 add_unit_test(jobs/notify/delivery clamscanner_notices)
 add_unit_test(jobs/jobd/job clamscanner_jobs PkgConfig::SQLITE)
+add_unit_test(jobs/jobd/preparations clamscanner_jobs PkgConfig::SQLITE)
 add_unit_test(jobs/jobd/ledger clamscanner_jobs PkgConfig::SQLITE)
 # All of it: every statement of jobd's is examined.
 add_unit_test(jobs/jobd/ledger_database "$<LINK_LIBRARY:WHOLE_ARCHIVE,clamscanner_jobs>" PkgConfig::SQLITE)

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 
+#include "auth/base/sha256.h"
 #include "jobs/shared/json_writer.h"
 #include "jobs/shared/refusal.h"
 
@@ -757,6 +758,24 @@ BOOST_FIXTURE_TEST_CASE(of_a_long_file_the_first_64_kib_are_shown, Viewed) {
     std::string digits;
     for (int i = 0; i < 65536; ++i) digits += "ff";
     BOOST_TEST((view(std::string(70000, '\xff')) == seen('"' + digits + '"', "hex", 70000, true)));
+}
+
+BOOST_FIXTURE_TEST_CASE(another_content_than_what_was_found_is_told, Viewed) {
+    const auto whole = [this](const std::string& content) {
+        std::ofstream(home + "/find") << content;
+        jobs.steps = {{1, RecordType::Step, RecordState::NoAction, home + "/find", ""}};
+        return ask("GET", "/ClamScanner/view_infected_file?path=x").body;
+    };
+    jobs.found_sha256 = sha256_hex("malware");
+    BOOST_TEST(!holds(whole("malware"), "has changed since"));
+    BOOST_TEST(holds(whole("harmless"), "The file has changed since it was found"));
+    BOOST_TEST(holds(whole("malware and more"), "The file has changed since it was found"));
+    const std::string long_one(200'000, 'a');
+    jobs.found_sha256 = sha256_hex(long_one);
+    BOOST_TEST(!holds(whole(long_one), "has changed since"));
+    BOOST_TEST(holds(whole(long_one + "b"), "has changed since"));
+    std::filesystem::resize_file(home + "/find", 65ULL << 20);
+    BOOST_TEST(holds(ask("GET", "/ClamScanner/view_infected_file?path=x").body, "too large"));
 }
 
 BOOST_FIXTURE_TEST_CASE(only_what_is_in_the_list_is_opened, Viewed) {

@@ -2,6 +2,7 @@
 #include "jobs/jobd/outbox.h"
 
 #include <boost/test/unit_test.hpp>
+#include <map>
 
 #include "jobs/jobd/brake.h"
 #include "jobs/jobd/ledger.h"
@@ -224,8 +225,10 @@ BOOST_AUTO_TEST_CASE(of_many_finds_the_first_are_named_and_all_are_counted) {
 BOOST_AUTO_TEST_CASE(what_was_done_before_the_mail_goes_is_told) {
     scan({"a", "b"});
     outbox().note_step(account, "/home/alice/b", RecordState::Quarantined);
+    outbox().note_step(account, "/home/alice/a", RecordState::Quarantined);
+    outbox().note_step(account, "/home/alice/a", RecordState::Restored);
     const auto notice = fetch();
-    BOOST_TEST(!notice.finds.at(0).settled);
+    BOOST_TEST((notice.finds.at(0).settled && notice.finds.at(0).state == RecordState::Restored));
     BOOST_TEST((notice.finds.at(1).settled && notice.finds.at(1).state == RecordState::Quarantined));
 }
 
@@ -312,9 +315,17 @@ BOOST_AUTO_TEST_CASE(a_mail_that_is_refused_goes_to_the_accounts_mailbox_and_is_
     outbox().settle(id, Delivered::NotNow, later);
     BOOST_TEST(fetch().id == 0U);
     BOOST_TEST(fetch(NoticeChannel::Mails, later + day_ms).address == "new@example.com");
-    outbox().settle(id, Delivered::Refused, later + day_ms);
-    BOOST_TEST(fetch(NoticeChannel::Mails, later + day_ms).address == "");
-    outbox().settle(id, Delivered::Refused, later + day_ms);
+    // It may be refused for the names in it, so it is tried without them before the address is given up, and there,
+    // too.
+    for (const char* address : {"new@example.com", ""}) {
+        BOOST_TEST(fetch(NoticeChannel::Mails, later + day_ms).address == address);
+        BOOST_TEST(told(fetch(NoticeChannel::Mails, later + day_ms)) == Names{"a"});
+        outbox().settle(id, Delivered::Refused, later + day_ms);
+        BOOST_TEST(fetch(NoticeChannel::Mails, later + day_ms).address == address);
+        BOOST_TEST(fetch(NoticeChannel::Mails, later + day_ms).finds.empty());
+        BOOST_TEST(fetch(NoticeChannel::Mails, later + day_ms).find_count == 1U);
+        outbox().settle(id, Delivered::Refused, later + day_ms);
+    }
     BOOST_TEST(fetch(NoticeChannel::Mails, later + day_ms).id == 0U);
     BOOST_TEST(fetch(NoticeChannel::Mails, later + 2 * day_ms).id == static_cast<std::uint64_t>(id));
 }
@@ -350,22 +361,86 @@ BOOST_AUTO_TEST_CASE(events_beyond_the_limit_are_counted) {
     settings.notifications.hook = "/hook";
     settings.notifications.owners = false;
     Names names;
-    for (int i = 0; i < Outbox::most_events + 5; ++i) names.push_back(std::to_string(i));
-    scan(names);
+    for (int i = 0; i < Outbox::most_events_of_account; ++i) names.push_back(std::to_string(i));
+    for (unsigned uid = 1002; uid < 1012; ++uid) {
+        account = ledger->tasks().account_of({uid, "bob", "/home/bob", 1, uid, 1});
+        scan(names);
+    }
+    account = ledger->tasks().account_of({1001, "alice", "/home/alice", 1, 1, 1});
+    scan({"1", "2", "3", "4", "5"});
     restart();
-    Notice last;
+    Notice left_out;
     std::int64_t events = 0;
     for (auto event = fetch(NoticeChannel::Hook); event.id != 0; event = fetch(NoticeChannel::Hook)) {
         ++events;
-        last = event;
+        if (event.kind == NoticeKind::LeftOut) left_out = event;
         deliver(event);
     }
-    BOOST_TEST(events == Outbox::most_events + 1);
-    BOOST_TEST((last.kind == NoticeKind::LeftOut));
-    BOOST_TEST(last.figures.size() == 2U);  // finds, and the scan's end
-    BOOST_TEST(last.figures.at(0).number == 5U);
+    BOOST_TEST(events == Outbox::most_events);
+    BOOST_REQUIRE(left_out.figures.size() == 2U);  // ends of scans, and finds
+    BOOST_TEST(left_out.figures.at(0).number == 11U);
+    BOOST_TEST(left_out.figures.at(1).number == 6U);  // what tells of them needs room, too
     scan({"more"});
     BOOST_TEST((fetch(NoticeChannel::Hook).kind == NoticeKind::Find));
+}
+
+BOOST_AUTO_TEST_CASE(no_account_takes_the_room_for_the_events_of_others) {
+    settings.notifications.hook = "/hook";
+    const auto alice = account;
+    const auto mallory = ledger->tasks().account_of({1002, "mallory", "/home/mallory", 1, 2, 1});
+    Names names;
+    for (int i = 0; i < Outbox::most_events + 5; ++i) names.push_back(std::to_string(i));
+    account = mallory;
+    scan(names);
+    restart();
+    scan({"a"});
+    account = mallory;
+    scan({"one more"});
+    std::map<std::string, std::int64_t> events;
+    std::uint64_t left_out = 0;
+    for (auto event = fetch(NoticeChannel::Hook); event.id != 0; event = fetch(NoticeChannel::Hook)) {
+        ++events[event.account];
+        for (const auto& figure : event.figures)
+            if (event.kind == NoticeKind::LeftOut && figure.name == "finds") left_out = figure.number;
+        deliver(event);
+    }
+    BOOST_TEST(events["mallory"] == Outbox::most_events_of_account);
+    BOOST_TEST(events["alice"] == 2);  // the find, and the scan's end
+    BOOST_TEST(left_out == names.size() + 1 - std::size_t{Outbox::most_events_of_account});
+    scan({"again"});
+    BOOST_TEST(fetch(NoticeChannel::Hook).account == "mallory");
+    account = alice;
+}
+
+BOOST_AUTO_TEST_CASE(an_event_that_the_hook_cannot_take_lets_those_of_others_pass) {
+    settings.notifications.hook = "/hook";
+    const auto alice = account;
+    account = ledger->tasks().account_of({1002, "mallory", "/home/mallory", 1, 2, 1});
+    scan({"\xff", "b"});
+    account = alice;
+    scan({"a"});
+    const auto now = now_ms();
+    const auto first = fetch(NoticeChannel::Hook, now);
+    BOOST_TEST(first.account == "mallory");
+    outbox().settle(static_cast<std::int64_t>(first.id), Delivered::NotNow, now);
+    for (const auto kind : {NoticeKind::Find, NoticeKind::ScanEnded}) {
+        const auto next = fetch(NoticeChannel::Hook, now);
+        BOOST_TEST(next.account == "alice");
+        BOOST_TEST((next.kind == kind));
+        deliver(next);
+    }
+    BOOST_TEST(fetch(NoticeChannel::Hook, now).id == 0U);
+    // Then the account's own, and that one at last; it stays so however often it fails.
+    const auto soon = now + 20'000;
+    for (int i = 0; i < 2; ++i) {
+        const auto next = fetch(NoticeChannel::Hook, soon);
+        BOOST_TEST(next.account == "mallory");
+        BOOST_TEST(next.id != first.id);
+        deliver(next);
+    }
+    BOOST_TEST(fetch(NoticeChannel::Hook, soon).id == 0U);
+    for (int i = 0; i < 10; ++i) outbox().settle(static_cast<std::int64_t>(first.id), Delivered::NotNow, now);
+    BOOST_TEST(fetch(NoticeChannel::Hook, now + 300'001).id == first.id);
 }
 
 BOOST_AUTO_TEST_CASE(the_digest_collects_until_its_hour_and_there_is_none_of_nothing) {

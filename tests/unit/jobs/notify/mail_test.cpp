@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_seen_is_written_so_that_it_can) {
     BOOST_TEST(visible("a \xc3\xa4 \xe4\xb8\xad", 100) == "a \xc3\xa4 \xe4\xb8\xad");
     BOOST_TEST(visible("\xe2\x80\xae|\xff|\n|\x7f|\xc2\x85|\xef\xbb\xbf|\xf3\xa0\x80\x81", 100) ==
                "\\u202e|\\xff|\\u000a|\\u007f|\\u0085|\\ufeff|\\U000e0001");
+    BOOST_TEST(visible(" a  b   c d ", 100) == R"(\x20a \x20b \x20\x20c d\x20)");
     BOOST_TEST(visible("abcdef", 3) == "abc…");
     BOOST_TEST(visible("\xc3\xa4\xc3\xa4", 3) == "\xc3\xa4…");
 }
@@ -148,10 +149,22 @@ BOOST_AUTO_TEST_CASE(text_beyond_ascii_is_quoted_printable) {
     BOOST_TEST(holds(mail.text, "/home/alice/=C3=A4\r\n"));
 }
 
+BOOST_AUTO_TEST_CASE(without_names_it_tells_how_many) {
+    auto notice = notice_of("/x");
+    notice.finds.clear();
+    notice.find_count = 3;
+    const auto mail = mail_of(notice, settings);
+    check_form(mail);
+    BOOST_TEST(holds(mail.text, "  3 files, which the list has: with names, this mail was refused\r\n"));
+}
+
 BOOST_AUTO_TEST_CASE(a_local_mailbox_of_any_name_is_an_address) {
     auto notice = notice_of("/x");
     notice.account = "we ird\"name";
     BOOST_TEST(mail_of(notice, settings).recipient == R"("we ird\"name"@localhost)");
+    // Never that of another account.
+    notice.account = "j\xc3\xbcrgen";
+    BOOST_TEST(mail_of(notice, settings).recipient == R"("j\\xc3\\xbcrgen"@localhost)");
     notice.address = "a@example.com";
     BOOST_TEST(mail_of(notice, settings).recipient == "a@example.com");
 }
