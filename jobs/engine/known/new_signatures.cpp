@@ -14,7 +14,6 @@
 #include <initializer_list>
 #include <iterator>
 #include <map>
-#include <set>
 #include <stdexcept>
 #include <string_view>
 
@@ -24,6 +23,7 @@
 #include "auth/base/unique_fd.h"
 #include "auth/base/write_all.h"
 #include "jobs/engine/clam_engine.h"
+#include "jobs/engine/known/ignored_signatures.h"
 #include "jobs/engine/known/keyed_hash.h"
 #include "jobs/engine/known/messages.h"
 #include "jobs/engine/known/signature_reader.h"
@@ -132,71 +132,13 @@ void write_record(const std::string& path, const Before& record) {
     checked(::rename(unfinished.c_str(), path.c_str()), "keep the record of the signatures");
 }
 
-// ---- The names of signatures ---------------------------------------------------------------------------------------
-
-bool is_one_of(std::string_view ending, std::initializer_list<std::string_view> endings) {
-    return std::find(endings.begin(), endings.end(), ending) != endings.end();
-}
-
-std::string_view field_of(std::string_view line, char separator, int number) {
-    for (; number > 0; --number) line.remove_prefix(std::min(line.find(separator), line.size() - 1) + 1);
-    return line.substr(0, line.find(separator));
-}
-
-std::string_view without_line_end(std::string_view line) {
-    while (line.ends_with('\r') || line.ends_with('\n')) line.remove_suffix(1);
-    return line;
-}
-
-// By which it can be ignored. Empty for the entry of a list that has no names.
-std::string_view name_in(std::string_view ending, std::string_view line) {
-    line = without_line_end(line);
-    if (line.empty() || ending == ".wdb") return {};
-    std::string_view name;
-    if (is_one_of(ending, {".ldb", ".ldu"}))
-        name = field_of(line, ';', 0);
-    else
-        name = field_of(line, ':', is_one_of(ending, {".ndb", ".ndu", ".cdb"}) ? 0 : 2);
-    constexpr std::string_view unofficial = ".UNOFFICIAL";
-    if (name.ends_with('}'))
-        name = name.substr(0, name.find(".{"));
-    else if (name.ends_with(unofficial))
-        name.remove_suffix(unofficial.size());
-    return name;
-}
-
-using Names = std::set<std::string, std::less<>>;
-
-// A line is a name, a name and a hash, or (formerly) a file, a line and a name.
-void take_ignored(Names& names, std::string_view text) {
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const auto line = without_line_end(text.substr(0, end));
-        const auto colons = std::count(line.begin(), line.end(), ':');
-        if (!line.empty()) names.emplace(field_of(line, ':', colons >= 2 ? 2 : 0));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-}
+// ---- The new signatures --------------------------------------------------------------------------------------------
 
 bool ends_with_one_of(const std::string& name, std::initializer_list<std::string_view> endings) {
     std::string lower = name;
     for (char& letter : lower) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
     return std::any_of(endings.begin(), endings.end(), [&](auto ending) { return lower.ends_with(ending); });
 }
-
-Names ignored_in(const std::string& directory) {
-    std::map<std::string, std::string> lists;
-    SignatureSink sink;
-    sink.other = [&](const std::string& name, std::string_view piece) {
-        if (ends_with_one_of(name, {".ign", ".ign2"})) lists[name].append(piece);
-    };
-    read_signatures(directory, sink);
-    Names names;
-    for (const auto& [name, text] : lists) take_ignored(names, text);
-    return names;
-}
-
-// ---- The new signatures --------------------------------------------------------------------------------------------
 
 std::string line_file(std::string_view ending) {
     return "lines" + std::string(ending);
@@ -235,14 +177,6 @@ class Files {
     std::map<std::string, std::ofstream> files_;
 };
 
-// All that is there now, as it is read.
-struct Reading {
-    Lines allowed;
-    Lines signatures;
-    std::string rest;
-    std::size_t new_lines = 0;
-};
-
 // Of two rules with one name the first one counts, of two files of icons the last one.
 std::string order_of_loading(const std::string& directory) {
     std::string order;
@@ -263,65 +197,86 @@ bool includes_files(std::string_view rules) {
     return false;
 }
 
-Reading read_all(const Settings& config, const Before& before, Files& new_ones, Files& others) {
-    const auto& directory = config.paths.signature_directory;
-    const KeyedHash hash(key_of(before.key).value());
-    const auto ignored = ignored_in(directory);
-    Reading now;
-    std::map<std::string, std::string> rest;  // what is neither a signature nor allowed, by the file that it goes into
-    bool has_imports = false;
-    const auto number_of = [&](std::string_view ending, std::string_view line) { return hash(line) ^ hash(ending); };
-    const auto is_old = [&](std::uint64_t line) {
-        return std::binary_search(before.signatures.begin(), before.signatures.end(), line);
-    };
-    const auto is_ignored = [&](std::string_view ending, std::string_view line) {
-        return !ignored.empty() && ignored.contains(name_in(ending, line));
-    };
-    const auto must_not_be_ignored = [&](std::string_view ending, std::string_view line) {
-        if (is_ignored(ending, line))
-            throw std::runtime_error(std::string(name_in(ending, line)) +
-                                     " is to be ignored, but others depend on it: it is in a file " +
-                                     std::string(ending));
-    };
-    SignatureSink sink;
-    sink.signature = [&](std::string_view ending, std::string_view line) {
-        has_imports = has_imports || ending == ".imp";
-        if (!is_ignored(ending, line)) {
-            const auto number = number_of(ending, line);
-            now.signatures.push_back(number);
-            if (is_old(number)) return;
-        }
-        if (++now.new_lines <= most_new_lines) new_ones.add(line_file(ending), line, "\n");
-    };
-    sink.allowed = [&](std::string_view ending, std::string_view line) {
-        must_not_be_ignored(ending, line);
-        now.allowed.push_back(number_of(ending, line));
-        others.add(line_file(ending), line, "\n");
-    };
-    sink.rule = [&](std::string_view ending, std::string_view line) {
-        must_not_be_ignored(ending, line);
-        rest[line_file(ending)].append(line).append("\n");
-    };
-    sink.other = [&](const std::string& name, std::string_view piece) { rest[name].append(piece); };
-    read_signatures(directory, sink);
-    sort(now.allowed);
-    sort(now.signatures);
-    std::string text = scan_conditions(config) + "\n" + listing_of(config.paths.embedded_signature_directory).files +
-                       order_of_loading(directory) + (has_imports ? "imports\n" : "");
-    for (const auto& [name, content] : rest) {
-        if (ends_with_one_of(name, {".yar", ".yara"}) && includes_files(content))
-            throw std::runtime_error(name + " includes another file");
-        others.add(name, content);
-        text += name + " " + sha256_hex(content) + "\n";
+// All that is there now, as it is read.
+class Reading {
+ public:
+    // Both must outlive this.
+    Reading(const Before& before, const IgnoredSignatures& ignored)
+        : before_(before), ignored_(ignored), hash_(key_of(before.key).value()) {}
+
+    void read(const std::string& directory, Files& new_ones, Files& others) {
+        SignatureSink sink;
+        sink.signature = [&](std::string_view ending, std::string_view line) {
+            take_signature(ending, line, new_ones);
+        };
+        sink.allowed = [&](std::string_view ending, std::string_view line) { take_allowed(ending, line, others); };
+        sink.rule = [&](std::string_view ending, std::string_view line) {
+            refuse_to_ignore(ending, line);
+            rest_[line_file(ending)].append(line).append("\n");
+        };
+        sink.other = [&](const std::string& name, std::string_view piece) { rest_[name].append(piece); };
+        read_signatures(directory, sink);
+        sort(allowed_);
+        sort(signatures_);
+        conditions_ = order_of_loading(directory) + (has_imports_ ? "imports\n" : "");
+        take_rest(others);
     }
-    others.copy_all(config.paths.embedded_signature_directory);
-    now.rest = sha256_hex(text);
-    return now;
+    [[nodiscard]] Lines& allowed() noexcept { return allowed_; }
+    [[nodiscard]] Lines& signatures() noexcept { return signatures_; }
+    [[nodiscard]] std::size_t new_lines() const noexcept { return new_lines_; }
+    // What all else depends on: how it is loaded, and a hash of each file.
+    [[nodiscard]] const std::string& conditions() const noexcept { return conditions_; }
+
+ private:
+    void take_signature(std::string_view ending, std::string_view line, Files& new_ones) {
+        has_imports_ = has_imports_ || ending == ".imp";
+        if (!ignored_.contain(ending, line)) {
+            signatures_.push_back(number_of(ending, line));
+            if (std::binary_search(before_.signatures.begin(), before_.signatures.end(), signatures_.back())) return;
+        }
+        if (++new_lines_ <= most_new_lines) new_ones.add(line_file(ending), line, "\n");
+    }
+    void take_allowed(std::string_view ending, std::string_view line, Files& others) {
+        refuse_to_ignore(ending, line);
+        allowed_.push_back(number_of(ending, line));
+        others.add(line_file(ending), line, "\n");
+    }
+    void refuse_to_ignore(std::string_view ending, std::string_view line) const {
+        if (ignored_.contain(ending, line))
+            throw std::runtime_error(std::string(IgnoredSignatures::name_in(ending, line)) + " in a file " +
+                                     std::string(ending) + " is to be ignored, but others depend on it");
+    }
+    void take_rest(Files& others) {
+        for (const auto& [name, content] : rest_) {
+            if (ends_with_one_of(name, {".yar", ".yara"}) && includes_files(content))
+                throw std::runtime_error(name + " includes another file");
+            others.add(name, content);
+            conditions_ += name + " " + sha256_hex(content) + "\n";
+        }
+    }
+    [[nodiscard]] std::uint64_t number_of(std::string_view ending, std::string_view line) const {
+        return hash_(line) ^ hash_(ending);
+    }
+
+    const Before& before_;
+    const IgnoredSignatures& ignored_;
+    const KeyedHash hash_;
+    std::map<std::string, std::string> rest_;  // neither a signature nor allowed, by the file that it goes into
+    Lines allowed_;
+    Lines signatures_;
+    std::size_t new_lines_ = 0;
+    bool has_imports_ = false;
+    std::string conditions_;
+};
+
+std::string rest_of(const Settings& config, const Reading& now) {
+    return sha256_hex(scan_conditions(config) + "\n" + listing_of(config.paths.embedded_signature_directory).files +
+                      now.conditions());
 }
 
-bool counts_still(const Before& before, const Reading& now) {
-    return before.rest == now.rest && now.new_lines <= most_new_lines &&
-           std::includes(now.allowed.begin(), now.allowed.end(), before.allowed.begin(), before.allowed.end());
+bool counts_still(const Before& before, const std::string& rest, std::size_t new_lines, const Lines& allowed) {
+    return before.rest == rest && new_lines <= most_new_lines &&
+           std::includes(allowed.begin(), allowed.end(), before.allowed.begin(), before.allowed.end());
 }
 
 }  // namespace
@@ -331,11 +286,15 @@ std::optional<NewSignatures> write_new_signatures(const Settings& config, const 
     const auto& source = config.paths.signature_directory;
     const auto listing = listing_of(source);
     if (!listing.problem.empty()) throw std::runtime_error(listing.problem);
-    auto known = read_record(path);
-    auto before = known ? std::move(*known) : Before();
+    const auto known = read_record(path);
+    const Before none;
+    const auto& before = known ? *known : none;
+    const IgnoredSignatures ignored(source);
     Files new_ones(directory + new_in);
     Files others(directory + others_in);
-    auto now = read_all(config, before, new_ones, others);
+    Reading now(before, ignored);
+    now.read(source, new_ones, others);
+    others.copy_all(config.paths.embedded_signature_directory);
     if (listing_of(source) != listing) throw std::runtime_error("the signatures changed while they were read");
     new_ones.close();
     others.close();
@@ -343,21 +302,21 @@ std::optional<NewSignatures> write_new_signatures(const Settings& config, const 
     NewSignatures found{fingerprint_of(config, listing), {}};
     Before record;
     record.key = before.key;
-    if (known && counts_still(before, now)) {
+    record.rest = rest_of(config, now);
+    record.allowed = std::move(now.allowed());
+    if (known && counts_still(before, record.rest, now.new_lines(), record.allowed)) {
         // One that is gone is new when it comes back: what was judged meanwhile was judged without it.
-        std::set_intersection(before.signatures.begin(), before.signatures.end(), now.signatures.begin(),
-                              now.signatures.end(), std::back_inserter(record.signatures));
+        std::set_intersection(before.signatures.begin(), before.signatures.end(), now.signatures().begin(),
+                              now.signatures().end(), std::back_inserter(record.signatures));
         record.bases = before.bases;
         std::erase(record.bases, found.fingerprint);
         if (record.bases.size() > most_bases) record.bases.erase(record.bases.begin());
         found.bases = record.bases;
     } else {
-        record.signatures = std::move(now.signatures);
+        record.signatures = std::move(now.signatures());
         new_ones.remove();
         others.remove();
     }
-    record.rest = std::move(now.rest);
-    record.allowed = std::move(now.allowed);
     record.bases.push_back(found.fingerprint);
     write_record(path, record);
     if (found.bases.empty()) return std::nullopt;

@@ -6,20 +6,18 @@
 // into every judgement, and if any of it differs from before, nothing judged before counts: bytecode, file types,
 // trusted certificates, YARA rules and the order in which the library comes to their files, phishing lists, passwords,
 // lists of signatures to ignore, the configuration of the signatures, logical signatures that change a file's type or
-// refer to others, very long ones (signature_reader.h), whether there are any of imported functions (the library then
-// looks at a program's imports, and at nothing after them if they are damaged), the options, and the library itself.
-// Allow-lists may grow; if one of their lines is gone, what it kept from being found would be missing among the new
-// signatures, so nothing counts either.
+// refer to others, very long ones and those for the end of a text (signature_reader.h), whether there are any of
+// imported functions (the library then looks at a program's imports, and at nothing after them if they are damaged),
+// the options, and the library itself. Allow-lists may grow; if one of their lines is gone, what it kept from being
+// found would be missing among the new signatures, so nothing counts either.
 //
 // A signature that is to be ignored is new each time: whether it is ignored depends on the order of loading, and that
 // on the order of names in a directory. For the same reason nothing counts while a line of an allow-list is to be
 // ignored. For judgements the new ones are loaded first, so that none of them is ignored: what they find is judged with
 // all.
 //
-// How the library looks at a content must not depend on which signatures are new, so two that no content has are among
-// our own (jobs/engine/signatures/): one of the longest length, and one for the end of a text. With any of that kind
-// the library looks at a text as a file of its own once it has brought it into a common form, without it piece by
-// piece.
+// Large files are read in pieces that overlap by the length of the longest pattern, and what lies in two of them may be
+// counted twice: so some of a length that is seldom exceeded, which no content has, are among our own signatures.
 //
 // The record of what was there before is one file in engine.memory_directory: a hash of the rest, the lines of the
 // allow-lists and the signatures that were there in all the earlier states that count, each line as 64 bits that depend

@@ -10,6 +10,7 @@
 #include <array>
 #include <cctype>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -41,31 +42,61 @@ std::string ending_of(const std::string& name) {
     return ending;
 }
 
-// The library splits a pattern at wildcards and turns "{100}" into 100 bytes; the option "w" makes two of each byte.
+// "{100}" stands for as many bytes; any other gap, as "{1-2}", is an end. `line` begins with the brace, and loses it
+// all.
+std::optional<std::size_t> take_gap(std::string_view& line) {
+    constexpr std::size_t longest_gap = 127;
+    const auto end = std::min(line.find('}'), line.size() - 1);
+    const auto inside = line.substr(1, end - 1);
+    line.remove_prefix(end + 1);
+    if (inside.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+    return longest_gap;
+}
+
+// Two digits are a byte, or with the option "w" two of them.
 bool has_a_long_pattern(std::string_view line) {
-    constexpr std::size_t longest_gap = 128;
-    constexpr std::size_t around_a_word = 8;  // for the option "f" less
-    const auto gaps = static_cast<std::size_t>(std::count(line.begin(), line.end(), '{'));
-    if (line.size() + gaps * longest_gap + around_a_word <= longest_plain_pattern) return false;
-    const bool may_be_wide = line.find("::") != std::string_view::npos;
+    constexpr std::size_t around_a_word = 12;  // for the option "f" less
+    constexpr std::size_t most = 2 * (longest_plain_pattern - around_a_word);
+    const std::size_t of_a_digit = line.find("::") != std::string_view::npos ? 2 : 1;
+    if (line.size() * of_a_digit <= most && line.find('{') == std::string_view::npos) return false;
+    std::size_t digits = 0;
     while (!line.empty()) {
-        const auto end = std::min(line.find_first_of(";:*"), line.size());
-        const auto pattern = line.substr(0, end);
-        const auto its_gaps = static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '{'));
-        const auto most = (may_be_wide ? pattern.size() : pattern.size() / 2) + its_gaps * longest_gap + around_a_word;
-        if (most > longest_plain_pattern) return true;
-        line.remove_prefix(std::min(end + 1, line.size()));
+        const auto end = std::min(line.find_first_of(";:*{"), line.size());
+        digits += end * of_a_digit;
+        if (digits > most) return true;
+        line.remove_prefix(end);
+        if (line.starts_with('{')) {
+            const auto gap = take_gap(line);
+            digits = gap ? digits + 2 * *gap : 0;
+        } else {
+            digits = 0;
+            line.remove_prefix(std::min<std::size_t>(1, line.size()));
+        }
     }
-    return false;
+    return digits > most;
+}
+
+// With any such signature the library makes a file of each text, once it has brought it into a common form: its size
+// and its hash count then, and regular expressions are looked for in the whole of it.
+bool is_for_the_end_of_a_text(std::string_view ending, std::string_view line) {
+    if (line.find("EOF-") == std::string_view::npos) return false;
+    const std::string_view before_target = ending.starts_with(".l") ? "Target:" : ":";
+    line.remove_prefix(std::min(line.find(before_target), line.size()));
+    line.remove_prefix(std::min(before_target.size(), line.size()));
+    line.remove_prefix(std::min(line.find_first_not_of('0'), line.size()));
+    return line.starts_with('7');
 }
 
 // A logical signature that has a file read as another type, names a group of icons or refers to a macro; a body
-// signature that belongs to a macro (its offset is "$" and a number); one with a very long pattern.
+// signature that belongs to a macro (its offset is "$" and a number); and of both kinds one with a very long pattern or
+// for the end of a text.
 bool says_more_than_itself(std::string_view ending, std::string_view line) {
     const auto has = [line](std::string_view word) { return line.find(word) != std::string_view::npos; };
-    if (ending == ".ldb" || ending == ".ldu")
-        return has("HandlerType:") || has("IconGroup") || has("${") || has(";$") || has_a_long_pattern(line);
-    return (ending == ".ndb" || ending == ".ndu") && (has(":$") || has_a_long_pattern(line));
+    const bool is_logical = ending == ".ldb" || ending == ".ldu";
+    if (!is_logical && ending != ".ndb" && ending != ".ndu") return false;
+    if (has_a_long_pattern(line) || is_for_the_end_of_a_text(ending, line)) return true;
+    if (!is_logical) return has(":$");
+    return has("HandlerType:") || has("IconGroup") || has("${") || has(";$");
 }
 
 // The library's buffers: a line of one of its databases has to fit with a byte to spare.

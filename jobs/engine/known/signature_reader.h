@@ -2,6 +2,7 @@
 // a tar archive, mostly compressed), line by line where a line is a signature, without judging what the lines say.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@ struct SignatureSink {
     std::function<void(std::string_view ending, std::string_view line)> signature;
     std::function<void(std::string_view ending, std::string_view line)> allowed;
     // A line of a file of signatures that says something about others, or about how files are looked at: their types,
-    // or how long the pieces are that the library reads (says_more_than_itself() in the .cpp).
+    // how long the pieces are that the library reads, or what it does with texts (says_more_than_itself() in the .cpp).
     std::function<void(std::string_view ending, std::string_view line)> rule;
     // A piece of a file that is not a list of lines; `name` is unlike that of any other.
     std::function<void(const std::string& name, std::string_view piece)> other;
@@ -25,9 +26,9 @@ struct SignatureSink {
 // databases it stops at a line that is too long for it.
 void read_signatures(const std::string& directory, const SignatureSink& sink);
 
-// Longer ones change how much of a large file the library looks at twice, and so how often it counts what it finds
-// there, whatever signature that is for. One that long is among our own, so that it is the same whichever the others
-// are.
-inline constexpr std::size_t longest_plain_pattern = 2048;
+// In bytes. Longer ones change how much of a large file the library looks at twice, and so how often it counts what it
+// finds there, whatever signature that is for. Two that long, for all files and for texts, are among our own signatures
+// (jobs/engine/signatures/), so that it is the same whichever the others are.
+inline constexpr std::size_t longest_plain_pattern = 512;
 
 }  // namespace clamscanner

@@ -238,7 +238,7 @@ class Signatures {
                 return hex_of(word) + "*" + hex_of(chance_.one_of(words));
             case 6:
                 return first + "{-200}" + hex_of(rest) +
-                       (chance_.one_in(4) ? "{50-100}" + hex_of(std::string(700, 'q')) : "");
+                       (chance_.one_in(4) ? "{50-100}" + hex_of(std::string(400, 'q')) : "");
             default:
                 return hex_of(word);
         }
