@@ -26,7 +26,7 @@ declare -A packages=(
     [lint]="clang clang-tidy clang-format"
     # For building the Debian package and checking it, and for booting a Debian with it.
     [package]="dpkg-dev debhelper cpio scdoc lintian devscripts"
-    [boot]="python3 debootstrap systemd-container util-linux"
+    [boot]="python3 debootstrap systemd-container util-linux openssl"
     [fuzzing]="clang libclang-rt-dev"
     [bench]="wrk clamav clamav-daemon clamdscan clamav-testfiles p7zip-full zip bzip2"
 )

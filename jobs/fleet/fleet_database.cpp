@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "auth/base/log.h"
 #include "auth/base/random.h"
 #include "jobs/fleet/schema.h"
 #include "jobs/shared/refusal.h"
@@ -107,6 +108,20 @@ void end_what_is_over(Postgres& postgres) {
     if (ended.changed() > 0) note_change(postgres);
 }
 
+bool was_lately_reinstalled(Postgres& postgres, int machine) {
+    return !postgres
+                .run("SELECT 1 FROM machine WHERE id = $1 AND reinstalled > now() - make_interval(mins => $2::integer)",
+                     machine, believed_each.count())
+                .empty();
+}
+
+void forget_old_installations(Postgres& postgres, int machine) {
+    postgres.run(
+        "DELETE FROM installation WHERE machine = $1 AND id NOT IN "
+        "(SELECT id FROM installation WHERE machine = $1 ORDER BY id DESC LIMIT $2)",
+        machine, most_installations);
+}
+
 std::int64_t now_in_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
@@ -122,6 +137,11 @@ std::string fresh_task_id() {
 }  // namespace
 
 int migrate(Postgres& postgres) {
+    // Another one lacks characters, and refuses all that is written together with one of these.
+    if (const auto encoding = postgres.run("SHOW server_encoding").text(0, 0); encoding != "UTF8")
+        throw PostgresError("the fleet's database has the encoding " + printable(encoding) +
+                                "; accepted: UTF8 (createdb -E UTF8 -T template0)",
+                            "");
     Transaction transaction(postgres);
     postgres.run("SELECT pg_advisory_xact_lock(" LOCK_TO_MIGRATE ")");
     const int before = version_of_schema(postgres);
@@ -176,6 +196,8 @@ Introduction introduce(Postgres& postgres, int machine, const MachineIdentity& i
     const auto known =
         postgres.run("SELECT uuid::text FROM installation WHERE machine = $1 ORDER BY id DESC LIMIT 1", machine);
     const bool is_known = !known.empty() && known.text(0, 0) == identity.installation;
+    const bool is_another = !is_known && !known.empty();
+    if (is_another && was_lately_reinstalled(postgres, machine)) return {Introduced::TooSoon, ""};
     if (!is_known) {
         // A machine that was removed and added again is another one to us, with the same installation.
         const auto taken = postgres.run(
@@ -192,9 +214,9 @@ Introduction introduce(Postgres& postgres, int machine, const MachineIdentity& i
     }
     postgres.run("UPDATE machine SET internet = $2, intranet = $3 WHERE id = $1 AND (internet <> $2 OR intranet <> $3)",
                  machine, identity.internet, identity.intranet);
-    const bool is_another = !is_known && !known.empty();
     if (is_another) {
         postgres.run("UPDATE machine SET reinstalled = now() WHERE id = $1", machine);
+        forget_old_installations(postgres, machine);
         postgres.run(
             "UPDATE subtask SET state = 100, result = 'failed', updated = now() "
             "WHERE machine = $1 AND state < 100 AND installation <> $2::uuid",
@@ -212,17 +234,28 @@ bool set_before(Postgres& postgres, std::int64_t part, const std::string& before
                .changed() == 1;
 }
 
-bool begin_part(Postgres& postgres, std::int64_t part, const std::string& installation,
-                const std::string& remote_task) {
+Begun begin_part(Postgres& postgres, std::int64_t part, const std::string& installation,
+                 const std::string& remote_task) {
     Transaction transaction(postgres);
-    postgres.run("DELETE FROM finding WHERE subtask IN (SELECT id FROM subtask WHERE id = $1 AND state < 100)", part);
-    const auto begun = postgres.run(
-        "UPDATE subtask SET installation = $2::uuid, remote_task = $3, state = greatest(state, 20), remark = '', "
-        "remote_status = 0, percent = 0, infected = 0, risk = 0, completed = false, safe = false, findings = 0, "
-        "finding_bytes = 0, collected = false, updated = now() WHERE id = $1 AND state < 100",
-        part, installation, remote_task);
+    const auto row = postgres.run("SELECT begun FROM subtask WHERE id = $1 AND state < 100 FOR UPDATE", part);
+    if (row.empty()) return Begun::PartHasEnded;
+    const bool is_too_often = row.number(0, 0) >= most_begun;
+    if (is_too_often) {
+        postgres.run("UPDATE subtask SET state = 100, result = 'failed', remark = $2, updated = now() WHERE id = $1",
+                     part,
+                     "it began " + std::to_string(most_begun) +
+                         " scans since the order, and another one before we had the last");
+        end_what_is_over(postgres);
+    } else {
+        postgres.run("DELETE FROM finding WHERE subtask = $1", part);
+        postgres.run(
+            "UPDATE subtask SET installation = $2::uuid, remote_task = $3, state = greatest(state, 20), remark = '', "
+            "remote_status = 0, percent = 0, infected = 0, risk = 0, completed = false, safe = false, findings = 0, "
+            "finding_bytes = 0, collected = false, begun = begun + 1, updated = now() WHERE id = $1",
+            part, installation, remote_task);
+    }
     transaction.commit();
-    return begun.changed() == 1;
+    return is_too_often ? Begun::TooOften : Begun::Yes;
 }
 
 bool set_remark(Postgres& postgres, std::int64_t part, const std::string& remark) {

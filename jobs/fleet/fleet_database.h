@@ -2,6 +2,7 @@
 // server, and throws PostgresError. Where not said otherwise it is one transaction.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -64,19 +65,29 @@ struct FleetMembers {
 
 // ---- What a look at a machine brings -------------------------------------------------------------------------------
 
-enum class Introduced : std::uint8_t { AsKnown, Reinstalled, AsAnother };
+// TooSoon: as another installation again, before believed_each was over.
+enum class Introduced : std::uint8_t { AsKnown, Reinstalled, AsAnother, TooSoon };
 struct Introduction {
     Introduced how = Introduced::AsKnown;
     std::string other;  // the machine that it claims to be
 };
+// A machine may say at each look that it was installed anew: it is believed so often, and of its installations the
+// latest are kept.
+inline constexpr std::chrono::minutes believed_each{60};
+inline constexpr int most_installations = 8;
 // The machine says which installation it is. A part that another installation had begun ends as failed.
 [[nodiscard]] Introduction introduce(Postgres& postgres, int machine, const MachineIdentity& identity);
 
 // Before a scan is ordered, so that it is known again afterwards, whatever happens to the answer. The first call
 // counts.
 bool set_before(Postgres& postgres, std::int64_t part, const std::string& before);
+// So many scans of a machine's may be taken for the ordered one, each in place of the one before it. Then the part ends
+// as failed.
+inline constexpr int most_begun = 8;
+enum class Begun : std::uint8_t { Yes, TooOften, PartHasEnded };
 // That scan of the machine's is the part's from now on; what was found in another one is not.
-bool begin_part(Postgres& postgres, std::int64_t part, const std::string& installation, const std::string& remote_task);
+[[nodiscard]] Begun begin_part(Postgres& postgres, std::int64_t part, const std::string& installation,
+                               const std::string& remote_task);
 // Why it did not begin, or what of its finds is not here.
 bool set_remark(Postgres& postgres, std::int64_t part, const std::string& remark);
 struct Added {

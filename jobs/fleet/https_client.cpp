@@ -4,6 +4,8 @@
 
 #include <stdexcept>
 
+#include "auth/base/log.h"
+
 namespace clamscanner {
 namespace {
 
@@ -20,9 +22,9 @@ void set(CURL* easy, CURLoption option, Value value) {
     require(::curl_easy_setopt(easy, option, value), "prepare a request");
 }
 
-// For the administrator. libcurl's own words name a certificate's fault best.
+// For the administrator. libcurl's own words name a certificate's fault best; they may have bytes out of it.
 std::string sentence_of(CURLcode result, const char* details) {
-    const std::string said = details[0] != '\0' ? details : ::curl_easy_strerror(result);
+    const auto said = printable(details[0] != '\0' ? details : ::curl_easy_strerror(result));
     switch (result) {
         case CURLE_COULDNT_RESOLVE_HOST:
             return "its name cannot be resolved";

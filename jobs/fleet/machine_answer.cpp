@@ -16,11 +16,30 @@ constexpr std::int64_t latest_time_ms = 253'402'300'799'999;  // the end of the 
 constexpr std::uint64_t most_counted = INT32_MAX;             // clients of the interface keep counts in 32 bits
 constexpr std::uint64_t highest_event = INT64_MAX;
 constexpr std::size_t longest_code = 64;
+constexpr std::size_t most_values_of_find = 256;
 
 using Value = rapidjson::Value;
 
-rapidjson::Document document_of(std::string_view json, std::size_t limit) {
+// At least as many as there are values, so that it is known before memory is taken for them: many times their text.
+std::size_t separators_in(std::string_view json) {
+    std::size_t count = 0;
+    bool is_in_text = false;
+    for (std::size_t place = 0; place < json.size(); ++place) {
+        const char c = json[place];
+        if (is_in_text && c == '\\') {
+            ++place;
+        } else if (c == '"') {
+            is_in_text = !is_in_text;
+        } else if (!is_in_text && (c == ',' || c == '[' || c == '{' || c == ':')) {
+            ++count;
+        }
+    }
+    return count;
+}
+
+rapidjson::Document document_of(std::string_view json, std::size_t limit, std::size_t most_values = SIZE_MAX) {
     if (json.size() > limit || !is_utf8(json)) throw Malformed("it is no JSON text of an acceptable length");
+    if (separators_in(json) > most_values) throw Malformed("it has more values than any such answer");
     rapidjson::Document document;
     // Iterative: deep nesting must not exhaust the stack.
     document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
@@ -28,9 +47,15 @@ rapidjson::Document document_of(std::string_view json, std::size_t limit) {
     return document;
 }
 
+// A name that stands there twice means one thing to one reader and another to the next: refused.
 const Value* find(const Value& object, const char* name) {
-    const auto member = object.FindMember(name);
-    return member == object.MemberEnd() ? nullptr : &member->value;
+    const Value* found = nullptr;
+    for (const auto& member : object.GetObject()) {
+        if (member.name != name) continue;
+        if (found != nullptr) throw Malformed(std::string(name) + " is there twice");
+        found = &member.value;
+    }
+    return found;
 }
 
 const Value& member(const Value& object, const char* name) {
@@ -133,11 +158,21 @@ std::string uuid_in(const Value& object) {
     return text;
 }
 
+// Those of ASCII, and U+0080 to U+009F, which some terminals obey as well.
+bool has_control_character(std::string_view text) {
+    for (std::size_t place = 0; place < text.size(); ++place) {
+        const auto byte = static_cast<unsigned char>(text[place]);
+        if (byte < 0x20 || byte == 0x7f) return true;
+        if (byte == 0xc2 && place + 1 < text.size() && static_cast<unsigned char>(text[place + 1]) < 0xa0) return true;
+    }
+    return false;
+}
+
 std::string virus_in(const Value& object) {
     const auto text = view_of(object, "EventName", longest_virus_name);
-    const bool is_plain = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
     // RapidJSON decodes a lone surrogate to what is no UTF-8.
-    if (text.empty() || !is_plain || !is_utf8(text)) throw Malformed("EventName is no name of a signature");
+    if (text.empty() || has_control_character(text) || !is_utf8(text))
+        throw Malformed("EventName is no name of a signature");
     return std::string(text);
 }
 
@@ -195,7 +230,7 @@ MachineIdentity read_machine_identity(std::string_view json, std::string_view ta
 }
 
 MachineFindings read_machine_findings(std::string_view json, std::size_t most) {
-    const auto document = document_of(json, longest_page_of_finds);
+    const auto document = document_of(json, longest_page_of_finds, most_values_of_find * (most + 1));
     MachineFindings read;
     read.total = number_in(object_in(document, "PageInfo"), "TotalCount", most_counted);
     const auto& list = array_in(document, "Data", most);

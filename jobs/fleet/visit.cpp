@@ -152,6 +152,9 @@ void Visit::take_identity(const HttpsAnswer& answer) {
 void Visit::take_introduction(const Introduction& introduction) {
     if (introduction.how == Introduced::AsAnother)
         return finish("it says that it is the same installation as " + printable(introduction.other));
+    if (introduction.how == Introduced::TooSoon)
+        return finish("it says that it was installed anew again: that is believed once in " +
+                      std::to_string(believed_each.count()) + " minutes; do several hosts answer at its address?");
     auto& machine = member_.machine;
     if (introduction.how == Introduced::Reinstalled) {
         log_line(Severity::Warning, "machine " + machine.name + " was installed anew");
@@ -179,9 +182,10 @@ void Visit::attend_to_part() {
 void Visit::begin_part() {
     store([part = member_.machine.part->id, installation = member_.machine.installation, task = statistic_.task](
               Postgres& postgres) { return clamscanner::begin_part(postgres, part, installation, task); },
-          [](Visit& self, bool begun) {
+          [](Visit& self, Begun begun) {
               auto& part = self.member_.machine.part;
-              if (!begun || !part) return self.finish("");
+              if (begun != Begun::Yes) part.reset();
+              if (!part) return self.finish(begun == Begun::TooOften ? "it begins scan after scan" : "");
               OpenPart fresh{part->id, part->created_ms, part->before, self.statistic_.task};
               part = std::move(fresh);
               self.attend_to_part();

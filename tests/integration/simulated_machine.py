@@ -2,6 +2,7 @@
 authd does, with scans that go as the test wants, and every way in which a machine that was taken over may answer."""
 
 import calendar
+import gzip
 import hashlib
 import json
 import re
@@ -32,13 +33,13 @@ class Authority:
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                       "-subj", "/CN=fleet test", "-keyout", self._key, "-out", self.ca_file)
 
-    def certificate(self, name, alternative="IP:127.0.0.1"):
-        """A file with a certificate and its key."""
+    def certificate(self, name, alternative="IP:127.0.0.1", common_name=None):
+        """A file with a certificate and its key. With a `common_name` it has no other one."""
         base = f"{self.directory}/{name}"
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
-                      "-keyout", f"{base}.key", "-out", f"{base}.csr")
+        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-utf8",
+                      "-subj", f"/CN={common_name or name}", "-keyout", f"{base}.key", "-out", f"{base}.csr")
         with open(f"{base}.ext", "w", encoding="ascii") as file:
-            file.write(f"subjectAltName={alternative}\n")
+            file.write("" if common_name else f"subjectAltName={alternative}\n")
         self._openssl("x509", "-req", "-in", f"{base}.csr", "-CA", self.ca_file, "-CAkey", self._key, "-CAcreateserial",
                       "-days", "2", "-extfile", f"{base}.ext", "-out", f"{base}.crt")
         with open(f"{base}.pem", "w", encoding="ascii") as both:
@@ -281,6 +282,34 @@ def changed(**members):
 
 def with_text(text):
     return lambda handler, body: handler.reply(200, text)
+
+
+def replaced(before, after):
+    """A right answer with other bytes in it."""
+    def answer(handler, body):
+        assert before in body, body
+        handler.reply(200, body.replace(before, after))
+    return answer
+
+
+def raw(head, rest=b"", endless_part=b""):
+    """Any bytes in place of an answer, and then others without an end."""
+    def answer(handler, body):
+        handler.wfile.write(head.replace(b"\n", b"\r\n") + rest)
+        handler.close_connection = True
+        while endless_part:
+            handler.wfile.write(endless_part)
+    return answer
+
+
+BOMB = gzip.compress(b" " * 40_000_000)  # 39 KB
+
+
+def cut_off(handler, body):
+    """The connection ends in the middle, without TLS's own end."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:-1])
+    handler.connection.shutdown(socket.SHUT_RDWR)
+    handler.close_connection = True
 
 
 def endless(handler, body):

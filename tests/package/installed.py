@@ -16,7 +16,7 @@ from accounts import Account, random_letters
 from client import Client, Refused, wait_until
 from test_files import EICAR, clean_page
 
-PACKAGES = ["nginx", "apache2", "clamav-freshclam", "logrotate", "iproute2"]
+PACKAGES = ["nginx", "apache2", "clamav-freshclam", "logrotate", "iproute2", "postgresql", "ca-certificates"]
 UNITS = ["clamscanner-authd.service", "clamscanner-engine.service", "clamscanner-jobd.service",
          "clamscanner-fcgi@1.service", "clamscanner-fcgi@2.service", "clamscanner-notifyd.service"]
 
@@ -60,11 +60,22 @@ NGINX = Front("nginx", 8081, 8082)
 APACHE = Front("apache2", 9081, 9082)
 
 
-class Installed:
-    """`package`: the file of the package. `place`: a directory for images and containers."""
+# What an administrator types, who is root here already.
+_SUDO = """
+sudo() {
+    if [ "$1" = -u ]; then user=$2; shift 2; runuser -u "$user" -- "$@"; else "$@"; fi
+}
+cd /root
+"""
 
-    def __init__(self, package, place):
+
+class Installed:
+    """`package`: the file of the package. `fleet_package`: of what a centre of many machines has beside it. `place`: a
+    directory for images and containers."""
+
+    def __init__(self, package, fleet_package, place):
         self.package = package
+        self.fleet_package = fleet_package
         self.place = place
         self.front = NGINX
         self.container = None
@@ -98,8 +109,13 @@ class Installed:
         os.chmod(self.homes, 0o755)
         container.copy_of(image, self.root)
         shutil.copy(self.package, f"{self.root}/root/clamscanner.deb")
+        os.mkdir(f"{self.root}/root/build-package")
+        shutil.copy(self.fleet_package, f"{self.root}/root/build-package/")
+        fleet_package = f"/root/build-package/{os.path.basename(self.fleet_package)}"
         # What apt will need, since there is no network inside.
-        container.in_directory(self.root, "apt-get", "-q", "-y", "install", "--download-only", "/root/clamscanner.deb")
+        container.in_directory(self.root, "apt-get", "-q", "-y", "install", "--download-only", "/root/clamscanner.deb",
+                               fleet_package)
+        self._write("/etc/apt/apt.conf.d/90unasked", 'APT::Get::Assume-Yes "true";\n')
         self._write("/etc/nginx/sites-enabled/panel", _NGINX)
         os.unlink(f"{self.root}/etc/nginx/sites-enabled/default")
         self._write("/etc/apache2/ports.conf", "Listen 127.0.0.1:9081\nListen 127.0.0.1:9082\n")
@@ -144,6 +160,14 @@ class Installed:
 
     def path(self, inside):
         return self.root + inside
+
+    def type_in(self, commands):
+        """As an administrator does it, at a shell that ends at the first failure."""
+        return self.said("bash", "-ec", _SUDO + commands)
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
+        self._write(path, text)
 
     def edit(self, path, pattern, replacement):
         """As an administrator does it; the pattern stands there exactly once."""
@@ -299,14 +323,16 @@ def fill(account, pages, infected):
 
 
 def upgraded(package, directory):
-    """The same package again, as a later version."""
-    unpacked = os.path.join(directory, "unpacked")
+    """The same package again, as a later version, which wants the other one of that version, too."""
+    name = os.path.basename(package).partition("_")[0]
+    unpacked = os.path.join(directory, f"unpacked-{name}")
     subprocess.run(["dpkg-deb", "--raw-extract", package, unpacked], check=True)
     control = os.path.join(unpacked, "DEBIAN", "control")
     with open(control, encoding="utf-8") as file:
         text = re.sub(r"^(Version: .*)$", r"\1+later", file.read(), flags=re.MULTILINE)
+    text = re.sub(r"clamscanner \(= ([^)]*)\)", r"clamscanner (= \1+later)", text)
     with open(control, "w", encoding="utf-8") as file:
         file.write(text)
-    made = os.path.join(directory, "later.deb")
+    made = os.path.join(directory, f"later-{name}.deb")
     subprocess.run(["dpkg-deb", "--build", unpacked, made], check=True, stdout=subprocess.DEVNULL)
     return made

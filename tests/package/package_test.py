@@ -1,6 +1,9 @@
 """The Debian package on a Debian 12 with a real systemd: installed, used, disturbed, upgraded, removed, purged. Each test
-goes on where the one before it ended. package_test.py PACKAGE; tests/package.sh --test runs it."""
+goes on where the one before it ended. package_test.py PACKAGE, beside which the fleet's package is; tests/package.sh
+--test runs it."""
 
+import glob
+import json
 import os
 import re
 import shutil
@@ -13,11 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "integration")]
 import demo
-from client import check_records
+from client import check_records, wait_until
 from container import CannotBoot
 from installed import APACHE, DENIAL, NGINX, UNITS, Installed, Patient, fill, upgraded
+from simulated_machine import Authority, Machine
+from statistics_client import StatisticsClient
 
 PACKAGE = sys.argv.pop() if len(sys.argv) > 1 and sys.argv[-1].endswith(".deb") else ""
+README = os.path.join(HERE, "..", "..", "README.md")
+FLEETD = "clamscanner-fleetd.service"
 CONFIGURATION = "/etc/clamscanner/clamscanner.toml"
 PAM = "/etc/pam.d/clamscanner"
 MOST_EXPOSED = {"clamscanner-authd.service": 3.1}  # as low as PAM allows
@@ -40,6 +47,15 @@ WHILE_RESTARTED = ["reference [0-9a-f]+: ", "a job waits: ", "ending the agent o
                    "cannot send a reply: ", ".*; what is to be told waits in its outbox"]
 
 
+def readme_block(first):
+    """The commands of the README's block that begins with these words."""
+    with open(README, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("    " + first))
+    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("    "))
+    return "\n".join(line[4:] for line in lines[start:end]) + "\n"
+
+
 class InOrder(unittest.TestLoader):
     def getTestCaseNames(self, case):
         return [name for name in vars(case) if name.startswith("test")]
@@ -49,8 +65,9 @@ class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         place = os.path.dirname(os.path.abspath(PACKAGE))
+        cls.fleet_package, = glob.glob(os.path.join(place, "clamscanner-fleet_*.deb"))
         try:
-            cls.host = cls.enterClassContext(Installed(PACKAGE, place))
+            cls.host = cls.enterClassContext(Installed(PACKAGE, cls.fleet_package, place))
         except CannotBoot as reason:
             print(f"SKIPPED: nothing boots here, so the package was not tried: {reason}", file=sys.stderr)
             raise unittest.SkipTest("nothing boots here") from reason
@@ -124,6 +141,82 @@ class Package(unittest.TestCase):
                                  "-e", "IO::Socket::UNIX->new('/run/clamscanner/fcgi/fcgi.sock') and exit 7; exit 0",
                                  check=False)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    # ---- The centre of many machines -------------------------------------------------------------------------------
+
+    def host_user_asks(self, action):
+        answer = StatisticsClient(self.host.statistics_url, *self.host_user_key).call_v3(action)
+        return answer.json if answer.status == 200 else None
+
+    def latest_scan(self):
+        """What a host user is told; None while there is no answer."""
+        answer = self.host_user_asks("GetVirusScanLatestTaskStatistic")
+        return answer and answer["Data"]
+
+    def is_answered_for_this_host(self):
+        """Ids of scans of a fleet end with these."""
+        data = self.latest_scan()
+        return data and not data["TaskId"].endswith("00000000")
+
+    def fleet(self, *words):
+        return [json.loads(line) for line in self.host.said("clamscanner-fleet", "--json", *words).splitlines()]
+
+    def test_a_host_user_is_answered_for_the_host(self):
+        self.host.run("useradd", "--system", "panel")
+        self.host.write("/etc/clamscanner/conf.d/host.toml", '[jobs]\nhost_users = ["panel"]\n')
+        self.host.run("systemctl", "restart", "clamscanner-authd", "clamscanner-jobd")
+        type(self).host_user_key = self.host.add_access_key("panel")
+        # From now on it has an agent, which has read the configuration.
+        self.assertTrue(self.is_answered_for_this_host())
+
+    def test_what_the_readme_says_makes_it_the_centre_of_a_fleet(self):
+        self.expected = WHILE_RESTARTED
+        print(self.host.type_in(readme_block("sudo apt install ./build-package/clamscanner-fleet_")))
+        self.assertTrue(self.host.active(FLEETD))
+        self.assertEqual(self.host.said("systemctl", "is-enabled", FLEETD), "enabled")
+        self.assertEqual(self.fleet("list"), [])
+        wait_until(lambda: self.latest_scan() == {}, 30, "an agent that knows that there is a fleet, which had no scan yet")
+        pid = self.host.shown(FLEETD, "MainPID")
+        self.assertEqual(self.host.said("ps", "-o", "user:32=", "-p", pid), "clamscanner-fleetd")
+        status = dict(line.split(":\t") for line in self.host.said("cat", f"/proc/{pid}/status").splitlines() if ":\t" in line)
+        self.assertEqual([int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "NoNewPrivs", "Seccomp")],
+                         [0, 0, 0, 1, 2])
+        table = self.host.said("systemd-analyze", "security", "--no-pager", FLEETD)
+        level = float(re.search(r"Overall exposure level for .*: (\d+\.\d)", table)[1])
+        print(f"{FLEETD}: {level}")
+        self.assertLessEqual(level, USUALLY_EXPOSED)
+        self.assertEqual(self.host.said("stat", "--format=%U %a", "/var/lib/clamscanner-fleetd"), "clamscanner-fleetd 700")
+
+    def test_a_machine_of_the_fleet_is_scanned_and_the_host_user_is_answered_for_all(self):
+        """The machine is a simulated one, in the container's network; the centre believes the container's certificates."""
+        authority = Authority(self.enterContext(tempfile.TemporaryDirectory()))
+        machine = Machine("web1", authority.certificate("web1", "DNS:scanner.web1.example"))
+        shutil.copy(authority.ca_file, self.host.path("/usr/local/share/ca-certificates/fleet.crt"))
+        self.host.run("update-ca-certificates")
+        self.host.write("/etc/hosts", "127.0.0.1 localhost scanner.web1.example\n")
+        machine.port = 443
+        machine.start()
+        self.addCleanup(machine.stop)
+        self.host.write("/root/key", f"AccessKeyId: {machine.key[0]}\nAccessKeySecret: {machine.key[1]}\n")
+        self.host.type_in(readme_block("sudo clamscanner-fleet add-machine").splitlines()[0])
+        self.assertEqual(self.host.said("stat", "--format=%U %a", "/var/lib/clamscanner-fleetd/web1.key"),
+                         "clamscanner-fleetd 600")
+        wait_until(lambda: self.fleet("list")[0]["state"] == "answers", 90, "an answer of the machine")
+        self.fleet("scan")
+        wait_until(lambda: machine.created == 1, 90, "the order")
+        machine.end_scan([("Test.Virus", "/home/a/x"), ("Test.Virus", "/home/a/y")])
+        wait_until(lambda: self.fleet("status")[0]["status"] == 100, 90, "the end")
+        self.assertEqual(self.fleet("status")[1]["result"], "ok")
+        listed = self.host_user_asks("ListVirusScanMachine")
+        self.assertEqual([(row["InstanceName"], row["EventCount"]) for row in listed["Data"]], [("web1", 2)])
+        self.assertEqual(sorted(row["file"] for row in self.fleet("findings", "web1")), ["/home/a/x", "/home/a/y"])
+        self.host.run("clamscanner-fleet", "remove-machine", "web1")
+        self.assertEqual(os.listdir(self.host.path("/var/lib/clamscanner-fleetd")), [])
+
+    def test_the_centre_goes_on_after_postgresql_was_restarted(self):
+        self.expected = WHILE_RESTARTED + ["PostgreSQL: "]
+        self.host.run("systemctl", "restart", "postgresql")
+        wait_until(lambda: (data := self.latest_scan()) and data["SuspiciousCount"] == 2, 30, "an answer for the fleet")
 
     # ---- The units -------------------------------------------------------------------------------------------------
 
@@ -227,6 +320,7 @@ class Package(unittest.TestCase):
         print("reboot, at", client.when_scanned(0.3))
         self.host.reboot()
         self.service_units_run()
+        self.assertTrue(self.host.active(FLEETD))
         self.finish_scan(client, infected)
 
     # ---- Upgrading and removing ------------------------------------------------------------------------------------
@@ -237,13 +331,14 @@ class Package(unittest.TestCase):
         with open(self.host.path(PAM), "a", encoding="utf-8") as file:
             file.write("# the administrator's own line\n")
         with tempfile.TemporaryDirectory() as directory:
-            shutil.copy(upgraded(PACKAGE, directory), self.host.path("/root/later.deb"))
-        before = {unit: self.host.shown(unit, "MainPID") for unit in UNITS}
+            for package, name in ((PACKAGE, "later.deb"), (self.fleet_package, "later-fleet.deb")):
+                shutil.copy(upgraded(package, directory), self.host.path(f"/root/{name}"))
+        before = {unit: self.host.shown(unit, "MainPID") for unit in UNITS + [FLEETD]}
         socket_since = self.host.shown("clamscanner-fcgi.socket", "ActiveEnterTimestampMonotonic")
         client, infected = self.begin_scan()
         print("upgrade, at", client.when_scanned(0.2))
         with ThreadPoolExecutor() as pool:
-            upgrade = pool.submit(self.host.run, "apt-get", "-q", "-y", "install", "/root/later.deb")
+            upgrade = pool.submit(self.host.run, "apt-get", "-q", "-y", "install", "/root/later.deb", "/root/later-fleet.deb")
             while not upgrade.done():
                 client.call("get_scan_status")
         print("answers during the upgrade:", client.answered, "and", client.met)
@@ -253,7 +348,7 @@ class Package(unittest.TestCase):
         self.assertIn("+later", self.host.said("dpkg-query", "--show", "--showformat=${Version}", "clamscanner"))
         self.finish_scan(client, infected)
         self.assertEqual(self.host.shown("clamscanner-fcgi.socket", "ActiveEnterTimestampMonotonic"), socket_since)
-        for unit in UNITS:
+        for unit in before:
             self.assertNotIn(self.host.shown(unit, "MainPID"), (before[unit], "0"), unit)
         for path in (CONFIGURATION, PAM):
             with open(self.host.path(path), encoding="utf-8") as file:
@@ -262,17 +357,29 @@ class Package(unittest.TestCase):
     def test_removing_leaves_configuration_and_records(self):
         self.expected = WHILE_RESTARTED
         self.host.run("apt-get", "-q", "-y", "remove", "clamscanner")
-        for unit in UNITS:
+        for unit in UNITS + [FLEETD]:
             self.assertFalse(self.host.active(unit), unit)
         self.assertEqual(self.host.said("pgrep", "--list-full", "clamscanner", check=False), "")
         self.assertTrue(self.host.active("nginx") and self.host.active("apache2"))
         self.assertFalse(os.path.exists(self.host.path("/usr/libexec/clamscanner")))
         for path in (CONFIGURATION, PAM, "/var/lib/clamscanner", "/etc/clamscanner/access_keys"):
             self.assertTrue(os.path.exists(self.host.path(path)), path)
-        self.host.run("apt-get", "-q", "-y", "install", "/root/later.deb")
+        self.host.run("apt-get", "-q", "-y", "install", "/root/later.deb", "/root/later-fleet.deb")
         self.service_units_run()
+        self.assertTrue(self.host.active(FLEETD), "it was switched on before, and is again")
         account = self.host.add_account()
         self.host.wait_until_it_serves(account)
+
+    def test_purging_the_fleet_alone_leaves_a_host_that_speaks_for_itself(self):
+        self.expected = WHILE_RESTARTED
+        self.host.run("apt-get", "-q", "-y", "purge", "clamscanner-fleet")
+        self.assertFalse(self.host.active(FLEETD))
+        left = self.host.said("find", "/etc", "/run", "/usr", "/var/lib", "-name", "*fleet*", "-path", "*clamscanner*")
+        self.assertEqual(left, "")
+        self.assertEqual(self.host.said("getent", "passwd", "clamscanner-fleetd", check=False), "")
+        # Its database is PostgreSQL's.
+        self.assertIn("clamscanner_fleet", self.host.said("runuser", "-u", "postgres", "--", "psql", "-lqt"))
+        wait_until(self.is_answered_for_this_host, 30, "an agent that knows that there is no fleet")
 
     def test_purging_leaves_nothing(self):
         self.expected = WHILE_RESTARTED

@@ -88,6 +88,16 @@ BOOST_AUTO_TEST_CASE(a_statistic_that_contradicts_itself_is_refused) {
     refuse_statistic("\"Progress\":\"100\"", "\"Progress\":\"99\"");
 }
 
+// Two readers may take two different ones.
+BOOST_AUTO_TEST_CASE(a_name_that_is_there_twice_is_refused) {
+    refuse_statistic("\"SafeMachine\":0", "\"SafeMachine\":0,\"SafeMachine\":0");
+    refuse_statistic("\"Status\":100", "\"Status\":100,\"Status\":10");
+    refuse_statistic("\"Data\":", "\"Data\":{},\"Data\":");
+    refuse_statistic("\"Status\":100", "\"Status\\u0000\":100");
+    refuse_finds("\"EventId\":7", "\"EventId\":7,\"EventId\":8");
+    refuse_finds("\"PageInfo\":", "\"PageInfo\":{\"TotalCount\":1},\"PageInfo\":");
+}
+
 BOOST_AUTO_TEST_CASE(a_scan_of_a_whole_machine_is_known_by_its_id) {
     BOOST_TEST(is_of_whole_machine(task));
     BOOST_TEST(is_of_whole_machine("0000018a2b3c4d5ef000000000000007"));
@@ -128,6 +138,9 @@ BOOST_AUTO_TEST_CASE(finds_with_what_no_database_or_terminal_takes_are_refused) 
     refuse_finds("Eicar-Test", "a\\u0000b");
     refuse_finds("Eicar-Test", "a\\u001b[2Jb");
     refuse_finds("Eicar-Test", "a\\udcffb");
+    refuse_finds("Eicar-Test", "a\\u007fb");
+    refuse_finds("Eicar-Test", "a\\u009b2Jb");
+    refuse_finds("Eicar-Test", "a\xff");
     refuse_finds("Eicar-Test", std::string(longest_virus_name + 1, 'a'));
     refuse_finds("/home/a/", "home/a/");
     refuse_finds("\\udcffx", "\\u0000x");
@@ -137,6 +150,15 @@ BOOST_AUTO_TEST_CASE(finds_with_what_no_database_or_terminal_takes_are_refused) 
     refuse_finds("\"EventId\":7", "\"EventId\":\"7\"");
     refuse_finds("\"Path\"", "\"Other\"");
     refuse_finds("\"TotalCount\":1", "\"TotalCount\":-1");
+}
+
+// Numbers take eight times their text in memory, and a text of separators takes none.
+BOOST_AUTO_TEST_CASE(more_values_than_any_page_has_are_refused_before_they_are_read) {
+    std::string numbers;
+    for (int number = 0; number < 256 * 21; ++number) numbers += "1,";
+    refuse_finds("\"Level\"", "\"More\":[" + numbers + "1],\"Level\"");
+    const auto commas = with(finds, "/home/a/", "/home/a/\\\"" + std::string(256 * 21, ','));
+    BOOST_TEST(read_machine_findings(commas, 20).findings.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(the_code_of_a_refusal_is_letters_and_dots) {
