@@ -1,6 +1,6 @@
 // What is done with infected files, step by step, as it is done.
 import {call} from './api.js';
-import {foreign, make, serverSays, told} from './dom.js';
+import {foreign, make, queuePlace, serverSays, told} from './dom.js';
 import {knows, say} from './words.js';
 
 const mostShown = 100;  // steps in the page, the latest
@@ -23,7 +23,7 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
     const log = make('div', {class: 'steps', role: 'log', 'aria-label': say('steps.log'), tabindex: '0'}, list);
     const summary = make('div', {role: 'status'});
     while (!signal.aborted) {
-        const {data} = await call('check_disinfection_status', newest > 0 ? {last_id: newest} : {});
+        const {data, metadata} = await call('check_disinfection_status', newest > 0 ? {last_id: newest} : {});
         if (onlyIfRunning && newest === 0 && !['queued', 'running'].includes(data.status)) return false;
         if (newest === 0 && !list.isConnected)
             place.replaceChildren(make('section', {'aria-label': say('steps.heading')}, told('h3', 'steps.heading'),
@@ -34,7 +34,7 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
             list.append(...data.details.slice(-mostShown).map(entry));
             while (list.childElementCount > mostShown) list.firstElementChild.remove();
         }
-        show(summary, data.status, done, total);
+        show(summary, data.status, done, total, metadata);
         if (data.status === 'done' || data.status === 'none') return true;
         await new Promise((resolve) => { setTimeout(resolve, wait); });
         wait = Math.min(wait * 1.5, pauses.most);
@@ -42,8 +42,8 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
     return true;
 }
 
-function show(summary, status, done, total) {
-    if (status === 'queued') summary.replaceChildren(told('p', 'steps.queued'));
+function show(summary, status, done, total, queue) {
+    if (status === 'queued') summary.replaceChildren(told('p', 'steps.queued'), queuePlace(queue) ?? '');
     else if (status !== 'running') summary.replaceChildren(told('p', 'steps.done', {n: done}));
     else if (total === 0) summary.replaceChildren(told('p', 'steps.running', {n: done}));
     else
