@@ -44,7 +44,7 @@ Clock::duration WaitingTasks::longest_wait(Deadline now) const {
 
 // ---- Whose turn it is ----------------------------------------------------------------------------------------------
 
-bool WaitingTasks::has_waited_long(const Waiting& waiting, Deadline now) const {
+bool WaitingTasks::has_waited_long(const Waiting& waiting, Deadline now) {
     return now - waiting.not_before > longest_wait_behind_others;
 }
 

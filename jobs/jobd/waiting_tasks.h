@@ -56,7 +56,7 @@ class WaitingTasks {
     };
     // Whether it comes after all others; its customer's use.
     using Rank = std::pair<bool, RecentUse::Rank>;
-    [[nodiscard]] bool has_waited_long(const Waiting& waiting, Deadline now) const;
+    [[nodiscard]] static bool has_waited_long(const Waiting& waiting, Deadline now);
     [[nodiscard]] Rank rank_of(const Waiting& waiting, Deadline now) const;
     void put_in_order(Deadline now);
 
