@@ -6,6 +6,7 @@
 
 #include "auth/base/log.h"
 #include "handlers/functions/json_arguments.h"
+#include "handlers/functions/queue_place.h"
 #include "handlers/functions/routes.h"
 #include "handlers/functions/rows.h"
 #include "jobs/shared/json_writer.h"
@@ -160,6 +161,7 @@ Answer check_disinfection_status(const Caller& caller, const Arguments& argument
     auto status = records_after(caller, last_id_of(arguments));
     Answer answer;
     answer.warnings = std::move(status.warnings);
+    add_queue_place(answer, status.place, "The disinfection");
     answer.data = json_object([&](JsonWriter& json) {
         json.key("details");
         const auto written = json.bounded_array(status.records, answer_budget, record_line);

@@ -1,4 +1,5 @@
-// The API function that lists what was done for the account: who asked for what, when, and what came of it.
+// The API function that lists what was done for the account, and what was changed: who asked for what, when, and what
+// came of it.
 #include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
 #include "jobs/shared/scan_types.h"
@@ -15,7 +16,15 @@ std::string action_of(const HistoryEntry& entry) {
     return action;
 }
 
+// "3 files, the first: "
+std::string named(std::uint64_t number, const std::string& one) {
+    if (number == 0) return "";
+    return std::to_string(number) + " " + one + (number == 1 ? ": " : "s, the first: ");
+}
+
 std::string message_of(const HistoryEntry& entry) {
+    if (entry.what == AskedFor::IgnoreFiles) return named(entry.files, "file") + entry.why;
+    if (entry.what == AskedFor::UnignoreFiles) return named(entry.files, "content") + entry.why;
     std::string message;
     const auto add = [&](const std::string& part) { message += (message.empty() ? "" : ", ") + part; };
     if (entry.what == AskedFor::Scan) {

@@ -26,6 +26,10 @@ struct Result {
     std::string message;
 };
 
+bool has_done_some(const std::vector<Result>& results) {
+    return std::ranges::any_of(results, &Result::done);
+}
+
 Answer answer_results(const char* key, const char* done, const std::vector<Result>& results) {
     return answer_array(results, [&](const Result& result) {
         return json_object([&](JsonWriter& json) {
@@ -113,7 +117,7 @@ Answer ignore_files(const Caller& caller, const Arguments& arguments) {
     ignoring.asker = caller.asker;
     std::vector<Result> results;
     for (std::size_t first = 0; first < paths.size();) {
-        IgnoreFiles piece{{}, ignoring, caller.voucher};
+        IgnoreFiles piece{{}, ignoring, has_done_some(results), caller.voucher};
         for (std::size_t bytes = 0; first + piece.paths.size() < paths.size() &&
                                     piece.paths.size() < most_ignored_in_piece && bytes < piece_budget;)
             bytes += piece.paths.emplace_back(paths[first + piece.paths.size()]).size();
@@ -137,7 +141,8 @@ Answer unignore_files(const Caller& caller, const Arguments& arguments) {
     while (results.size() < rows.size()) {
         const auto first = rows.begin() + static_cast<std::ptrdiff_t>(results.size());
         const auto size = std::min(rows.size() - results.size(), most_ignored_in_piece);
-        const UnignoreFiles piece{{first, first + static_cast<std::ptrdiff_t>(size)}, caller.asker};
+        const UnignoreFiles piece{
+            {first, first + static_cast<std::ptrdiff_t>(size)}, has_done_some(results), caller.asker};
         const auto answered = caller.jobs.ask(piece).results;
         if (answered.size() != size) throw Malformed("jobd answers for other ids than it was asked");
         for (const auto& [result] : answered) results.push_back(result_of(ids[results.size()], result));

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "handlers/functions/home.h"
+#include "handlers/functions/queue_place.h"
 #include "handlers/functions/routes.h"
 #include "handlers/functions/row_shaping.h"
 #include "handlers/functions/scan_type_argument.h"
@@ -86,6 +87,7 @@ Answer get_scan_status(const Caller& caller, const Arguments&) {
     answer.messages = std::move(status.messages);
     answer.warnings = std::move(status.warnings);
     if (!status.ever_started && answer.messages.empty()) answer.messages.emplace_back("No scan has been started.");
+    add_queue_place(answer, status.place, "The scan");
     add_age_of_signatures(caller, answer.messages);
     const auto infected = whole_list(answer_budget, std::move(status.infected), infected_files_after(caller, true));
     answer.data = json_object([&](JsonWriter& json) {

@@ -56,6 +56,10 @@ export const visibleLines = (text) =>
 export const nameText = (name) => visibleText(name.replaceAll('\\', '\\\\'));
 export const foreign = (name, properties) => make('bdi', {dir: 'ltr', class: 'foreign', ...properties}, nameText(name));
 
+// How many jobs come before one that waits for its turn; null if it does not wait.
+export const queuePlace = ({jobs_before: before}) => (before === undefined ? null
+    : before === 0 ? told('p', 'queue.next') : told('p', 'queue.before', {n: before}));
+
 // New content, if it is another: what has the focus keeps it where nothing changed.
 export function update(place, ...content) {
     const fresh = fill(place.cloneNode(false), {}, content);

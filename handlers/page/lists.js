@@ -1,4 +1,4 @@
-// The parts of the page that only list: what was not scanned, and what was done.
+// The parts of the page that only list: what was not scanned, and what was done and changed.
 import {foreign, serverSays, time, told} from './dom.js';
 import {PagedTable} from './table.js';
 import {knows, phrase, say} from './words.js';

@@ -1,6 +1,6 @@
 // What an owner wants to know first: how it stands, what goes on, and what to do next.
 import {call, count, Refused, user} from './api.js';
-import {announce, button, foreign, make, serverSays, time, told, update} from './dom.js';
+import {announce, button, foreign, make, queuePlace, serverSays, time, told, update} from './dom.js';
 import {scopeOf} from './lists.js';
 import {clearProblems, complain} from './problems.js';
 import {bar, line} from './pictures.js';
@@ -35,9 +35,9 @@ async function look() {
         count('list_infected_files'), count('list_unscanned_files'), count('list_ignored_files', {found: '1'})]);
     const isRunning = status.data.scan_complete === 0;
     if (!isRunning && (isUnderWay(scans.data[0]) || !agree(status, await call('get_scan_status')))) return null;
-    return {...status.data, messages: status.messages ?? [], warnings: status.warnings ?? [], scans: scans.data,
-        scan: scans.data[0] ?? null, infected, unscanned, ignored, found: status.data.infected_files.length,
-        isRunning, wasStarted: status.data.time_started !== ''};
+    return {...status.data, queue: status.metadata, messages: status.messages ?? [], warnings: status.warnings ?? [],
+        scans: scans.data, scan: scans.data[0] ?? null, infected, unscanned, ignored,
+        found: status.data.infected_files.length, isRunning, wasStarted: status.data.time_started !== ''};
 }
 
 const scopeText = (seen) => (seen.scan && scopeOf(seen.scan.action)) ?? say('scope.unknown');
@@ -67,6 +67,7 @@ function verdict(seen) {
         lines.push(told('p', 'verdict.also_unscanned', {n: seen.unscanned}));
     if (!seen.isRunning && seen.scan?.ended)
         lines.push(told('p', 'verdict.when', {scope: scopeText(seen), time: time(Number(seen.scan.ended))}));
+    lines.push(queuePlace(seen.queue));
     if (seen.isRunning) lines.push(told('p', 'verdict.began', {time: time(Number(seen.time_started))}));
     const links = [];
     if (seen.infected > 0) links.push(make('a', {href: '#finds'}, say('verdict.look')));
@@ -77,8 +78,11 @@ function verdict(seen) {
         told('h3', 'verdict.heading', {}, {id: 'verdict-heading'}), lines);
 }
 
+// What the page says in words of its own.
+const ofQueue = /^The scan waits for its turn:/;
+
 function notes(seen) {
-    const sentences = [...new Set(seen.messages)];
+    const sentences = [...new Set(seen.messages)].filter((sentence) => !ofQueue.test(sentence));
     if (sentences.length === 0) return null;
     return make('section', {}, told('h3', 'notes.heading'),
         make('ul', {class: 'notes'}, sentences.map((sentence) =>
@@ -116,7 +120,7 @@ function progress(seen) {
         : make('progress', {'aria-label': label});
     return [meter,
         isCounted ? told('p', 'scan.count', {done: seen.scanned_file_count, total: seen.total_file_count}, {id: 'scan-count'})
-            : told('p', 'scan.counting'),
+            : 'jobs_before' in seen.queue ? null : told('p', 'scan.counting'),
         seen.current_file ? told('p', 'scan.current', {file: foreign(seen.current_file)}, {class: 'current'}) : null,
         told('p', 'scan.closable')];
 }

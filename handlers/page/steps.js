@@ -1,6 +1,6 @@
 // What is done with infected files, step by step, as it is done.
 import {call} from './api.js';
-import {foreign, make, serverSays, told} from './dom.js';
+import {foreign, make, queuePlace, serverSays, told} from './dom.js';
 import {knows, say} from './words.js';
 
 const mostShown = 100;  // steps in the page, the latest
@@ -24,7 +24,7 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
     const log = make('div', {class: 'steps', role: 'log', 'aria-label': say('steps.log'), tabindex: '0'}, list);
     const summary = make('div', {role: 'status'});
     while (!signal.aborted) {
-        const {data} = await call('check_disinfection_status', newest > 0 ? {last_id: newest} : {});
+        const {data, metadata} = await call('check_disinfection_status', newest > 0 ? {last_id: newest} : {});
         const isShown = list.isConnected;
         if (onlyIfRunning && !isShown && !['queued', 'running'].includes(data.status)) return false;
         if (newest === 0 && !isShown)
@@ -42,7 +42,7 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
             list.append(...data.details.slice(-mostShown).map(entry));
             while (list.childElementCount > mostShown) list.firstElementChild.remove();
         }
-        show(summary, data.status, done, total, isAllDone);
+        show(summary, data.status, metadata, {done, total, isAllDone});
         if (data.status === 'done' || data.status === 'none') return true;
         await new Promise((resolve) => { setTimeout(resolve, wait); });
         wait = Math.min(wait * 1.5, pauses.most);
@@ -50,8 +50,8 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
     return true;
 }
 
-function show(summary, status, done, total, isAllDone) {
-    if (status === 'queued') summary.replaceChildren(told('p', 'steps.queued'));
+function show(summary, status, queue, {done, total, isAllDone}) {
+    if (status === 'queued') summary.replaceChildren(told('p', 'steps.queued'), queuePlace(queue) ?? '');
     else if (status !== 'running') summary.replaceChildren(told('p', isAllDone ? 'steps.done' : 'steps.not_all', {n: done}));
     else if (total === 0) summary.replaceChildren(told('p', 'steps.running', {n: done}));
     else

@@ -4,6 +4,7 @@
 #include "auth/base/log.h"
 #include "auth/base/mail_address.h"
 #include "jobs/jobd/brake.h"
+#include "jobs/jobd/change_texts.h"
 
 namespace clamscanner {
 namespace {
@@ -183,6 +184,8 @@ ScheduleStatus ChangeAnswers::set_schedule(const SetSchedule& asked, const Accou
         throw needs_password("Having less scanned than before, or at another time,", facts);
     if (before != wanted) {
         schedules_.set(facts, wanted);
+        ledger.history().note_change(account, {AskedFor::SetSchedule, asker.value_or(asked.asker), 0,
+                                               schedule_text(before, schedules_.status(account).schedule)});
         auto event = event_of("schedule", facts, asker.value_or(asked.asker));
         event.text("days", wanted.on ? name_of(wanted.day) : "never");
         if (wanted.on) event.text("scan_type", row_of(wanted.scan_type).name).number("hour", wanted.hour);
@@ -203,34 +206,50 @@ FilesIgnored ChangeAnswers::ignore_files(const IgnoreFiles& asked, const Account
     if (!asker) throw needs_password("Ignoring a find", facts);
     ignoring.asker = *asker;
     const auto account = ledger.tasks().account_of(facts);
+    HistoryTable::Change change{AskedFor::IgnoreFiles, ignoring.asker, 0, ""};
     FilesIgnored answer;
     for (const auto& path : asked.paths) {
-        const auto result = ledger.finds().ignore(account, path, ignoring);
+        const auto [result, virus] = ledger.finds().ignore(account, path, ignoring);
         answer.results.push_back({result});
         if (result != IgnoreResult::Ignored) continue;
         // Of the mail that may wait.
         ledger.outbox().note_step(account, path, RecordState::NoAction);
+        if (change.files++ == 0) change.text = ignored_text(path, virus, ignoring);
         event_of("ignored", facts, ignoring.asker)
             .text("file", path.substr(0, longest_logged_path))
             .text("reason", ignoring.reason)
             .write();
     }
+    note(account, change, asked.continues);
     settle_some();
     return answer;
+}
+
+void ChangeAnswers::note(AccountId account, const HistoryTable::Change& change, bool continues) {
+    auto& history = context_.ledger.history();
+    if (change.files == 0) return;
+    if (continues)
+        history.continue_change(account, change);
+    else
+        history.note_change(account, change);
 }
 
 FilesUnignored ChangeAnswers::unignore_files(const UnignoreFiles& asked, const AccountFacts& facts) {
     auto& ledger = context_.ledger;
     const auto account = ledger.tasks().account_of(facts);
+    HistoryTable::Change change{AskedFor::UnignoreFiles, asked.asker, 0, ""};
     FilesUnignored answer;
     for (const auto& [row] : asked.rows) {
         const auto id = static_cast<IgnoreList::RowId>(row & INT64_MAX);
-        const bool ended = ledger.ignored().end(account, id);
+        const auto ended = ledger.ignored().end(account, id);
         const auto refused =
             ledger.ignored().is_administrators(id) ? UnignoreResult::Administrators : UnignoreResult::NoSuchRow;
         answer.results.push_back({ended ? UnignoreResult::Ended : refused});
-        if (ended) event_of("no longer ignored", facts, asked.asker).number("row", row).write();
+        if (!ended) continue;
+        if (change.files++ == 0) change.text = unignored_text(ended->path, ended->virus);
+        event_of("no longer ignored", facts, asked.asker).number("row", row).write();
     }
+    note(account, change, asked.continues);
     settle_some();
     return answer;
 }
@@ -251,8 +270,20 @@ Notifications ChangeAnswers::set_notifications(const SetNotifications& asked, co
     auto& outbox = context_.ledger.outbox();
     const auto account = context_.ledger.tasks().account_of(facts);
     const auto now = now_ms();
-    if (asked.sets_address && !outbox.set_address(account, asked.address, now)) throw Declined{too_many_changes_text};
-    if (asked.sets_enabled && !outbox.set_enabled(account, asked.enabled, now)) throw Declined{too_many_changes_text};
+    const auto before = outbox.settings_of(account);
+    // Each part by itself: the second may be declined when the first is done.
+    const auto note_part = [&](const std::string& text) {
+        if (!text.empty())
+            context_.ledger.history().note_change(account, {AskedFor::SetNotifications, *asker, 0, text});
+    };
+    if (asked.sets_address) {
+        if (!outbox.set_address(account, asked.address, now)) throw Declined{too_many_changes_text};
+        note_part(address_asked_text(before, asked.address));
+    }
+    if (asked.sets_enabled) {
+        if (!outbox.set_enabled(account, asked.enabled, now)) throw Declined{too_many_changes_text};
+        note_part(mails_text(before, outbox.settings_of(account)));
+    }
     const auto settings = outbox.settings_of(account);
     event_of("notifications", facts, *asker)
         .text("stage", "set")
@@ -267,11 +298,14 @@ Notifications ChangeAnswers::set_notifications(const SetNotifications& asked, co
 Notifications ChangeAnswers::confirm_notifications(const ConfirmNotifications& asked, const AccountFacts& facts) {
     auto& outbox = context_.ledger.outbox();
     const auto account = context_.ledger.tasks().account_of(facts);
+    const auto before = outbox.settings_of(account);
     if (!outbox.confirm(account, asked.code, now_ms()))
         throw Declined{
             "code: no address waits for this code. It is in the mail that set_notifications had sent to the new "
             "address, and good for a day."};
     const auto settings = outbox.settings_of(account);
+    context_.ledger.history().note_change(
+        account, {AskedFor::ConfirmNotifications, asked.asker, 0, address_confirmed_text(before, settings)});
     event_of("notifications", facts, asked.asker).text("stage", "confirmed").text("address", settings.address).write();
     return settings;
 }

@@ -50,6 +50,8 @@ class ChangeAnswers {
     [[nodiscard]] std::optional<Asker> vouched(const Voucher& voucher, const AccountFacts& facts, Asker asker) const;
     [[nodiscard]] TaskId prepare(const AccountFacts& facts, std::uint64_t task);
     void settle_some();
+    // Of some files; nothing if there is none.
+    void note(AccountId account, const HistoryTable::Change& change, bool continues);
     Task queue(TaskId id, TaskKind kind, const AccountFacts& facts, const Asker& asker);
 
     JobContext context_;

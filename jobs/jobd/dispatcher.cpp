@@ -18,12 +18,6 @@ constexpr auto delay_after_failure = 2s;
 constexpr auto delay_after_postponement = 1s;
 constexpr auto delay_while_files_hang = 10s;
 constexpr std::size_t log_copies_at_once = 2;
-constexpr auto longest_wait = 1h;
-
-// Whose use of the scanner the task counts as. Account ids start at 1, so 0 stands for the system scans.
-AccountId customer_of(const Task& task) {
-    return task.of_system_scan ? 0 : task.account;
-}
 
 }  // namespace
 
@@ -43,7 +37,7 @@ void Dispatcher::tick() {
 void Dispatcher::add(AccountTask task) {
     const TaskId id = task.task.id;
     if (task.task.outcome != Outcome::None) return endings_.resume(id, task.account.home);
-    waiting_.emplace(id, Waiting{std::move(task), Clock::now()});
+    waiting_.add(std::move(task), Clock::now());
     recheck_ = true;
 }
 
@@ -74,7 +68,7 @@ void Dispatcher::dispatch() {
                 continue;
             }
             if (jobs == &running_) {
-                recent_use_.add(customer_of(job.task()), job.used(), Clock::now());
+                waiting_.note_use(job.task(), job.used(), Clock::now());
                 settle(job);
                 const Task known = context_.ledger.tasks().get(entry->first);
                 if (known.state == TaskState::Ended) job.remove_leftovers();
@@ -96,65 +90,39 @@ void Dispatcher::dispatch() {
 
 // ---- Starting ------------------------------------------------------------------------------------------------------
 
-std::map<TaskId, Dispatcher::Waiting>::iterator Dispatcher::next_in_turn() {
-    const auto now = Clock::now();
-    auto best = waiting_.end();
-    // Scans of schedules come behind all others.
-    std::pair<bool, RecentUse::Rank> best_rank;
-    for (auto entry = waiting_.begin(); entry != waiting_.end(); ++entry) {
-        const auto& task = entry->second.task.task;
-        if (!entry->second.may_start(now) || is_busy(task.account)) continue;
-        // A task that has waited this long comes first, however much its account has used.
-        const bool has_waited_long = now - entry->second.not_before > longest_wait;
-        const std::pair rank{task.scheduled && !has_waited_long,
-                             has_waited_long ? RecentUse::Rank{} : recent_use_.rank(customer_of(task), now)};
-        if (best == waiting_.end() || rank < best_rank) {
-            best = entry;
-            best_rank = rank;
-        }
-    }
-    return best;
-}
-
 // Ends the turn of each job that has had one, if another customer's task could start in its slot.
 void Dispatcher::end_turns() {
     const auto now = Clock::now();
     const auto turn = std::chrono::minutes(context_.config.jobs.turn_minutes);
+    const auto is_busy = [this](AccountId account) { return this->is_busy(account); };
     for (const auto& [id, job] : running_) {
         if (job->end() != Job::End::None || job->used() < turn) continue;
-        const auto customer = customer_of(job->task());
-        const bool somebody_waits = std::any_of(waiting_.begin(), waiting_.end(), [&](const auto& entry) {
-            const auto& task = entry.second.task.task;
-            return entry.second.may_start(now) && customer_of(task) != customer && !is_busy(task.account);
-        });
-        if (somebody_waits) job->ask_to_end_turn();
+        if (waiting_.another_could_start(job->task(), is_busy, now)) job->ask_to_end_turn();
     }
 }
 
 void Dispatcher::start_tasks() {
     const auto& limits = context_.config.jobs;
+    const auto is_busy = [this](AccountId account) { return this->is_busy(account); };
     // Counted anew each time: a job that cannot start now, and is postponed at once, takes nobody's place.
-    const auto starting = [this] {
-        return static_cast<std::size_t>(std::count_if(waiting_.begin(), waiting_.end(),
-                                                      [](const auto& entry) { return entry.second.checking_account; }));
-    };
     // Stalled jobs hold no slot, but each holds a process, so their number is limited, too.
-    while (active() + starting() < limits.max_running && running_.size() + starting() < limits.max_running * 8) {
-        const auto next = next_in_turn();
-        if (next == waiting_.end()) return;
-        next->second.checking_account = true;
-        start_if_account_fits(next->first);
+    while (active() + waiting_.in_check() < limits.max_running &&
+           running_.size() + waiting_.in_check() < limits.max_running * 8) {
+        const auto next = waiting_.next(is_busy, Clock::now());
+        if (!next) return;
+        waiting_.begin_check(*next);
+        start_if_account_fits(*next);
     }
 }
 
 void Dispatcher::start_if_account_fits(TaskId id) {
-    const uid_t uid = waiting_.at(id).task.account.uid;
+    const uid_t uid = waiting_.find(id)->account.uid;
     accounts_.ask(uid, [this, id](const AccountLookup::Entry& entry) {
-        const auto found = waiting_.find(id);
-        if (found == waiting_.end()) return;
+        const auto* const found = waiting_.find(id);
+        if (found == nullptr) return;
         if (entry.failed || entry.home == AccountLookup::Home::Hangs) return postpone(id, entry);
-        AccountTask task = std::move(found->second.task);
-        waiting_.erase(found);
+        AccountTask task = *found;
+        waiting_.remove(id);
         if (entry.facts && *entry.facts == task.account) {
             start(std::move(task));
         } else {
@@ -167,16 +135,14 @@ void Dispatcher::start_if_account_fits(TaskId id) {
 }
 
 void Dispatcher::postpone(TaskId id, const AccountLookup::Entry& entry) {
-    auto& waiting = waiting_.at(id);
-    waiting.checking_account = false;
-    waiting.not_before = Clock::now() + (entry.failed ? delay_after_postponement : delay_while_files_hang);
+    waiting_.postpone(id, Clock::now() + (entry.failed ? delay_after_postponement : delay_while_files_hang));
     if (entry.failed) return;
     const std::string why = std::string("the home directory ") + home_hangs;
     context_.ledger.tasks().set_why(id, why);
+    const AccountTask task = *waiting_.find(id);
     // It would delay the scan of all accounts; and a schedule has its next one.
-    if (!waiting.task.task.of_system_scan && !waiting.task.task.scheduled) return;
-    const AccountTask task = std::move(waiting.task);
-    waiting_.erase(id);
+    if (!task.task.of_system_scan && !task.task.scheduled) return;
+    waiting_.remove(id);
     end_early(task.task, task.account, why);
 }
 
@@ -184,7 +150,7 @@ void Dispatcher::start(AccountTask task) {
     const TaskId id = task.task.id;
     // Read it again from the ledger: its attempts and starts may have changed since it was queued.
     task.task = context_.ledger.tasks().get(id);
-    recent_use_.start(customer_of(task.task));
+    waiting_.note_start(task.task);
     std::unique_ptr<Job> job;
     if (task.task.kind == TaskKind::Scan)
         job = std::make_unique<ScanJob>(context_, std::move(task));
@@ -226,7 +192,7 @@ void Dispatcher::settle(Job& job) {
     if (job.files_hang()) delay = delay_while_files_hang;
     if (job.suspended()) delay = std::chrono::seconds(context_.config.jobs.retry_seconds);
     if (had_its_turn) delay = 0ms;
-    waiting_.emplace(task.id, Waiting{{task, job.account()}, Clock::now() + delay});
+    waiting_.add({task, job.account()}, Clock::now() + delay);
 }
 
 void Dispatcher::end_early(const Task& task, const AccountFacts& account, const std::string& why) {
@@ -268,7 +234,7 @@ void Dispatcher::flush() {
 void Dispatcher::cancel_scan(TaskId task, const AccountFacts& account) {
     const auto running = running_.find(task);
     if (running != running_.end()) return running->second->cancel();
-    waiting_.erase(task);
+    waiting_.remove(task);
     endings_.begin(task, account.home, Outcome::Cancelled, "it was cancelled");
 }
 
@@ -284,14 +250,17 @@ void Dispatcher::report(ServiceReport& report) const {
                                   task.total_files, seconds(job->used())});
     }
     report.waiting = waiting_.size();
-    const auto now = Clock::now();
-    for (const auto& [id, waiting] : waiting_)
-        report.longest_wait_seconds = std::max(report.longest_wait_seconds, seconds(now - waiting.not_before));
+    report.longest_wait_seconds = seconds(waiting_.longest_wait(Clock::now()));
 }
 
 std::string Dispatcher::current_file(TaskId task) const {
     const auto found = running_.find(task);
     return found == running_.end() ? std::string() : found->second->current_file();
+}
+
+QueuePlace Dispatcher::place_of(TaskId task) {
+    const auto before = waiting_.before(task, Clock::now());
+    return {before.has_value(), before.value_or(0)};
 }
 
 }  // namespace clamscanner

@@ -1,9 +1,8 @@
-// Decides which task runs next: the one of the account that used the scanner least lately, with at most
-// jobs.max_running at once; scans of schedules after all others, until they have waited for long. A job that has had
-// its turn (jobs.turn_minutes) while others wait for a slot is queued again, and resumes later. A job stopped by its
-// own user holds no slot: after jobs.stall_seconds the next job starts beside it, and after jobs.abandon_seconds it is
-// given up and queued again. A job whose files do not answer waits until they do. A task ends with an error after three
-// starts that made no progress, or after jobs.max_job_hours, so that no client polls for ever.
+// Starts the tasks that wait, in their order (waiting_tasks.h), with at most jobs.max_running at once. A job that has
+// had its turn (jobs.turn_minutes) while others wait for a slot is queued again, and resumes later. A job stopped by
+// its own user holds no slot: after jobs.stall_seconds the next job starts beside it, and after jobs.abandon_seconds it
+// is given up and queued again. A job whose files do not answer waits until they do. A task ends with an error after
+// three starts that made no progress, or after jobs.max_job_hours, so that no client polls for ever.
 #pragma once
 
 #include <functional>
@@ -14,8 +13,8 @@
 
 #include "jobs/jobd/account_lookup.h"
 #include "jobs/jobd/job.h"
-#include "jobs/jobd/recent_use.h"
 #include "jobs/jobd/scan_endings.h"
+#include "jobs/jobd/waiting_tasks.h"
 
 namespace clamscanner {
 
@@ -34,6 +33,9 @@ class Dispatcher {
     void cancel_scan(TaskId task, const AccountFacts& account);
 
     [[nodiscard]] std::string current_file(TaskId task) const;
+    // Where the task stands among those that wait. It may be told to its owner: a number says nothing of other
+    // accounts.
+    [[nodiscard]] QueuePlace place_of(TaskId task);
     // What runs and what waits.
     void report(ServiceReport& report) const;
 
@@ -45,12 +47,6 @@ class Dispatcher {
     }
 
  private:
-    struct Waiting {
-        AccountTask task;
-        Deadline not_before;
-        bool checking_account = false;  // we are checking whether the account is still the same
-        [[nodiscard]] bool may_start(Deadline now) const { return !checking_account && not_before <= now; }
-    };
     void tick();
     void start_tasks();
     void start_if_account_fits(TaskId id);
@@ -60,17 +56,15 @@ class Dispatcher {
     void settle(Job& job);
     void end_early(const Task& task, const AccountFacts& account, const std::string& why);
     void copy_pending_logs();
-    [[nodiscard]] std::map<TaskId, Waiting>::iterator next_in_turn();
     [[nodiscard]] bool is_busy(AccountId account) const;
     [[nodiscard]] std::size_t active() const;
 
     JobContext context_;
     AccountLookup& accounts_;
-    std::map<TaskId, Waiting> waiting_;
+    WaitingTasks waiting_;
     std::map<TaskId, std::unique_ptr<Job>> running_;
     std::map<TaskId, std::unique_ptr<Job>> log_copies_;
     ScanEndings endings_;
-    RecentUse recent_use_;
     std::vector<std::function<void(uid_t)>> when_free_;
     bool recheck_ = true;  // something may have changed since start_tasks() was last called
     Deadline logs_due_;

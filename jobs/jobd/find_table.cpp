@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "jobs/jobd/change_texts.h"
 #include "jobs/jobd/list_piece.h"
 #include "jobs/jobd/scan_sql.h"
 #include "jobs/shared/byte_sum.h"
@@ -77,7 +78,8 @@ bool FindTable::add_infected(TaskId id, std::uint32_t start, const std::string& 
                              const std::string& sha256, bool known, std::optional<std::uint64_t> place,
                              const FindFacts& facts) {
     tasks_.write(id);
-    const auto row = ignoring_row(id, {path, virus, sha256});
+    const auto owner = owner_of(id);
+    const auto row = owner ? ignoring_row(*owner, {path, virus, sha256}) : std::nullopt;
     struct {
         bool infected = false;
         bool ignored = false;
@@ -132,12 +134,25 @@ std::optional<std::int64_t> FindTable::first_found_in(TaskId id, const FoundCont
         .number(id, found.path, found.virus, found.sha256);
 }
 
-std::optional<IgnoreList::RowId> FindTable::ignoring_row(TaskId id, const FoundContent& found) {
-    const auto account =
-        statement<
-            "SELECT account.id, home FROM task CROSS JOIN account ON account.id = task.account WHERE task.id = ?">()
-            .first([](Row row) { return std::pair(row.number(0), row.bytes(1)); }, id);
-    return account ? ignored_.row_for(account->first, account->second, found) : std::nullopt;
+std::optional<FindTable::Owner> FindTable::owner_of(TaskId id) {
+    return statement<
+               "SELECT account.id, home FROM task CROSS JOIN account ON account.id = task.account WHERE task.id = ?">()
+        .first(
+            [](Row row) {
+                return Owner{row.number(0), row.bytes(1)};
+            },
+            id);
+}
+
+std::optional<IgnoreList::RowId> FindTable::ignoring_row(const Owner& owner, const FoundContent& found) {
+    const auto row = ignored_.row_for(owner.account, owner.home, found);
+    if (row && ignored_.tell(owner.account, *row, false))
+        history_.note_change(owner.account,
+                             {AskedFor::IgnoreFiles,
+                              {AskedBy::Administrator},
+                              0,
+                              ignored_for_all_text(found.path, found.virus, ignored_.ignoring_of(*row))});
+    return row;
 }
 
 // The last infected file takes the number of one that is none any more.
@@ -219,8 +234,9 @@ void FindTable::copy_find(TaskId id, std::int64_t find, std::optional<std::uint6
         },
         find);
     if (!found) return;
-    const auto row = ignoring_row(id, *found);
     tasks_.write(id);
+    const auto owner = owner_of(id);
+    const auto row = owner ? ignoring_row(*owner, *found) : std::nullopt;
     statement<
         "INSERT OR IGNORE INTO find(task, path, verdict, virus, reason, sha256, start, found_ms, place, number, "
         "ignored_by, size, changed_ms, first_ms) SELECT ?1, path, ?4, virus, 0, sha256, 0, found_ms, nullif(?2, -1), "
@@ -389,9 +405,9 @@ std::vector<FindTable::Find> FindTable::finds_after(TaskId id, std::int64_t afte
 
 // ---- What is ignored ------------------------------------------------------------------------------------------------
 
-IgnoreResult FindTable::ignore(AccountId account, const std::string& path, const Ignoring& ignoring) {
+FindTable::IgnoredNow FindTable::ignore(AccountId account, const std::string& path, const Ignoring& ignoring) {
     const auto scan = tasks_.last(account, TaskKind::Scan);
-    if (!scan) return IgnoreResult::NoFind;
+    if (!scan) return {IgnoreResult::NoFind, ""};
     FoundContent found{path, "", ""};
     bool is_ignored = false;
     const auto find = statement<
@@ -405,15 +421,15 @@ IgnoreResult FindTable::ignore(AccountId account, const std::string& path, const
                                   return row.number(0);
                               },
                               scan->id, path);
-    if (!find) return IgnoreResult::NoFind;
-    if (found.sha256.empty()) return IgnoreResult::UnknownContent;
+    if (!find) return {IgnoreResult::NoFind, ""};
+    if (found.sha256.empty()) return {IgnoreResult::UnknownContent, found.virus};
     const auto row = ignored_.add(account, found, ignoring);
-    if (!row) return IgnoreResult::TooMany;
+    if (!row) return {IgnoreResult::TooMany, found.virus};
     if (is_ignored)
         statement<"UPDATE find SET ignored_by = ? WHERE id = ?">().run(*row, *find);
     else
         mark_ignored(*find, *row);
-    return IgnoreResult::Ignored;
+    return {IgnoreResult::Ignored, found.virus};
 }
 
 void FindTable::mark_ignored(std::int64_t find, IgnoreList::RowId row) {
@@ -428,7 +444,7 @@ void FindTable::mark_ignored(std::int64_t find, IgnoreList::RowId row) {
 }
 
 // Unless another row ignores it.
-void FindTable::mark_infected(std::int64_t find) {
+void FindTable::mark_infected(std::int64_t find, const IgnoreList::Unsettled& ended) {
     FoundContent content;
     const auto task = statement<"SELECT task, path, virus, sha256 FROM find WHERE id = ? AND verdict = 3">().first(
         [&](Row found) {
@@ -438,7 +454,8 @@ void FindTable::mark_infected(std::int64_t find) {
         find);
     if (!task) return;
     tasks_.write(*task);
-    if (const auto other = ignoring_row(*task, content)) {
+    const auto owner = owner_of(*task).value_or(Owner());
+    if (const auto other = ignoring_row(owner, content)) {
         statement<"UPDATE find SET ignored_by = ? WHERE id = ?">().run(*other, find);
         return;
     }
@@ -450,6 +467,13 @@ void FindTable::mark_infected(std::int64_t find) {
         "UPDATE task SET infected_files = infected_files + 1, ignored_files = ignored_files - 1, risk = max(risk, ?) "
         "WHERE id = ?">()
         .run(risk_of(content.virus), *task);
+    const auto last = tasks_.last(owner.account, TaskKind::Scan);
+    const bool is_seen = last && last->id == *task;  // in the lists, which are those of the last scan
+    if (is_seen && ignored_.tell(owner.account, ended.row, true))
+        history_.note_change(owner.account, {AskedFor::UnignoreFiles,
+                                             {ended.expired ? AskedBy::Time : AskedBy::Administrator},
+                                             0,
+                                             found_again_for_all_text(content.path, content.virus)});
 }
 
 std::vector<std::int64_t> FindTable::some_copies(AccountId account, const FoundContent& content) {
@@ -479,15 +503,26 @@ std::vector<std::int64_t> FindTable::some_ignored_by(IgnoreList::RowId row) {
     return finds;
 }
 
+// Several that end together are told as one. Of an administrator's row, the accounts that have such files are told when
+// those are found again.
+void FindTable::end_expired() {
+    const auto expired = ignored_.end_expired();
+    if (!expired || expired->account == 0) return;
+    history_.continue_change(expired->account, {AskedFor::UnignoreFiles,
+                                                {AskedBy::Time},
+                                                1,
+                                                time_is_over_text(expired->content.path, expired->content.virus)});
+}
+
 bool FindTable::settle_ignored() {
-    ignored_.end_expired();
+    end_expired();
     const auto next = ignored_.next_unsettled();
     if (!next) return false;
     const auto finds =
         next->ended ? some_ignored_by(next->row) : some_copies(next->account, {"", next->virus, next->sha256});
     for (const auto find : finds) {
         if (next->ended)
-            mark_infected(find);
+            mark_infected(find, *next);
         else
             mark_ignored(find, next->row);
     }

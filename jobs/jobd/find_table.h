@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "jobs/jobd/history_table.h"
 #include "jobs/jobd/ignore_list.h"
 #include "jobs/jobd/messages.h"
 #include "jobs/jobd/planned_action.h"
@@ -19,8 +20,8 @@ namespace clamscanner {
 class FindTable {
  public:
     // All must outlive this.
-    FindTable(LedgerDatabase& database, TaskTable& tasks, IgnoreList& ignored)
-        : database_(database), tasks_(tasks), ignored_(ignored) {}
+    FindTable(LedgerDatabase& database, TaskTable& tasks, IgnoreList& ignored, HistoryTable& history)
+        : database_(database), tasks_(tasks), ignored_(ignored), history_(history) {}
 
     // This start has made a new list of files, which replaces an earlier one; nothing in it is settled. What earlier
     // starts recorded, forget_earlier() forgets.
@@ -89,10 +90,16 @@ class FindTable {
     [[nodiscard]] std::vector<Find> finds_after(TaskId id, std::int64_t after, std::size_t limit);
 
     // ---- What is ignored
-    // What the account's last scan found under this path, wherever it lies.
-    [[nodiscard]] IgnoreResult ignore(AccountId account, const std::string& path, const Ignoring& ignoring);
+    // What the account's last scan found under this path, wherever it lies. The account's history is its caller's to
+    // write.
+    struct IgnoredNow {
+        IgnoreResult result = IgnoreResult::NoFind;
+        std::string virus;  // if there is a find
+    };
+    [[nodiscard]] IgnoredNow ignore(AccountId account, const std::string& path, const Ignoring& ignoring);
     // Some of what has to be done about rows of the list that are new, or that have ended: the same content elsewhere
     // in the account's last scan is ignored, too, or what was ignored is a find again. True while there is more to do.
+    // Writes into the histories what ends by itself, and what accounts see of the end of an administrator's row.
     [[nodiscard]] bool settle_ignored();
     // The ignored files of a scan, then what the account's rows ignore that is none of them. Pieces as in Listed.
     [[nodiscard]] Ignored ignored_files(AccountId account, TaskId scan, std::uint64_t after, std::size_t budget);
@@ -122,10 +129,17 @@ class FindTable {
     [[nodiscard]] bool forget_unscanned(TaskId id, Statement& reasons, Statement& remove, std::int64_t bound);
     void count_hit(TaskId id, const std::string& virus, std::int64_t change);
     void copy_find(TaskId id, std::int64_t find, std::optional<std::uint64_t> place);
-    [[nodiscard]] std::optional<IgnoreList::RowId> ignoring_row(TaskId id, const FoundContent& found);
+    struct Owner {
+        AccountId account = 0;
+        std::string home;
+    };
+    [[nodiscard]] std::optional<Owner> owner_of(TaskId id);
+    // The row by which the find is ignored. That it is the administrator's, the account's history says once.
+    [[nodiscard]] std::optional<IgnoreList::RowId> ignoring_row(const Owner& owner, const FoundContent& found);
     void close_gap(TaskId id, std::int64_t number);
     void mark_ignored(std::int64_t find, IgnoreList::RowId row);
-    void mark_infected(std::int64_t find);
+    void mark_infected(std::int64_t find, const IgnoreList::Unsettled& ended);
+    void end_expired();
     [[nodiscard]] std::vector<std::int64_t> some_copies(AccountId account, const FoundContent& content);
     [[nodiscard]] std::vector<std::int64_t> some_ignored_by(IgnoreList::RowId row);
     void add_ignored_of_scan(TaskId scan, std::int64_t after, std::size_t budget, Ignored& ignored);
@@ -135,6 +149,7 @@ class FindTable {
     LedgerDatabase& database_;
     TaskTable& tasks_;
     IgnoreList& ignored_;
+    HistoryTable& history_;
 };
 
 }  // namespace clamscanner

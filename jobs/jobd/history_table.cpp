@@ -5,6 +5,9 @@
 namespace clamscanner {
 namespace {
 
+// One request's pieces come one after the other.
+constexpr std::int64_t longest_pause_ms = 60'000;
+
 // Of TaskPhase.
 #define TASK_PHASE "CASE WHEN state < 2 THEN starts > 0 ELSE CASE outcome WHEN 1 THEN 2 WHEN 3 THEN 4 ELSE 3 END END"
 
@@ -25,6 +28,38 @@ HistoryEntry read_entry(const Row& row) {
 }
 
 }  // namespace
+
+void HistoryTable::note_change(AccountId account, const Change& change) {
+    database_.write();
+    statement<
+        "INSERT INTO task(account, kind, state, outcome, created_ms, ended_ms, ended_running_ms, pruned, total_files, "
+        "why, number) SELECT ?1, ?2, 2, 1, ?3, ?3, ?4, 2, ?5, ?6, 1 + (SELECT coalesce(max(number), 0) FROM task "
+        "INDEXED BY changes_of_account WHERE account = ?1 AND kind > 3)">()
+        .run(account, change.what, now_ms(), running_time_.now(), change.files, change.text);
+    const TaskId id = database_.last_row();
+    set_asker(id, change.asker);
+    const auto superfluous =
+        statement<
+            "SELECT id FROM task INDEXED BY changes_of_account WHERE account = ?1 AND kind > 3 AND "
+            "number <= (SELECT number FROM task WHERE id = ?2) - ?3 LIMIT 1">()
+            .number(account, id, most_changes);
+    if (!superfluous) return;
+    statement<"DELETE FROM asker WHERE task = ?">().run(*superfluous);
+    statement<"DELETE FROM task WHERE id = ?">().run(*superfluous);
+}
+
+void HistoryTable::continue_change(AccountId account, const Change& change) {
+    database_.write();
+    const auto now = now_ms();
+    statement<
+        "UPDATE task SET total_files = total_files + ?1 WHERE id = (SELECT id FROM task INDEXED BY changes_of_account "
+        "WHERE account = ?2 AND kind > 3 ORDER BY number DESC LIMIT 1) AND kind = ?3 AND created_ms BETWEEN ?4 AND ?5 "
+        "AND "
+        "EXISTS (SELECT 1 FROM asker WHERE asker.task = task.id AND asked_by = ?6 AND which = ?7 AND address = ?8)">()
+        .run(change.files, account, change.what, now - longest_pause_ms, now, change.asker.by, change.asker.which,
+             change.asker.from);
+    if (database_.changed_rows() == 0) note_change(account, change);
+}
 
 void HistoryTable::set_asker(TaskId task, const Asker& asker) {
     database_.write();
@@ -48,8 +83,8 @@ void HistoryTable::inherit_asker(TaskId task, std::int64_t scan) {
 History HistoryTable::of_account(AccountId account, std::uint64_t before, std::size_t limit) {
     History history;
     statement<"SELECT " ENTRY_COLUMNS
-              " FROM task INDEXED BY history_of_account LEFT JOIN asker ON asker.task = task.id "
-              "WHERE account = ? AND kind < 3 AND task.id < ? ORDER BY task.id DESC LIMIT ?">()
+              " FROM task INDEXED BY trail_of_account LEFT JOIN asker ON asker.task = task.id "
+              "WHERE account = ? AND kind <> 3 AND task.id < ? ORDER BY task.id DESC LIMIT ?">()
         .each(
             [&](Row row) {
                 history.entries.push_back(read_entry(row));
@@ -88,7 +123,7 @@ std::vector<ServiceReport::Failure> HistoryTable::failures(std::size_t limit) {
 }
 
 void HistoryTable::add_steps(HistoryEntry& entry) {
-    if (entry.what == AskedFor::Scan) return;
+    if (entry.what != AskedFor::Disinfection && entry.what != AskedFor::Restoration) return;
     statement<"SELECT state, steps FROM step_count WHERE task = ?">().each(
         [&](Row row) {
             entry.steps.push_back({row.number<RecordState>(0), row.number<std::uint64_t>(1)});

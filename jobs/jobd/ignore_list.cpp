@@ -8,6 +8,7 @@ namespace {
 // Of the way to match: in the worst case the product of both lengths.
 constexpr std::size_t longest_matched_path = 4096;
 constexpr std::int64_t most_for_all = 1000;
+constexpr std::int64_t rows_at_once = 200;
 
 #define IN_FORCE "state < 2 AND (expires_ms = 0 OR expires_ms > ?)"
 
@@ -90,10 +91,20 @@ std::optional<IgnoreList::RowId> IgnoreList::add(AccountId account, const FoundC
                                        ignoring.expires_ms, is_new);
 }
 
-bool IgnoreList::end(AccountId account, RowId row) {
+namespace {
+
+FoundContent read_content(const Row& row) {
+    return {row.bytes(0), row.bytes(1), row.bytes(2)};
+}
+
+}  // namespace
+
+std::optional<FoundContent> IgnoreList::end(AccountId account, RowId row) {
     database_.write();
-    statement<"UPDATE ignored SET state = 2 WHERE id = ? AND account = ? AND state < 2">().run(row, account);
-    return database_.changed_rows() > 0;
+    return statement<
+               "UPDATE ignored SET state = 2 WHERE id = ? AND account = ? AND state < 2 "
+               "RETURNING path, virus, sha256">()
+        .first(read_content, row, account);
 }
 
 bool IgnoreList::is_administrators(RowId row) {
@@ -127,33 +138,62 @@ std::vector<IgnoredEverywhere> IgnoreList::for_all() {
     return rows;
 }
 
-void IgnoreList::end_expired() {
-    const auto expired = statement<
-                             "SELECT id FROM ignored INDEXED BY ignored_for_a_time "
-                             "WHERE expires_ms > 0 AND state < 2 AND expires_ms <= ? LIMIT 1">()
-                             .number(now_ms());
-    if (!expired) return;
+bool IgnoreList::tell(AccountId account, RowId row, bool ended) {
     database_.write();
-    statement<"UPDATE ignored SET state = 2 WHERE id = ?">().run(*expired);
+    statement<
+        "INSERT INTO ignoring_told(row, account, ended) SELECT id, ?1, ?2 FROM ignored WHERE id = ?3 AND account = 0 "
+        "ON CONFLICT(row, account) DO UPDATE SET ended = excluded.ended WHERE ended <> excluded.ended">()
+        .run(account, ended, row);
+    return database_.changed_rows() > 0;
+}
+
+Ignoring IgnoreList::ignoring_of(RowId row) {
+    Ignoring ignoring;
+    statement<"SELECT reason, expires_ms FROM ignored WHERE id = ?">().each(
+        [&](Row found) {
+            Cursor(found).into(ignoring.reason, ignoring.expires_ms);
+            return false;
+        },
+        row);
+    return ignoring;
+}
+
+std::optional<IgnoreList::Expired> IgnoreList::end_expired() {
+    const auto expired = statement<
+                             "SELECT id, account FROM ignored INDEXED BY ignored_for_a_time "
+                             "WHERE expires_ms > 0 AND state < 2 AND expires_ms <= ? LIMIT 1">()
+                             .first([](Row row) { return std::pair(row.number(0), row.number(1)); }, now_ms());
+    if (!expired) return std::nullopt;
+    const auto [row, account] = *expired;
+    return Expired{account, end(account, row).value_or(FoundContent())};
 }
 
 std::optional<IgnoreList::Unsettled> IgnoreList::next_unsettled() {
     return statement<
-               "SELECT id, state = 2, account, virus, sha256 FROM ignored INDEXED BY ignored_to_settle WHERE state > 0 "
-               "ORDER BY id LIMIT 1">()
-        .first([](Row row) {
-            Unsettled unsettled;
-            Cursor(row).into(unsettled.row, unsettled.ended, unsettled.account, unsettled.virus, unsettled.sha256);
-            return unsettled;
-        });
+               "SELECT id, state = 2, expires_ms BETWEEN 1 AND ?, account, virus, sha256 FROM ignored "
+               "INDEXED BY ignored_to_settle WHERE state > 0 ORDER BY id LIMIT 1">()
+        .first(
+            [](Row row) {
+                Unsettled unsettled;
+                Cursor(row).into(unsettled.row, unsettled.ended, unsettled.expired, unsettled.account, unsettled.virus,
+                                 unsettled.sha256);
+                return unsettled;
+            },
+            now_ms());
 }
 
 void IgnoreList::settle(const Unsettled& row) {
     database_.write();
-    if (row.ended)
-        statement<"DELETE FROM ignored WHERE id = ? AND state = 2">().run(row.row);
-    else
+    if (!row.ended) {
         statement<"UPDATE ignored SET state = 0 WHERE id = ? AND state = 1">().run(row.row);
+        return;
+    }
+    statement<
+        "DELETE FROM ignoring_told WHERE row = ?1 AND account IN "
+        "(SELECT account FROM ignoring_told WHERE row = ?1 LIMIT ?2)">()
+        .run(row.row, rows_at_once);
+    if (database_.changed_rows() > 0) return;
+    statement<"DELETE FROM ignored WHERE id = ? AND state = 2">().run(row.row);
 }
 
 }  // namespace clamscanner

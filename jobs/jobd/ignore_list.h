@@ -34,28 +34,39 @@ class IgnoreList {
     // ---- Of an account
     // Replaces a row of the same content and signature. Empty: the account has too many.
     [[nodiscard]] std::optional<RowId> add(AccountId account, const FoundContent& found, const Ignoring& ignoring);
-    // Ends it. False if the account has no such row.
-    [[nodiscard]] bool end(AccountId account, RowId row);
+    // Ends it, and says what it was: path and signature. Empty if the account has no such row.
+    [[nodiscard]] std::optional<FoundContent> end(AccountId account, RowId row);
     // Whether there is such a row of the administrator's.
     [[nodiscard]] bool is_administrators(RowId row);
 
     // ---- The administrator's, for all accounts
     // False: there are too many.
     [[nodiscard]] bool add_for_all(const IgnoredEverywhere& what, const Ignoring& ignoring);
-    [[nodiscard]] bool end_for_all(RowId row) { return end(0, row); }
+    [[nodiscard]] bool end_for_all(RowId row) { return end(0, row).has_value(); }
+    // Notes that the account's history says of this row that it ignores files of the account, or does so no longer.
+    // False if it said so already, or the row is none of the administrator's.
+    [[nodiscard]] bool tell(AccountId account, RowId row, bool ended);
+    // Why and until when.
+    [[nodiscard]] Ignoring ignoring_of(RowId row);
     [[nodiscard]] std::vector<IgnoredEverywhere> for_all();
 
     // ---- Rows that are not settled yet: see FindTable::settle_ignored()
-    void end_expired();
+    // Ends one whose time is over: empty if there is none. Its account: 0 if it was the administrator's.
+    struct Expired {
+        AccountId account = 0;
+        FoundContent content;
+    };
+    [[nodiscard]] std::optional<Expired> end_expired();
     struct Unsettled {
         RowId row = 0;
-        bool ended = false;  // else it is new
+        bool ended = false;    // else it is new
+        bool expired = false;  // by itself
         AccountId account = 0;
         std::string virus;
         std::string sha256;
     };
     [[nodiscard]] std::optional<Unsettled> next_unsettled();
-    // A new one is in force, one that has ended is deleted.
+    // A new one is in force, one that has ended is deleted, unless that takes long: then it stays unsettled.
     void settle(const Unsettled& row);
 
  private:

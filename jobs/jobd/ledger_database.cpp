@@ -50,7 +50,7 @@ CREATE TABLE task(
     signature_problem BLOB NOT NULL DEFAULT x'', list_bytes INTEGER NOT NULL DEFAULT 0,
     walk_unreadable INTEGER NOT NULL DEFAULT 0, walk_start INTEGER NOT NULL DEFAULT 0,
     known_infected INTEGER NOT NULL DEFAULT 0, ignored_files INTEGER NOT NULL DEFAULT 0,
-    number INTEGER NOT NULL DEFAULT 0); -- of a scan, among its account's, from 1
+    number INTEGER NOT NULL DEFAULT 0); -- of a scan, among its account's, from 1; of a change (history_table.h) likewise
 CREATE UNIQUE INDEX one_job_an_account ON task(account) WHERE state < 2;
 CREATE TABLE find(
     id INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL, path BLOB NOT NULL,
@@ -224,6 +224,10 @@ CREATE TRIGGER IF NOT EXISTS quarantine_changed AFTER UPDATE OF size ON quaranti
     UPDATE quarantine_sum SET bytes = bytes + coalesce(new.size, 0) - coalesce(old.size, 0) WHERE id = 1; END;
 CREATE TRIGGER IF NOT EXISTS quarantine_removed AFTER DELETE ON quarantine BEGIN
     UPDATE quarantine_sum SET files = files - 1, bytes = bytes - coalesce(old.size, 0) WHERE id = 1; END;
+-- Of which rows of the administrator's an account's history says that they ignore files of the account, or (ended) that
+-- they do so no longer.
+CREATE TABLE IF NOT EXISTS ignoring_told(
+    row INTEGER, account INTEGER, ended INTEGER NOT NULL, PRIMARY KEY(row, account)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS system_scan_asker(scan INTEGER PRIMARY KEY, asked_by INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS schedule( -- of accounts that have one
     account INTEGER PRIMARY KEY, scan_type INTEGER NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL,
@@ -265,7 +269,9 @@ CREATE TABLE IF NOT EXISTS notified_account(
 // are apart from the schema, because indexes can be added and dropped without raising its version.
 constexpr const char* index_schema = R"(
 CREATE INDEX IF NOT EXISTS tasks_of_account ON task(account, kind, id);
-CREATE INDEX IF NOT EXISTS history_of_account ON task(account, id) WHERE kind < 3;
+DROP INDEX IF EXISTS history_of_account; -- of earlier versions
+CREATE INDEX IF NOT EXISTS trail_of_account ON task(account, id) WHERE kind <> 3;
+CREATE INDEX IF NOT EXISTS changes_of_account ON task(account, number) WHERE kind > 3;
 CREATE INDEX IF NOT EXISTS scans_of_account ON task(account, number) WHERE kind = 0;
 CREATE INDEX IF NOT EXISTS open_tasks ON task(id) WHERE state < 2;
 CREATE INDEX IF NOT EXISTS pending_logs ON task(ended_running_ms) WHERE log_pending = 1 AND state = 2;

@@ -56,9 +56,9 @@ class LedgerTables {
           tasks_(database_, running_time_),
           quarantine_(database_, running_time_),
           ignored_(database_),
-          finds_(database_, tasks_, ignored_),
+          history_(database_, running_time_),
+          finds_(database_, tasks_, ignored_, history_),
           records_(database_, tasks_, quarantine_),
-          history_(database_),
           schedules_(database_),
           automatic_(database_),
           outbox_(database_) {}
@@ -69,9 +69,9 @@ class LedgerTables {
     TaskTable tasks_;
     QuarantineList quarantine_;
     IgnoreList ignored_;
+    HistoryTable history_;
     FindTable finds_;
     RecordTable records_;
-    HistoryTable history_;
     ScheduleTable schedules_;
     AutomaticTable automatic_;
     Outbox outbox_;

@@ -116,6 +116,16 @@ struct Declined {
     void fields(auto& wire) { wire.text(why, longest_path + longest_message); }
 };
 
+// Of a task in the queue: how many others begin before it, unless something changes.
+struct QueuePlace {
+    bool waits = false;  // for its turn, and for nothing else
+    std::uint64_t before = 0;
+    void fields(auto& wire) {
+        wire.number(waits);
+        wire.number(before);
+    }
+};
+
 // ---- Scans ----------------------------------------------------------------------------------------------------------
 
 struct StartScan {
@@ -220,6 +230,7 @@ struct ScanStatus {
     std::uint64_t scanned_bytes = 0;
     std::uint64_t total_files = 0;
     std::uint64_t total_bytes = 0;
+    QueuePlace place;
     std::string current_file;
     InfectedFiles infected;  // the first piece, `with_gone`; AskInfectedFiles tells the others
     std::vector<std::string> warnings;
@@ -232,6 +243,7 @@ struct ScanStatus {
         wire.number(scanned_bytes);
         wire.number(total_files);
         wire.number(total_bytes);
+        place.fields(wire);
         wire.text(current_file, longest_path);
         infected.fields(wire);
         wire.texts(warnings, 64, longest_message);
@@ -460,6 +472,7 @@ struct DisinfectionStatus {
     std::uint64_t task = 0;       // two pieces of one log have the same
     std::vector<Record> records;  // as many as fit into a piece
     bool more = false;            // there are more
+    QueuePlace place;
     std::vector<std::string> warnings;
     void fields(auto& wire) {
         wire.choice(state, DisinfectionState::Done);
@@ -467,6 +480,7 @@ struct DisinfectionStatus {
         wire.number(task);
         wire.list(records, most_entries);
         wire.number(more);
+        place.fields(wire);
         wire.texts(warnings, 64, longest_message);
     }
 };
@@ -559,10 +573,12 @@ struct IgnoreFiles {
     static constexpr auto effect = Effect::Changes;
     std::vector<std::string> paths;
     Ignoring ignoring;
+    bool continues = false;  // the last question, which ignored some: for the account's history they are one
     Voucher voucher;
     void fields(auto& wire) {
         wire.texts(paths, most_ignored_in_piece, longest_path);
         ignoring.fields(wire);
+        wire.number(continues);
         voucher.fields(wire);
     }
 };
@@ -588,9 +604,11 @@ struct UnignoreFiles {
         void fields(auto& wire) { wire.number(row); }
     };
     std::vector<RowId> rows;
+    bool continues = false;  // as in IgnoreFiles
     Asker asker = {};
     void fields(auto& wire) {
         wire.list(rows, most_ignored_in_piece);
+        wire.number(continues);
         asker.fields(wire);
     }
 };
@@ -882,10 +900,24 @@ enum class TaskPhase : std::uint8_t { Queued = 0, Running = 1, Completed = 2, En
     return names[static_cast<int>(phase)];
 }
 
-// What was asked for. The database stores these values (TaskKind in task.h).
-enum class AskedFor : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2 };
+// What was asked for: a task (TaskKind in task.h), or a change that was made at once. The database stores these values.
+enum class AskedFor : std::uint8_t {
+    Scan = 0,
+    Disinfection = 1,
+    Restoration = 2,
+    Preparation = 3,  // in no history
+    IgnoreFiles = 4,
+    UnignoreFiles = 5,
+    SetSchedule = 6,
+    SetNotifications = 7,
+    ConfirmNotifications = 8,
+};
+inline constexpr auto last_asked_for = AskedFor::ConfirmNotifications;
+// A change is named as the function of the API.
 [[nodiscard]] constexpr const char* name_of(AskedFor what) noexcept {
-    constexpr const char* names[] = {"scan", "disinfection", "restoration"};
+    constexpr const char* names[] = {"scan",         "disinfection",      "restoration",
+                                     "preparation",  "ignore_files",      "unignore_files",
+                                     "set_schedule", "set_notifications", "confirm_notifications"};
     return names[static_cast<int>(what)];
 }
 
@@ -897,8 +929,8 @@ struct HistoryEntry {
     std::int64_t asked_ms = 0;  // since the epoch
     std::int64_t ended_ms = 0;  // 0: it has not ended
     TaskPhase phase = TaskPhase::Queued;
-    std::string why;  // it ended early or waits
-    std::uint64_t files = 0;
+    std::string why;          // it ended early or waits; of a change: what it is
+    std::uint64_t files = 0;  // of a change: that were named, or 0
     std::uint64_t infected = 0;
     std::uint64_t ignored = 0;
     std::uint64_t unscanned = 0;
@@ -913,7 +945,7 @@ struct HistoryEntry {
     std::vector<Steps> steps;  // of a disinfection or restoration: how many ended how
     void fields(auto& wire) {
         wire.number(id);
-        wire.choice(what, AskedFor::Restoration);
+        wire.choice(what, last_asked_for);
         wire.choice(scan_type, last_scan_type);
         asker.fields(wire);
         wire.number(asked_ms);

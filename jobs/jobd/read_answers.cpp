@@ -140,7 +140,10 @@ ScanStatus ReadAnswers::scan_status(const AskScanStatus&, const AccountFacts& fa
                                   (clean == 1 ? " file in quarantine is" : " files in quarantine are") +
                                   " clean by today's signatures and can be restored.");
     add_automatic_quarantine(task->id, status.messages);
-    if (!status.complete) status.current_file = dispatcher_.current_file(task->id);
+    if (!status.complete) {
+        status.place = dispatcher_.place_of(task->id);
+        status.current_file = dispatcher_.current_file(task->id);
+    }
     if (task->infected_files > 0) status.infected = infected_files_of(task->id, 0, true);
     return status;
 }
@@ -239,6 +242,7 @@ DisinfectionStatus ReadAnswers::disinfection(const AskDisinfection& asked, const
     else
         status.state = task->state == TaskState::Running || task->last_record > 0 ? DisinfectionState::Running
                                                                                   : DisinfectionState::Queued;
+    if (task->state != TaskState::Ended) status.place = dispatcher_.place_of(task->id);
     if (task->state != TaskState::Ended && !task->why.empty())
         status.warnings.push_back(("The disinfection waits: " + task->why + ".").substr(0, longest_message));
     return status;

@@ -25,8 +25,9 @@ struct AccountFacts {
     bool operator==(const AccountFacts&) const = default;
 };
 
-// A preparation becomes a disinfection or a restoration once all of its actions have come; until then only its account
-// is busy.
+// The first values of AskedFor (messages.h); its others, of changes that are made at once, are stored as tasks that
+// have ended (history_table.h), and nothing but the history knows of those. A preparation becomes a disinfection or a
+// restoration once all of its actions have come; until then only its account is busy.
 enum class TaskKind : std::uint8_t { Scan = 0, Disinfection = 1, Restoration = 2, Preparation = 3 };
 enum class TaskState : std::uint8_t { Queued = 0, Running = 1, Ended = 2 };
 enum class Outcome : std::uint8_t { None = 0, Completed = 1, EndedEarly = 2, Cancelled = 3 };

@@ -46,7 +46,7 @@ const char* name_of(UnscannedReason reason) noexcept {
 }
 
 const char* name_of(AskedBy by) noexcept {
-    static constexpr const char* names[] = {"owner", "token", "shell", "key", "administrator", "schedule"};
+    static constexpr const char* names[] = {"owner", "token", "shell", "key", "administrator", "schedule", "time"};
     return names[static_cast<int>(by)];
 }
 

@@ -141,8 +141,9 @@ enum class AskedBy : std::uint8_t {
     Key = 3,            // the statistics interface, with an access key
     Administrator = 4,  // clamscanner-scan
     Schedule = 5,       // its timer, or the account's own schedule
+    Time = 6,           // what was asked for until then has ended
 };
-inline constexpr auto last_asked_by = AskedBy::Schedule;
+inline constexpr auto last_asked_by = AskedBy::Time;
 // "owner".
 [[nodiscard]] const char* name_of(AskedBy by) noexcept;
 

@@ -1,17 +1,20 @@
 """A find that is fine: its owner has it ignored, by content and signature, and neither another content, nor another
 signature, nor malware that runs as the account gets through; and the administrator's list for all accounts."""
 
+import contextlib
 import fcntl
 import json
 import os
+import random
 import re
 import struct
 import subprocess
+import threading
 import time
 from urllib.parse import urlencode
 
 import accounts
-from client import wait_until
+from client import Refused, wait_until
 from privileges_test import attempts_that_work, status_of
 from service_case import ServiceCase, main
 from test_files import EICAR, clean_page
@@ -58,6 +61,10 @@ class IgnoreCase(ServiceCase):
 
     def rows(self, client=None):
         return (client or self.client).call("list_ignored_files")
+
+    def told(self, client=None):
+        """What the account's history says of ignoring, the latest first."""
+        return [row for row in (client or self.client).call("list_history") if "ignore_files" in row["action"]]
 
     def ignored(self):
         return {row["file"] for row in self.rows() if row["found"] == "1"}
@@ -184,6 +191,71 @@ class Owners(IgnoreCase):
         self.assertEqual(set(self.listed()), {self.eicar})
         self.assertEqual(self.ignored(), {self.wrong})
 
+    def test_the_history_tells_it_all(self):
+        self.assertEqual(self.told(), [])
+        self.client.result("ignore_files", {"files": [self.account.path("clean")], "reason": "no find"})
+        self.assertEqual(self.told(), [], "nothing was ignored")
+        until = int(time.time()) + 7200
+        self.ignore(self.wrong, expires_at=until)
+        self.ignore(self.wrong, self.eicar)
+        ids, first = [row["id"] for row in self.rows()], self.rows()[0]
+        self.client.call("unignore_files", {"ids": ids})
+        self.client.call("unignore_files", {"ids": ids})
+        wait_until(lambda: self.wrong in self.listed(), 10, "it to be found again")
+        self.ignore(self.wrong, expires_at=int(time.time()) + 2)
+        rows = wait_until(lambda: len(found := self.told()) == 5 and found, 20, "the end of what was ignored for a time")
+        shown = f"{self.wrong} (Test-First.UNOFFICIAL)"
+        date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(until))
+        self.assertRegex(rows.pop(1)["message"], rf"^1 file: {re.escape(shown)}; until .* UTC; reason: ours$")
+        self.assertEqual([(row["action"], row["by"], row["from"], row["message"]) for row in rows], [
+            ("unignore_files", "time", "", f"1 content: that of {shown}; its time is over"),
+            ("unignore_files", "owner", "127.0.0.1",
+             f"2 contents, the first: that of {first['file']} ({first['virus_type']})"),
+            ("ignore_files", "owner", "127.0.0.1", f"2 files, the first: {shown}; for ever; reason: ours"),
+            ("ignore_files", "owner", "127.0.0.1", f"1 file: {shown}; until {date}; reason: ours")])
+        for row in rows:
+            self.assertEqual((row["result"], row["ended"]), ("completed", row["time"]))
+            self.assertLess(abs(int(row["time"]) - time.time()), 120)
+        # The page asks for the scans by how the names of these begin.
+        scans = self.client.call("list_history", {"api.filter_column": "action", "api.filter_type": "begins",
+                                                  "api.filter_term": "scan"})
+        self.assertEqual({row["action"] for row in scans}, {"scan of home"})
+        _, others = self.new_account("other")
+        self.assertEqual(others.call("list_history"), [])
+
+    def test_many_files_of_one_request_are_one_row_of_the_history(self):
+        many = [self.account.write(f"copies/{number}", f"{MARK} {number}") for number in range(120)]
+        self.client.scan()
+        self.ignore(*many)
+        [row] = self.told()
+        self.assertTrue(row["message"].startswith(f"120 files, the first: {many[0]} (Test-First"), row)
+        self.client.call("unignore_files", {"ids": [row["id"] for row in self.rows()]})
+        self.assertTrue(self.told()[0]["message"].startswith("120 contents, the first: that of "), self.told()[0])
+        self.assertEqual(len(self.told()), 2)
+
+    def test_jobd_is_killed_and_what_is_ignored_is_what_the_history_tells(self):
+        seed = random.randrange(10**6)
+        print(f"seed {seed}")
+        choose = random.Random(seed)
+        paths = [self.account.write(f"copies/{number}", f"{MARK} {number}") for number in range(40)]
+        self.client.scan()
+        done = 0
+        while paths:
+            killer = threading.Timer(choose.uniform(0, 0.05), self.service.running["jobd"].kill)
+            killer.start()
+            for path in [paths.pop() for _ in range(min(4, len(paths)))]:
+                with contextlib.suppress(OSError, Refused, ValueError):
+                    self.ignore(path)
+                    done += 1
+            killer.join()
+            self.service.kill("jobd")
+            self.service.start("jobd")
+            self.service.wait_until_it_serves(self.account)
+            told = {row["message"].split(" (")[0] for row in self.told()}
+            self.assertEqual({f"1 file: {row['file']}" for row in self.rows()}, told)
+        print(f"of 40 files {done} were said to be ignored, {len(told)} are")
+        self.assertGreaterEqual(len(told), done)
+
     def test_the_audit_log_says_who_had_what_ignored(self):
         self.ignore(self.wrong)
         [row] = self.rows()
@@ -220,6 +292,7 @@ class WhatWeakensNeedsThePassword(IgnoreCase):
         full = self.by_token(self.make_token("create_full_access"), "ignore_files", {"files": [self.wrong]}).result()
         self.assertEqual(full["data"][0]["state"], "ignored")
         self.assertEqual(self.rows()[0]["by"], "token create-full-access")
+        self.assertEqual([row["by"] for row in self.told()], ["token create-full-access"])
 
     def test_at_a_shell_root_may_and_the_account_may_not(self):
         call = ("ClamScanner", "ignore_files", "files=" + json.dumps([self.wrong]).replace(" ", ""))
@@ -252,6 +325,8 @@ class WhatWeakensNeedsThePassword(IgnoreCase):
         result, _ = self.uapi("ClamScanner", "unignore_files", f'ids=["{row["id"]}"]', account=self.account)
         self.assertEqual(result["data"][0]["state"], "ended")
         wait_until(lambda: self.wrong in self.listed(), 10, "it to be found again")
+        self.assertEqual([(row["action"], row["by"]) for row in self.told()],
+                         [("unignore_files", "shell"), ("ignore_files", "administrator")])
 
     def test_the_account_cannot_take_the_voucher_that_root_leaves(self):
         # It runs as the account, and waits for its input with the voucher open. Of agents privileges_test shows this.
@@ -317,6 +392,22 @@ class TheAdministrator(IgnoreCase):
         self.administrator("--ignore", "remove", str(entry["id"]))
         wait_until(lambda: self.wrong in self.listed(), 10, "what was ignored to be found again")
         self.assertEqual(self.entries(), [])
+        # Told once each, in the words of list_ignored_files: the pattern says where malware could hide.
+        shown = f"{self.wrong} (Test-First.UNOFFICIAL)"
+        self.assertEqual([(row["action"], row["by"], row["message"]) for row in self.told()], [
+            ("unignore_files", "administrator", f"in all accounts; in this one {shown} is found again"),
+            ("ignore_files", "administrator",
+             f"in all accounts; in this one first {shown}; until 2199-01-01 00:00 UTC; reason: known")])
+
+    def test_who_has_no_such_file_is_told_nothing(self):
+        _, others = self.new_account("other")
+        others.scan()
+        self.administrator("--ignore", "add", "--signature", "Test-First.UNOFFICIAL")
+        others.scan()
+        self.administrator("--ignore", "remove", str(self.entries()[0]["id"]))
+        wait_until(lambda: self.entries() == [], 10, "the end of the entry")
+        time.sleep(2)
+        self.assertEqual(self.told(others), [])
 
     def test_a_content_and_a_signature(self):
         sha256 = subprocess.run(["sha256sum", self.wrong], capture_output=True, text=True, check=True).stdout[:64]

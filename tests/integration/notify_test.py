@@ -99,6 +99,11 @@ class NotifyCase(ServiceCase):
         time.sleep(seconds)
         self.assertEqual(len(self.mails(recipient)), number)
 
+    def told(self, client=None):
+        """What the account's history says of mails, the latest first."""
+        return [(row["action"], row["by"], row["message"]) for row in (client or self.client).call("list_history")
+                if row["action"].endswith("_notifications")]
+
     def infect(self, *names):
         return [self.account.write(f"public_html/{name}", EICAR) for name in names]
 
@@ -207,6 +212,13 @@ class Owners(NotifyCase):
 
         self.assertEqual(self.set(address="")["data"]["address"], "")
         self.assertIn("the mailbox of the account", text_of(self.wait_for_mail(3, address)[2]))
+        local = "the account's mailbox on this host"
+        self.assertEqual(self.told(), [
+            ("set_notifications", "owner", f"mails go to {local}; before: {address}"),
+            ("confirm_notifications", "owner", f"mails go to {address}; before: {local}"),
+            ("set_notifications", "owner",
+             f"a code was sent to {address}; until it is confirmed, mails go to {local}")])
+        self.assertEqual(self.told(other_client), [])
 
     def test_switching_off_is_told_and_what_is_there_is_told_after_switching_on(self):
         self.assertEqual(self.set(enabled=0)["data"]["enabled"], 0)
@@ -215,6 +227,10 @@ class Owners(NotifyCase):
         self.client.scan()
         self.no_more_mails(1)
         self.set(enabled=1)
+        self.set(enabled=1)  # that changes nothing
+        self.assertEqual(self.told(), [
+            ("set_notifications", "owner", "mails about infected files are switched on"),
+            ("set_notifications", "owner", "mails about infected files are switched off")])
         time.sleep(2)
         self.client.scan()
         self.assertIn("x.php", text_of(self.wait_for_mail(2)[1]))
@@ -238,6 +254,8 @@ class Owners(NotifyCase):
         done = self.uapi(f"--user={self.account.name}", "ClamScanner", "set_notifications", "enabled=0")
         self.assertEqual(done["errors"], None)
         self.assertEqual(done["data"]["enabled"], 0)
+        self.assertEqual(self.told(), [
+            ("set_notifications", "administrator", "mails about infected files are switched off")])
 
     def test_a_mount_over_the_home_keeps_no_mail_back_and_changes_no_address(self):
         """Whoever runs as the account can mount there what nobody else may look into (fusermount3)."""

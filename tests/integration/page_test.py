@@ -270,9 +270,17 @@ class Mails(MailedPageCase):
         self.walk("anAddressIsConfirmed", address=first, hash=link[1])
         self.walk("anAddressIsSet", address=second)
         code = re.search(r"#confirm=([0-9a-f]+)$", self.mail_to(second), re.MULTILINE)[1]
-        self.walk("aCodeIsGiven", address=second, code=code)
+        history = self.walk("aCodeIsGiven", address=second, code=code)
         known = self.client.call("get_notifications")
         self.assertEqual((known["address"], known["enabled"], known["unconfirmed_address"]), (second, 0, ""))
+        local, page, password = "the account's mailbox on this host", "You, on this page", "You, with your password"
+        change, confirmation = "Change of the mails about infected files", "Confirmation of a mail address"
+        self.assertEqual([tuple(row) for row in history], [(what, "completed", text, f"{who} 127.0.0.1") for what, text, who in (
+            (change, "mails about infected files are switched off", password),
+            (confirmation, f"mails go to {second}; before: {first}", page),
+            (change, f"a code was sent to {second}; until it is confirmed, mails go to {first}", password),
+            (confirmation, f"mails go to {first}; before: {local}", page),
+            (change, f"a code was sent to {first}; until it is confirmed, mails go to {local}", password))])
 
 
 class ANight(MailedPageCase, ScheduleCase):
@@ -295,13 +303,19 @@ class ANight(MailedPageCase, ScheduleCase):
             self.assertIn(part, mail)
         history = self.walk("theMorningAfter", wrong=wrong, bad=bad)
         scan, page = "Scan of the whole home directory", "You, on this page 127.0.0.1"
+        password = "You, with your password 127.0.0.1"
         self.assertEqual([(action, result, by) for action, result, _, by in history], [
             (scan, "completed", page),
+            ("Ignoring of infected files", "completed", password),
             ("Restoring or deleting of files in quarantine", "completed", page),
             ("Quarantine or deletion of infected files", "completed", page),
             (scan, "completed", "A schedule"),
+            ("Change of the schedule", "completed", page),
             (scan, "completed", page)])
         self.assertIn("1 ignored", history[0][2])
+        self.assertRegex(history[1][2], rf"^1 file: {re.escape(wrong)} \(Test-Wrong-1\.UNOFFICIAL\); until .* UTC; "
+                                        r"reason: made by us$")
+        self.assertEqual(history[5][2], "daily from 03:00 to 04:00, scan of home; before: never")
 
 
 class QuarantinedByItself(PageCase, ScheduleCase):
@@ -325,6 +339,25 @@ class NoSchedules(PageCase):
 
     def test_nothing_can_be_set(self):
         self.walk("noSchedules")
+
+
+class TheQueue(PageCase):
+    config = {"jobs": {"max_running": 1}}
+    signatures = {"Test-Wrong-1": WRONG}
+
+    def test_its_place_is_shown(self):
+        slow = SlowFiles()
+        first, second = (self.new_account(kind) for kind in ("first", "second"))
+        for number in range(60):
+            first[0].write(f"{number}.gz", slow.archive(number))
+        self.account.write("public_html/index.html", "<p>fine</p>")
+        for _, client in (first, second):
+            client.call("start_scan", {"scan_type": "home"})
+        self.walk("waitingForItsTurn", start=True, place="At the moment 1 job comes before it.")
+        second[1].call("cancel_scan")
+        self.walk("waitingForItsTurn", start=False, place="At the moment it is the next.")
+        first[1].call("cancel_scan")
+        self.walk("nobodyBefore")
 
 
 class ASlowScan(PageCase):

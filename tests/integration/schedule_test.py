@@ -117,6 +117,17 @@ class Schedules(ScheduleCase):
                                  capture_output=True, text=True, check=False)
         self.assertEqual(by_root.returncode, 0, by_root.stdout)
         self.assertEqual(client.call("get_schedule")["next_time"], 0)
+        # What was refused is no row of the history, what was set is one, with what was before.
+        daily, weekly = "daily from 03:00 to 04:00, scan of home", "weekly on monday from {} to {}, scan of home"
+        rows = [row for row in client.call("list_history") if row["action"] == "set_schedule"]
+        self.assertEqual([(row["by"], row["from"], row["result"], row["message"]) for row in rows], [
+            ("administrator", "", "completed", f"never; before: {weekly.format('04:00', '05:00')}"),
+            ("owner", "127.0.0.1", "completed", f"{weekly.format('04:00', '05:00')}; before: {daily}"),
+            ("shell", "", "completed", f"{daily}; before: {weekly.format('03:00', '04:00')}"),
+            ("shell", "", "completed", f"{weekly.format('03:00', '04:00')}; before: never")])
+        client.call("set_schedule", {"frequency": "never"})
+        self.assertEqual(len([row for row in client.call("list_history") if row["action"] == "set_schedule"]), 4,
+                         "nothing was changed")
 
     def test_a_mount_over_the_home_does_not_switch_it_off(self):
         """Whoever runs as the account can mount there what nobody else may look into (fusermount3)."""

@@ -208,7 +208,40 @@ export async function ignoring(visitor, {wrong, bad, password}) {
     await visitor.go('ignored');
     await rowOf(page, wrong).getByText('The last scan did not meet it.').waitFor();
     assert.equal(await rowOf(page, wrong).locator('.cell-expires').textContent(), 'for ever');
+    assert.deepEqual((await historyOf(visitor)).filter(([action]) => /[Ii]gnoring/.test(action)).map((row) => row.join(' | ')), [
+        `Ignoring of infected files | completed | 1 file: ${wrong} (Test-Wrong-1.UNOFFICIAL); for ever; reason: still ours` +
+            ' | You, with your password 127.0.0.1',
+        `End of ignoring | completed | 1 content: that of ${wrong} (Test-Wrong-1.UNOFFICIAL) | You, on this page 127.0.0.1`,
+        `Ignoring of infected files | completed | 1 file: ${wrong} (Test-Wrong-1.UNOFFICIAL); until ` +
+            `${new Date(until).toISOString().slice(0, 16).replace('T', ' ')} UTC; reason: ours, and fine` +
+            ' | You, with your password 127.0.0.1']);
     assert(!(await page.content()).includes(password));
+}
+
+// The rows of the history, the latest first: what, how it ended, details, who.
+async function historyOf(visitor) {
+    await visitor.go('history');
+    return visitor.page.locator('tbody tr').evaluateAll((rows) => rows.map((row) =>
+        ['action', 'result', 'message', 'by'].map((name) => row.querySelector(`.cell-${name}`).textContent)));
+}
+
+// A scan in the queue says how many jobs come before it, once and in the page's own words.
+export async function waitingForItsTurn(visitor, {start, place}) {
+    const page = await visitor.enter();
+    await page.locator('#verdict').waitFor();
+    if (start) await page.locator('#start-scan').click();
+    await page.locator('section.verdict').getByText(place, {exact: true}).waitFor();
+    assert.equal(await visitor.verdict(), 'A scan of the whole home directory waits for its turn.');
+    assert.doesNotMatch(await page.locator('main').textContent(), /The scan waits|Counting the files/);
+    await visitor.picture(start ? 'waiting' : 'waiting-next');
+}
+
+// It runs, and then says so no longer.
+export async function nobodyBefore(visitor) {
+    const page = await visitor.enter();
+    await page.locator('#start-scan').waitFor({timeout: 60_000});
+    assert.match(await visitor.verdict(), /^Clean: /);
+    assert.doesNotMatch(await page.locator('main').textContent(), /[Aa]t the moment/);
 }
 
 // Without a reason, without the password, with a wrong one, and when the owner thinks better of it, nothing is ignored.
@@ -480,6 +513,7 @@ export async function aCodeIsGiven(visitor, {address, code}) {
     await visitor.confirm();
     await mailsGo(page, 'No such mails are sent to you.');
     await visitor.picture('mails-off');
+    return historyOf(visitor);
 }
 
 // Before an owner goes to bed.
@@ -566,9 +600,7 @@ export async function theMorningAfter(visitor, {wrong, bad}) {
     await visitor.scan();
     assert.equal(await visitor.verdict(), `Nothing else was found, but ${isIgnored(1)}`);
     await visitor.picture('morning-done');
-    await visitor.go('history');
-    const told = await page.locator('tbody tr').evaluateAll((rows) => rows.map((row) =>
-        ['action', 'result', 'message', 'by'].map((name) => row.querySelector(`.cell-${name}`).textContent)));
+    const told = await historyOf(visitor);
     await visitor.picture('morning-history');
     await visitor.go('ignored');
     await rowOf(page, wrong).getByText('made by us').waitFor();

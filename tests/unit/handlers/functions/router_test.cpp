@@ -346,6 +346,72 @@ BOOST_AUTO_TEST_CASE(the_history_says_who_asked_for_what_and_what_came_of_it) {
     BOOST_TEST(holds(ask("GET", "/ClamScanner/list_history?api.paginate_size=100").body, "only the latest entries"));
 }
 
+BOOST_AUTO_TEST_CASE(the_history_tells_changes_by_the_names_of_the_functions_that_make_them) {
+    const auto change = [](AskedFor what, std::uint64_t files, const char* text, AskedBy by = AskedBy::Owner) {
+        HistoryEntry entry;
+        entry.what = what;
+        entry.asker.by = by;
+        entry.asked_ms = entry.ended_ms = 7000;
+        entry.phase = TaskPhase::Completed;
+        entry.files = files;
+        entry.why = text;
+        return entry;
+    };
+    const auto row_of = [&](const HistoryEntry& entry) {
+        jobs.history = {{entry}, 0};
+        return outcome("GET", "list_history?api.columns_0=action&api.columns_1=by&api.columns_2=message");
+    };
+    BOOST_TEST(row_of(change(AskedFor::IgnoreFiles, 1, "/a (X); for ever")) ==
+               R"([{"action":"ignore_files","by":"owner","message":"1 file: /a (X); for ever"}])");
+    BOOST_TEST(row_of(change(AskedFor::IgnoreFiles, 3, "/a (X); for ever")) ==
+               R"([{"action":"ignore_files","by":"owner","message":"3 files, the first: /a (X); for ever"}])");
+    BOOST_TEST(row_of(change(AskedFor::IgnoreFiles, 0, "in all accounts", AskedBy::Administrator)) ==
+               R"([{"action":"ignore_files","by":"administrator","message":"in all accounts"}])");
+    BOOST_TEST(row_of(change(AskedFor::UnignoreFiles, 1, "that of /a", AskedBy::Time)) ==
+               R"([{"action":"unignore_files","by":"time","message":"1 content: that of /a"}])");
+    BOOST_TEST(row_of(change(AskedFor::UnignoreFiles, 2, "that of /a")) ==
+               R"([{"action":"unignore_files","by":"owner","message":"2 contents, the first: that of /a"}])");
+    BOOST_TEST(row_of(change(AskedFor::SetSchedule, 0, "never; before: daily")) ==
+               R"([{"action":"set_schedule","by":"owner","message":"never; before: daily"}])");
+    BOOST_TEST(row_of(change(AskedFor::SetNotifications, 0, "off")) ==
+               R"([{"action":"set_notifications","by":"owner","message":"off"}])");
+    BOOST_TEST(row_of(change(AskedFor::ConfirmNotifications, 0, "mails go to a@b.cd")) ==
+               R"([{"action":"confirm_notifications","by":"owner","message":"mails go to a@b.cd"}])");
+    const auto all = outcome("GET", "list_history");
+    BOOST_TEST(holds(all, R"("ended":"7")"));
+    BOOST_TEST(holds(all, R"("result":"completed","time":"7")"));
+}
+
+// The page asks for the scans so.
+BOOST_AUTO_TEST_CASE(only_scans_have_names_that_begin_as_theirs_do) {
+    jobs.history = {};
+    for (int what = 0; what <= static_cast<int>(last_asked_for); ++what) {
+        HistoryEntry entry;
+        entry.what = static_cast<AskedFor>(what);
+        jobs.history.entries.push_back(entry);
+    }
+    BOOST_TEST(outcome("GET",
+                       "list_history?api.filter_column=action&api.filter_type=begins&api.filter_term=scan&"
+                       "api.columns=action") == R"([{"action":"scan of home"}])");
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_for_its_turn_says_how_many_come_before_it) {
+    for (const auto& [function, what] :
+         {std::pair("get_scan_status", "The scan"), std::pair("check_disinfection_status", "The disinfection")}) {
+        const auto told = [&, function = function](bool waits, std::uint64_t before) {
+            jobs.status.place = jobs.disinfection_status.place = {waits, before};
+            return ask("GET", "/execute/ClamScanner/"s + function).body;
+        };
+        const auto sentence = std::string(what) + " waits for its turn: at the moment ";
+        BOOST_TEST(holds(told(true, 0), sentence + "it is the next."));
+        BOOST_TEST(holds(told(true, 1), sentence + "1 job comes before it."));
+        BOOST_TEST(holds(told(true, 12), sentence + "12 jobs come before it."));
+        BOOST_TEST(holds(told(true, 12), R"("metadata":{"jobs_before":12})"));
+        BOOST_TEST(!holds(told(false, 12), "turn"));
+        BOOST_TEST(holds(told(false, 12), R"("metadata":{})"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(actions_are_handed_on_as_asked) {
     const auto data = outcome("POST", "disinfect_files",
                               R"({"actions":{"home/virus1":"delete","/home/\udcff":"quarantine","/x":"ignore"}})");
@@ -481,6 +547,17 @@ BOOST_AUTO_TEST_CASE(many_files_to_ignore_go_to_jobd_in_pieces) {
     BOOST_REQUIRE(jobs.ignoring.size() == 5U);
     BOOST_TEST(jobs.ignoring[4].paths.front() == "/f200");
     BOOST_TEST(jobs.ignoring[4].paths.size() == 50U);
+    for (std::size_t i = 0; i < 5; ++i) BOOST_TEST(jobs.ignoring[i].continues == (i > 0));
+}
+
+// The account's history goes by it: a piece continues one of the same request that did something.
+BOOST_AUTO_TEST_CASE(a_piece_continues_no_other_request) {
+    std::string files;
+    for (int i = 0; i < 100; ++i) files += (i == 0 ? "\"/no-find" : ",\"/no-find") + std::to_string(i) + "\"";
+    static_cast<void>(outcome("POST", "ignore_files", R"({"files":["/f"]})"));
+    static_cast<void>(outcome("POST", "ignore_files", "{\"files\":[" + files + "]}"));
+    BOOST_REQUIRE(jobs.ignoring.size() == 3U);
+    for (const auto& piece : jobs.ignoring) BOOST_TEST(!piece.continues);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_ignored_says_what_is_accepted) {

@@ -34,7 +34,9 @@ struct Account {
     }
     static std::string path(const std::string& name) { return "/home/alice/" + name; }
     IgnoreResult ignore(const std::string& name, std::int64_t expires_ms = 0) {
-        return ledger.finds().ignore(account, path(name), {"ours", expires_ms, {AskedBy::Owner, "", "192.0.2.1"}});
+        return ledger.finds()
+            .ignore(account, path(name), {"ours", expires_ms, {AskedBy::Owner, "", "192.0.2.1"}})
+            .result;
     }
     void settle() {
         while (ledger.finds().settle_ignored()) {
@@ -54,6 +56,12 @@ struct Account {
             if (piece.next == 0) return files;
             after = piece.next;
         }
+    }
+    // In the account's history, the latest first.
+    std::vector<HistoryEntry> changes() {
+        auto entries = ledger.history().of_account(account, 0).entries;
+        std::erase_if(entries, [](const HistoryEntry& entry) { return entry.what == AskedFor::Scan; });
+        return entries;
     }
     std::set<std::string> ignored() {
         std::set<std::string> names;
@@ -147,7 +155,7 @@ BOOST_AUTO_TEST_CASE(only_a_find_whose_content_is_known_can_be_ignored) {
     settle();
     BOOST_TEST(listed().empty());
     const auto bob = ledger.tasks().account_of({1002, "bob", "/home/bob", 11, 23, 33});
-    BOOST_TEST((ledger.finds().ignore(bob, path("a.php"), {}) == IgnoreResult::NoFind));
+    BOOST_TEST((ledger.finds().ignore(bob, path("a.php"), {}).result == IgnoreResult::NoFind));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_ignored_no_longer_is_a_find_again_at_once) {
@@ -161,9 +169,9 @@ BOOST_AUTO_TEST_CASE(what_is_ignored_no_longer_is_a_find_again_at_once) {
     BOOST_TEST(infected() == Names({"other.php"}), boost::test_tools::per_element());
     check_sums();
     const auto row = static_cast<IgnoreList::RowId>(listed().at(0).row);
-    BOOST_TEST(!ledger.ignored().end(account + 1, row));
-    BOOST_TEST(ledger.ignored().end(account, row));
-    BOOST_TEST(!ledger.ignored().end(account, row));
+    BOOST_TEST(!ledger.ignored().end(account + 1, row).has_value());
+    BOOST_TEST(ledger.ignored().end(account, row).has_value());
+    BOOST_TEST(!ledger.ignored().end(account, row).has_value());
     BOOST_TEST(ledger.finds().settle_ignored());
     BOOST_TEST(infected().size() == 51U);
     settle();
@@ -211,7 +219,7 @@ BOOST_AUTO_TEST_CASE(a_scan_that_is_cancelled_adds_up_and_goes_by_what_is_ignore
     const auto before = scan;
     for (const auto& file : listed())
         if (file.sha256 == other_content)
-            BOOST_TEST(ledger.ignored().end(account, static_cast<IgnoreList::RowId>(file.row)));
+            BOOST_TEST(ledger.ignored().end(account, static_cast<IgnoreList::RowId>(file.row)).has_value());
     begin_scan();
     ledger.finds().begin_list(scan, 1, false);
     find("c.php");
@@ -320,7 +328,7 @@ BOOST_AUTO_TEST_CASE(the_administrators_rows_bind_to_content_signature_or_signat
     BOOST_TEST(rows.size() == 4U);
     BOOST_TEST(ledger.ignored().is_administrators(static_cast<IgnoreList::RowId>(rows[0].id)));
     // Its owner cannot end it; the administrator can.
-    BOOST_TEST(!ledger.ignored().end(account, static_cast<IgnoreList::RowId>(rows[0].id)));
+    BOOST_TEST(!ledger.ignored().end(account, static_cast<IgnoreList::RowId>(rows[0].id)).has_value());
     for (const auto& row : rows) BOOST_TEST(ledger.ignored().end_for_all(static_cast<IgnoreList::RowId>(row.id)));
     settle();
     BOOST_TEST(infected().size() == 8U);
@@ -333,11 +341,87 @@ BOOST_AUTO_TEST_CASE(a_find_that_two_rows_ignore_stays_ignored_when_one_ends) {
     BOOST_TEST((ignore("a.php") == IgnoreResult::Ignored));
     settle();
     BOOST_TEST(ledger.ignored().add_for_all({0, "Wrong", "", "", "", 0, 0}, {}));
-    BOOST_TEST(ledger.ignored().end(account, static_cast<IgnoreList::RowId>(listed().at(0).row)));
+    BOOST_TEST(ledger.ignored().end(account, static_cast<IgnoreList::RowId>(listed().at(0).row)).has_value());
     settle();
     BOOST_TEST(ignored().size() == 1U);
     BOOST_TEST(listed().at(0).for_everybody);
     check_sums();
+}
+
+BOOST_AUTO_TEST_CASE(the_history_tells_the_end_of_what_was_ignored_for_a_time) {
+    scan_of({"a.php"});
+    BOOST_TEST((ignore("a.php", now_ms() - 1) == IgnoreResult::Ignored));
+    BOOST_TEST(changes().empty());
+    settle();
+    settle();
+    const auto told = changes();
+    BOOST_REQUIRE(told.size() == 1U);
+    BOOST_TEST((told[0].what == AskedFor::UnignoreFiles));
+    BOOST_TEST((told[0].asker.by == AskedBy::Time));
+    BOOST_TEST(told[0].files == 1U);
+    BOOST_TEST(told[0].why == "that of /home/alice/a.php (Wrong); its time is over");
+}
+
+BOOST_AUTO_TEST_CASE(the_history_tells_once_that_the_administrator_ignores_and_once_that_it_is_over) {
+    const auto row = [&] { return static_cast<IgnoreList::RowId>(ledger.ignored().for_all().at(0).id); };
+    BOOST_TEST(ledger.ignored().add_for_all({0, "Wrong", "", "", "", 0, 0}, {"known", 0, {}}));
+    BOOST_TEST(changes().empty());  // nothing of this account is ignored yet
+    scan_of({"a.php", "b.php"});
+    auto told = changes();
+    BOOST_REQUIRE(told.size() == 1U);
+    BOOST_TEST((told[0].what == AskedFor::IgnoreFiles));
+    BOOST_TEST((told[0].asker.by == AskedBy::Administrator));
+    BOOST_TEST(told[0].files == 0U);
+    BOOST_TEST(told[0].why == "in all accounts; in this one first /home/alice/a.php (Wrong); for ever; reason: known");
+    scan_of({"a.php"});
+    BOOST_TEST(changes().size() == 1U);
+
+    BOOST_TEST(ledger.ignored().end_for_all(row()));
+    settle();
+    told = changes();
+    BOOST_REQUIRE(told.size() == 2U);
+    BOOST_TEST((told[0].what == AskedFor::UnignoreFiles));
+    BOOST_TEST((told[0].asker.by == AskedBy::Administrator));
+    BOOST_TEST(told[0].why == "in all accounts; in this one /home/alice/a.php (Wrong) is found again");
+    // And it may begin anew.
+    BOOST_TEST(ledger.ignored().add_for_all({0, "Wrong", "", "", "", 0, 0}, {"known", 0, {}}));
+    scan_of({"a.php"});
+    BOOST_TEST(changes().size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(the_history_tells_nothing_of_an_administrators_row_that_changes_nothing_here) {
+    BOOST_TEST(ledger.ignored().add_for_all({0, "Wrong", "", "", "", 0, 0}, {"known", now_ms() + day_ms, {}}));
+    scan_of({"a.php"});
+    scan_of({});  // nobody sees the first scan any more
+    BOOST_TEST(changes().size() == 1U);
+    BOOST_TEST(ledger.ignored().end_for_all(static_cast<IgnoreList::RowId>(ledger.ignored().for_all().at(0).id)));
+    settle();
+    BOOST_TEST(changes().size() == 1U);
+    BOOST_TEST(ledger.database().statement<"SELECT count(*) FROM ignoring_told">().number().value() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_history_tells_that_an_administrators_row_has_ended_by_itself) {
+    BOOST_TEST(ledger.ignored().add_for_all({0, "Wrong", "", "", "", 0, 0}, {"known", now_ms() + day_ms, {}}));
+    scan_of({"a.php"});
+    ledger.database().write();
+    ledger.database().statement<"UPDATE ignored SET expires_ms = 1">().run();
+    settle();
+    BOOST_TEST(infected() == Names({"a.php"}), boost::test_tools::per_element());
+    BOOST_REQUIRE(changes().size() == 2U);
+    BOOST_TEST((changes()[0].what == AskedFor::UnignoreFiles));
+    BOOST_TEST((changes()[0].asker.by == AskedBy::Time));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_administrator_goes_on_ignoring_is_told_as_such) {
+    scan_of({"a.php"});
+    BOOST_TEST((ignore("a.php") == IgnoreResult::Ignored));
+    settle();
+    BOOST_TEST(ledger.ignored().add_for_all({0, "Wrong", "", "", "", 0, 0}, {"known", 0, {}}));
+    BOOST_TEST(ledger.ignored().end(account, static_cast<IgnoreList::RowId>(listed().at(0).row)).has_value());
+    settle();
+    BOOST_REQUIRE(changes().size() == 1U);
+    BOOST_TEST((changes()[0].what == AskedFor::IgnoreFiles));
+    BOOST_TEST((changes()[0].asker.by == AskedBy::Administrator));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_committed_survives_in_the_middle_of_settling) {
@@ -363,7 +447,7 @@ BOOST_AUTO_TEST_CASE(an_account_ignores_only_so_many_contents) {
         BOOST_REQUIRE((ignore("f" + std::to_string(i)) == IgnoreResult::Ignored));
     BOOST_TEST((ignore("f" + std::to_string(most_ignored_per_account)) == IgnoreResult::TooMany));
     BOOST_TEST((ignore("f1") == IgnoreResult::Ignored));  // again
-    BOOST_TEST(ledger.ignored().end(account, static_cast<IgnoreList::RowId>(listed().at(0).row)));
+    BOOST_TEST(ledger.ignored().end(account, static_cast<IgnoreList::RowId>(listed().at(0).row)).has_value());
     settle();
     BOOST_TEST((ignore("f" + std::to_string(most_ignored_per_account)) == IgnoreResult::Ignored));
 }

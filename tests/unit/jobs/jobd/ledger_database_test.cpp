@@ -31,6 +31,7 @@ class LongLists {
         fill_system_scan();
         fill_schedules();
         fill_outbox();
+        fill_changes();
     }
 
     // What is done for each event, action, find, poll or piece.
@@ -39,6 +40,7 @@ class LongLists {
         poll();
         notify_one();
         ignore_one();
+        change_one();
         disinfect_one();
         quarantine_one();
         system_scan_one();
@@ -134,9 +136,20 @@ class LongLists {
     }
     void ignore_everywhere() {
         static_cast<void>(ledger.ignored().add_for_all({0, "Rare", "", "*.js", "", 0, 0}, {}));
+        ledger.finds().add_infected(scan_, 1, path(1) + ".js", "Rare", "rare");
         const auto rows = ledger.ignored().for_all();
         static_cast<void>(ledger.ignored().end_for_all(static_cast<std::int64_t>(rows.at(0).id)));
         settle_ignored();
+    }
+    void fill_changes() {
+        for (int i = 0; i < length_; ++i)
+            ledger.history().note_change(alice, {AskedFor::SetSchedule, {AskedBy::Owner}, 1, "daily"});
+    }
+    void change_one() {
+        const HistoryTable::Change change{AskedFor::IgnoreFiles, {AskedBy::Owner}, 1, "some"};
+        ledger.history().note_change(alice, change);
+        ledger.history().continue_change(alice, change);
+        static_cast<void>(ledger.history().of_account(alice, 0, 4));
     }
     void fill_disinfection() {
         std::vector<PlannedAction> planned(static_cast<std::size_t>(length_));
@@ -387,7 +400,7 @@ constexpr Allowed allowed[] = {
     {"SELECT id FROM task INDEXED BY unfinished_scans", "SCAN task USING INDEX unfinished_scans",
      "when the program starts, and an index of the accounts' last scans"},
     {"SELECT id FROM task WHERE pruned = 1", "SCAN task USING INDEX to_prune", "it ends at the first row"},
-    {"SELECT id, state = 2, account", "SCAN ignored USING INDEX ignored_to_settle", "it ends at the first row"},
+    {"SELECT id, state = 2, expires_ms", "SCAN ignored USING INDEX ignored_to_settle", "it ends at the first row"},
 };
 
 bool is_allowed(const std::string& sql, const std::string& step) {

@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(an_unreached_file_that_is_ignored_still_is) {
     const auto before = begin();
     walk(before, {"fine"});
     find(before, "fine", 0);
-    BOOST_TEST((ledger.finds().ignore(account, "/home/alice/fine", {}) == IgnoreResult::Ignored));
+    BOOST_TEST((ledger.finds().ignore(account, "/home/alice/fine", {}).result == IgnoreResult::Ignored));
     ledger.finds().complete_scan(before, 1, 0, 0);
     for (const bool walks : {true, false}) {
         const auto scan = begin();
