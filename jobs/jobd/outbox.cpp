@@ -96,11 +96,10 @@ Outbox::NoticeId Outbox::collecting(NoticeKind kind, AccountId account) {
 bool Outbox::has_room_for_event(AccountId account) {
     if (!events_) {
         events_.emplace();
-        statement<"SELECT account, count(*) FROM notice WHERE channel = 1 AND state > 0 GROUP BY account">().each(
-            [&](Row row) {
-                count_event(row.number(0), row.number(1));
-                return true;
-            });
+        statement<"SELECT account FROM notice WHERE channel = 1 AND state > 0">().each([&](Row row) {
+            count_event(row.number(0), 1);
+            return true;
+        });
     }
     if (events_->all >= most_events) return false;
     const auto own = events_->of_account.find(account);

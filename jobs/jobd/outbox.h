@@ -20,6 +20,12 @@
 
 namespace clamscanner {
 
+// For the hook, that are in the outbox.
+struct EventCount {
+    std::int64_t all = 0;
+    std::map<AccountId, std::int64_t> of_account;
+};
+
 class Outbox {
  public:
     using NoticeId = std::int64_t;
@@ -104,11 +110,7 @@ class Outbox {
 
     LedgerDatabase& database_;
     const Settings* settings_ = nullptr;
-    struct Events {
-        std::int64_t all = 0;
-        std::map<AccountId, std::int64_t> of_account;
-    };
-    std::optional<Events> events_;  // how many are in the outbox, once they were counted
+    std::optional<EventCount> events_;  // once they were counted
 };
 
 }  // namespace clamscanner
