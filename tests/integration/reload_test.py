@@ -1,6 +1,7 @@
 """The web server reloads while clients keep sending requests and starting scans: no request is lost, and none is half
-done. Behind mod_fcgid a request may get no answer; then nothing of it was done either."""
+done. Behind mod_fcgid a request may get no answer, or a page of Apache's own; then nothing of it was done either."""
 
+import re
 import threading
 
 from client import wait_until
@@ -67,6 +68,11 @@ class Clients:
         self.await_true(lambda: self.answers >= wanted, "answers to the clients")
 
 
+def is_apaches(fault):
+    """Whether a request got no answer, or a page of the web server's own: the service's answers are JSON."""
+    return isinstance(fault, TimeoutError) or re.match(r"\w+: HTTP 50[03]: b'<!DOCTYPE HTML", str(fault))
+
+
 class Reload(ServiceCase):
     def setUp(self):
         self.clients = Clients()
@@ -116,7 +122,7 @@ class Reload(ServiceCase):
         self.clients.await_true(lambda: self.scans_done >= RELOADS, "scans beside and after the reloads")
         self.clients.end()
         if front.may_leave_requests_unanswered:
-            self.assertEqual({type(fault) for fault in self.clients.unanswered} - {TimeoutError}, set())
+            self.assertEqual([fault for fault in self.clients.unanswered if not is_apaches(fault)], [])
         else:
             self.assertEqual(self.clients.unanswered, [])
             wait_until(lambda: not front.workers() & old, 60, "the old workers' end")
