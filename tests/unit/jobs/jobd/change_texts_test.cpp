@@ -1,6 +1,8 @@
 #include "jobs/jobd/change_texts.h"
 
 #include <boost/test/unit_test.hpp>
+#include <string>
+#include <vector>
 
 namespace clamscanner {
 namespace {
@@ -39,8 +41,13 @@ BOOST_AUTO_TEST_CASE(the_longest_names_fit_and_no_character_is_cut) {
         }
         return true;
     };
-    for (const auto& text : {ignored_text(path, virus, ignoring), ignored_for_all_text(path, virus, ignoring),
-                             time_is_over_text(path, virus), found_again_for_all_text(path, virus)}) {
+    // Wherever the cut comes to lie in a character.
+    std::vector<std::string> texts{time_is_over_text(path, virus), found_again_for_all_text(path, virus)};
+    for (const auto* shift : {"", "V", "VV"}) {
+        texts.push_back(ignored_text(path, shift + virus.substr(2), ignoring));
+        texts.push_back(ignored_for_all_text(path, shift + virus.substr(2), ignoring));
+    }
+    for (const auto& text : texts) {
         BOOST_TEST(text.size() <= longest_message);
         BOOST_TEST(text.find("…") != std::string::npos);
         BOOST_TEST(is_whole(text));
