@@ -6,6 +6,7 @@ namespace {
 // How many are looked at for one question.
 constexpr int most_looked_at = 20;
 constexpr std::int64_t while_looked_up_ms = 500;
+constexpr std::int64_t look_good_for_ms = 2000;
 constexpr std::int64_t while_unknown_ms = 10'000;
 constexpr std::int64_t while_busy_ms = 2000;
 // A disinfection that follows a scan at once is told in the same mail; a long one is not waited for.
@@ -38,12 +39,21 @@ Notice OutboxAnswers::fetch(const FetchNotice& asked) {
     return {};
 }
 
+const AccountLookup::Entry* OutboxAnswers::owner(uid_t uid, std::int64_t now) {
+    if (const auto* entry = accounts_.fresh(uid)) return entry;
+    std::erase_if(looks_, [&](const auto& look) { return now - look.second.at_ms > look_good_for_ms; });
+    if (const auto look = looks_.find(uid); look != looks_.end()) return &look->second.entry;
+    accounts_.ask(uid, [this, uid](const AccountLookup::Entry& entry) {
+        looks_.insert_or_assign(uid, Look{entry, now_ms()});
+    });
+    return nullptr;
+}
+
 bool OutboxAnswers::is_owner_there(const Outbox::Due& due, std::int64_t now, std::int64_t& until) {
     const auto facts = context_.ledger.tasks().find_account(due.account);
     if (!facts) return false;
-    const auto* entry = accounts_.fresh(facts->uid);
+    const auto* entry = owner(facts->uid, now);
     if (entry == nullptr) {
-        accounts_.ask(facts->uid, [](const AccountLookup::Entry&) {});
         until = now + while_looked_up_ms;
         return true;
     }

@@ -351,6 +351,22 @@ class Owners(NotifyCase):
         self.assertIn("x.php", text_of(self.wait_for_mail(2, address)[1]))
         self.assertEqual(self.client.call("get_notifications")["address"], address)
 
+    def test_a_host_whose_accounts_change_all_the_time_sends_mails(self):
+        self.infect("x.php")
+        stopping = threading.Event()
+
+        def change_accounts():
+            while not stopping.wait(0.1):
+                os.utime("/etc/passwd")
+        changing = threading.Thread(target=change_accounts)
+        changing.start()
+        try:
+            self.client.scan()
+            self.wait_for_mail()
+        finally:
+            stopping.set()
+            changing.join()
+
     def test_no_mail_goes_to_whoever_has_the_name_later(self):
         self.service.kill("notify")
         self.infect("x.php")

@@ -36,7 +36,7 @@ class Daemon:
 
 
 # The engine's registry of known contents, and what judges these: no part of any job.
-OWN_NAMES = ("scan-registry", "scan-judge")
+OWN_NAMES = ("scan-registry", "scan-judge", "scan-judge-new")
 
 # In the order in which they are started; any order works.
 DAEMONS = {
