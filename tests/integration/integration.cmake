@@ -124,6 +124,14 @@ foreach(name clients token)
 endforeach()
 set_property(TEST integration.page integration.apache_proxy.page PROPERTY RESOURCE_LOCK npm_packages_of_page)
 
+# The longest begin first, so that in the end nothing waits for one of them.
+foreach(name page apache_proxy.page notify hanging cancel)
+    set_property(TEST integration.${name} PROPERTY COST 100)
+endforeach()
+if(FLEET)
+    set_property(TEST integration.fleet PROPERTY COST 100)
+endif()
+
 # Alone: what measures; and what scans the homes of all of this machine's accounts, since others' tests have some.
 foreach(name wrong_logins turns memory resume brake hanging_for_all statistics apache_proxy.statistics apache_fcgid.statistics)
     set_property(TEST integration.${name} PROPERTY RUN_SERIAL ON)
