@@ -52,7 +52,8 @@ export async function watchSteps(place, signal, {onlyIfRunning = false, total = 
 
 function show(summary, status, queue, {done, total, isAllDone}) {
     if (status === 'queued') summary.replaceChildren(told('p', 'steps.queued'), queuePlace(queue) ?? '');
-    else if (status !== 'running') summary.replaceChildren(told('p', isAllDone ? 'steps.done' : 'steps.not_all', {n: done}));
+    else if (status !== 'running')
+        summary.replaceChildren(told('p', isAllDone ? 'steps.done' : 'steps.not_all', {n: done}));
     else if (total === 0) summary.replaceChildren(told('p', 'steps.running', {n: done}));
     else
         summary.replaceChildren(make('progress', {max: total, value: done, 'aria-label': say('steps.progress')}),
