@@ -9,17 +9,21 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <filesystem>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "auth/base/account.h"
@@ -58,6 +62,7 @@ constexpr std::size_t most_stuck_jobs = 2;
 // A job that began less long ago has perhaps only just ended, and its processes are on their way.
 constexpr auto time_to_go = 10s;
 constexpr auto delay_after_failed_load = 10s;
+constexpr auto time_for_orphans = 1s;
 constexpr int kept_socket = 3;  // in a child
 
 class Engine {
@@ -84,6 +89,7 @@ class Engine {
         loop_.run();
         if (starts_anew_) return Next::StartAnew;
         notify_supervisor("STOPPING=1");
+        end_processes();
         return Next::End;
     }
 
@@ -108,6 +114,22 @@ class Engine {
         EventLoop::Watch watch;
         EventLoop::Timer timeout;
     };
+
+    // A host's children end when it does, but a moment later. Until then they must find their directories: what the
+    // library says of one that is gone would look like a fault.
+    void end_processes() {
+        checked(::prctl(PR_SET_CHILD_SUBREAPER, 1), "adopt what is left of hosts");
+        registry_.process = ChildProcess();
+        judge_of_new_.process = ChildProcess();
+        if (next_) next_->process = ChildProcess();
+        if (host_) host_->process = ChildProcess();
+        for (const auto& retired : retired_) retired->process = ChildProcess();
+        for (const auto until = Clock::now() + time_for_orphans; Clock::now() < until;) {
+            const pid_t reaped = ::waitpid(-1, nullptr, WNOHANG);
+            if (reaped < 0 && errno == ECHILD) return;
+            if (reaped == 0) std::this_thread::sleep_for(1ms);
+        }
+    }
 
     // What has signatures loaded keeps the limits with which it did; a new one gets the new ones, and takes over when
     // it has loaded. Until then no job waits.

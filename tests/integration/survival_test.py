@@ -18,6 +18,7 @@ from test_files import EICAR, clean_page
 # Signals that end a process by default. The responder is not sent SIGUSR1, which stops it by FastCGI's convention.
 STRAY = (signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
 FILES = 2000
+STOPS = 10
 
 
 class Survival(ServiceCase):
@@ -62,6 +63,20 @@ class Signals(Survival):
             said = "SIGHUP changes nothing" if name == "fcgi" else "the configuration was read again"
             wait_until(lambda: re.search(rf"{re.escape(daemon.program)}\[\d+\]: info: {said}", self.log()), 20,
                        f"{daemon.program} to say: {said}")
+
+    def test_an_engine_that_stops_leaves_its_workers_no_time_to_complain(self):
+        """Nothing in the log looks like a fault that is none."""
+        account, client = self.new_account()
+        for number in range(FILES):
+            account.write(f"{number}.html", clean_page(number))
+        for stop in range(STOPS):
+            client.call("start_scan", {"scan_type": "home", "full": 1})
+            wait_until(lambda: self.processes("worker"), 30, "a worker")
+            time.sleep(stop % 5 * 0.02)
+            self.service.stop("engine")
+            self.service.start("engine")
+            client.finish_scan()
+        self.assertNotRegex(self.log(), r"clamscanner-engine\[\d+\]: error")
 
     def test_each_signal_to_stop_stops_a_daemon(self):
         account, _ = self.new_account()
