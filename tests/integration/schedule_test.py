@@ -25,6 +25,11 @@ PATIENCE_SECONDS = 60
 COPIES = 1500  # so many that their quarantine takes some time
 
 
+def far_hour():
+    """Half a day away: so whatever the time is, the slots of all accounts are on the same day, and none was just now."""
+    return (time.gmtime().tm_hour + 12) % 24
+
+
 class ScheduleCase(ServiceCase):
     config = {"jobs": {"retry_seconds": 1}}
 
@@ -63,11 +68,12 @@ class Schedules(ScheduleCase):
     def test_it_runs_when_it_is_due_and_the_missed_one_once(self):
         account, client = self.new_account()
         infected = account.write("eicar", EICAR)
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        hour = far_hour()
+        client.call("set_schedule", {"frequency": "daily", "hour": hour, "scan_type": "home"})
         known = client.call("get_schedule")
-        self.assertEqual((known["allowed"], known["frequency"], known["hour"], known["scan_type"]), (1, "daily", 3, "home"))
+        self.assertEqual((known["allowed"], known["frequency"], known["hour"], known["scan_type"]), (1, "daily", hour, "home"))
         self.assertGreater(known["next_time"], time.time())
-        self.assertRegex(known["next_time_local"], r"^\d{4}-\d\d-\d\d 03:\d\d:\d\d ")
+        self.assertRegex(known["next_time_local"], rf"^\d{{4}}-\d\d-\d\d {hour:02}:\d\d:\d\d ")
 
         self.restart_where(known["next_time"], AHEAD_SECONDS)
         self.assertEqual(self.scheduled(client), [])
@@ -85,7 +91,7 @@ class Schedules(ScheduleCase):
     def test_a_missed_one_is_made_up_for_once_however_jobd_is_killed(self):
         account, client = self.new_account()
         account.write("eicar", EICAR)
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         due = client.call("get_schedule")["next_time"]
         self.service.stop("jobd")
         self.start_jobd_where(due, -3600)
@@ -133,7 +139,7 @@ class Schedules(ScheduleCase):
         """Whoever runs as the account can mount there what nobody else may look into (fusermount3)."""
         account, client = self.new_account()
         infected = account.write("eicar", EICAR)
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         next_time = client.call("get_schedule")["next_time"]
         self.service.stop("jobd")
         mount = HangingFiles(account.home, account, by=account.uid, allow_other=False)
@@ -149,7 +155,7 @@ class Schedules(ScheduleCase):
         account, client = self.new_account()
         for i in range(40):
             account.write(f"file{i}", os.urandom(1 << 20))
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         client.call("start_scan", {"scan_type": "home"})
         self.restart_where(client.call("get_schedule")["next_time"], 1)
         rows = self.ended(client, 1)
@@ -169,9 +175,8 @@ class Schedules(ScheduleCase):
         held, held_client = self.new_account()
         closed, closed_client = self.new_account()
         clients = (held_client, closed_client)
-        hour = (time.gmtime().tm_hour + 12) % 24  # so that both have their slots on the same day
         for client in clients:
-            client.call("set_schedule", {"frequency": "daily", "hour": hour, "scan_type": "home"})
+            client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         due = max(client.call("get_schedule")["next_time"] for client in clients)
         self.service.stop("jobd")
         self.administrate("hold", held.name)
@@ -196,7 +201,7 @@ class Schedules(ScheduleCase):
         self.addCleanup(files.end)
         self.service.wait_until_it_serves(account)
         client = self.service.client(account)
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         due = client.call("get_schedule")["next_time"]
         self.service.stop("jobd")
         files.hang()
@@ -209,7 +214,7 @@ class Schedules(ScheduleCase):
 
     def test_one_whose_home_has_moved_loses_it(self):
         account, client = self.new_account()
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         due = client.call("get_schedule")["next_time"]
         self.service.stop("jobd")
         os.rename(account.home, account.home + "-old")
@@ -245,7 +250,7 @@ class AlwaysBusy(ScheduleCase):
         account, client = self.new_account()
         for i in range(40):
             account.write(f"file{i}", os.urandom(1 << 20))
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         self.restart_where(client.call("get_schedule")["next_time"], 3)
         client.call("start_scan", {"scan_type": "home", "full": 1})
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -264,11 +269,11 @@ class BehindAllOthers(ScheduleCase):
     def test_who_asks_for_a_scan_does_not_wait_for_a_schedule(self):
         slow = SlowFiles()
         first, first_client = self.new_account()
-        slow.fill(first, 4)
+        slow.fill(first, 15)
         scheduled, client = self.new_account()
         slow.fill(scheduled, 2)
         _, others = self.new_account()
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         due = client.call("get_schedule")["next_time"]
         self.service.stop("jobd")
         self.start_jobd_where(due, 2)
@@ -362,7 +367,7 @@ class AutomaticQuarantine(AutomaticCase):
 
     def test_a_schedules_finds_are_quarantined_by_certain_signatures_alone(self):
         account, client, *paths = self.infected()
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         self.restart_where(client.call("get_schedule")["next_time"], 1)
         self.ended(client, 1, "disinfection")
         self.check(client, *paths, by="schedule")
@@ -412,7 +417,7 @@ class AutomaticQuarantine(AutomaticCase):
 
     def test_it_is_done_once_although_jobd_is_killed_all_the_time(self):
         account, client, certain, *_ = self.infected()
-        client.call("set_schedule", {"frequency": "daily", "hour": 3, "scan_type": "home"})
+        client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         due = client.call("get_schedule")["next_time"]
         self.service.stop("jobd")
         for i in range(12):
