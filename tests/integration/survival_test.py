@@ -34,6 +34,22 @@ class Survival(ServiceCase):
             self.assertIsNone(process.poll(), f"{name} ended (status {process.returncode})")
 
 
+class Stops(Survival):
+    def test_an_engine_that_stops_leaves_its_workers_no_time_to_complain(self):
+        """Nothing in the log looks like a fault that is none."""
+        account, client = self.new_account()
+        for number in range(FILES):
+            account.write(f"{number}.html", clean_page(number))
+        for stop in range(STOPS):
+            client.call("start_scan", {"scan_type": "home", "full": 1})
+            wait_until(lambda: self.processes("worker"), 30, "a worker")
+            time.sleep(stop % 5 * 0.02)
+            self.service.stop("engine")
+            self.service.start("engine")
+            client.finish_scan()
+        self.assertNotRegex(self.log(), r"clamscanner-engine\[\d+\]: error")
+
+
 class Signals(Survival):
     def test_meaningless_signals_end_no_process(self):
         account, client = self.new_account()
@@ -63,20 +79,6 @@ class Signals(Survival):
             said = "SIGHUP changes nothing" if name == "fcgi" else "the configuration was read again"
             wait_until(lambda: re.search(rf"{re.escape(daemon.program)}\[\d+\]: info: {said}", self.log()), 20,
                        f"{daemon.program} to say: {said}")
-
-    def test_an_engine_that_stops_leaves_its_workers_no_time_to_complain(self):
-        """Nothing in the log looks like a fault that is none."""
-        account, client = self.new_account()
-        for number in range(FILES):
-            account.write(f"{number}.html", clean_page(number))
-        for stop in range(STOPS):
-            client.call("start_scan", {"scan_type": "home", "full": 1})
-            wait_until(lambda: self.processes("worker"), 30, "a worker")
-            time.sleep(stop % 5 * 0.02)
-            self.service.stop("engine")
-            self.service.start("engine")
-            client.finish_scan()
-        self.assertNotRegex(self.log(), r"clamscanner-engine\[\d+\]: error")
 
     def test_each_signal_to_stop_stops_a_daemon(self):
         account, _ = self.new_account()
