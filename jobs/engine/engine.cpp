@@ -9,21 +9,17 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <filesystem>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "auth/base/account.h"
@@ -115,20 +111,19 @@ class Engine {
         EventLoop::Timer timeout;
     };
 
-    // A host's children end when it does, but a moment later. Until then they must find their directories: what the
-    // library says of one that is gone would look like a fault.
+    // A job's processes end when their host does, but a moment later. Until then they must find their directories and
+    // the registry: what is said of one that is gone would look like a fault.
     void end_processes() {
-        checked(::prctl(PR_SET_CHILD_SUBREAPER, 1), "adopt what is left of hosts");
-        registry_.process = ChildProcess();
-        judge_of_new_.process = ChildProcess();
         if (next_) next_->process = ChildProcess();
         if (host_) host_->process = ChildProcess();
         for (const auto& retired : retired_) retired->process = ChildProcess();
-        for (const auto until = Clock::now() + time_for_orphans; Clock::now() < until;) {
-            const pid_t reaped = ::waitpid(-1, nullptr, WNOHANG);
-            if (reaped < 0 && errno == ECHILD) return;
-            if (reaped == 0) std::this_thread::sleep_for(1ms);
-        }
+        const auto until = Clock::now() + time_for_orphans;
+        for (const auto& [uid, lifelines] : lifelines_)
+            for (const auto& line : lifelines) {
+                const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+                pollfd waited{line.end.get(), 0, 0};
+                ::poll(&waited, 1, std::max(0, static_cast<int>(left.count())));
+            }
     }
 
     // What has signatures loaded keeps the limits with which it did; a new one gets the new ones, and takes over when
