@@ -71,7 +71,8 @@ class Schedules(ScheduleCase):
         hour = far_hour()
         client.call("set_schedule", {"frequency": "daily", "hour": hour, "scan_type": "home"})
         known = client.call("get_schedule")
-        self.assertEqual((known["allowed"], known["frequency"], known["hour"], known["scan_type"]), (1, "daily", hour, "home"))
+        self.assertEqual((known["allowed"], known["frequency"], known["hour"], known["scan_type"]),
+                         (1, "daily", hour, "home"))
         self.assertGreater(known["next_time"], time.time())
         self.assertRegex(known["next_time_local"], rf"^\d{{4}}-\d\d-\d\d {hour:02}:\d\d:\d\d ")
 
