@@ -18,6 +18,10 @@ export class Refused extends Error {
     }
 }
 
+// The owner has logged out meanwhile, and perhaps in again: nobody waits for the answer, and a refusal says nothing of the
+// session that there is now.
+export class Superseded extends Error {}
+
 const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
 async function resultOf(response) {
@@ -115,10 +119,15 @@ export async function logOut() {
     }
 }
 
-// One function of the module ClamScanner: data, metadata, messages, warnings. Throws Refused.
+// One function of the module ClamScanner: data, metadata, messages, warnings. Throws Refused or Superseded.
 export async function call(name, values = {}) {
-    if (session === null) throw new Refused(401);
-    return send('ClamScanner', name, values, authorizationOf(session));
+    const asked = session;
+    if (asked === null) throw new Superseded();
+    const answer = await send('ClamScanner', name, values, authorizationOf(asked)).catch((refused) => {
+        throw asked === session ? refused : new Superseded();
+    });
+    if (asked !== session) throw new Superseded();
+    return answer;
 }
 
 // The same, by the owner's password.

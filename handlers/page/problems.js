@@ -20,6 +20,7 @@ export function reasons(error) {
 }
 
 export function complain(error) {
+    if (error instanceof api.Superseded) return;
     if (error.status !== 401) {
         document.getElementById('problems')?.replaceChildren(...reasons(error));
     } else if (api.user() !== null) {

@@ -11,7 +11,7 @@ const expected = /Failed to load resource: the server responded with a status of
 
 export class Visitor {
     constructor(browser, order) {
-        Object.assign(this, {browser, order, complaints: [], page: null});
+        Object.assign(this, {browser, order, complaints: [], page: null, unanswered: 0});
     }
 
     async open({hash = '', query = '', width = 1280, height = 900, ...options} = {}) {
@@ -33,6 +33,8 @@ export class Visitor {
             if (!request.url().startsWith(this.order.base) && !/^(blob|data):/.test(request.url()))
                 this.complaints.push(`a request elsewhere: ${request.url()}`);
         });
+        page.on('request', () => { this.unanswered++; });
+        for (const end of ['requestfinished', 'requestfailed']) page.on(end, () => { this.unanswered--; });
         await page.goto(`${this.order.base}${this.order.prefix ?? ''}/ClamScanner/${query}${hash}`);
         return page;
     }
@@ -48,6 +50,11 @@ export class Visitor {
         await this.logIn();
         await page.locator('#to-overview').waitFor();
         return page;
+    }
+
+    // Until the page has asked all that it asks by itself.
+    async quiet() {
+        for (let looks = 0; looks < 5; looks = this.unanswered > 0 ? 0 : looks + 1) await this.page.waitForTimeout(100);
     }
 
     // To a part of the page, when it is there.

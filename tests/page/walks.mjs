@@ -307,15 +307,17 @@ function promise() {
 // the server has answered.
 async function holdBack(page, name, change = (answer) => answer) {
     const [held, released, given] = [promise(), promise(), promise()];
+    let instead = {};
     await page.route(`**/${name}`, async (route) => {
         const response = await route.fetch();
         const json = change(await response.json());
         held.keep();
         await released.made;
-        await route.fulfill({response, json});
+        await route.fulfill({response, json, ...instead});
         given.keep();
     }, {times: 1});
-    return {held: held.made, async giveNow() {
+    return {held: held.made, async giveNow(changes = {}) {
+        instead = changes;
         released.keep();
         await given.made;
         // It has been read, and shown if it is to be.
@@ -378,6 +380,8 @@ export async function notEverythingDone(visitor, {path}) {
 // A session that was ended elsewhere asks for the password; one that the server did not hear of is not called ended.
 export async function sessionsEnd(visitor) {
     const page = await visitor.enter();
+    await page.locator('#verdict').waitFor();
+    await visitor.quiet();
     const {name} = JSON.parse(await page.evaluate(() => sessionStorage.getItem('clamscanner.session')));
     await visitor.askElsewhere('revoke', {name}, 'Tokens');
     await page.locator('#to-history').click();
@@ -393,8 +397,20 @@ export async function sessionsEnd(visitor) {
     await page.getByText('You are logged out here, but the server did not answer').waitFor();
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 
+    // What is said of a session that is over by then says nothing of the next one.
+    await visitor.logIn();
+    await visitor.go('overview');
+    await visitor.quiet();
+    const late = await holdBack(page, 'list_history');
+    await page.locator('#to-history').click();
+    await late.held;
+    await page.locator('#log-out').click();
+    await page.getByText('You are logged out.').waitFor();
     await visitor.logIn();
     await page.locator('#to-overview').waitFor();
+    await late.giveNow({status: 401, json: {errors: ['No access.']}});
+    await visitor.go('overview');
+
     await page.locator('#log-out').click();
     await page.getByText('You are logged out.').waitFor();
     return {kept: token};
