@@ -58,7 +58,7 @@ constexpr std::size_t most_stuck_jobs = 2;
 // A job that began less long ago has perhaps only just ended, and its processes are on their way.
 constexpr auto time_to_go = 10s;
 constexpr auto delay_after_failed_load = 10s;
-constexpr auto time_for_orphans = 1s;
+constexpr auto time_for_orphans = 5s;
 constexpr int kept_socket = 3;  // in a child
 
 class Engine {
