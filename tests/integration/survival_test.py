@@ -1,6 +1,7 @@
 """Events that must not end a daemon, or leave it silent: signals that mean something to other programs, and a time
 without descriptors."""
 
+import contextlib
 import os
 import re
 import signal
@@ -67,7 +68,8 @@ class Signals(Survival):
         for number in STRAY:
             for pid, program in before.items():
                 if (program, number) != (DAEMONS["fcgi"].program, signal.SIGUSR1):
-                    os.kill(pid, number)
+                    with contextlib.suppress(ProcessLookupError):  # what judges one content does not live long
+                        os.kill(pid, number)
         os.kill(runner.pid, signal.SIGCONT)
 
         wait_until(lambda: client.call("get_scan_status")["scan_complete"], 120, "the scan's end")
