@@ -1,9 +1,9 @@
 // Starts the tasks that wait, in their order (waiting_tasks.h), with at most jobs.max_running at once. A job that has
 // had its turn (jobs.turn_minutes) while others wait for a slot is queued again, and resumes later. A job stopped by
 // its own user holds no slot: after jobs.stall_seconds the next job starts beside it, and after jobs.abandon_seconds it
-// is given up and queued again. A job whose files do not answer, as authd or the engine says, waits until they do. A task
-// ends with an error after three starts that made no progress, or after jobs.max_job_hours, so that no client polls for
-// ever.
+// is given up and queued again. A job whose files do not answer, as authd or the engine says, waits until they do. A
+// task ends with an error after three starts that made no progress, or after jobs.max_job_hours, so that no client
+// polls for ever.
 #pragma once
 
 #include <functional>
