@@ -20,8 +20,8 @@ class SettledPrefix {
     void settle(std::uint64_t place, const Verdict& verdict);
 
     [[nodiscard]] const Settled& settled() const noexcept { return settled_; }
-    // Places after the settled ones, up to the last one that has its verdict.
-    [[nodiscard]] std::size_t out_of_order() const noexcept { return out_of_order_.size(); }
+    // How many places after the settled ones have their verdict.
+    [[nodiscard]] std::size_t out_of_order() const noexcept { return verdicts_out_of_order_; }
 
  private:
     struct BufferedVerdict {
@@ -30,6 +30,7 @@ class SettledPrefix {
     };
     Settled settled_;
     std::deque<BufferedVerdict> out_of_order_;  // by the place after the settled ones
+    std::size_t verdicts_out_of_order_ = 0;
 };
 
 }  // namespace clamscanner
