@@ -1,6 +1,7 @@
 #include "jobs/engine/known/judge.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -64,6 +65,12 @@ std::chrono::microseconds processor_time() {
     return used;
 }
 
+// What is free of what was allocated. A child that uses it again would copy each page of it first, and has a limit
+// beyond what is mapped.
+void give_back_memory() noexcept {
+    ::malloc_trim(0);
+}
+
 class Judge {
  public:
     Judge(const Settings& config, ClamEngine& engine, JudgeReady ready)
@@ -90,6 +97,7 @@ class Judge {
         engine_.use_temporary_directory(room);
         if (!finds(test_number) || !finds(zipped_test_.get())) throw Useless("its test virus was not found");
         zipped_test_.reset();
+        give_back_memory();
         measure_fork();
     }
 
@@ -268,6 +276,7 @@ void run_judge(const Settings& config, ClamEngine& engine, JudgeReady ready, con
         checked(::syscall(SYS_close_range, test_number + 1, ~0U, 0), "close all descriptors but a judge's");
         ::tzset();  // reads a file
         set_blocking(registry_number, true);
+        give_back_memory();
         Judge judge(config, engine, std::move(ready));
         judge.lock_in(directory);
         judge.test();

@@ -78,10 +78,10 @@ class Registry {
     };
     using CaseId = std::uint64_t;
 
-    // One more than work at a time: while one ends, the next is begun.
+    // Two more than work at a time: while one ends, the next is begun.
     static std::size_t judges_at_once(const Settings& config) {
-        if (config.engine.scan_workers != 0) return config.engine.scan_workers + 1;
-        return std::max(1U, std::thread::hardware_concurrency()) + 1;
+        if (config.engine.scan_workers != 0) return config.engine.scan_workers + 2;
+        return std::max(1U, std::thread::hardware_concurrency()) + 2;
     }
 
     // ---- From the engine
