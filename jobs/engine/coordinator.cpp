@@ -24,7 +24,7 @@ constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines ar
 constexpr std::size_t most_asked_about = 128;   // at a time, of known contents
 // Where contents may become known, so many files are hashed before the first of them is scanned: whoever scans the same
 // application at the same time has met them by then, and each is judged once instead of being scanned for each account.
-constexpr std::size_t most_held = 2048;
+constexpr std::size_t most_held = 4096;
 constexpr std::size_t fewest_held = 64;
 constexpr std::size_t most_linked = 100'000;
 // Larger files are scanned without being hashed: while we hash, we do not read the workers' answers.
@@ -136,6 +136,14 @@ void Coordinator::take_passed_test(bool confirmed) {
     if (confirmed) send_progress(true);
 }
 
+bool Coordinator::may_begin(const ScannedFile& file) const {
+    return !registry_.may_know_by_now(file);
+}
+
+bool Coordinator::expects_more() const {
+    return !announced_ || registry_.waiting() != 0 || registry_.put_off() != 0;
+}
+
 // A slow worker has few unconfirmed verdicts, yet they keep the later ones of all other workers from being settled;
 // after a crash all of those files would be scanned again.
 bool Coordinator::delay_the_others(const std::vector<FilePtr>& unconfirmed) const {
@@ -213,16 +221,25 @@ std::string Coordinator::hash_of_scanned(const ScannedFile& file) const {
 
 // ---- Files from the runner -----------------------------------------------------------------------------------------
 
-bool Coordinator::has_room_for_more() const {
+std::size_t Coordinator::room_for_more() const {
+    if (runner_gone_ || turn_ends_ || registry_.waiting() >= most_asked_about) return 0;
     const auto held = workers_.waiting() + registry_.put_off();
-    return held < (registry_.can_be_asked() ? most_held_ : files_ahead * workers_.size()) &&
-           registry_.waiting() < most_asked_about && !runner_gone_ && !turn_ends_;
+    const auto most = registry_.can_be_asked() ? most_held_ : files_ahead * workers_.size();
+    return held < most ? most - held : 0;
 }
 
+// Each question to the registry wakes us once more, for its answer, so files are taken many at a time.
+bool Coordinator::wants_more() const {
+    const auto at_a_time = std::min(most_contents_together, most_held_ / 4);
+    return room_for_more() >= (registry_.can_be_asked() ? at_a_time : 1);
+}
+
+// Just before a file would be scanned. Here, too, one question is about many files.
 void Coordinator::ask_again() {
-    if (!registry_.can_be_asked()) return;
     const auto may_be_known = [&](const ScannedFile& file) { return registry_.may_know_by_now(file); };
-    for (const auto& file : workers_.take_of_next(files_ahead * workers_.size(), may_be_known))
+    const auto next = files_ahead * workers_.size();
+    if (registry_.awaits_answers() || !workers_.any_of_next(next, may_be_known)) return;
+    for (const auto& file : workers_.take_of_next(next + most_contents_together, may_be_known))
         if (!registry_.ask(file)) workers_.scan(file);
 }
 
@@ -231,7 +248,7 @@ void Coordinator::take_files() {
         handles<&Coordinator::take_file>, handles<&Coordinator::take_missing>, handles<&Coordinator::take_end>};
     Packet packet;
     hashed_bytes_ = 0;
-    for (std::size_t i = 0; i < most_files_at_once && hashed_bytes_ < most_hashed_at_once && has_room_for_more(); ++i) {
+    for (std::size_t i = 0; i < most_files_at_once && hashed_bytes_ < most_hashed_at_once && room_for_more() != 0; ++i) {
         const Got got = receive_packet(runner_.get(), packet);
         if (got == Got::WouldBlock) return;
         runner_gone_ = got == Got::PeerGone;
@@ -241,7 +258,6 @@ void Coordinator::take_files() {
 
 void Coordinator::take_end(const HandOverEnd& end) {
     announced_ = end.files;
-    workers_.expect_no_more();
     if (end.files != taken_) throw Malformed("the runner's count of files handed over is wrong");
 }
 
@@ -423,7 +439,7 @@ void Coordinator::send_progress(bool even_if_recent) {
 void Coordinator::wait() {
     std::vector<pollfd> watched;
     watched.push_back({jobd_.get(), POLLIN, 0});
-    watched.push_back({runner_.get(), static_cast<short>(has_room_for_more() ? POLLIN : 0), 0});
+    watched.push_back({runner_.get(), static_cast<short>(wants_more() ? POLLIN : 0), 0});
     if (runner_gone_) watched.back().fd = -1;
     registry_.send();
     watched.push_back({registry_.descriptor(), POLLIN, 0});

@@ -52,6 +52,8 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     void accept_clean(ScannedFile& file) override;
     void give_up(ScannedFile& file, UnscannedReason reason) override;
     void take_passed_test(bool confirmed) override;
+    [[nodiscard]] bool may_begin(const ScannedFile& file) const override;
+    [[nodiscard]] bool expects_more() const override;
     [[nodiscard]] bool delay_the_others(const std::vector<FilePtr>& unconfirmed) const override;
 
     // What the registry of known contents reports.
@@ -59,7 +61,8 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     void scan_unknown(FilePtr file) override;
 
     void accept_verdict(ScannedFile& file, const ScanAnswer& answer);
-    [[nodiscard]] bool has_room_for_more() const;
+    [[nodiscard]] std::size_t room_for_more() const;
+    [[nodiscard]] bool wants_more() const;
     void ask_again();
     void take_files();
     void take_file(HandOver message, Packet& packet);

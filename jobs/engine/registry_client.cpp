@@ -1,5 +1,6 @@
 #include "jobs/engine/registry_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "auth/base/dispatch.h"
@@ -34,6 +35,7 @@ bool RegistryClient::ask(const FilePtr& file) {
     file->asked_at = Clock::now();
     unsent_.push_back({next_token_, file->content->size, file->content->sha256});
     waiting_.emplace(next_token_++, file);
+    ++unanswered_;
     if (unsent_.size() == most_contents_together) send_asked();
     return true;
 }
@@ -44,6 +46,7 @@ bool RegistryClient::may_know_by_now(const ScannedFile& file) const {
 }
 
 void RegistryClient::ask_put_off() {
+    if (waiting_.size() > most_copies_under_way / 2) return;
     while (registry_ && !put_off_.empty() && waiting_.size() < most_copies_under_way) {
         const auto file = std::move(put_off_.front());
         put_off_.pop_front();
@@ -79,6 +82,7 @@ void RegistryClient::take_answers() {
 }
 
 void RegistryClient::take_met(const ContentsMet& met) {
+    unanswered_ -= std::min(unanswered_, met.answers.size());
     for (const auto& answer : met.answers) {
         switch (answer.meeting) {
             case Meeting::Known:
@@ -151,6 +155,7 @@ void RegistryClient::give_up() {
 
 void RegistryClient::stop() {
     registry_.reset();
+    unanswered_ = 0;
     unsent_.clear();
     waiting_.clear();
     put_off_.clear();

@@ -48,6 +48,8 @@ class RegistryClient {
     void take_answers();
     void check_deadline();
     [[nodiscard]] bool can_be_asked() const noexcept { return static_cast<bool>(registry_); }
+    // Whether it has yet to say of some files whether it knows them.
+    [[nodiscard]] bool awaits_answers() const noexcept { return unanswered_ != 0; }
     // Files that wait for an answer,
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
     // and those that will be asked about again, since this job has others judged first.
@@ -74,6 +76,7 @@ class RegistryClient {
     std::deque<std::uint64_t> to_copy_;
     std::set<std::uint64_t> copied_;  // the tokens of those
     std::uint64_t next_token_ = 1;
+    std::size_t unanswered_ = 0;
     Deadline heard_at_;
 };
 

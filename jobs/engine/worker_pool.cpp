@@ -108,6 +108,11 @@ void WorkerPool::scan(FilePtr file) {
     waiting_.insert(behind, std::move(file));
 }
 
+bool WorkerPool::any_of_next(std::size_t next, const std::function<bool(const ScannedFile&)>& which) const {
+    const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(next, waiting_.size()));
+    return std::any_of(waiting_.begin(), end, [&](const FilePtr& file) { return which(*file); });
+}
+
 std::vector<FilePtr> WorkerPool::take_of_next(std::size_t next, const std::function<bool(const ScannedFile&)>& which) {
     std::vector<FilePtr> taken;
     const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(next, waiting_.size()));
@@ -250,7 +255,7 @@ void WorkerPool::begin_next(Worker& worker) {
 bool WorkerPool::may_ask_ahead(const Worker& worker) const {
     return worker.scanning && worker.ahead.size() < most_ahead && waiting_.size() > workers_.size() &&
            worker.unconfirmed.size() + worker.ahead.size() + 1 < test_every_files_ && !needs_test(worker, false) &&
-           !must_be_scanned_alone();
+           has_next();
 }
 
 // Only one of us reads each request: if we read it back, the worker has not begun it and never will.
@@ -279,7 +284,7 @@ bool WorkerPool::needs_test(const Worker& worker, bool nothing_to_scan) const {
     if (worker.unconfirmed.size() >= test_every_files_ || Clock::now() - worker.confirmed_at > test_every) return true;
     if (owner_.delay_the_others(worker.unconfirmed)) return true;
     // jobd waits for these: for the end of the job, or for the result of one file.
-    return nothing_to_scan && (ends_soon_ || begins_no_more_ || worker.unconfirmed.back()->wants_result);
+    return nothing_to_scan && (!owner_.expects_more() || begins_no_more_ || worker.unconfirmed.back()->wants_result);
 }
 
 // A file that a worker failed on is scanned once more, alone, so that no other file can be the cause or be affected.
@@ -287,6 +292,10 @@ bool WorkerPool::must_be_scanned_alone() const {
     const auto is_second_try = [](const auto& worker) { return worker->scanning && worker->scanning->has_failed_once; };
     if (std::any_of(workers_.begin(), workers_.end(), is_second_try)) return true;
     return waiting_.front()->has_failed_once && !is_idle();
+}
+
+bool WorkerPool::has_next() const {
+    return !waiting_.empty() && owner_.may_begin(*waiting_.front()) && !must_be_scanned_alone();
 }
 
 FilePtr WorkerPool::take_next() {
@@ -307,7 +316,7 @@ void WorkerPool::assign_work() {
         if (!worker.is_free()) continue;
         if (needs_test(worker, waiting_.empty())) {
             test(worker, Test::Plain);
-        } else if (slot < share && !waiting_.empty() && !must_be_scanned_alone()) {
+        } else if (slot < share && has_next()) {
             give(worker, take_next());
         }
     }

@@ -43,6 +43,10 @@ class WorkerPool {
         virtual void give_up(ScannedFile& file, UnscannedReason reason) = 0;
         // A worker has passed its tests; `confirmed`: so some files' verdicts are final.
         virtual void take_passed_test(bool confirmed) = 0;
+        // False while it may turn out that the file need not be scanned: those behind it wait, too.
+        virtual bool may_begin(const ScannedFile& file) const = 0;
+        // Whether verdicts need not wait: a test comes before others, when there is nothing else to do for now.
+        virtual bool expects_more() const = 0;
         // Whether one of these is the first file without a final verdict, so that many later ones cannot be settled.
         virtual bool delay_the_others(const std::vector<FilePtr>& unconfirmed) const = 0;
 
@@ -65,11 +69,10 @@ class WorkerPool {
     // In the order of their places in the list, whenever they come: a scan that is interrupted goes on at the first
     // place without a verdict.
     void scan(FilePtr file);
-    // Takes those of the next files to be scanned, at most `next` of them, that `which` is true of.
+    // Of the next files to be scanned, at most `next` of them: whether `which` is true of any; and takes those.
+    [[nodiscard]] bool any_of_next(std::size_t next, const std::function<bool(const ScannedFile&)>& which) const;
     [[nodiscard]] std::vector<FilePtr> take_of_next(std::size_t next,
                                                     const std::function<bool(const ScannedFile&)>& which);
-    // No further file comes: verdicts need not wait for a test that others would come before.
-    void expect_no_more() { ends_soon_ = true; }
     // Begins no further file, and drops those that are not begun.
     void begin_no_more();
 
@@ -124,6 +127,7 @@ class WorkerPool {
     void start_worker(std::size_t slot);
     void replace_worker(std::size_t slot, bool failed_test);
     void end_worker(Worker& worker);
+    [[nodiscard]] bool has_next() const;
     [[nodiscard]] FilePtr take_next();
     void give(Worker& worker, FilePtr file);
     void begin(Worker& worker, Request asked);
@@ -155,7 +159,6 @@ class WorkerPool {
     std::uint64_t next_token_ = 1;
     int failed_starts_ = 0;
     int stuck_workers_ = 0;
-    bool ends_soon_ = false;
     bool begins_no_more_ = false;
 };
 

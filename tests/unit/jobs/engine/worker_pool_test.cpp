@@ -22,15 +22,20 @@ class Record final : public WorkerPool::Owner {
  public:
     void begin(const ScannedFile& file) override { begun.push_back(file.names.front().place); }
     void take_answer(const FilePtr& /*file*/, bool /*written_out*/) override { ++answered; }
-    void accept_clean(ScannedFile& /*file*/) override {}
+    void accept_clean(ScannedFile& /*file*/) override { ++accepted; }
     void give_up(ScannedFile& file, UnscannedReason /*reason*/) override {
         BOOST_ERROR("file " << file.names.front().place << " was given up");
     }
     void take_passed_test(bool /*confirmed*/) override {}
+    bool may_begin(const ScannedFile& file) const override { return !is_held || !is_held(file); }
+    bool expects_more() const override { return is_more_expected; }
     bool delay_the_others(const std::vector<FilePtr>& /*unconfirmed*/) const override { return false; }
 
+    std::function<bool(const ScannedFile&)> is_held;
     Places begun;
     std::size_t answered = 0;
+    std::size_t accepted = 0;
+    bool is_more_expected = true;
 };
 
 struct StartedPool {
@@ -64,17 +69,21 @@ struct StartedPool {
             places.push_back(file->names.front().place);
         return places;
     }
-    void run_until_answered(std::size_t count) {
+    void turn() {
+        pool->assign_work();
+        std::vector<pollfd> watched;
+        const int timeout = pool->watch(watched);
+        ::poll(watched.data(), watched.size(), timeout);
+        pool->take_answers();
+        pool->check_deadlines();
+    }
+    void run_until(const std::function<bool()>& done) {
         const auto until = Clock::now() + std::chrono::seconds(60);
-        while (record.answered < count && Clock::now() < until) {
-            pool->assign_work();
-            std::vector<pollfd> watched;
-            const int timeout = pool->watch(watched);
-            ::poll(watched.data(), watched.size(), timeout);
-            pool->take_answers();
-            pool->check_deadlines();
-        }
-        BOOST_TEST(record.answered >= count);
+        while (!done() && Clock::now() < until) turn();
+        BOOST_TEST(done());
+    }
+    void run_until_answered(std::size_t count) {
+        run_until([&] { return record.answered >= count; });
     }
 
     TemporaryDirectory place;
@@ -118,6 +127,32 @@ BOOST_AUTO_TEST_CASE(a_worker_is_given_them_in_the_order_of_the_list) {
     take_and_scan_again(count, &is_even);
     run_until_answered(count);
     BOOST_TEST(record.begun == first_places(count), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_may_need_no_scan_is_not_begun_and_the_ones_behind_it_wait) {
+    constexpr std::uint64_t held = 3;
+    record.is_held = [](const ScannedFile& file) { return file.names.front().place == held; };
+    pool->start();
+    scan(first_places(2 * held));
+    run_until_answered(held);
+    for (int i = 0; i < 3; ++i) pool->assign_work();
+    BOOST_TEST(record.begun == first_places(held), boost::test_tools::per_element());
+    BOOST_TEST(pool->any_of_next(1, record.is_held));
+    BOOST_TEST(pool->take_of_next(1, record.is_held).size() == 1);
+    BOOST_TEST(!pool->any_of_next(held, record.is_held), "it needed none");
+    run_until_answered(2 * held - 1);
+    BOOST_TEST(record.begun.size() == 2 * held - 1);
+    BOOST_TEST(record.begun.back() == 2 * held - 1);
+}
+
+BOOST_AUTO_TEST_CASE(verdicts_wait_for_a_test_while_more_files_are_expected) {
+    pool->start();
+    scan({0});
+    run_until_answered(1);
+    for (int i = 0; i < 3; ++i) turn();
+    BOOST_TEST(record.accepted == 0);
+    record.is_more_expected = false;
+    run_until([&] { return record.accepted != 0; });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
