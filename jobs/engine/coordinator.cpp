@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 constexpr auto progress_interval = 200ms;
 constexpr std::size_t files_ahead = 16;         // for each worker
 constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines are checked
-constexpr std::size_t most_asked_about = 128;   // at a time, of known contents
+constexpr std::size_t most_asked_about = 128;   // without an answer
 // Where contents may become known, so many files are hashed before the first of them is scanned: whoever scans the same
 // application at the same time has met them by then, and each is judged once instead of being scanned for each account.
 constexpr std::size_t most_held = 4096;
@@ -222,8 +222,8 @@ std::string Coordinator::hash_of_scanned(const ScannedFile& file) const {
 // ---- Files from the runner -----------------------------------------------------------------------------------------
 
 std::size_t Coordinator::room_for_more() const {
-    if (runner_gone_ || turn_ends_ || registry_.waiting() >= most_asked_about) return 0;
-    const auto held = workers_.waiting() + registry_.put_off();
+    if (runner_gone_ || turn_ends_ || registry_.unanswered() >= most_asked_about) return 0;
+    const auto held = workers_.waiting() + registry_.waiting() + registry_.put_off();
     const auto most = registry_.can_be_asked() ? most_held_ : files_ahead * workers_.size();
     return held < most ? most - held : 0;
 }
@@ -238,7 +238,7 @@ bool Coordinator::wants_more() const {
 void Coordinator::ask_again() {
     const auto may_be_known = [&](const ScannedFile& file) { return registry_.may_know_by_now(file); };
     const auto next = files_ahead * workers_.size();
-    if (registry_.awaits_answers() || !workers_.any_of_next(next, may_be_known)) return;
+    if (registry_.unanswered() != 0 || !workers_.any_of_next(next, may_be_known)) return;
     for (const auto& file : workers_.take_of_next(next + most_contents_together, may_be_known))
         if (!registry_.ask(file)) workers_.scan(file);
 }
@@ -248,7 +248,8 @@ void Coordinator::take_files() {
         handles<&Coordinator::take_file>, handles<&Coordinator::take_missing>, handles<&Coordinator::take_end>};
     Packet packet;
     hashed_bytes_ = 0;
-    for (std::size_t i = 0; i < most_files_at_once && hashed_bytes_ < most_hashed_at_once && room_for_more() != 0; ++i) {
+    for (std::size_t i = 0; i < most_files_at_once && room_for_more() != 0; ++i) {
+        if (hashed_bytes_ >= most_hashed_at_once) return;
         const Got got = receive_packet(runner_.get(), packet);
         if (got == Got::WouldBlock) return;
         runner_gone_ = got == Got::PeerGone;

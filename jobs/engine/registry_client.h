@@ -48,9 +48,9 @@ class RegistryClient {
     void take_answers();
     void check_deadline();
     [[nodiscard]] bool can_be_asked() const noexcept { return static_cast<bool>(registry_); }
-    // Whether it has yet to say of some files whether it knows them.
-    [[nodiscard]] bool awaits_answers() const noexcept { return unanswered_ != 0; }
-    // Files that wait for an answer,
+    // Files of which it has yet to say whether it knows them,
+    [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_; }
+    // these and those that wait for a judgement,
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
     // and those that will be asked about again, since this job has others judged first.
     [[nodiscard]] std::size_t put_off() const noexcept { return put_off_.size(); }
