@@ -293,10 +293,13 @@ struct StartRunner {
     // where jobd may not look at it.
     std::string name;
     HomeIdentity home = {};
+    // Earlier starts of the task made no progress.
+    bool again = false;
     void fields(auto& wire) {
         wire.number(uid);
         wire.text(name, longest_user_name);
         home.fields(wire);
+        wire.number(again);
     }
 };
 

@@ -10,8 +10,10 @@ namespace clamscanner {
 namespace {
 
 // Of the account's processes: those that were killed and wait in the kernel for its files. There is no end to how many
-// an account could leave there, with a file system of its own.
+// an account could leave there, with a file system of its own. A task that has got nowhere before is not tried again
+// beside even one: of several processes that meet the same file, all but the first may wait in a way that a signal ends.
 constexpr std::size_t most_ending = 2;
+constexpr std::size_t most_ending_if_again = 1;
 
 RunnerVerdict verdict_on(const Config& config, const StartRunner& request, Account& account) {
     // Name and home of the uid must match: a uid that now belongs to somebody else gets no runner for the former
@@ -50,7 +52,7 @@ void Runners::start(std::uint64_t session, const StartRunner& request, UniqueFd 
     }
     try {
         if (held_.include(request.name, request.uid)) return answer(RunnerVerdict::Held);
-        if (children_.ending(request.uid) >= most_ending)
+        if (children_.ending(request.uid) >= (request.again ? most_ending_if_again : most_ending))
             return answer(children_.hangs(request.uid) ? RunnerVerdict::FilesHang : RunnerVerdict::Unavailable);
         const auto child = children_.begin(
             {conversation.get()}, std::chrono::seconds(config_.login.pam_seconds),

@@ -76,7 +76,9 @@ void Job::connect_authd() {
     authd_ = connect_at_once(context_.config.runner_socket(), SOCK_SEQPACKET);
     auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
     const HomeIdentity home{false, account().file_system, account().inode, account().born_ns};
-    if (send_message(authd_.get(), StartRunner{account().uid, account().name, home}, {theirs.get()}) != Sent::Yes)
+    const bool again = task().attempts > 0;
+    if (send_message(authd_.get(), StartRunner{account().uid, account().name, home, again}, {theirs.get()}) !=
+        Sent::Yes)
         throw_errno("ask authd for a runner", ECONNREFUSED);
     runner_ = std::move(ours);
     set_blocking(runner_.get(), false);

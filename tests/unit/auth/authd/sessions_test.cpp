@@ -365,6 +365,44 @@ BOOST_AUTO_TEST_CASE(starts_no_runner_if_the_home_is_not_the_tasks_home) {
     BOOST_TEST((decode<RunnerAnswer>(hear(jobd).bytes).verdict == RunnerVerdict::NoAccount));
 }
 
+BOOST_AUTO_TEST_CASE(starts_no_runner_again_beside_one_process_that_hangs_and_none_at_all_beside_two) {
+    constexpr std::uint32_t uid = UINT32_MAX - 1;
+    Children ending(loop, std::chrono::seconds(1));
+    Runners starter(loop, ending, config, "/nowhere/clamscanner.toml");
+    std::uint64_t session = 0;
+    const auto verdict = [&](bool again) {
+        std::optional<RunnerVerdict> answer;
+        auto [ours, runners_end] = socket_pair(SOCK_SEQPACKET);
+        starter.start(++session, {uid, "nobody-of-that-name", {}, again}, std::move(runners_end),
+                      [&](RunnerVerdict given) { answer = given; });
+        run_until(loop, [&] { return answer.has_value(); });
+        return *answer;
+    };
+    const auto left = [&](std::size_t processes) {
+        run_until(loop, [&] { return ending.ending(uid) == processes; });
+        return true;
+    };
+    std::vector<UniqueFd> lives;
+    const auto leave_one = [&] {
+        auto [ours, theirs] = socket_pair(SOCK_STREAM);
+        lives.push_back(std::move(theirs));
+        ending.reap(fork_child({}, [] {}), std::chrono::milliseconds(0), uid, std::move(ours));
+    };
+    BOOST_TEST((verdict(true) == RunnerVerdict::NoAccount), "there is nothing to keep it from being started");
+    BOOST_TEST(left(0));
+    leave_one();
+    BOOST_TEST((verdict(true) == RunnerVerdict::Unavailable), "it may be about to end");
+    run_until(loop, [&] { return ending.hangs(uid); });
+    BOOST_TEST((verdict(true) == RunnerVerdict::FilesHang));
+    BOOST_TEST((verdict(false) == RunnerVerdict::NoAccount));
+    BOOST_TEST(left(1));
+    leave_one();
+    BOOST_TEST((verdict(false) == RunnerVerdict::FilesHang));
+    lives.clear();
+    BOOST_TEST(left(0));
+    BOOST_TEST((verdict(true) == RunnerVerdict::NoAccount));
+}
+
 BOOST_AUTO_TEST_CASE(of_the_administrator_has_the_processes_of_an_account_ended) {
     const auto responder = connect(PeerRole::Responder);
     const auto bobs = ask_login(responder, "bob");
