@@ -11,7 +11,8 @@ namespace {
 
 // Of the account's processes: those that were killed and wait in the kernel for its files. There is no end to how many
 // an account could leave there, with a file system of its own. A task that has got nowhere before is not tried again
-// beside even one: of several processes that meet the same file, all but the first may wait in a way that a signal ends.
+// beside even one: of several processes that meet the same file, all but the first may wait in a way that a signal
+// ends.
 constexpr std::size_t most_ending = 2;
 constexpr std::size_t most_ending_if_again = 1;
 
