@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto grace_beyond_scan_time = 30s;
+constexpr auto longest_without_a_judgement = 10s;
 constexpr auto ask_again_after = 500ms;
 
 }  // namespace
@@ -31,6 +32,7 @@ RegistryClient::RegistryClient(const Settings& config, UniqueFd registry, const 
 bool RegistryClient::ask(const FilePtr& file) {
     if (!registry_) return false;
     if (waiting_.empty()) heard_at_ = Clock::now();
+    if (waiting_.empty() && put_off_.empty()) settled_at_ = Clock::now();
     file->asked_again = file->asked_again || file->asked_at != Deadline();
     file->asked_at = Clock::now();
     unsent_.push_back({next_token_, file->content->size, file->content->sha256});
@@ -86,10 +88,10 @@ void RegistryClient::take_met(const ContentsMet& met) {
     for (const auto& answer : met.answers) {
         switch (answer.meeting) {
             case Meeting::Known:
-                if (const auto file = take(answer.token)) owner_.accept_known(file);
+                settle(answer.token, true);
                 break;
             case Meeting::Unknown:
-                if (auto file = take(answer.token)) owner_.scan_unknown(std::move(file));
+                settle(answer.token, false);
                 break;
             case Meeting::Send:
                 to_copy_.push_back(answer.token);
@@ -106,13 +108,18 @@ void RegistryClient::take_met(const ContentsMet& met) {
 
 void RegistryClient::take_judged(const ContentJudged& judged) {
     copied_.erase(judged.token);
-    if (auto file = take(judged.token)) {
-        if (judged.known)
-            owner_.accept_known(file);
-        else
-            owner_.scan_unknown(std::move(file));
-    }
+    settle(judged.token, judged.known);
     send_copies();
+}
+
+void RegistryClient::settle(std::uint64_t token, bool known) {
+    auto file = take(token);
+    if (!file) return;
+    settled_at_ = Clock::now();
+    if (known)
+        owner_.accept_known(file);
+    else
+        owner_.scan_unknown(std::move(file));
 }
 
 void RegistryClient::send_copies() {
@@ -139,18 +146,28 @@ FilePtr RegistryClient::take(std::uint64_t token) {
 
 void RegistryClient::check_deadline() {
     if (waiting_.empty() && (put_off_.empty() || registry_)) return;
-    if (registry_ && Clock::now() - heard_at_ < patience_) return;
+    if (registry_ && Clock::now() - heard_at_ < patience_) {
+        if (Clock::now() - settled_at_ > longest_without_a_judgement) scan_all_that_wait();
+        return;
+    }
     log_line(Severity::Warning, "scanning without the registry of known contents: it does not answer");
     give_up();
 }
 
-void RegistryClient::give_up() {
-    registry_.reset();
+// What the registry says of them later is not waited for.
+void RegistryClient::scan_all_that_wait() {
     auto waiting = std::exchange(waiting_, {});
     auto put_off = std::exchange(put_off_, {});
-    stop();
     for (auto& [token, file] : waiting) owner_.scan_unknown(std::move(file));
     for (auto& file : put_off) owner_.scan_unknown(std::move(file));
+}
+
+void RegistryClient::give_up() {
+    registry_.reset();
+    unanswered_ = 0;
+    unsent_.clear();
+    to_copy_.clear();
+    scan_all_that_wait();
 }
 
 void RegistryClient::stop() {

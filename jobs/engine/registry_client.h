@@ -1,6 +1,8 @@
 // A coordinator's conversation with the registry of known contents (known/registry.h): which of its files need no scan
 // because their contents are known to be clean. Nothing but hashes, and sealed copies of what is to be judged, leaves
-// the coordinator; no verdict of a worker does. When the registry is gone or does not answer, the files are scanned.
+// the coordinator; no verdict of a worker does. When the registry is gone or does not answer, the files are scanned. So
+// are those that wait for judgements while none comes: contents that take long to judge, of other accounts, may be
+// before them.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +67,8 @@ class RegistryClient {
     void send_copies();
     void send_copy(std::uint64_t token, const ScannedFile& file);
     [[nodiscard]] FilePtr take(std::uint64_t token);
+    void settle(std::uint64_t token, bool known);
+    void scan_all_that_wait();
     void give_up();
 
     const Clock::duration patience_;
@@ -78,6 +82,7 @@ class RegistryClient {
     std::uint64_t next_token_ = 1;
     std::size_t unanswered_ = 0;
     Deadline heard_at_;
+    Deadline settled_at_;  // when the last file got its answer, or the first of those that wait began to
 };
 
 }  // namespace clamscanner

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -69,6 +70,7 @@ class Registry {
     // A content that is to be judged with the signatures of one fingerprint.
     struct Case {
         Key key;
+        std::string account;  // of the job that sends the copy
         std::string fingerprint;
         std::string clean_with;       // earlier signatures, if the new ones alone are enough; or empty
         std::vector<Waiter> waiters;  // the first one sends the copy
@@ -179,6 +181,7 @@ class Registry {
         const auto id = next_case_++;
         Case opened;
         opened.key = key;
+        opened.account = job.account;
         opened.fingerprint = job.fingerprint;
         opened.clean_with = std::move(clean_with);
         opened.waiters.push_back({job.socket.get(), content.token});
@@ -299,21 +302,44 @@ class Registry {
         queue_.push_back(id);
     }
 
-    // A case that waits for a judge that has enough to do keeps no other from another judge.
+    // The account of which fewest are being judged is next: however many contents another one has, and however long
+    // they take, it waits for one place. A case that waits for a judge that has enough to do keeps no other from
+    // another judge.
     void hand_out() {
+        close_those_that_nobody_can_judge();
+        std::map<std::string_view, std::size_t> judged_now;  // by account
+        for (const auto& [id, one] : cases_)
+            if (one.judge >= 0) ++judged_now[one.account];
+        for (;;) {
+            auto best = queue_.end();
+            for (auto next = queue_.begin(); next != queue_.end(); ++next) {
+                if (free_judge_for(cases_.at(*next)) == judges_.end()) continue;
+                const auto now = [&](CaseId id) { return judged_now[cases_.at(id).account]; };
+                if (best == queue_.end() || now(*next) < now(*best)) best = next;
+            }
+            if (best == queue_.end()) return;
+            const auto id = *best;
+            auto& next = cases_.at(id);
+            const auto judge = free_judge_for(next);
+            queue_.erase(best);
+            ++judged_now[next.account];
+            hand_to(judge->first, judge->second, id, next);
+        }
+    }
+
+    void close_those_that_nobody_can_judge() {
         for (const auto id : std::vector<CaseId>(queue_.begin(), queue_.end())) {
             auto& next = cases_.at(id);
             const auto can = [&](const auto& one) { return can_judge(one.second, next); };
             if (!next.clean_with.empty() && std::ranges::none_of(judges_, can)) next.clean_with.clear();
-            const auto is_free = [&](const auto& one) { return can(one) && one.second.judging < most_judged_at_once_; };
-            const auto judge = std::ranges::find_if(judges_, is_free);
-            if (judge != judges_.end()) {
-                std::erase(queue_, id);
-                hand_to(judge->first, judge->second, id, next);
-            } else if (std::ranges::none_of(judges_, can)) {
-                close_case(id, false);
-            }
+            if (std::ranges::none_of(judges_, can)) close_case(id, false);
         }
+    }
+
+    [[nodiscard]] std::map<int, Judge>::iterator free_judge_for(const Case& one) {
+        return std::ranges::find_if(judges_, [&](const auto& judge) {
+            return judge.second.judging < most_judged_at_once_ && can_judge(judge.second, one);
+        });
     }
 
     void hand_to(int fd, Judge& judge, CaseId id, Case& next) {

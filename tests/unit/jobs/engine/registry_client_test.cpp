@@ -134,6 +134,58 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_waits_for_its_scan_is_asked_about_again, Fix
     BOOST_TEST(ending.code == 3);
 }
 
+struct Outcomes final : RegistryClient::Owner {
+    void accept_known(const FilePtr& file) override { known.push_back(file); }
+    void scan_unknown(FilePtr file) override { unknown.push_back(std::move(file)); }
+    std::vector<FilePtr> known;
+    std::vector<FilePtr> unknown;
+};
+
+// Contents of others that take long may be before them.
+BOOST_AUTO_TEST_CASE(files_whose_judgement_does_not_come_are_scanned) {
+    Settings config;
+    Outcomes outcomes;
+    auto [registrys, clients] = socket_pair(SOCK_SEQPACKET);
+    RegistryClient client(config, std::move(clients), "fingerprint", outcomes);
+    Packet packet;
+    const auto next = [&] { BOOST_REQUIRE((receive_packet(registrys.get(), packet) == Got::Packet)); };
+    next();
+    static_cast<void>(decode<BeginMeetings>(packet.bytes));
+    const auto tell = [&](const auto& message) {
+        BOOST_REQUIRE((send_message(registrys.get(), message) == Sent::Yes));
+        client.take_answers();
+    };
+    const std::vector<Meeting> answers{Meeting::Wait, Meeting::Wait, Meeting::Later};
+    for (std::size_t number = 0; number < answers.size(); ++number) {
+        auto file = std::make_shared<ScannedFile>();
+        file->content = Content{number, std::string(sha256_digits, 'a')};
+        BOOST_TEST(client.ask(file));
+    }
+    client.send();
+    next();
+    ContentsMet met;
+    for (const auto& asked : decode<MeetContents>(packet.bytes).contents)
+        met.answers.push_back({asked.token, answers.at(asked.size)});
+    BOOST_TEST(client.unanswered() == answers.size());
+    tell(met);
+    BOOST_TEST(client.unanswered() == 0U);
+    tell(ContentJudged{met.answers[0].token, true});
+    BOOST_TEST(outcomes.known.size() == 1U);
+    const auto begun = Clock::now();
+    while (outcomes.unknown.empty() && Clock::now() - begun < std::chrono::seconds(60)) {
+        client.check_deadline();
+        ::usleep(10'000);
+    }
+    BOOST_TEST((Clock::now() - begun > std::chrono::seconds(5)), "it had its time");
+    BOOST_TEST(outcomes.unknown.size() == 2U);
+    BOOST_TEST(client.can_be_asked());
+    BOOST_TEST(client.waiting() + client.put_off() == 0U);
+    // It is too late now.
+    tell(ContentJudged{met.answers[1].token, true});
+    BOOST_TEST(outcomes.known.size() == 1U);
+    BOOST_TEST(client.can_be_asked());
+}
+
 BOOST_FIXTURE_TEST_CASE(without_a_registry_files_are_scanned, Fixture) {
     load();
     write_application(1);

@@ -56,6 +56,15 @@ struct Fixture : StartedRegistry {
             std::this_thread::sleep_for(20ms);
         }
     }
+    // Where one account's meeting is enough.
+    void wait_until_judging() {
+        for (int number = 0;; ++number) {
+            Meetings meetings(*this, 101);
+            if (meetings.meet("first content " + std::to_string(++first_contents)) == Meeting::Send) return;
+            BOOST_TEST_REQUIRE(number < 500);
+            std::this_thread::sleep_for(20ms);
+        }
+    }
     pid_t child_of_judge() const {
         for (;;) {
             const auto children = children_of(judge.pid());
@@ -121,6 +130,27 @@ BOOST_FIXTURE_TEST_CASE(a_content_that_fills_its_memory_is_not_known, Fixture) {
     BOOST_TEST(becomes_known(stored_zip("small", "harmless text")));
 }
 #endif
+
+BOOST_FIXTURE_TEST_CASE(contents_of_one_account_that_take_long_do_not_come_before_those_of_another, Fixture) {
+    constexpr int many = 10;
+    config.engine.scan_workers = 1;
+    config.engine.known_contents_accounts = 1;
+    start();
+    wait_until_judging();
+    Meetings slow(*this, 1);
+    for (int number = 0; number < many; ++number) {
+        const auto content = slow_content() + std::to_string(number);
+        BOOST_REQUIRE((slow.meet(content) == Meeting::Send));
+        slow.send_copy(content);
+    }
+    Meetings quick(*this, 2);
+    BOOST_TEST(quick.judge("harmless text"));
+    // Only those that were begun before it are judged by now.
+    int judged = 0;
+    while (slow.has_been_told()) judged += slow.is_known() ? 1 : 0;
+    BOOST_TEST(judged < many / 2);
+    for (; judged < many; ++judged) BOOST_TEST(slow.is_known());
+}
 
 BOOST_FIXTURE_TEST_CASE(a_content_whose_process_is_killed_is_not_known, Fixture) {
     start();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -130,6 +131,11 @@ class Meetings {
     void send_file(int fd) { BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{token_}, {fd}) == Sent::Yes); }
     void send_nothing() { BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{token_}) == Sent::Yes); }
     [[nodiscard]] bool is_known() { return receive<ContentJudged>().known; }
+    // Whether an answer has come.
+    [[nodiscard]] bool has_been_told() const {
+        pollfd watched{socket_.get(), POLLIN, 0};
+        return ::poll(&watched, 1, 0) == 1;
+    }
     [[nodiscard]] bool judge(const std::string& content) {
         BOOST_REQUIRE((meet(content) == Meeting::Send));
         send_copy(content);
