@@ -238,9 +238,10 @@ bool Coordinator::wants_more() const {
 void Coordinator::ask_again() {
     const auto may_be_known = [&](const ScannedFile& file) { return registry_.may_know_by_now(file); };
     const auto next = files_ahead * workers_.size();
-    if (registry_.unanswered() != 0 || !workers_.any_of_next(next, may_be_known)) return;
+    if (registry_.answered() < asked_again_ || !workers_.any_of_next(next, may_be_known)) return;
     for (const auto& file : workers_.take_of_next(next + most_contents_together, may_be_known))
         if (!registry_.ask(file)) workers_.scan(file);
+    asked_again_ = registry_.asked();
 }
 
 void Coordinator::take_files() {

@@ -110,6 +110,7 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     Deadline idle_since_;
     std::uint64_t taken_ = 0;
     std::uint64_t known_ = 0;
+    std::uint64_t asked_again_ = 0;  // the last question to the registry about files that it was asked about before
     std::optional<std::uint64_t> announced_;  // by HandOverEnd
     bool ready_sent_ = false;
     bool runner_gone_ = false;

@@ -37,7 +37,6 @@ bool RegistryClient::ask(const FilePtr& file) {
     file->asked_at = Clock::now();
     unsent_.push_back({next_token_, file->content->size, file->content->sha256});
     waiting_.emplace(next_token_++, file);
-    ++unanswered_;
     if (unsent_.size() == most_contents_together) send_asked();
     return true;
 }
@@ -84,8 +83,8 @@ void RegistryClient::take_answers() {
 }
 
 void RegistryClient::take_met(const ContentsMet& met) {
-    unanswered_ -= std::min(unanswered_, met.answers.size());
     for (const auto& answer : met.answers) {
+        answered_ = std::clamp(answer.token, answered_, asked());
         switch (answer.meeting) {
             case Meeting::Known:
                 settle(answer.token, true);
@@ -164,7 +163,7 @@ void RegistryClient::scan_all_that_wait() {
 
 void RegistryClient::give_up() {
     registry_.reset();
-    unanswered_ = 0;
+    answered_ = asked();
     unsent_.clear();
     to_copy_.clear();
     scan_all_that_wait();
@@ -172,7 +171,7 @@ void RegistryClient::give_up() {
 
 void RegistryClient::stop() {
     registry_.reset();
-    unanswered_ = 0;
+    answered_ = asked();
     unsent_.clear();
     waiting_.clear();
     put_off_.clear();

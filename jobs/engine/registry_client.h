@@ -50,8 +50,12 @@ class RegistryClient {
     void take_answers();
     void check_deadline();
     [[nodiscard]] bool can_be_asked() const noexcept { return static_cast<bool>(registry_); }
+    // The number of the last question, of those that ask() has asked; and of the last one with an answer, which may be
+    // to wait. They are answered in their order.
+    [[nodiscard]] std::uint64_t asked() const noexcept { return next_token_ - 1; }
+    [[nodiscard]] std::uint64_t answered() const noexcept { return answered_; }
     // Files of which it has yet to say whether it knows them,
-    [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_; }
+    [[nodiscard]] std::uint64_t unanswered() const noexcept { return asked() - answered_; }
     // these and those that wait for a judgement,
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
     // and those that will be asked about again, since this job has others judged first.
@@ -80,7 +84,7 @@ class RegistryClient {
     std::deque<std::uint64_t> to_copy_;
     std::set<std::uint64_t> copied_;  // the tokens of those
     std::uint64_t next_token_ = 1;
-    std::size_t unanswered_ = 0;
+    std::uint64_t answered_ = 0;
     Deadline heard_at_;
     Deadline settled_at_;  // when the last file got its answer, or the first of those that wait began to
 };

@@ -166,8 +166,12 @@ BOOST_AUTO_TEST_CASE(files_whose_judgement_does_not_come_are_scanned) {
     ContentsMet met;
     for (const auto& asked : decode<MeetContents>(packet.bytes).contents)
         met.answers.push_back({asked.token, answers.at(asked.size)});
+    BOOST_TEST(client.asked() == answers.size());
     BOOST_TEST(client.unanswered() == answers.size());
-    tell(met);
+    tell(ContentsMet{{met.answers[0], met.answers[1]}});
+    BOOST_TEST(client.answered() == client.asked() - 1);
+    tell(ContentsMet{{met.answers[2]}});
+    BOOST_TEST(client.answered() == client.asked());
     BOOST_TEST(client.unanswered() == 0U);
     tell(ContentJudged{met.answers[0].token, true});
     BOOST_TEST(outcomes.known.size() == 1U);
