@@ -57,7 +57,7 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       jobd_(std::move(jobd)),
       runner_(std::move(runner)),
       workers_(config, engine, jobs, directory, lifeline, *this),
-      registry_(config, full_ ? UniqueFd() : std::move(registry), engine.fingerprint(), *this),
+      registry_(full_ ? UniqueFd() : std::move(registry), engine.fingerprint(), *this),
       copies_(workers_.most_untested()),
       most_held_(held_limit()) {
     set_blocking(jobd_.get(), true);

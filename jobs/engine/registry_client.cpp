@@ -13,16 +13,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto grace_beyond_scan_time = 30s;
+constexpr auto longest_without_an_answer = 10s;
 constexpr auto longest_without_a_judgement = 10s;
 constexpr auto ask_again_after = 500ms;
+constexpr auto pause_of_put_off = 200ms;
+constexpr std::size_t most_put_off_asked = 64;  // and waiting for what others have judged
 
 }  // namespace
 
-RegistryClient::RegistryClient(const Settings& config, UniqueFd registry, const std::string& fingerprint, Owner& owner)
-    : patience_(std::chrono::seconds(config.engine.max_scan_seconds) + grace_beyond_scan_time),
-      registry_(std::move(registry)),
-      owner_(owner) {
+RegistryClient::RegistryClient(UniqueFd registry, const std::string& fingerprint, Owner& owner)
+    : registry_(std::move(registry)), owner_(owner) {
     if (!registry_) return;
     set_blocking(registry_.get(), false);
     if (fingerprint.empty() || send_message(registry_.get(), BeginMeetings{fingerprint}) != Sent::Yes)
@@ -31,8 +31,7 @@ RegistryClient::RegistryClient(const Settings& config, UniqueFd registry, const 
 
 bool RegistryClient::ask(const FilePtr& file) {
     if (!registry_) return false;
-    if (waiting_.empty()) heard_at_ = Clock::now();
-    if (waiting_.empty() && put_off_.empty()) settled_at_ = Clock::now();
+    if (unanswered() == 0) heard_at_ = Clock::now();
     file->asked_again = file->asked_again || file->asked_at != Deadline();
     file->asked_at = Clock::now();
     unsent_.push_back({next_token_, file->content->size, file->content->sha256});
@@ -46,9 +45,13 @@ bool RegistryClient::may_know_by_now(const ScannedFile& file) const {
            Clock::now() - file.asked_at > ask_again_after;
 }
 
+// As many as this job may have judged, several together. After a judgement, or after a while: what was put off a moment
+// ago would be put off again.
 void RegistryClient::ask_put_off() {
-    if (waiting_.size() > most_copies_under_way / 2) return;
-    while (registry_ && !put_off_.empty() && waiting_.size() < most_copies_under_way) {
+    auto own = to_copy_.size() + copied_.size() + unanswered();
+    if (own > most_copies_under_way / 2 || Clock::now() < put_off_until_) return;
+    for (; registry_ && !put_off_.empty() && own < most_copies_under_way && waiting_.size() < most_put_off_asked;
+         ++own) {
         const auto file = std::move(put_off_.front());
         put_off_.pop_front();
         static_cast<void>(ask(file));
@@ -85,8 +88,10 @@ void RegistryClient::take_answers() {
 void RegistryClient::take_met(const ContentsMet& met) {
     for (const auto& answer : met.answers) {
         answered_ = std::clamp(answer.token, answered_, asked());
+        if (answer.meeting >= Meeting::Send) begin_to_wait(answer.token);
         switch (answer.meeting) {
             case Meeting::Known:
+                judged_at_ = Clock::now();
                 settle(answer.token, true);
                 break;
             case Meeting::Unknown:
@@ -99,6 +104,7 @@ void RegistryClient::take_met(const ContentsMet& met) {
                 break;
             case Meeting::Later:
                 if (auto file = take(answer.token)) put_off_.push_back(std::move(file));
+                put_off_until_ = Clock::now() + pause_of_put_off;
                 break;
         }
     }
@@ -107,6 +113,8 @@ void RegistryClient::take_met(const ContentsMet& met) {
 
 void RegistryClient::take_judged(const ContentJudged& judged) {
     copied_.erase(judged.token);
+    judged_at_ = Clock::now();
+    put_off_until_ = {};
     settle(judged.token, judged.known);
     send_copies();
 }
@@ -114,17 +122,27 @@ void RegistryClient::take_judged(const ContentJudged& judged) {
 void RegistryClient::settle(std::uint64_t token, bool known) {
     auto file = take(token);
     if (!file) return;
-    settled_at_ = Clock::now();
     if (known)
         owner_.accept_known(file);
     else
         owner_.scan_unknown(std::move(file));
 }
 
+// The first one that waits for a judgement has until now to be waited for.
+void RegistryClient::begin_to_wait(std::uint64_t token) {
+    const auto waiting = waiting_.find(token);
+    if (waiting == waiting_.end() || std::exchange(waiting->second->waits_for_judgement, true)) return;
+    const bool is_first = waiting_.size() + put_off_.size() <= unanswered() + 1;
+    if (is_first) judged_at_ = Clock::now();
+}
+
 void RegistryClient::send_copies() {
     for (; registry_ && !to_copy_.empty() && copied_.size() < most_copies_under_way; to_copy_.pop_front()) {
         const auto waiting = waiting_.find(to_copy_.front());
-        if (waiting != waiting_.end()) send_copy(waiting->first, *waiting->second);
+        if (waiting != waiting_.end())
+            send_copy(waiting->first, *waiting->second);
+        else if (send_message(registry_.get(), ContentToJudge{to_copy_.front()}) == Sent::PeerGone)
+            registry_.reset();
     }
 }
 
@@ -144,21 +162,27 @@ FilePtr RegistryClient::take(std::uint64_t token) {
 }
 
 void RegistryClient::check_deadline() {
-    if (waiting_.empty() && (put_off_.empty() || registry_)) return;
-    if (registry_ && Clock::now() - heard_at_ < patience_) {
-        if (Clock::now() - settled_at_ > longest_without_a_judgement) scan_all_that_wait();
-        return;
+    const auto now = Clock::now();
+    const bool is_mute = registry_ && unanswered() != 0 && now - heard_at_ > longest_without_an_answer;
+    if (waiting_.empty() && put_off_.empty() && !is_mute) return;
+    if (!registry_ || is_mute) {
+        log_line(Severity::Warning, "scanning without the registry of known contents: it does not answer");
+        give_up();
+    } else if (waiting_.size() + put_off_.size() > unanswered() && now - judged_at_ > longest_without_a_judgement) {
+        scan_all_that_wait();
     }
-    log_line(Severity::Warning, "scanning without the registry of known contents: it does not answer");
-    give_up();
 }
 
 // What the registry says of them later is not waited for.
 void RegistryClient::scan_all_that_wait() {
     auto waiting = std::exchange(waiting_, {});
     auto put_off = std::exchange(put_off_, {});
-    for (auto& [token, file] : waiting) owner_.scan_unknown(std::move(file));
-    for (auto& file : put_off) owner_.scan_unknown(std::move(file));
+    const auto scan = [this](FilePtr& file) {
+        file->asked_again = true;
+        owner_.scan_unknown(std::move(file));
+    };
+    for (auto& [token, file] : waiting) scan(file);
+    for (auto& file : put_off) scan(file);
 }
 
 void RegistryClient::give_up() {

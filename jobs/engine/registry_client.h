@@ -36,7 +36,7 @@ class RegistryClient {
     };
 
     // `registry`: empty if there is none. `owner` must outlive this.
-    RegistryClient(const Settings& config, UniqueFd registry, const std::string& fingerprint, Owner& owner);
+    RegistryClient(UniqueFd registry, const std::string& fingerprint, Owner& owner);
 
     // Asks about a file whose content was hashed. False when there is nobody to ask: it is to be scanned.
     [[nodiscard]] bool ask(const FilePtr& file);
@@ -72,10 +72,10 @@ class RegistryClient {
     void send_copy(std::uint64_t token, const ScannedFile& file);
     [[nodiscard]] FilePtr take(std::uint64_t token);
     void settle(std::uint64_t token, bool known);
+    void begin_to_wait(std::uint64_t token);
     void scan_all_that_wait();
     void give_up();
 
-    const Clock::duration patience_;
     UniqueFd registry_;
     Owner& owner_;
     std::vector<MetContent> unsent_;
@@ -85,8 +85,9 @@ class RegistryClient {
     std::set<std::uint64_t> copied_;  // the tokens of those
     std::uint64_t next_token_ = 1;
     std::uint64_t answered_ = 0;
-    Deadline heard_at_;
-    Deadline settled_at_;  // when the last file got its answer, or the first of those that wait began to
+    Deadline heard_at_;   // or the first question without an answer was asked
+    Deadline judged_at_;  // or the first file that waits for a judgement began to
+    Deadline put_off_until_;
 };
 
 }  // namespace clamscanner

@@ -38,11 +38,12 @@ struct ScannedFile {
     std::optional<FileStamp> stamp;  // at taken_ns; set if the verdict may be shared with other files
     std::int64_t taken_ns = 0;
     std::uint32_t links = 1;
-    bool known = false;            // its verdict is from the cache: it was not read
-    bool counted = false;          // in the scan's progress already, or not part of the scan
-    bool has_failed_once = false;  // a worker failed on it once
-    Deadline asked_at{};           // when the registry of known contents was asked about it last, if it was
-    bool asked_again = false;      // because others may have met its content meanwhile
+    bool known = false;                // its verdict is from the cache: it was not read
+    bool counted = false;              // in the scan's progress already, or not part of the scan
+    bool has_failed_once = false;      // a worker failed on it once
+    Deadline asked_at{};               // when the registry of known contents was asked about it last, if it was
+    bool asked_again = false;          // because others may have met its content meanwhile; or that is not worth it
+    bool waits_for_judgement = false;  // once it has to, of its content
     std::optional<ScanAnswer> answer;
     bool final = false;                                // the answer is accepted
     std::optional<Content> content;                    // when it was handed over, hashed by us

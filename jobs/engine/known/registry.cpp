@@ -10,7 +10,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -54,6 +53,7 @@ class Registry {
         EventLoop::Watch watch;
         std::string account;
         std::string fingerprint;
+        Clock::duration judged_for{};  // the time that its contents took
     };
     struct Judge {
         UniqueFd socket;
@@ -70,13 +70,13 @@ class Registry {
     // A content that is to be judged with the signatures of one fingerprint.
     struct Case {
         Key key;
-        std::string account;  // of the job that sends the copy
         std::string fingerprint;
         std::string clean_with;       // earlier signatures, if the new ones alone are enough; or empty
         std::vector<Waiter> waiters;  // the first one sends the copy
         UniqueFd copy;
         EventLoop::Timer time_to_copy;
         int judge = -1;  // that has it
+        Deadline judged_since;
     };
     using CaseId = std::uint64_t;
 
@@ -181,7 +181,6 @@ class Registry {
         const auto id = next_case_++;
         Case opened;
         opened.key = key;
-        opened.account = job.account;
         opened.fingerprint = job.fingerprint;
         opened.clean_with = std::move(clean_with);
         opened.waiters.push_back({job.socket.get(), content.token});
@@ -217,15 +216,15 @@ class Registry {
     }
 
     void forget_job(int fd) {
-        // Others may wait for what it would have sent.
+        // Others may wait for what it would have sent; and what nobody waits for is not judged.
         std::vector<CaseId> orphaned;
-        for (auto& [id, one] : cases_)
-            if (!one.waiters.empty() && one.waiters.front().job == fd && !one.copy && one.judge < 0)
-                orphaned.push_back(id);
-        for (const auto id : orphaned) close_case(id, false);
-        for (auto& [id, one] : cases_)
+        for (auto& [id, one] : cases_) {
+            const bool it_sends = !one.waiters.empty() && one.waiters.front().job == fd && !one.copy;
             std::erase_if(one.waiters, [fd](const Waiter& waiter) { return waiter.job == fd; });
+            if (one.judge < 0 && (it_sends || one.waiters.empty())) orphaned.push_back(id);
+        }
         jobs_.erase(fd);
+        for (const auto id : orphaned) close_case(id, false);
     }
 
     template <class Message>
@@ -278,6 +277,8 @@ class Registry {
         if (found == cases_.end() || found->second.judge != judge.socket.get()) return;
         --judge.judging;
         auto& judged = found->second;
+        if (const auto job = jobs_.find(job_of(judged)); job != jobs_.end())
+            job->second.judged_for += Clock::now() - judged.judged_since;
         const bool clean = judgement.judged_as == JudgedAs::Clean;
         if (!judged.clean_with.empty() && !clean) {
             judge_with_all(judgement.token, judged);
@@ -302,30 +303,36 @@ class Registry {
         queue_.push_back(id);
     }
 
-    // The account of which fewest are being judged is next: however many contents another one has, and however long
-    // they take, it waits for one place. A case that waits for a judge that has enough to do keeps no other from
-    // another judge.
+    // The job of which fewest contents are being judged is next; of several, the one whose contents took least time.
+    // (An account has one job at a time.) However many contents another one has, and however long they take, they keep
+    // it from one place at most. A case that waits for a judge that has enough to do keeps no other from another judge.
     void hand_out() {
         close_those_that_nobody_can_judge();
-        std::map<std::string_view, std::size_t> judged_now;  // by account
+        std::map<int, std::size_t> judged_now;  // by job
         for (const auto& [id, one] : cases_)
-            if (one.judge >= 0) ++judged_now[one.account];
+            if (one.judge >= 0) ++judged_now[job_of(one)];
+        const auto turn_of = [&](const Case& one) {
+            const auto job = jobs_.find(job_of(one));
+            return std::pair(judged_now[job_of(one)], job == jobs_.end() ? 0s : job->second.judged_for);
+        };
         for (;;) {
             auto best = queue_.end();
-            for (auto next = queue_.begin(); next != queue_.end(); ++next) {
-                if (free_judge_for(cases_.at(*next)) == judges_.end()) continue;
-                const auto now = [&](CaseId id) { return judged_now[cases_.at(id).account]; };
-                if (best == queue_.end() || now(*next) < now(*best)) best = next;
-            }
+            for (auto next = queue_.begin(); next != queue_.end(); ++next)
+                if (free_judge_for(cases_.at(*next)) != judges_.end() &&
+                    (best == queue_.end() || turn_of(cases_.at(*next)) < turn_of(cases_.at(*best))))
+                    best = next;
             if (best == queue_.end()) return;
             const auto id = *best;
             auto& next = cases_.at(id);
             const auto judge = free_judge_for(next);
             queue_.erase(best);
-            ++judged_now[next.account];
+            ++judged_now[job_of(next)];
             hand_to(judge->first, judge->second, id, next);
         }
     }
+
+    // That sent its copy, or waits for longest.
+    [[nodiscard]] static int job_of(const Case& one) { return one.waiters.empty() ? -1 : one.waiters.front().job; }
 
     void close_those_that_nobody_can_judge() {
         for (const auto id : std::vector<CaseId>(queue_.begin(), queue_.end())) {
@@ -345,6 +352,7 @@ class Registry {
     void hand_to(int fd, Judge& judge, CaseId id, Case& next) {
         ++judge.judging;
         next.judge = fd;
+        next.judged_since = Clock::now();
         // If it cannot be written to, it is gone, and we hear of that.
         static_cast<void>(send_message(fd, JudgeContent{id}, {next.copy.get()}));
         if (next.clean_with.empty()) next.copy.reset();

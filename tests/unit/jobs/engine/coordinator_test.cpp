@@ -40,16 +40,19 @@ struct StartedCoordinator {
     void start() {
         auto [jobd_end, coordinators_jobd] = socket_pair(SOCK_SEQPACKET);
         auto [runner_end, coordinators_runner] = socket_pair(SOCK_SEQPACKET);
+        auto [registry_end, coordinators_registry] = socket_pair(SOCK_SEQPACKET);
+        if (!has_registry) coordinators_registry.reset();
         const pid_t pid = checked(::fork(), "fork a coordinator");
         if (pid == 0) {
             jobd_end.reset();
             runner_end.reset();
+            registry_end.reset();
             try {
                 ClamEngine engine(config, place.path + "/engine");
                 const UniqueFd jobd_copy(::dup(coordinators_jobd.get()));
                 try {
                     Coordinator(config, engine, jobs, job, place.path + "/engine/tmp", "", std::move(coordinators_jobd),
-                                std::move(coordinators_runner))
+                                std::move(coordinators_runner), -1, std::move(coordinators_registry))
                         .run();
                 } catch (const SignatureError& error) {
                     static_cast<void>(send_message(jobd_copy.get(), ScannerFailed{error.what(), false}));
@@ -62,6 +65,7 @@ struct StartedCoordinator {
         process = ChildProcess(pid);
         jobd = std::move(jobd_end);
         runner = std::move(runner_end);
+        registry = std::move(registry_end);
     }
     void hand_over(const std::string& name, const std::string& content, bool wants_result = false) {
         place.write(name, content);
@@ -169,6 +173,8 @@ struct StartedCoordinator {
     ChildProcess process;
     UniqueFd jobd;
     UniqueFd runner;
+    bool has_registry = false;  // of known contents, which is the test's
+    UniqueFd registry;
     std::uint64_t next_token = 1;
     std::uint64_t handed_over = 0;
     bool ready = false;
@@ -198,6 +204,35 @@ BOOST_AUTO_TEST_CASE(every_file_handed_over_gets_its_verdict) {
     BOOST_TEST(infected.size() == 2U);
     BOOST_TEST(infected.contains("/home/virus.zip"));
     BOOST_TEST(unscanned.empty());
+}
+
+// It answers the first questions, and then it hangs.
+BOOST_AUTO_TEST_CASE(beside_a_registry_that_does_not_answer_every_file_gets_its_verdict) {
+    constexpr int many = 400;
+    has_registry = true;
+    start();
+    wait_until_ready();
+    wait_until_all_are_tested();
+    for (const pid_t worker : workers()) ::kill(worker, SIGSTOP);
+    for (int i = 0; i < many; ++i) hand_over("file" + std::to_string(i), "the text of number " + std::to_string(i));
+    static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
+    Packet packet;
+    BOOST_REQUIRE((receive_packet(registry.get(), packet) == Got::Packet));
+    static_cast<void>(decode<BeginMeetings>(packet.bytes));
+    for (int asked = 0; asked < many;) {
+        BOOST_REQUIRE((receive_packet(registry.get(), packet) == Got::Packet));
+        ContentsMet met;
+        for (const auto& content : decode<MeetContents>(packet.bytes).contents)
+            met.answers.push_back({content.token, Meeting::Unknown});
+        asked += static_cast<int>(met.answers.size());
+        BOOST_REQUIRE((send_message(registry.get(), met) == Sent::Yes));
+    }
+    // By now it is worth asking again.
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    for (const pid_t worker : workers()) ::kill(worker, SIGCONT);
+    while (!all && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+    BOOST_REQUIRE(all);
+    BOOST_TEST(all->clean_files == static_cast<std::uint64_t>(many));
 }
 
 BOOST_AUTO_TEST_CASE(size_and_change_of_a_find_are_what_the_kernel_says_of_the_open_file) {

@@ -143,10 +143,9 @@ struct Outcomes final : RegistryClient::Owner {
 
 // Contents of others that take long may be before them.
 BOOST_AUTO_TEST_CASE(files_whose_judgement_does_not_come_are_scanned) {
-    Settings config;
     Outcomes outcomes;
     auto [registrys, clients] = socket_pair(SOCK_SEQPACKET);
-    RegistryClient client(config, std::move(clients), "fingerprint", outcomes);
+    RegistryClient client(std::move(clients), "fingerprint", outcomes);
     Packet packet;
     const auto next = [&] { BOOST_REQUIRE((receive_packet(registrys.get(), packet) == Got::Packet)); };
     next();

@@ -131,6 +131,21 @@ class Meetings {
     void send_file(int fd) { BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{token_}, {fd}) == Sent::Yes); }
     void send_nothing() { BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{token_}) == Sent::Yes); }
     [[nodiscard]] bool is_known() { return receive<ContentJudged>().known; }
+    // Without waiting for what becomes of them.
+    void judge_all(const std::vector<std::string>& contents) {
+        std::vector<UniqueFd> copies;
+        MeetContents met;
+        for (const auto& content : contents) {
+            copies.push_back(sealed_file(content));
+            met.contents.push_back({++token_, content.size(), sha256_hex(content)});
+        }
+        const auto first = token_ - contents.size() + 1;
+        BOOST_REQUIRE(send_message(socket_.get(), std::move(met)) == Sent::Yes);
+        for (const auto& answer : receive<ContentsMet>().answers) BOOST_REQUIRE((answer.meeting == Meeting::Send));
+        for (std::size_t number = 0; number < contents.size(); ++number)
+            BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{first + number}, {copies[number].get()}) ==
+                          Sent::Yes);
+    }
     // Whether an answer has come.
     [[nodiscard]] bool has_been_told() const {
         pollfd watched{socket_.get(), POLLIN, 0};
