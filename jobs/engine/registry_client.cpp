@@ -1,6 +1,7 @@
 #include "jobs/engine/registry_client.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "auth/base/dispatch.h"
@@ -137,22 +138,21 @@ void RegistryClient::begin_to_wait(std::uint64_t token) {
 }
 
 void RegistryClient::send_copies() {
-    for (; registry_ && !to_copy_.empty() && copied_.size() < most_copies_under_way; to_copy_.pop_front()) {
-        const auto waiting = waiting_.find(to_copy_.front());
-        if (waiting != waiting_.end())
-            send_copy(waiting->first, *waiting->second);
-        else if (send_message(registry_.get(), ContentToJudge{to_copy_.front()}) == Sent::PeerGone)
-            registry_.reset();
-    }
+    for (; registry_ && !to_copy_.empty() && copied_.size() < most_copies_under_way; to_copy_.pop_front())
+        send_copy(to_copy_.front());
 }
 
 // Without a copy the registry knows that it need not wait for one.
-void RegistryClient::send_copy(std::uint64_t token, const ScannedFile& file) {
-    const auto copy = sealed_copy(file.fd.get(), most_known_bytes);
-    const bool is_it = copy && Content{copy->size, copy->sha256} == *file.content;
-    copied_.insert(token);
-    const auto sent = is_it ? send_message(registry_.get(), ContentToJudge{token}, {copy->file.get()})
-                            : send_message(registry_.get(), ContentToJudge{token});
+void RegistryClient::send_copy(std::uint64_t token) {
+    std::optional<SealedCopy> copy;
+    if (const auto waiting = waiting_.find(token); waiting != waiting_.end()) {
+        copied_.insert(token);
+        const auto& file = *waiting->second;
+        copy = sealed_copy(file.fd.get(), most_known_bytes);
+        if (copy && Content{copy->size, copy->sha256} != *file.content) copy.reset();
+    }
+    const auto sent = copy ? send_message(registry_.get(), ContentToJudge{token}, {copy->file.get()})
+                           : send_message(registry_.get(), ContentToJudge{token});
     if (sent == Sent::PeerGone) registry_.reset();
 }
 
@@ -185,21 +185,21 @@ void RegistryClient::scan_all_that_wait() {
     for (auto& file : put_off) scan(file);
 }
 
-void RegistryClient::give_up() {
+void RegistryClient::leave_registry() {
     registry_.reset();
-    answered_ = asked();
     unsent_.clear();
     to_copy_.clear();
+}
+
+void RegistryClient::give_up() {
+    leave_registry();
     scan_all_that_wait();
 }
 
 void RegistryClient::stop() {
-    registry_.reset();
-    answered_ = asked();
-    unsent_.clear();
+    leave_registry();
     waiting_.clear();
     put_off_.clear();
-    to_copy_.clear();
 }
 
 }  // namespace clamscanner

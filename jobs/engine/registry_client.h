@@ -55,7 +55,7 @@ class RegistryClient {
     [[nodiscard]] std::uint64_t asked() const noexcept { return next_token_ - 1; }
     [[nodiscard]] std::uint64_t answered() const noexcept { return answered_; }
     // Files of which it has yet to say whether it knows them,
-    [[nodiscard]] std::uint64_t unanswered() const noexcept { return asked() - answered_; }
+    [[nodiscard]] std::uint64_t unanswered() const noexcept { return registry_ ? asked() - answered_ : 0; }
     // these and those that wait for a judgement,
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
     // and those that will be asked about again, since this job has others judged first.
@@ -69,11 +69,12 @@ class RegistryClient {
     void ask_put_off();
     void send_asked();
     void send_copies();
-    void send_copy(std::uint64_t token, const ScannedFile& file);
+    void send_copy(std::uint64_t token);
     [[nodiscard]] FilePtr take(std::uint64_t token);
     void settle(std::uint64_t token, bool known);
     void begin_to_wait(std::uint64_t token);
     void scan_all_that_wait();
+    void leave_registry();
     void give_up();
 
     UniqueFd registry_;

@@ -42,7 +42,7 @@ struct ScannedFile {
     bool counted = false;              // in the scan's progress already, or not part of the scan
     bool has_failed_once = false;      // a worker failed on it once
     Deadline asked_at{};               // when the registry of known contents was asked about it last, if it was
-    bool asked_again = false;          // because others may have met its content meanwhile; or that is not worth it
+    bool asked_again = false;          // because others may have met its content meanwhile; or is not to be
     bool waits_for_judgement = false;  // once it has to, of its content
     std::optional<ScanAnswer> answer;
     bool final = false;                                // the answer is accepted

@@ -45,7 +45,7 @@ class WorkerPool {
         virtual void take_passed_test(bool confirmed) = 0;
         // False while it may turn out that the file need not be scanned: those behind it wait, too.
         virtual bool may_begin(const ScannedFile& file) const = 0;
-        // Whether verdicts need not wait: a test comes before others, when there is nothing else to do for now.
+        // Whether further files may come: then verdicts can wait for the test that those will make due.
         virtual bool expects_more() const = 0;
         // Whether one of these is the first file without a final verdict, so that many later ones cannot be settled.
         virtual bool delay_the_others(const std::vector<FilePtr>& unconfirmed) const = 0;

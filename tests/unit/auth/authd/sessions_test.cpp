@@ -378,9 +378,8 @@ BOOST_AUTO_TEST_CASE(starts_no_runner_again_beside_one_process_that_hangs_and_no
         run_until(loop, [&] { return answer.has_value(); });
         return *answer;
     };
-    const auto left = [&](std::size_t processes) {
+    const auto wait_until_left = [&](std::size_t processes) {
         run_until(loop, [&] { return ending.ending(uid) == processes; });
-        return true;
     };
     std::vector<UniqueFd> lives;
     const auto leave_one = [&] {
@@ -389,17 +388,17 @@ BOOST_AUTO_TEST_CASE(starts_no_runner_again_beside_one_process_that_hangs_and_no
         ending.reap(fork_child({}, [] {}), std::chrono::milliseconds(0), uid, std::move(ours));
     };
     BOOST_TEST((verdict(true) == RunnerVerdict::NoAccount), "there is nothing to keep it from being started");
-    BOOST_TEST(left(0));
+    wait_until_left(0);
     leave_one();
     BOOST_TEST((verdict(true) == RunnerVerdict::Unavailable), "it may be about to end");
     run_until(loop, [&] { return ending.hangs(uid); });
     BOOST_TEST((verdict(true) == RunnerVerdict::FilesHang));
     BOOST_TEST((verdict(false) == RunnerVerdict::NoAccount));
-    BOOST_TEST(left(1));
+    wait_until_left(1);
     leave_one();
     BOOST_TEST((verdict(false) == RunnerVerdict::FilesHang));
     lives.clear();
-    BOOST_TEST(left(0));
+    wait_until_left(0);
     BOOST_TEST((verdict(true) == RunnerVerdict::NoAccount));
 }
 
