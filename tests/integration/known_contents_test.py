@@ -4,6 +4,7 @@ an account can learn of it, and who can reach it. What is forged, raced and brok
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -39,18 +40,37 @@ class KnownContentsCase(ServiceCase):
         return account, client, paths
 
     def database(self):
-        """A copy: the registry has the database for itself."""
-        with contextlib.closing(sqlite3.connect(":memory:")) as copy:
-            for suffix in ("", "-wal"):
-                with contextlib.suppress(FileNotFoundError):
-                    subprocess.run(["cp", self.service.path(DATABASE) + suffix, self.service.path("copy.db") + suffix],
-                                   check=True)
-            with contextlib.closing(sqlite3.connect(self.service.path("copy.db"))) as file:
-                file.backup(copy)
-            for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.service.path("copy.db") + suffix)
+        """Of a copy: the registry has the database for itself."""
+        self.copy_database()
+        with contextlib.closing(sqlite3.connect(self.service.path("copy.db"))) as copy:
+            if not copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'contents'").fetchone():
+                return set()  # begun this moment
             return {row[0] for row in copy.execute("SELECT sha256 FROM contents WHERE kind = 1 AND clean = 1")}
+
+    def copy_database(self):
+        """Both files as they were at one moment: a registry that ends or begins writes one into the other."""
+        while True:
+            self.remove_copies()
+            before = self.database_files()
+            for suffix in before:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(self.service.path(DATABASE) + suffix, self.service.path("copy.db") + suffix)
+            if self.database_files() == before:
+                return
+
+    def database_files(self):
+        """The files that there are, each with what changes when it is written."""
+        files = {}
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                status = os.stat(self.service.path(DATABASE) + suffix)
+                files[suffix] = (status.st_ino, status.st_size, status.st_mtime_ns)
+        return files
+
+    def remove_copies(self):
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.service.path("copy.db") + suffix)
 
     def are_known(self, *contents):
         known = self.database() if os.path.exists(self.service.path(DATABASE)) else set()
