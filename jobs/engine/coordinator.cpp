@@ -71,7 +71,7 @@ void Coordinator::send(Message&& message) {
 }
 
 void Coordinator::run() {
-    workers_.start();
+    send_ready();
     idle_since_ = Clock::now();
     while (!all_done()) {
         ask_again();
@@ -93,7 +93,7 @@ void Coordinator::run() {
 }
 
 bool Coordinator::all_done() const {
-    if (!turn_ends_ && !(announced_ && ready_sent_ && nothing_waits())) return false;
+    if (!turn_ends_ && !(announced_ && nothing_waits())) return false;
     return workers_.is_done();
 }
 
@@ -130,10 +130,9 @@ void Coordinator::give_up(ScannedFile& file, UnscannedReason reason) {
     accept_verdict(file, answer);
 }
 
-void Coordinator::take_passed_test(bool confirmed) {
-    send_ready_once();
+void Coordinator::take_end_of_confirmed() {
     // Files that jobd knows to be settled need not be scanned again if we crash.
-    if (confirmed) send_progress(true);
+    send_progress(true);
 }
 
 bool Coordinator::may_begin(const ScannedFile& file) const {
@@ -157,8 +156,7 @@ bool Coordinator::delay_the_others(const std::vector<FilePtr>& unconfirmed) cons
            std::any_of(unconfirmed.begin(), unconfirmed.end(), holds_first);
 }
 
-void Coordinator::send_ready_once() {
-    if (std::exchange(ready_sent_, true)) return;
+void Coordinator::send_ready() {
     const bool has_earlier_ones = !problem_.empty();
     const std::string problem = has_earlier_ones ? "earlier ones are in use, because " + problem_ : engine_.problem();
     send(ScannerReady{engine_.signatures(), engine_.embedded_only(), problem.substr(0, longest_message),
@@ -423,7 +421,7 @@ void Coordinator::send_progress(bool even_if_recent) {
     const auto now = Clock::now();
     const bool idle = nothing_waits() && workers_.is_idle();
     if (!idle) idle_since_ = now;
-    progress_.waits_for_runner = ready_sent_ && idle && !announced_ && now - idle_since_ > progress_interval;
+    progress_.waits_for_runner = idle && !announced_ && now - idle_since_ > progress_interval;
     if (!even_if_recent && now - progress_sent_at_ < progress_interval) return;
     progress_.replaced_workers = workers_.replaced();
     progress_.worker_ms = static_cast<std::uint64_t>(workers_.worked().count());
@@ -432,7 +430,7 @@ void Coordinator::send_progress(bool even_if_recent) {
         progress_.clean_files != sent_progress_.clean_files || progress_.settled != sent_progress_.settled ||
         progress_.waits_for_runner != sent_progress_.waits_for_runner ||
         progress_.current_file != sent_progress_.current_file || progress_.worker_ms >= sent_progress_.worker_ms + 1000;
-    if (!changed || !ready_sent_) return;
+    if (!changed) return;
     send(progress_);
     sent_progress_ = progress_;
     progress_sent_at_ = now;

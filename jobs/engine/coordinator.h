@@ -51,7 +51,7 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     void take_answer(const FilePtr& file, bool written_out) override;
     void accept_clean(ScannedFile& file) override;
     void give_up(ScannedFile& file, UnscannedReason reason) override;
-    void take_passed_test(bool confirmed) override;
+    void take_end_of_confirmed() override;
     [[nodiscard]] bool may_begin(const ScannedFile& file) const override;
     [[nodiscard]] bool expects_more() const override;
     [[nodiscard]] bool delay_the_others(const std::vector<FilePtr>& unconfirmed) const override;
@@ -81,7 +81,7 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     void send_result(const ScannedFile& file);
     void send_verdict(const ScannedFile& file, const ScannedFile::Name& name);
     void send_progress(bool even_if_recent);
-    void send_ready_once();
+    void send_ready();
     void wait();
     template <class Message>
     void send(Message&& message);
@@ -112,7 +112,6 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     std::uint64_t known_ = 0;
     std::uint64_t asked_again_ = 0;  // the last question to the registry about files that it was asked about before
     std::optional<std::uint64_t> announced_;  // by HandOverEnd
-    bool ready_sent_ = false;
     bool runner_gone_ = false;
     bool turn_ends_ = false;
 };

@@ -45,7 +45,7 @@ struct NewJob {
     }
 };
 
-// The coordinator's first packet, sent once a worker has found its test viruses.
+// The coordinator's first packet: the signatures are loaded. No worker is started or tested yet.
 struct ScannerReady {
     static constexpr auto type = EngineMessage::ScannerReady;
     std::uint32_t signatures = 0;

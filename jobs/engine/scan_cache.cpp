@@ -109,6 +109,7 @@ void ScanCache::open(const std::string& file, const std::string& fingerprint) {
     find_.emplace(database_->handle(),
                   "SELECT size, mtime_ns, ctime_ns, scanned_s, virus FROM clean WHERE file_system = ? AND inode = ?");
     insert_.emplace(database_->handle(), "INSERT OR REPLACE INTO clean VALUES(?, ?, ?, ?, ?, ?, ?)");
+    database_->execute("BEGIN");  // without one, each question would be a transaction of its own
 }
 
 ScanCache::~ScanCache() {
@@ -142,7 +143,6 @@ std::optional<std::string> ScanCache::find(const FileStamp& stamp) {
 }
 
 void ScanCache::store(const FileStamp& stamp, const std::string& virus) {
-    if (uncommitted_ == 0) database_->execute("BEGIN");
     ++uncommitted_;
     insert_->run(stamp.file_system, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns, now_s(), virus);
     if (uncommitted_ >= commit_every) commit();
@@ -152,6 +152,7 @@ void ScanCache::commit() {
     if (uncommitted_ == 0) return;
     uncommitted_ = 0;
     database_->execute("COMMIT");
+    database_->execute("BEGIN");
 }
 
 void remove_expired_caches(const Settings& config) {

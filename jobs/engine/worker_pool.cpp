@@ -82,17 +82,12 @@ WorkerPool::WorkerPool(const Settings& config, ClamEngine& engine, JobCount& job
       plain_test_(sealed_file(engine.test_virus().content)),
       zipped_test_(sealed_file(stored_zip("test.com", engine.test_virus().content))),
       drained_(checked(::epoll_create1(EPOLL_CLOEXEC), "watch the workers' requests")),
-      workers_(worker_count(config)),
-      test_every_files_(untested_limit(workers_.size())) {}
+      most_workers_(worker_count(config)),
+      test_every_files_(untested_limit(most_workers_)) {}
 
 WorkerPool::~WorkerPool() {
-    for (auto& worker : workers_)
-        if (worker) worker->process.kill();  // all first, because each may take its time to end
+    for (auto& worker : workers_) worker->process.kill();  // all first, because each may take its time to end
     workers_.clear();
-}
-
-void WorkerPool::start() {
-    for (std::size_t slot = 0; slot < workers_.size(); ++slot) start_worker(slot);
 }
 
 void WorkerPool::begin_no_more() {
@@ -154,6 +149,12 @@ std::chrono::milliseconds WorkerPool::worked() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(worked);
 }
 
+// They and their tests cost milliseconds, and where every file is known none is needed.
+void WorkerPool::start_workers(std::size_t share) {
+    if (!has_next()) return;
+    while (workers_.size() < share) start_worker(workers_.size());
+}
+
 void WorkerPool::start_worker(std::size_t slot) {
     auto worker = std::make_unique<Worker>();
     worker->directory = directory_ + "/" + random_hex(8);
@@ -176,6 +177,7 @@ void WorkerPool::start_worker(std::size_t slot) {
     worker->unread = std::move(asked);
     worker->answers = std::move(answers);
     worker->confirmed_at = Clock::now();
+    if (slot == workers_.size()) workers_.emplace_back();
     workers_[slot] = std::move(worker);
     test(*workers_[slot], Test::Plain);
 }
@@ -253,7 +255,7 @@ void WorkerPool::begin_next(Worker& worker) {
 // Only while there is more than enough to do: near the end, and before files that must be scanned alone, the next free
 // worker takes the next file.
 bool WorkerPool::may_ask_ahead(const Worker& worker) const {
-    return worker.scanning && worker.ahead.size() < most_ahead && waiting_.size() > workers_.size() &&
+    return worker.scanning && worker.ahead.size() < most_ahead && waiting_.size() > most_workers_ &&
            worker.unconfirmed.size() + worker.ahead.size() + 1 < test_every_files_ && !needs_test(worker, false) &&
            has_next();
 }
@@ -306,7 +308,8 @@ FilePtr WorkerPool::take_next() {
 
 void WorkerPool::assign_work() {
     // All jobs share the cores; workers beyond our share stay idle.
-    const auto share = begins_no_more_ ? 0 : jobs_.share_of(workers_.size());
+    const auto share = begins_no_more_ ? 0 : jobs_.share_of(most_workers_);
+    start_workers(share);
     const bool some_are_free = waiting_.empty() && std::any_of(workers_.begin(), workers_.end(),
                                                                [](const auto& worker) { return worker->is_free(); });
     for (std::size_t slot = 0; slot < workers_.size(); ++slot)
@@ -321,7 +324,7 @@ void WorkerPool::assign_work() {
         }
     }
     for (std::size_t deep = 0; deep < most_ahead; ++deep)
-        for (std::size_t slot = 0; slot < share; ++slot)
+        for (std::size_t slot = 0; slot < std::min(share, workers_.size()); ++slot)
             if (may_ask_ahead(*workers_[slot])) give(*workers_[slot], take_next());
 }
 
@@ -384,7 +387,7 @@ void WorkerPool::settle_test(std::size_t slot, bool found) {
     worker.confirmed_at = Clock::now();
     const auto confirmed = std::exchange(worker.unconfirmed, {});
     for (const auto& file : confirmed) owner_.accept_clean(*file);
-    owner_.take_passed_test(!confirmed.empty());
+    if (!confirmed.empty()) owner_.take_end_of_confirmed();
 }
 
 void WorkerPool::check_deadlines() {

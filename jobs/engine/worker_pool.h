@@ -1,4 +1,5 @@
-// The workers of one job: forked from its coordinator, sent files, tested, given up when they hang, and replaced.
+// The workers of one job: forked from its coordinator once a file has to be scanned, sent files, tested, given up when
+// they hang, and replaced.
 //
 // A worker's "clean" is provisional until that worker has found a test virus that it cannot tell from any other file.
 // If it misses one, or dies, the files that it called clean since its last passed test are scanned again.
@@ -41,8 +42,8 @@ class WorkerPool {
         virtual void accept_clean(ScannedFile& file) = 0;
         // It gets no other verdict.
         virtual void give_up(ScannedFile& file, UnscannedReason reason) = 0;
-        // A worker has passed its tests; `confirmed`: so some files' verdicts are final.
-        virtual void take_passed_test(bool confirmed) = 0;
+        // It was so for all files since the worker's last test.
+        virtual void take_end_of_confirmed() = 0;
         // False while it may turn out that the file need not be scanned: those behind it wait, too.
         virtual bool may_begin(const ScannedFile& file) const = 0;
         // Whether further files may come: then verdicts can wait for the test that those will make due.
@@ -65,7 +66,6 @@ class WorkerPool {
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    void start();
     // In the order of their places in the list, whenever they come: a scan that is interrupted goes on at the first
     // place without a verdict.
     void scan(FilePtr file);
@@ -82,7 +82,7 @@ class WorkerPool {
     void take_answers();
     void check_deadlines();
 
-    [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return most_workers_; }
     // How many files may wait for a test at once, of one worker.
     [[nodiscard]] std::size_t most_untested() const noexcept { return test_every_files_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
@@ -124,6 +124,7 @@ class WorkerPool {
         [[nodiscard]] bool is_free() const { return !scanning && testing == Test::None; }
     };
 
+    void start_workers(std::size_t share);
     void start_worker(std::size_t slot);
     void replace_worker(std::size_t slot, bool failed_test);
     void end_worker(Worker& worker);
@@ -152,7 +153,8 @@ class WorkerPool {
     UniqueFd plain_test_;
     UniqueFd zipped_test_;
     UniqueFd drained_;  // an epoll descriptor: readable when a worker has read most of its requests
-    std::vector<std::unique_ptr<Worker>> workers_;
+    const std::size_t most_workers_;
+    std::vector<std::unique_ptr<Worker>> workers_;  // those that are started
     std::deque<FilePtr> waiting_;
     std::size_t test_every_files_;
     Clock::duration worked_{};  // on requests that are answered

@@ -126,12 +126,13 @@ struct StartedCoordinator {
         Packet packet;
         while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     }
-    void wait_until_ready() {
-        Packet packet;
-        while (!ready && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+    // Workers start once there is a file to scan; here it is one that is not of the scan's list.
+    void wait_until_a_worker_is_tested() {
+        hand_over("of no scan", "harmless text", true);
+        receive_until([&] { return result || !failure.empty(); });
+        result.reset();
     }
-    // The first tested worker makes the coordinator ready; the others' tests are not reported. A worker that is stopped
-    // during its test has no file.
+    // The others' tests are not reported. A worker that is stopped during its test has no file.
     void wait_until_all_are_tested() const { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }
     // Writes a file old enough for its verdict to be cached and shared with copies.
     void write_old(const std::string& name, const std::string& content) const {
@@ -158,6 +159,19 @@ struct StartedCoordinator {
     void hand_over_again(const std::string& name) {
         const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
         hand_over_descriptor(name, file.get());
+    }
+    // As the registry of known contents: answers the questions about so many files.
+    void answer_meetings(int files, Meeting answer) const {
+        Packet packet;
+        for (int asked = 0; asked < files;) {
+            BOOST_REQUIRE((receive_packet(registry.get(), packet) == Got::Packet));
+            if (is<BeginMeetings>(packet.bytes)) continue;
+            ContentsMet met;
+            for (const auto& content : decode<MeetContents>(packet.bytes).contents)
+                met.answers.push_back({content.token, answer});
+            asked += static_cast<int>(met.answers.size());
+            BOOST_REQUIRE((send_message(registry.get(), met) == Sent::Yes));
+        }
     }
     // The coordinator's present children.
     std::vector<pid_t> workers() const {
@@ -211,33 +225,41 @@ BOOST_AUTO_TEST_CASE(beside_a_registry_that_does_not_answer_every_file_gets_its_
     constexpr int many = 400;
     has_registry = true;
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     for (const pid_t worker : workers()) ::kill(worker, SIGSTOP);
     for (int i = 0; i < many; ++i) hand_over("file" + std::to_string(i), "the text of number " + std::to_string(i));
     static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
-    Packet packet;
-    BOOST_REQUIRE((receive_packet(registry.get(), packet) == Got::Packet));
-    static_cast<void>(decode<BeginMeetings>(packet.bytes));
-    for (int asked = 0; asked < many;) {
-        BOOST_REQUIRE((receive_packet(registry.get(), packet) == Got::Packet));
-        ContentsMet met;
-        for (const auto& content : decode<MeetContents>(packet.bytes).contents)
-            met.answers.push_back({content.token, Meeting::Unknown});
-        asked += static_cast<int>(met.answers.size());
-        BOOST_REQUIRE((send_message(registry.get(), met) == Sent::Yes));
-    }
+    answer_meetings(many, Meeting::Unknown);
     // By now it is worth asking again.
     std::this_thread::sleep_for(std::chrono::seconds(1));
     for (const pid_t worker : workers()) ::kill(worker, SIGCONT);
-    while (!all && failure.empty() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+    receive_until([&] { return all || !failure.empty(); });
     BOOST_REQUIRE(all);
     BOOST_TEST(all->clean_files == static_cast<std::uint64_t>(many));
 }
 
+BOOST_AUTO_TEST_CASE(a_worker_is_started_for_a_file_that_must_be_scanned_and_for_no_other) {
+    constexpr int many = 100;
+    has_registry = true;
+    start();
+    for (int i = 0; i < many; ++i) place.write("file" + std::to_string(i), "the text of number " + std::to_string(i));
+    wait_until_old("file" + std::to_string(many - 1));
+    for (int i = 0; i < many; ++i) hand_over_again("file" + std::to_string(i));
+    answer_meetings(many, Meeting::Known);
+    receive_until([&] { return progress.settled.files == many || !failure.empty(); });
+    BOOST_TEST(ready);
+    BOOST_TEST(progress.clean_files == static_cast<std::uint64_t>(many));
+    BOOST_TEST(workers().empty());
+    hand_over("virus", test_virus());
+    answer_meetings(1, Meeting::Unknown);
+    receive_until([&] { return infected.contains("/home/virus"); });
+    BOOST_TEST(workers().size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(size_and_change_of_a_find_are_what_the_kernel_says_of_the_open_file) {
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     place.write("dated", test_virus() + "more");
     const auto path = place.path + "/dated";
     // The account may say that it was modified long ago.
@@ -355,7 +377,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_could_not_be_opened_has_its_place_among_the_oth
 BOOST_AUTO_TEST_CASE(files_are_settled_in_order) {
     config.engine.scan_workers = 2;
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     ::kill(workers()[0], SIGSTOP);
     for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
@@ -370,7 +392,7 @@ BOOST_AUTO_TEST_CASE(files_are_settled_in_order) {
 
 BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_begun_files_are_finished_and_no_more_begun) {
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     // The stopped worker never reads what it is sent.
     ::kill(workers()[1], SIGSTOP);
@@ -389,7 +411,7 @@ BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_begun_files_are_finished_and_no_more_b
 
 BOOST_AUTO_TEST_CASE(killing_workers_loses_no_verdict) {
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     for (int i = 0; i < 200; ++i) hand_over("clean" + std::to_string(i), "harmless text number " + std::to_string(i));
     const auto killed = workers();
     BOOST_TEST(!killed.empty());
@@ -404,7 +426,7 @@ BOOST_AUTO_TEST_CASE(killing_workers_loses_no_verdict) {
 
 BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     // As if the file system were lost; no account can reach the coordinator's directory.
     std::filesystem::rename(place.path + "/engine/tmp", place.path + "/lost");
     hand_over("virus", test_virus());
@@ -420,7 +442,7 @@ BOOST_AUTO_TEST_CASE(without_temporary_directories_no_file_is_called_clean) {
 BOOST_AUTO_TEST_CASE(no_two_workers_share_a_temporary_directory) {
     config.engine.scan_workers = 4;
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     std::set<std::string> directories;
     for (const auto& directory : std::filesystem::directory_iterator(place.path + "/engine/tmp"))
@@ -488,7 +510,7 @@ BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_reported_as_unscanned)
     config.engine.max_scan_seconds = 1;
     config.engine.scan_workers = 1;
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     ::kill(workers()[0], SIGSTOP);
     hand_over("slow", "harmless text");
     hand_over("next", "harmless text");
@@ -501,7 +523,7 @@ BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_reported_as_unscanned)
 
 BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_scanned_once_more_and_alone) {
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     const auto both = workers();
     ::kill(both[1], SIGSTOP);
@@ -526,7 +548,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_scanned_once_more_and_alone
 BOOST_AUTO_TEST_CASE(files_that_a_dead_worker_had_not_begun_are_not_blamed) {
     config.engine.scan_workers = 1;
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     // Three workers die with files queued that they never read. None of the files is given up.
     for (int i = 0; i < 30; ++i) hand_over("virus" + std::to_string(i), test_virus());
     for (int i = 0; i < 3; ++i) {
@@ -545,7 +567,7 @@ BOOST_AUTO_TEST_CASE(files_that_a_dead_worker_had_not_begun_are_not_blamed) {
 
 BOOST_AUTO_TEST_CASE(a_free_worker_gets_files_queued_for_a_busy_one) {
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     const auto held = workers()[0];
     ::kill(held, SIGSTOP);
@@ -561,11 +583,11 @@ BOOST_AUTO_TEST_CASE(a_free_worker_gets_files_queued_for_a_busy_one) {
 BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_only_its_share_of_workers) {
     jobs.set(2);
     start();
-    wait_until_ready();
-    // Its only usable worker is stopped; the other one must stay idle as long as there is another job.
-    const auto both = workers();
-    BOOST_REQUIRE(both.size() == 2U);
-    ::kill(both[0], SIGSTOP);
+    wait_until_a_worker_is_tested();
+    // Its only worker is stopped; there is no other one as long as there is another job.
+    const auto only = workers();
+    BOOST_REQUIRE(only.size() == 1U);
+    ::kill(only[0], SIGSTOP);
     hand_over("first", test_virus(), true);
     hand_over("second", test_virus(), true);
     pollfd watched{jobd.get(), POLLIN, 0};
@@ -578,7 +600,8 @@ BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_only_its_share_of_workers) {
     while (!result && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     BOOST_REQUIRE(result.has_value());
     BOOST_TEST((result->verdict == Verdict::Infected));
-    ::kill(both[0], SIGCONT);
+    BOOST_TEST(workers().size() == 2U);
+    ::kill(only[0], SIGCONT);
 }
 
 BOOST_AUTO_TEST_CASE(a_share_is_at_least_one_worker) {
@@ -712,7 +735,7 @@ BOOST_FIXTURE_TEST_CASE(a_copy_that_is_rewritten_before_the_verdict_is_scanned_i
     place.write("text", harmless);
     write_old("copy", harmless);
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     stop_worker();
     hand_over_again("text");
     hand_over_again("copy");
@@ -728,7 +751,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_rewritten_after_its_scan_vouches_for_no_copy, Wit
     place.write("text", harmless);
     write_old("virus", test_virus());
     start();
-    wait_until_ready();
+    wait_until_a_worker_is_tested();
     stop_worker();
     hand_over_again("text");
     wait_until_asked();
@@ -791,7 +814,7 @@ BOOST_AUTO_TEST_CASE(no_request_is_lost_when_it_is_taken_back) {
         StartedCoordinator one;
         one.config.engine.scan_workers = 1;
         one.start();
-        one.wait_until_ready();
+        one.wait_until_a_worker_is_tested();
         one.hand_over("first", test_virus());
         one.hand_over_slow("second", std::chrono::milliseconds(0));
         for (int i = 0; i < 6; ++i) one.hand_over("virus" + std::to_string(i), test_virus());

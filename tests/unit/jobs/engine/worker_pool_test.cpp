@@ -26,7 +26,7 @@ class Record final : public WorkerPool::Owner {
     void give_up(ScannedFile& file, UnscannedReason /*reason*/) override {
         BOOST_ERROR("file " << file.names.front().place << " was given up");
     }
-    void take_passed_test(bool /*confirmed*/) override {}
+    void take_end_of_confirmed() override {}
     bool may_begin(const ScannedFile& file) const override { return !is_held || !is_held(file); }
     bool expects_more() const override { return is_more_expected; }
     bool delay_the_others(const std::vector<FilePtr>& /*unconfirmed*/) const override { return false; }
@@ -120,7 +120,6 @@ BOOST_AUTO_TEST_CASE(a_file_that_comes_late_waits_at_its_place) {
 
 BOOST_AUTO_TEST_CASE(a_worker_is_given_them_in_the_order_of_the_list) {
     constexpr std::uint64_t count = 40;
-    pool->start();
     scan(first_places(count));
     for (int i = 0; i < 3; ++i) take_and_scan_again(count / 2, &is_even);
     run_until_answered(count / 4);
@@ -132,7 +131,6 @@ BOOST_AUTO_TEST_CASE(a_worker_is_given_them_in_the_order_of_the_list) {
 BOOST_AUTO_TEST_CASE(a_file_that_may_need_no_scan_is_not_begun_and_the_ones_behind_it_wait) {
     constexpr std::uint64_t held = 3;
     record.is_held = [](const ScannedFile& file) { return file.names.front().place == held; };
-    pool->start();
     scan(first_places(2 * held));
     run_until_answered(held);
     for (int i = 0; i < 3; ++i) pool->assign_work();
@@ -146,7 +144,6 @@ BOOST_AUTO_TEST_CASE(a_file_that_may_need_no_scan_is_not_begun_and_the_ones_behi
 }
 
 BOOST_AUTO_TEST_CASE(verdicts_wait_for_a_test_while_more_files_are_expected) {
-    pool->start();
     scan({0});
     run_until_answered(1);
     for (int i = 0; i < 3; ++i) turn();
