@@ -32,6 +32,8 @@ constexpr auto commit_interval = 1s;
 constexpr auto delay_after_failure = 60s;
 // For a coordinator to send a copy: it may wait for a file that does not answer, and others wait for it.
 constexpr auto time_to_copy = 2s;
+// Answers and judgements for one job; it has half as many files that can wait for one.
+constexpr std::size_t most_unsent = 8192;
 
 class Registry {
  public:
@@ -54,6 +56,7 @@ class Registry {
         std::string account;
         std::string fingerprint;
         Clock::duration judged_for{};  // the time that its contents took
+        std::deque<Encoded> unsent;    // while it does not read
     };
     struct Judge {
         UniqueFd socket;
@@ -109,7 +112,10 @@ class Registry {
         job.account = std::move(opened.account);
         set_blocking(job.socket.get(), false);
         const int fd = job.socket.get();
-        job.watch = loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { take_from_job(fd); });
+        job.watch = loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) {
+            if ((events & EPOLLOUT) != 0) send_the_rest(jobs_.at(fd));
+            if ((events & ~std::uint32_t{EPOLLOUT}) != 0) take_from_job(fd);
+        });
         jobs_.emplace(fd, std::move(job));
     }
 
@@ -227,11 +233,31 @@ class Registry {
         for (const auto id : orphaned) close_case(id, false);
     }
 
+    // A coordinator that hashes a large file, or has no processor, does not read for a while, and then hundreds of
+    // judgements that it waits for may come.
     template <class Message>
     void send_to(Job& job, Message&& message) {
+        job.unsent.push_back(encode(message));
+        if (job.unsent.size() == 1) send_unsent(job);
+        if (job.unsent.size() == 1) job.watch.change(EPOLLIN | EPOLLOUT);
         // One that takes no answers goes on without them: it sees that the connection ends, and so do we.
-        if (send_message(job.socket.get(), std::forward<Message>(message)) != Sent::Yes)
-            ::shutdown(job.socket.get(), SHUT_RDWR);
+        if (job.unsent.size() > most_unsent) ::shutdown(job.socket.get(), SHUT_RDWR);
+    }
+
+    void send_unsent(Job& job) {
+        while (!job.unsent.empty()) {
+            const Sent sent = send_packet(job.socket.get(), job.unsent.front().bytes());
+            if (sent == Sent::WouldBlock) return;
+            if (sent == Sent::PeerGone)
+                job.unsent.clear();  // we hear of that
+            else
+                job.unsent.pop_front();
+        }
+    }
+
+    void send_the_rest(Job& job) {
+        send_unsent(job);
+        if (job.unsent.empty()) job.watch.change(EPOLLIN);
     }
 
     // ---- Judges

@@ -1,7 +1,7 @@
 """What a host costs whose accounts have the same applications: the scans of all of them, beside one clamd that scans all
 their homes, with the same signatures and limits, all warm in the page cache. First, again, and the day after with one
-new signature; or, with --unlike, of accounts with no two files alike. Run as root. Trust the ratios, not the absolute
-times."""
+new signature; or, with --unlike, of accounts with no two files alike. With --in-turn, each account's first scan after that
+of the one before. Run as root. Trust the ratios, not the absolute times."""
 
 import argparse
 import contextlib
@@ -75,6 +75,7 @@ class ManyAccounts:
         self.differences = []
         self.size = None
         self.found = {}
+        self.in_turn = [[] for _ in range(options.accounts)]
         self.updates = 0
 
     def run(self):
@@ -85,6 +86,10 @@ class ManyAccounts:
             for account, tree in enumerate(trees):
                 make_home(self.application, tree, f"{number}-{account}", self.options.unlike)
             self.size = run.measure_tree(homes)
+            if self.options.in_turn:
+                self._service_in_turn(homes, trees)
+                shutil.rmtree(homes)
+                continue
             contenders = [self._clamd, self._service]
             self.found = {phase: [] for phase in PHASES}
             for contender in contenders if number % 2 == 0 else reversed(contenders):
@@ -114,7 +119,8 @@ class ManyAccounts:
                 self.found[phase].append(found)
                 tell(f"clamd, {phase}: {seconds:.2f} s")
 
-    def _service(self, homes, trees):
+    @contextlib.contextmanager
+    def _started(self, trees):
         config = {"paths": {"signature_directory": self.signatures},
                   "engine": dict(pair.split("=") for pair in self.options.engine)}
         config["engine"] = {key: int(value) if value.isdigit() else value == "true"
@@ -132,6 +138,13 @@ class ManyAccounts:
                 os.chmod(tree, 0o700)
                 owners.append(stack.enter_context(Owner(service, account)))
             os.sync()
+            yield service, primer, owners
+            # Of a judge that cannot judge, for instance: then all is scanned for each account.
+            for line in service.warnings():
+                tell(line)
+
+    def _service(self, homes, trees):
+        with self._started(trees) as (service, primer, owners):
             for phase in PHASES:
                 if phase == DAY_AFTER:
                     self._update(service, primer)
@@ -143,9 +156,17 @@ class ManyAccounts:
                 self.work[phase].append(engine_seconds(service) - before)
                 tell(f"service, {phase}: {seconds:.2f} s, {self.work[phase][-1]:.2f} s of processor time")
                 self.found[phase].append(self._found_by(owners))
-            # Of a judge that cannot judge, for instance: then all is scanned for each account.
-            for line in service.warnings():
-                tell(line)
+
+    def _service_in_turn(self, homes, trees):
+        with self._started(trees) as (service, primer, owners):
+            time.sleep(run.SETTLED_SECONDS)
+            primer.scan()  # by now there is a judge
+            run.read_all(homes)
+            for number, owner in enumerate(owners):
+                before = engine_seconds(service)
+                seconds = self._scan_all([owner])
+                self.in_turn[number].append(seconds)
+                tell(f"account {number + 1}: {seconds:.2f} s, {engine_seconds(service) - before:.2f} s of processor time")
 
     def _update(self, service, primer):
         self._new_signature(self.signatures)
@@ -186,6 +207,8 @@ class ManyAccounts:
                                  for path in sorted({*one, *other}) if one.get(path) != other.get(path)]
 
     def _rows(self):
+        if self.options.in_turn:
+            return [Row(f"service, account {number + 1}, first", seconds) for number, seconds in enumerate(self.in_turn)]
         rows = []
         for phase in PHASES:
             theirs = Row(f"clamd, {phase}", self.theirs[phase], tree=self.size)
@@ -217,6 +240,7 @@ def read_options():
     options.add_argument("--scale", type=float, default=0.25, help="of the signatures; 1: 5.6 million")
     options.add_argument("--applications", nargs="+", default=["wordpress"], metavar="PACKAGE")
     options.add_argument("--unlike", action="store_true", help="no two files are alike")
+    options.add_argument("--in-turn", action="store_true", help="one account after the other; without clamd")
     options.add_argument("--engine", nargs="*", default=[], metavar="KEY=VALUE", help="of [engine] in the configuration")
     options.add_argument("--output", metavar="FILE", help="where to write the results as JSON")
     options.add_argument("--work", metavar="DIR", help="keeps downloads and signatures there for the next run")

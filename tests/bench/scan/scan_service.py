@@ -52,18 +52,6 @@ class ScanService(Service):
             return [line.rstrip() for line in log if ": warning: " in line]
 
 
-def has_key(build, section, key):
-    """Whether a build's configuration knows a key: one that it does not know would be an error."""
-    within = None
-    with open(os.path.join(build, "auth", "clamscanner.toml"), encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("["):
-                within = line.strip().strip("[]")
-            elif within == section and line.partition("=")[0].strip() == key:
-                return True
-    return False
-
-
 def _proportional_set_size(pid):
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:

@@ -140,7 +140,7 @@ BOOST_FIXTURE_TEST_CASE(contents_of_one_account_that_take_long_do_not_come_befor
     std::vector<std::string> contents;
     for (int number = 0; number < many; ++number) contents.push_back(slow_content() + std::to_string(number));
     Meetings slow(*this, 1);
-    slow.judge_all(contents);
+    slow.send_copies(contents, slow.open_cases(contents));
     Meetings quick(*this, 2);
     BOOST_TEST(quick.judge("harmless text"));
     // Only those that were begun before it are judged by now.
@@ -217,6 +217,23 @@ BOOST_FIXTURE_TEST_CASE(a_content_is_judged_once_for_all_who_wait, Fixture) {
     first.send_copy("harmless text");
     BOOST_TEST(first.is_known());
     BOOST_TEST(second.is_known());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_job_that_does_not_read_for_a_while_is_told_everything_later, Fixture) {
+    config.engine.known_contents_accounts = 1;
+    start();
+    wait_until_judging();
+    const auto content = [](std::size_t number) { return "another text, number " + std::to_string(number); };
+    Meetings first(*this, 1);
+    Meetings second(*this, 2, {}, 1);
+    std::vector<std::string> contents;
+    for (std::size_t number = 0; number < most_open_cases; ++number) contents.push_back(content(number));
+    const auto token = first.open_cases(contents);
+    for (const auto& one : contents) BOOST_TEST((second.meet(one) == Meeting::Wait));
+    first.send_copies(contents, token);
+    for (std::size_t number = 0; number < most_open_cases; ++number) BOOST_TEST(first.is_known());
+    for (std::size_t number = 0; number < most_open_cases; ++number) BOOST_TEST(second.is_known());
+    BOOST_TEST((second.meet(content(0)) == Meeting::Known));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_job_has_only_so_many_contents_judged_at_a_time_and_asks_again_for_the_others, Fixture) {

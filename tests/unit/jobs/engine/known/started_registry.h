@@ -105,8 +105,10 @@ struct StartedRegistry {
 // As the coordinator of one job.
 class Meetings {
  public:
-    Meetings(StartedRegistry& started, int account, std::string fingerprint = {}) {
+    // `room`: what fits into its socket unread, in bytes; the kernel takes at least some thousand.
+    Meetings(StartedRegistry& started, int account, std::string fingerprint = {}, int room = 1 << 18) {
         auto [registrys, ours] = socket_pair(SOCK_SEQPACKET);
+        checked(::setsockopt(registrys.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), "size a buffer");
         BOOST_REQUIRE(send_message(started.socket.get(), OpenMeetings{StartedRegistry::account(account)},
                                    {registrys.get()}) == Sent::Yes);
         socket_ = std::move(ours);
@@ -131,20 +133,20 @@ class Meetings {
     void send_file(int fd) { BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{token_}, {fd}) == Sent::Yes); }
     void send_nothing() { BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{token_}) == Sent::Yes); }
     [[nodiscard]] bool is_known() { return receive<ContentJudged>().known; }
-    // Without waiting for what becomes of them.
-    void judge_all(const std::vector<std::string>& contents) {
-        std::vector<UniqueFd> copies;
+    // All of them are to be judged. Returns the first one's token.
+    std::uint64_t open_cases(const std::vector<std::string>& contents) {
         MeetContents met;
-        for (const auto& content : contents) {
-            copies.push_back(sealed_file(content));
-            met.contents.push_back({++token_, content.size(), sha256_hex(content)});
-        }
-        const auto first = token_ - contents.size() + 1;
+        for (const auto& content : contents) met.contents.push_back({++token_, content.size(), sha256_hex(content)});
         BOOST_REQUIRE(send_message(socket_.get(), std::move(met)) == Sent::Yes);
         for (const auto& answer : receive<ContentsMet>().answers) BOOST_REQUIRE((answer.meeting == Meeting::Send));
-        for (std::size_t number = 0; number < contents.size(); ++number)
-            BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{first + number}, {copies[number].get()}) ==
-                          Sent::Yes);
+        return token_ - contents.size() + 1;
+    }
+    // Without waiting for what becomes of them.
+    void send_copies(const std::vector<std::string>& contents, std::uint64_t token) {
+        for (const auto& content : contents) {
+            const auto copy = sealed_file(content);
+            BOOST_REQUIRE(send_message(socket_.get(), ContentToJudge{token++}, {copy.get()}) == Sent::Yes);
+        }
     }
     // Whether an answer has come.
     [[nodiscard]] bool has_been_told() const {
