@@ -40,7 +40,11 @@ constexpr const char* room = "/room";
 constexpr std::uint64_t room_bytes = 16 * 1024 * 1024;  // of the judge's own, for the test alone
 constexpr auto grace_beyond_scan_time = 15s;
 // With more, an account would wait longer for judgements than for scans of its own.
-constexpr auto longest_fork = 10ms;  // of processor time
+#ifdef CLAMSCANNER_SANITIZED
+constexpr auto longest_fork = 100ms;  // with all that a sanitizer keeps in memory
+#else
+constexpr auto longest_fork = 10ms;
+#endif
 constexpr int most_tries = 5;
 
 // What a child's exit status says. Any other one, and any signal, is NotClean.
