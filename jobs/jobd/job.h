@@ -11,8 +11,8 @@
 #include "auth/authd/messages.h"
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
+#include "auth/base/packet_queue.h"
 #include "jobs/jobd/ledger.h"
-#include "jobs/jobd/packet_queue.h"
 #include "jobs/shared/settings.h"
 
 namespace clamscanner {

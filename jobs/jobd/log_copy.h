@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "jobs/jobd/packet_queue.h"
+#include "auth/base/packet_queue.h"
 #include "jobs/runner/messages.h"
 
 namespace clamscanner {

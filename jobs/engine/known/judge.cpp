@@ -41,9 +41,9 @@ constexpr std::uint64_t room_bytes = 16 * 1024 * 1024;  // of the judge's own, f
 constexpr auto grace_beyond_scan_time = 15s;
 // With more, an account would wait longer for judgements than for scans of its own.
 #ifdef CLAMSCANNER_SANITIZED
-constexpr auto longest_fork = 100ms;  // with all that a sanitizer keeps in memory
+constexpr auto longest_fork = 100ms;  // of processor time, with all that a sanitizer keeps in memory
 #else
-constexpr auto longest_fork = 10ms;
+constexpr auto longest_fork = 10ms;  // of processor time
 #endif
 constexpr int most_tries = 5;
 

@@ -18,6 +18,7 @@
 #include "auth/base/dispatch.h"
 #include "auth/base/event_loop.h"
 #include "auth/base/log.h"
+#include "auth/base/packet_queue.h"
 #include "auth/base/socket.h"
 #include "jobs/engine/known/content_table.h"
 #include "jobs/engine/known/messages.h"
@@ -56,7 +57,7 @@ class Registry {
         std::string account;
         std::string fingerprint;
         Clock::duration judged_for{};  // the time that its contents took
-        std::deque<Encoded> unsent;    // while it does not read
+        PacketQueue unsent;            // while it does not read
     };
     struct Judge {
         UniqueFd socket;
@@ -113,7 +114,7 @@ class Registry {
         set_blocking(job.socket.get(), false);
         const int fd = job.socket.get();
         job.watch = loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t events) {
-            if ((events & EPOLLOUT) != 0) send_the_rest(jobs_.at(fd));
+            if ((events & EPOLLOUT) != 0 && send_unsent(jobs_.at(fd))) jobs_.at(fd).watch.change(EPOLLIN);
             if ((events & ~std::uint32_t{EPOLLOUT}) != 0) take_from_job(fd);
         });
         jobs_.emplace(fd, std::move(job));
@@ -237,27 +238,15 @@ class Registry {
     // judgements that it waits for may come.
     template <class Message>
     void send_to(Job& job, Message&& message) {
-        job.unsent.push_back(encode(message));
-        if (job.unsent.size() == 1) send_unsent(job);
-        if (job.unsent.size() == 1) job.watch.change(EPOLLIN | EPOLLOUT);
+        job.unsent.add(std::forward<Message>(message));
+        if (job.unsent.size() == 1 && !send_unsent(job)) job.watch.change(EPOLLIN | EPOLLOUT);
         // One that takes no answers goes on without them: it sees that the connection ends, and so do we.
         if (job.unsent.size() > most_unsent) ::shutdown(job.socket.get(), SHUT_RDWR);
     }
 
-    void send_unsent(Job& job) {
-        while (!job.unsent.empty()) {
-            const Sent sent = send_packet(job.socket.get(), job.unsent.front().bytes());
-            if (sent == Sent::WouldBlock) return;
-            if (sent == Sent::PeerGone)
-                job.unsent.clear();  // we hear of that
-            else
-                job.unsent.pop_front();
-        }
-    }
-
-    void send_the_rest(Job& job) {
-        send_unsent(job);
-        if (job.unsent.empty()) job.watch.change(EPOLLIN);
+    // False while it takes no more. When it is gone, we hear of that.
+    [[nodiscard]] static bool send_unsent(Job& job) {
+        return job.unsent.flush(job.socket.get(), most_unsent) != Sent::WouldBlock;
     }
 
     // ---- Judges

@@ -1,5 +1,5 @@
 // Queues packets for a peer that may not read them at once (its user may have stopped it). They are sent only by
-// flush(), which jobd calls after the changes behind them are committed.
+// flush(): jobd calls it after the changes behind them are committed.
 #pragma once
 
 #include <deque>
@@ -16,6 +16,7 @@ class PacketQueue {
         waiting_.push_back({encode(std::forward<Message>(message)), std::move(descriptors)});
     }
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
 
     // Sends at most `at_most` packets. WouldBlock if the peer takes no more now.
     [[nodiscard]] Sent flush(int socket, std::size_t at_most) {
