@@ -58,10 +58,10 @@ class Signals(Survival):
             account.write(f"{number}.html", clean_page(number))
         account.write("infected", EICAR)
         client.call("start_scan", {"scan_type": "home"})
-        # The runner waits, and with it the whole job, so every kind of process exists.
-        runner, = wait_until(lambda: self.processes("runner"), 30, "a runner")
-        os.kill(runner.pid, signal.SIGSTOP)
+        # The runner waits, and with it the whole job, so every kind of process exists. Workers start with the first file.
         wait_until(lambda: self.processes("worker"), 30, "a worker")
+        runner, = self.processes("runner")
+        os.kill(runner.pid, signal.SIGSTOP)
         wait_until(lambda: client.ask("get_scan_status").status == 200, 30, "an agent")
         before = {process.pid: process.program for process in self.service.processes()}
         self.assertEqual({role for role in ROLES if self.processes(role)}, set(ROLES))
