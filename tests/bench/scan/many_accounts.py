@@ -22,7 +22,7 @@ from clamav_tools import Clamd  # noqa: E402
 from report import Report, Row  # noqa: E402
 from run import tell  # noqa: E402
 from scan_service import Owner, ScanService  # noqa: E402
-from signatures import EICAR  # noqa: E402
+from signatures import EICAR, EICAR_NAME  # noqa: E402
 
 FIRST, AGAIN, DAY_AFTER = "first", "again", "the day after, one new signature"
 PHASES = (FIRST, AGAIN, DAY_AFTER)
@@ -167,6 +167,12 @@ class ManyAccounts:
                 seconds = self._scan_all([owner])
                 self.in_turn[number].append(seconds)
                 tell(f"account {number + 1}: {seconds:.2f} s, {engine_seconds(service) - before:.2f} s of processor time")
+                self._require(owner, trees[number])
+
+    def _require(self, owner, tree):
+        found = {path: name.removesuffix(".UNOFFICIAL") for path, name in self._found_by([owner]).items()}
+        if found != {os.path.join(tree, "test.com"): EICAR_NAME}:
+            self.differences.append(f"found in {tree}, where the test virus is: {found}")
 
     def _update(self, service, primer):
         self._new_signature(self.signatures)
