@@ -22,14 +22,7 @@ class PacketQueue {
     [[nodiscard]] Sent flush(int socket, std::size_t at_most) {
         for (; at_most > 0 && !waiting_.empty(); --at_most) {
             const auto& next = waiting_.front();
-            Sent sent = Sent::Yes;
-            if (next.descriptors.empty())
-                sent = send_packet(socket, next.encoded.bytes());
-            else if (next.descriptors.size() == 1)
-                sent = send_packet(socket, next.encoded.bytes(), {next.descriptors[0].get()});
-            else
-                sent =
-                    send_packet(socket, next.encoded.bytes(), {next.descriptors[0].get(), next.descriptors[1].get()});
+            const auto sent = send_packet(socket, next.encoded.bytes(), next.descriptors);
             if (sent != Sent::Yes) return sent;
             waiting_.pop_front();
         }

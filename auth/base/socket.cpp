@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <thread>
 
 #include "auth/base/checked.h"
@@ -153,7 +154,9 @@ UniqueFd Packet::only_descriptor() {
     return std::move(descriptors.front());
 }
 
-Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> descriptors) {
+namespace {
+
+Sent send_with(int socket, std::string_view bytes, std::span<const int> descriptors) {
     if (bytes.size() > largest_packet) throw Malformed("a packet is too long to send");
     iovec part{const_cast<char*>(bytes.data()), bytes.size()};
     alignas(cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))]{};
@@ -161,14 +164,14 @@ Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> 
     header.msg_iov = &part;
     header.msg_iovlen = 1;
     if (descriptors.size() > most_descriptors) throw Malformed("a packet carries too many descriptors");
-    if (descriptors.size() != 0) {
+    if (!descriptors.empty()) {
         header.msg_control = control;
         header.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
         cmsghdr* rights = CMSG_FIRSTHDR(&header);
         rights->cmsg_level = SOL_SOCKET;
         rights->cmsg_type = SCM_RIGHTS;
         rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-        std::memcpy(CMSG_DATA(rights), descriptors.begin(), descriptors.size() * sizeof(int));
+        std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
     }
     const auto sent = uninterrupted([&] { return ::sendmsg(socket, &header, MSG_NOSIGNAL); });
     if (sent >= 0) return Sent::Yes;
@@ -176,6 +179,20 @@ Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> 
     // ETOOMANYREFS: the peer does not take the descriptors that were sent; treat it as gone.
     if (is_gone(errno) || errno == ETOOMANYREFS) return Sent::PeerGone;
     throw_errno("send a message");
+}
+
+}  // namespace
+
+Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> descriptors) {
+    return send_with(socket, bytes, {descriptors.begin(), descriptors.size()});
+}
+
+Sent send_packet(int socket, std::string_view bytes, const std::vector<UniqueFd>& descriptors) {
+    std::array<int, most_descriptors> numbers{};
+    if (descriptors.size() > numbers.size()) throw Malformed("a packet carries too many descriptors");
+    std::transform(descriptors.begin(), descriptors.end(), numbers.begin(),
+                   [](const UniqueFd& fd) { return fd.get(); });
+    return send_with(socket, bytes, std::span(numbers).first(descriptors.size()));
 }
 
 Got receive_packet(int socket, Packet& packet, int flags) {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/base/limits.h"
 #include "auth/base/unique_fd.h"
 #include "auth/base/wire.h"
 
@@ -22,7 +23,6 @@ using Deadline = Clock::time_point;
 
 // The largest datagram we send or take. A kernel with default limits carries about 208 KiB.
 inline constexpr std::size_t largest_packet = 160 * 1024;
-inline constexpr std::size_t most_descriptors = 4;
 
 struct Peer {
     uid_t uid;
@@ -76,6 +76,7 @@ struct Packet {
 enum class Sent { Yes, WouldBlock, PeerGone };
 // Throws std::system_error only for faults of this side (no memory, no descriptors).
 [[nodiscard]] Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> descriptors = {});
+[[nodiscard]] Sent send_packet(int socket, std::string_view bytes, const std::vector<UniqueFd>& descriptors);
 
 template <class Message>
 [[nodiscard]] Sent send_message(int socket, Message&& message, std::initializer_list<int> descriptors = {}) {

@@ -24,7 +24,7 @@ namespace clamscanner {
 
 // Raise it whenever a message changes: programs of different builds must not misread each other. tests/wire_version.py
 // checks that.
-inline constexpr std::uint8_t wire_version = 11;
+inline constexpr std::uint8_t wire_version = 12;
 
 struct Malformed : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -60,7 +60,9 @@ class Writer {
     requires std::integral<Number> || std::is_enum_v<Number>
     void number(const Number& value) {
         auto bits = static_cast<std::uint64_t>(value);
-        for (std::size_t i = 0; i < sizeof(Number); ++i) append(static_cast<char>((bits >> (8 * i)) & 0xff));
+        char bytes[sizeof(Number)];
+        for (std::size_t i = 0; i < sizeof(Number); ++i) bytes[i] = static_cast<char>((bits >> (8 * i)) & 0xff);
+        append({bytes, sizeof bytes});
     }
     // An enum whose last value is `last`; a reader refuses anything beyond it.
     template <class Enum>
@@ -93,15 +95,14 @@ class Writer {
     Writer& operator=(const Writer&) = delete;
 
  private:
-    void append(char byte) {
-        grow(1);
-        storage_.push_back(byte);
+    void append(std::string_view bytes) {
+        grow(bytes.size());
+        storage_.insert(storage_.end(), bytes.begin(), bytes.end());
     }
     void counted(std::string_view value, std::size_t limit) {
         if (value.size() > limit) throw Malformed("a text is longer than its message allows");
         number(static_cast<std::uint32_t>(value.size()));
-        grow(value.size());
-        storage_.insert(storage_.end(), value.begin(), value.end());
+        append(value);
     }
     // Growing by hand, so that the bytes left behind in the old block are wiped.
     void grow(std::size_t more) {

@@ -19,9 +19,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto progress_interval = 200ms;
-constexpr std::size_t files_ahead = 16;         // for each worker
-constexpr std::size_t most_files_at_once = 64;  // then answers and deadlines are checked
-constexpr std::size_t most_asked_about = 128;   // without an answer
+constexpr std::size_t files_ahead = 16;           // for each worker
+constexpr std::size_t most_packets_at_once = 16;  // then answers and deadlines are checked
+constexpr std::size_t most_asked_about = 128;     // without an answer
 // Where contents may become known, so many files are hashed before the first of them is scanned: whoever scans the same
 // application at the same time has met them by then, and each is judged once instead of being scanned for each account.
 constexpr std::size_t most_held = 4096;
@@ -242,12 +242,13 @@ void Coordinator::ask_again() {
     asked_again_ = registry_.asked();
 }
 
-void Coordinator::take_files() {
+void Coordinator::receive_from_runner() {
     static constexpr Handler<Coordinator, void, Packet&> from_runner[] = {
-        handles<&Coordinator::take_file>, handles<&Coordinator::take_missing>, handles<&Coordinator::take_end>};
+        handles<&Coordinator::take_files>, handles<&Coordinator::take_single_file>, handles<&Coordinator::take_missing>,
+        handles<&Coordinator::take_end>};
     Packet packet;
     hashed_bytes_ = 0;
-    for (std::size_t i = 0; i < most_files_at_once && room_for_more() != 0; ++i) {
+    for (std::size_t i = 0; i < most_packets_at_once && room_for_more() != 0; ++i) {
         if (hashed_bytes_ >= most_hashed_at_once) return;
         const Got got = receive_packet(runner_.get(), packet);
         if (got == Got::WouldBlock) return;
@@ -283,35 +284,54 @@ void Coordinator::receive_from_jobd() {
     registry_.stop();
 }
 
-void Coordinator::take_file(HandOver message, Packet& packet) {
+void Coordinator::take_single_file(HandOver message, Packet& packet) {
     expect_more();
-    auto file = std::make_shared<ScannedFile>();
+    const auto file = std::make_shared<ScannedFile>();
     file->token = message.token;
-    file->wants_result = message.wants_result;
-    file->counted = file->wants_result;  // it is not part of the scan's progress
-    // An individually scanned file has no place in the scan's list.
-    file->names.push_back({std::move(message.path), file->wants_result ? 0 : taken_++});
+    file->wants_result = true;
+    file->counted = true;                                 // it is not part of the scan's progress
+    file->names.push_back({std::move(message.path), 0});  // it has no place in the scan's list
     file->fd = packet.only_descriptor();
-    file->taken_ns = now_ns();
     struct stat status {};
-    const int flags = ::fcntl(file->fd.get(), F_GETFL);
-    // libclamav would call a directory, a pipe or an unreadable descriptor clean.
-    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0 || ::fstat(file->fd.get(), &status) < 0 ||
-        !S_ISREG(status.st_mode)) {
-        give_up(*file, UnscannedReason::Unreadable);
-        return;
+    if (examine(*file, status)) workers_.scan(file);
+}
+
+void Coordinator::take_files(HandOverFiles message, Packet& packet) {
+    expect_more();
+    if (message.paths.size() != packet.descriptors.size())
+        throw Malformed("a message carries the wrong number of descriptors");
+    for (std::size_t i = 0; i < message.paths.size(); ++i)
+        take_file({std::move(message.paths[i]), taken_++}, std::move(packet.descriptors[i]));
+}
+
+// What the kernel says of it: libclamav would call a directory, a pipe or an unreadable descriptor clean. False if it
+// cannot be scanned, and has got this verdict.
+bool Coordinator::examine(ScannedFile& file, struct stat& status) {
+    file.taken_ns = now_ns();
+    const int flags = ::fcntl(file.fd.get(), F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0 || ::fstat(file.fd.get(), &status) < 0) {
+        give_up(file, UnscannedReason::Unreadable);
+        return false;
     }
-    file->identity = identity_of(status);
-    file->changed_ns = nanoseconds_of(status.st_ctim);
-    file->links = static_cast<std::uint32_t>(std::min<nlink_t>(status.st_nlink, UINT32_MAX));
-    if (file->identity.size > config_.engine.max_file_bytes) {
-        give_up(*file, UnscannedReason::TooLarge);
-        return;
+    if (!S_ISREG(status.st_mode)) {
+        // One of the list was a file when it was listed.
+        give_up(file, file.wants_result ? UnscannedReason::Unreadable : UnscannedReason::Vanished);
+        return false;
     }
-    if (file->wants_result) {
-        workers_.scan(std::move(file));
-        return;
-    }
+    file.identity = identity_of(status);
+    file.changed_ns = nanoseconds_of(status.st_ctim);
+    file.links = static_cast<std::uint32_t>(std::min<nlink_t>(status.st_nlink, UINT32_MAX));
+    if (file.identity.size <= config_.engine.max_file_bytes) return true;
+    give_up(file, UnscannedReason::TooLarge);
+    return false;
+}
+
+void Coordinator::take_file(ScannedFile::Name name, UniqueFd fd) {
+    auto file = std::make_shared<ScannedFile>();
+    file->names.push_back(std::move(name));
+    file->fd = std::move(fd);
+    struct stat status {};
+    if (!examine(*file, status)) return;
     file->stamp = stamp_of(file->fd.get(), status);
     if (file->links > 1) {
         if (const auto same = same_file_before(*file)) {
@@ -451,7 +471,7 @@ void Coordinator::wait() {
     if (watched[0].revents != 0) receive_from_jobd();
     workers_.take_answers();
     if (watched[2].revents != 0) registry_.take_answers();
-    if (watched[1].revents != 0) take_files();
+    if (watched[1].revents != 0) receive_from_runner();
 }
 
 }  // namespace clamscanner

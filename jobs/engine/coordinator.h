@@ -64,8 +64,11 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     [[nodiscard]] std::size_t room_for_more() const;
     [[nodiscard]] bool wants_more() const;
     void ask_again();
-    void take_files();
-    void take_file(HandOver message, Packet& packet);
+    void receive_from_runner();
+    void take_single_file(HandOver message, Packet& packet);
+    void take_files(HandOverFiles message, Packet& packet);
+    void take_file(ScannedFile::Name name, UniqueFd fd);
+    [[nodiscard]] bool examine(ScannedFile& file, struct stat& status);
     void take_missing(NotHandedOver message);
     void take_end(const HandOverEnd& end);
     void expect_more() const;

@@ -2,13 +2,14 @@
 //
 //   jobd ── NewJob (+ the coordinator's end of a socket to the runner) ──► engine
 //   coordinator ── ScannerReady, ScanProgress, Found…, ScanResult, ScanCompleted ──► jobd ── EndTurn ──►
-//   runner ── HandOver (+ the file, opened for reading), NotHandedOver, HandOverEnd ──► coordinator
+//   runner ── HandOver, HandOverFiles (+ the files, opened for reading), NotHandedOver, HandOverEnd ──► coordinator
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "auth/base/limits.h"
 #include "jobs/shared/vocabulary.h"
 
 namespace clamscanner {
@@ -27,6 +28,7 @@ enum class EngineMessage : std::uint16_t {
     HandOver,
     NotHandedOver,
     HandOverEnd,
+    HandOverFiles,
 };
 
 // ---- jobd and a coordinator ----------------------------------------------------------------------------------------
@@ -188,19 +190,25 @@ struct ScanCompleted {
 
 // ---- A runner hands files to a coordinator -------------------------------------------------------------------------
 
+// With one descriptor: an individual file, not part of the scan's list. Answered with ScanResult.
 struct HandOver {
     static constexpr auto type = EngineMessage::HandOver;
-    std::uint64_t token = 0;    // jobd's; unused for the files of a scan
-    bool wants_result = false;  // an individual file, not part of the scan's list: answer with ScanResult
-    std::string path;           // absolute, for the records; the engine never opens it
+    std::uint64_t token = 0;  // jobd's
+    std::string path;         // absolute, for the records; the engine never opens it
     void fields(auto& wire) {
         wire.number(token);
-        wire.number(wants_result);
         wire.text(path, longest_path);
     }
 };
 
-// Sent instead of HandOver for a file that could not be opened.
+// The next files of the scan's list, with a descriptor for each, in the same order.
+struct HandOverFiles {
+    static constexpr auto type = EngineMessage::HandOverFiles;
+    std::vector<std::string> paths;  // as HandOver's
+    void fields(auto& wire) { wire.texts(paths, most_descriptors, longest_path); }
+};
+
+// Sent for a file of the scan's list that could not be opened.
 struct NotHandedOver {
     static constexpr auto type = EngineMessage::NotHandedOver;
     std::string path;
@@ -213,7 +221,7 @@ struct NotHandedOver {
 
 struct HandOverEnd {
     static constexpr auto type = EngineMessage::HandOverEnd;
-    std::uint64_t files = 0;  // how many HandOver and NotHandedOver were sent for the scan
+    std::uint64_t files = 0;  // how many of the scan's list were handed over, or not
     void fields(auto& wire) { wire.number(files); }
 };
 

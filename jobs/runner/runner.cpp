@@ -31,6 +31,7 @@
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/cleansing.h"
 #include "jobs/runner/disposal.h"
+#include "jobs/runner/file_packets.h"
 #include "jobs/runner/home_log.h"
 #include "jobs/runner/mail_store.h"
 #include "jobs/runner/mailbox_bytes.h"
@@ -135,13 +136,11 @@ class Runner {
         }
         std::uint64_t files = 0;
         std::string relative;
-        while (list.next(relative)) {
-            if (files++ < order.after) continue;
-            // Sent in place of the file, so that the runner's and the coordinator's counts agree.
-            if (const auto reason = hand_over(relative))
-                send_to_coordinator(NotHandedOver{absolute(relative), *reason}, {});
-        }
+        FilePackets packets(coordinator_.get());
+        while (list.next(relative))
+            if (files++ >= order.after) hand_over(relative, packets);
         if (files < order.after) throw Malformed("the list of files has become shorter");
+        if (!packets.send()) throw JobIsOver();
         send_to_coordinator(HandOverEnd{files - order.after}, {});
         send_to_jobd(HandedOver{files - order.after});
     }
@@ -155,18 +154,18 @@ class Runner {
         walk.list(directory, list);
     }
 
-    [[nodiscard]] std::optional<UnscannedReason> hand_over(const std::string& relative) {
-        const UniqueFd file =
+    void hand_over(const std::string& relative, FilePackets& packets) {
+        UniqueFd file =
             open_beneath(home_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
-        if (!file)
-            return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? UnscannedReason::Vanished
-                                                                         : UnscannedReason::Unreadable;
-        struct stat status {};
-        if (::fstat(file.get(), &status) < 0) return UnscannedReason::Unreadable;
-        if (!S_ISREG(status.st_mode))
-            return UnscannedReason::Vanished;  // replaced by something that is not a file since the walk
-        send_to_coordinator(HandOver{0, false, absolute(relative)}, {file.get()});
-        return std::nullopt;
+        if (file) {
+            if (!packets.add(absolute(relative), std::move(file))) throw JobIsOver();
+            return;
+        }
+        const auto reason = errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? UnscannedReason::Vanished
+                                                                                  : UnscannedReason::Unreadable;
+        if (!packets.send()) throw JobIsOver();
+        // Sent in place of the file, so that the runner's and the coordinator's counts agree.
+        send_to_coordinator(NotHandedOver{absolute(relative), reason}, {});
     }
 
     [[nodiscard]] std::string path_in_quarantine(const std::string& opaque) const {
@@ -229,7 +228,7 @@ class Runner {
     void hand_over_for_result(std::uint64_t token, const std::string& path, const UniqueFd& file, bool mailbox,
                               bool holds_mail = false) {
         send_to_jobd(Opened{token, metadata_of(file.get()), mailbox, holds_mail});
-        send_to_coordinator(HandOver{token, true, path}, {file.get()});
+        send_to_coordinator(HandOver{token, path}, {file.get()});
     }
 
     void answer_scan_mailbox(const ScanMailbox& order) {
@@ -251,7 +250,7 @@ class Runner {
                 // /dev/null is no regular file, so it gets no verdict and this message stays in the mailbox.
                 message.reset(checked(::open("/dev/null", O_RDONLY | O_CLOEXEC), "open /dev/null"));
             }
-            send_to_coordinator(HandOver{++token, true, order.path}, {message.get()});
+            send_to_coordinator(HandOver{++token, order.path}, {message.get()});
         }
         send_to_jobd(MailHandedOver{order.token, token});
     }

@@ -73,8 +73,8 @@ void Walk::list_directory(const Directory& listed, PathList& list) {
     UniqueFd fd = open_beneath(home_, directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK, Crossing::Allowed);
     struct stat status {};
     // If another directory has its name now, it is not listed here: the walk may meet it elsewhere.
-    if (fd && listed.inode != 0 &&
-        (::fstat(fd.get(), &status) < 0 || status.st_ino != listed.inode || status.st_dev != listed.device)) {
+    if (fd && (::fstat(fd.get(), &status) < 0 ||
+               (listed.inode != 0 && (status.st_ino != listed.inode || status.st_dev != listed.device)))) {
         fd.reset();
         errno = ENOENT;
     }
@@ -84,7 +84,7 @@ void Walk::list_directory(const Directory& listed, PathList& list) {
         callbacks_.unreadable(directory_name(directory), reason_of(errno));
         return;
     }
-    const int parent = fd.release();
+    const Parent parent{fd.release(), status.st_dev};
     const std::size_t before = pending_.size();
     for (;;) {
         errno = 0;
@@ -103,10 +103,9 @@ void Walk::list_directory(const Directory& listed, PathList& list) {
     std::reverse(pending_.begin() + static_cast<std::ptrdiff_t>(before), pending_.end());
 }
 
-void Walk::visit(int parent, const char* name, const std::string& path, PathList& list) {
+void Walk::visit(const Parent& parent, const char* name, const std::string& path, PathList& list) {
     struct stat status {};
-    struct stat above {};
-    if (::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (::fstatat(parent.fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         // Report entries that have vanished since, too: they may have moved to where the walk has been already.
         ++progress_.files;
         callbacks_.unreadable(path, reason_of(errno));
@@ -116,13 +115,13 @@ void Walk::visit(int parent, const char* name, const std::string& path, PathList
         if (path.size() > longest_directory) {
             ++progress_.files;
             callbacks_.unreadable(path + "/", UnscannedReason::Unreadable);
-        } else if (::fstat(parent, &above) == 0 && above.st_dev != status.st_dev) {
+        } else if (parent.device != status.st_dev) {
             ++progress_.files;
             callbacks_.unreadable(path + "/", UnscannedReason::OtherFileSystem);
         } else {
             pending_.push_back({path, status.st_dev, status.st_ino});
         }
-    } else if (S_ISREG(status.st_mode) && !is_quarantined(parent, name, path)) {
+    } else if (S_ISREG(status.st_mode) && !is_quarantined(parent.fd, name, path)) {
         ++progress_.files;
         progress_.bytes = sum_of_bytes(progress_.bytes, static_cast<std::uint64_t>(status.st_size));
         list.append(path);

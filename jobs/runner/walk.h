@@ -34,8 +34,12 @@ class Walk {
         std::uint64_t device = 0;
         std::uint64_t inode = 0;  // 0 for the directory to scan itself, which is not checked
     };
+    struct Parent {
+        int fd;
+        std::uint64_t device;
+    };
     void list_directory(const Directory& directory, PathList& list);
-    void visit(int parent, const char* name, const std::string& path, PathList& list);
+    void visit(const Parent& parent, const char* name, const std::string& path, PathList& list);
     [[nodiscard]] bool is_quarantined(int parent, const char* name, const std::string& path) const;
     void report_progress(bool walked);
 

@@ -104,7 +104,7 @@ class Comparison {
             jobd.reset();
             for (const auto& path : files_) {
                 const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-                static_cast<void>(send_message(runner.get(), HandOver{0, false, path}, {file.get()}));
+                static_cast<void>(send_message(runner.get(), HandOverFiles{{path}}, {file.get()}));
             }
             static_cast<void>(send_message(runner.get(), HandOverEnd{files_.size()}));
         });

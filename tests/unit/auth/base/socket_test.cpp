@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(a_truncated_packet_is_malformed) {
 BOOST_AUTO_TEST_CASE(more_descriptors_than_expected_are_malformed_and_closed) {
     const auto [here, there] = socket_pair(SOCK_SEQPACKET);
     const auto [one, other] = socket_pair(SOCK_STREAM);
-    char control[CMSG_SPACE(6 * sizeof(int))]{};
+    char control[CMSG_SPACE((most_descriptors + 2) * sizeof(int))]{};
     iovec part{const_cast<char*>("x"), 1};
     msghdr header{};
     header.msg_iov = &part;
@@ -64,8 +64,8 @@ BOOST_AUTO_TEST_CASE(more_descriptors_than_expected_are_malformed_and_closed) {
     cmsghdr* rights = CMSG_FIRSTHDR(&header);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(6 * sizeof(int));
-    for (std::size_t i = 0; i < 6; ++i) {
+    rights->cmsg_len = CMSG_LEN((most_descriptors + 2) * sizeof(int));
+    for (std::size_t i = 0; i < most_descriptors + 2; ++i) {
         const int fd = one.get();
         std::copy_n(reinterpret_cast<const unsigned char*>(&fd), sizeof fd, CMSG_DATA(rights) + i * sizeof fd);
     }

@@ -74,8 +74,10 @@ struct StartedCoordinator {
     }
     void hand_over_descriptor(const std::string& name, int fd, bool wants_result = false) {
         // Sending fails if the coordinator has given up; then it has sent the reason, or has just ended.
-        if (send_message(runner.get(), HandOver{next_token++, wants_result, "/home/" + name}, {fd}) == Sent::Yes &&
-            !wants_result)
+        const auto token = next_token++;
+        if (wants_result)
+            static_cast<void>(send_message(runner.get(), HandOver{token, "/home/" + name}, {fd}));
+        else if (send_message(runner.get(), HandOverFiles{{"/home/" + name}}, {fd}) == Sent::Yes)
             ++handed_over;
     }
     // A clean file that takes long to scan, so that it is certainly begun and not finished when something else happens.
@@ -312,6 +314,36 @@ BOOST_AUTO_TEST_CASE(an_unreadable_descriptor_is_never_clean) {
     BOOST_REQUIRE(all.has_value());
     BOOST_TEST(all->clean_files == 0U);
     BOOST_TEST(unscanned.size() == 4U);
+    // It may have been replaced since it was listed.
+    BOOST_TEST((unscanned["/home/pipe"] == UnscannedReason::Vanished));
+    BOOST_TEST((unscanned["/home/path_only"] == UnscannedReason::Unreadable));
+}
+
+BOOST_AUTO_TEST_CASE(of_files_that_come_together_each_has_its_own_verdict) {
+    start();
+    place.write("clean", "hello");
+    place.write("virus", test_virus());
+    std::vector<UniqueFd> files;
+    for (const char* name : {"clean", "virus", "."})
+        files.emplace_back(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+    const auto encoded = encode(HandOverFiles{{"/home/clean", "/home/virus", "/home/directory"}});
+    BOOST_REQUIRE((send_packet(runner.get(), encoded.bytes(), files) == Sent::Yes));
+    handed_over = 3;
+    receive_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->clean_files == 1U);
+    BOOST_TEST(infected.contains("/home/virus"));
+    BOOST_TEST(unscanned.contains("/home/directory"));
+    BOOST_TEST(place_of["/home/directory"] == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_packet_with_too_few_descriptors_ends_the_job) {
+    start();
+    place.write("clean", "hello");
+    const UniqueFd file(::open((place.path + "/clean").c_str(), O_RDONLY | O_CLOEXEC));
+    BOOST_REQUIRE(send_message(runner.get(), HandOverFiles{{"/home/clean", "/home/other"}}, {file.get()}) == Sent::Yes);
+    receive_all();
+    BOOST_TEST(!all.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_file_above_the_limit_is_reported_as_too_large) {

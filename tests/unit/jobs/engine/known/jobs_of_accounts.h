@@ -73,7 +73,7 @@ struct JobsOfAccounts : StartedRegistry {
             names.insert(entry.path().filename().string());
         for (const auto& name : names) {
             const UniqueFd file(checked(::open((home + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
-            BOOST_REQUIRE(send_message(runner.get(), HandOver{0, false, name}, {file.get()}) == Sent::Yes);
+            BOOST_REQUIRE(send_message(runner.get(), HandOverFiles{{name}}, {file.get()}) == Sent::Yes);
             ++files;
         }
         BOOST_REQUIRE(send_message(runner.get(), HandOverEnd{files}) == Sent::Yes);
