@@ -149,10 +149,13 @@ std::chrono::milliseconds WorkerPool::worked() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(worked);
 }
 
-// They and their tests cost milliseconds, and where every file is known none is needed.
+// They and their tests cost milliseconds each. Where every file is known none is needed, and where one has changed
+// since, one.
 void WorkerPool::start_workers(std::size_t share) {
     if (!has_next()) return;
-    while (workers_.size() < share) start_worker(workers_.size());
+    auto without_file = std::ranges::count_if(workers_, [](const auto& worker) { return !worker->scanning; });
+    for (; workers_.size() < share && std::cmp_less(without_file, waiting_.size()); ++without_file)
+        start_worker(workers_.size());
 }
 
 void WorkerPool::start_worker(std::size_t slot) {

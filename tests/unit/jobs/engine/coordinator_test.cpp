@@ -129,10 +129,16 @@ struct StartedCoordinator {
         while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     }
     // Workers start once there is a file to scan; here it is one that is not of the scan's list.
+    // All that there may be are started: these files come together, and are more.
     void wait_until_a_worker_is_tested() {
-        hand_over("of no scan", "harmless text", true);
-        receive_until([&] { return result || !failure.empty(); });
-        result.reset();
+        constexpr int many = 8;
+        ::kill(process.pid(), SIGSTOP);
+        for (int i = 0; i < many; ++i) hand_over("of no scan " + std::to_string(i), "harmless text", true);
+        ::kill(process.pid(), SIGCONT);
+        for (int i = 0; i < many; ++i) {
+            receive_until([&] { return result || !failure.empty(); });
+            result.reset();
+        }
     }
     // The others' tests are not reported. A worker that is stopped during its test has no file.
     void wait_until_all_are_tested() const { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }
@@ -256,7 +262,17 @@ BOOST_AUTO_TEST_CASE(a_worker_is_started_for_a_file_that_must_be_scanned_and_for
     hand_over("virus", test_virus());
     answer_meetings(1, Meeting::Unknown);
     receive_until([&] { return infected.contains("/home/virus"); });
+    BOOST_TEST(workers().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(another_worker_is_started_for_a_file_that_would_wait_for_one) {
+    start();
+    hand_over_slow("slow");
+    BOOST_TEST(workers().size() == 1U);
+    hand_over("virus", test_virus());
+    receive_until([&] { return infected.contains("/home/virus"); });
     BOOST_TEST(workers().size() == 2U);
+    BOOST_TEST(progress.settled.files == 0U);  // the slow one is still scanned
 }
 
 BOOST_AUTO_TEST_CASE(size_and_change_of_a_find_are_what_the_kernel_says_of_the_open_file) {
