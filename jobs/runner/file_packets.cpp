@@ -1,7 +1,12 @@
 #include "jobs/runner/file_packets.h"
 
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <utility>
 
+#include "auth/base/checked.h"
 #include "jobs/engine/messages.h"
 
 namespace clamscanner {
@@ -12,14 +17,31 @@ constexpr std::size_t sent_one_by_one = most_descriptors;
 // So that a packet is not too long whatever the next path is.
 constexpr std::size_t most_bytes = longest_path;
 static_assert(most_bytes + longest_path + 1024 <= largest_packet);
+// The kernel doubles what it is asked for, and a packet takes at least 768 bytes of that (Linux 6.18). It is Linux' own
+// default, which an administrator may have raised.
+constexpr int buffer_bytes = 104 * 1024;
+constexpr std::size_t most_packets_under_way = 2 * buffer_bytes / 768;
+
+// Of all descriptors that a user has sent and nobody has received there may be no more than a process of that user may
+// have open, else the kernel refuses to send (unix(7), ETOOMANYREFS).
+std::size_t most_together() {
+    rlimit files{};
+    checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
+    return std::clamp<std::size_t>(files.rlim_cur / most_packets_under_way, 1, most_descriptors);
+}
 
 }  // namespace
+
+FilePackets::FilePackets(int coordinator) : coordinator_(coordinator), most_together_(most_together()) {
+    checked(::setsockopt(coordinator_, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof buffer_bytes),
+            "limit the buffer of files handed over");
+}
 
 bool FilePackets::add(std::string path, UniqueFd file) {
     bytes_ += path.size();
     paths_.push_back(std::move(path));
     files_.push_back(std::move(file));
-    if (sent_ >= sent_one_by_one && files_.size() < most_descriptors && bytes_ < most_bytes) return true;
+    if (sent_ >= sent_one_by_one && files_.size() < most_together_ && bytes_ < most_bytes) return true;
     return send();
 }
 

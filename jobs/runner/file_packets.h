@@ -13,9 +13,9 @@ namespace clamscanner {
 
 class FilePackets {
  public:
-    // `coordinator`: a blocking socket, which must outlive this. Sending waits while the coordinator has enough to do,
-    // so that the runner gets only a little ahead of it.
-    explicit FilePackets(int coordinator) noexcept : coordinator_(coordinator) {}
+    // `coordinator`: a blocking socket, which must outlive this. Its buffer is limited, so that sending waits while the
+    // coordinator has enough to do, and the runner gets only a little ahead of it. Throws std::system_error.
+    explicit FilePackets(int coordinator);
     // `path`: absolute. `file`: opened for reading. False: the coordinator is gone.
     [[nodiscard]] bool add(std::string path, UniqueFd file);
     // Sends what was added and waits. To be called after the last file, and before the coordinator is told of anything
@@ -24,6 +24,7 @@ class FilePackets {
 
  private:
     int coordinator_;
+    std::size_t most_together_;
     std::size_t sent_ = 0;   // files
     std::size_t bytes_ = 0;  // of paths_
     std::vector<std::string> paths_;

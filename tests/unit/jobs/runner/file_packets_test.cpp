@@ -2,11 +2,15 @@
 #include "jobs/runner/file_packets.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
-#include <fstream>
+#include <chrono>
+#include <thread>
 
 #include "auth/base/checked.h"
+#include "auth/base/child_process.h"
 #include "jobs/engine/messages.h"
 #include "jobs/shared/beneath.h"
 #include "tests/unit/temporary_directory.h"
@@ -15,7 +19,17 @@ using namespace clamscanner;
 
 namespace {
 
-struct Place {
+// As a runner does when it starts.
+struct RaisedLimit {
+    RaisedLimit() {
+        rlimit files{};
+        checked(::getrlimit(RLIMIT_NOFILE, &files), "ask for the limit of descriptors");
+        files.rlim_cur = files.rlim_max;
+        checked(::setrlimit(RLIMIT_NOFILE, &files), "raise the limit of descriptors");
+    }
+};
+
+struct Place : RaisedLimit {
     Place() { set_blocking(sockets.second.get(), false); }
 
     [[nodiscard]] UniqueFd opened(const std::string& content) const {
@@ -81,6 +95,33 @@ BOOST_FIXTURE_TEST_CASE(a_packet_holds_whatever_paths_there_are, Place) {
     BOOST_TEST(packets.send());
     taken += next().size();
     BOOST_TEST(taken == 2 * most_descriptors);
+}
+
+// Of a user who may have few open, since authd was started so: the kernel limits what is under way by that, except for
+// root's.
+BOOST_FIXTURE_TEST_CASE(no_more_are_under_way_than_the_user_may_have, Place) {
+    constexpr std::size_t many = 5000;
+    constexpr rlimit few{1024, 1024};
+    constexpr uid_t nobody = 65534;
+    directory.write("file", "x");
+    const pid_t pid = checked(::fork(), "fork a runner");
+    if (pid == 0) {
+        sockets.second.reset();
+        bool right = ::setrlimit(RLIMIT_NOFILE, &few) == 0;
+        if (::geteuid() == 0) right = right && ::setresuid(nobody, nobody, nobody) == 0;
+        FilePackets limited(sockets.first.get());
+        for (std::size_t i = 0; i < many; ++i) right = right && limited.add("/f", UniqueFd(::dup(directory.fd.get())));
+        ::_exit(right && limited.send() ? 0 : 1);
+    }
+    const ChildProcess runner(pid);
+    sockets.first.reset();
+    // By now it waits.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    set_blocking(sockets.second.get(), true);
+    std::size_t taken = 0;
+    Packet packet;
+    while (receive_packet(sockets.second.get(), packet) == Got::Packet) taken += packet.descriptors.size();
+    BOOST_TEST(taken == many);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_coordinator_that_is_gone_is_reported, Place) {
