@@ -262,10 +262,10 @@ class Hanging(HangingCase):
         for number in range(2000):
             account.write(f"{number}", f"{number}")
         client.call("start_scan", {"scan_type": "home"})
-        runner, = wait_until(lambda: self.service.processes("clamscanner-runner"), 30, "a runner")
-        os.kill(runner.pid, signal.SIGSTOP)
-        # It has workers: a judge that was only just forked has no name of its own yet.
+        # It has workers, which begin with the first file: a judge that was only just forked has no name of its own yet.
         coordinator, *_ = wait_until(self.coordinators, 30, "a coordinator")
+        runner, = self.service.processes("clamscanner-runner")
+        os.kill(runner.pid, signal.SIGSTOP)
         workers = [one.pid for one in self.service.processes("clamscanner-engine") if one.parent == coordinator.pid]
         os.kill(coordinator.pid, signal.SIGSTOP)
         self.in_time(lambda: client.call("cancel_scan"))

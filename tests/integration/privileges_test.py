@@ -101,10 +101,11 @@ class Privileges(ServiceCase):
         self.client.call("start_scan", {"scan_type": "home", "full": 1})
         self.runner = wait_until(lambda: self.runners(), 30, "a runner")[0]
         try:
+            # Workers begin with the first file.
+            wait_until(lambda: len([one for one in self.engine_processes() if one.depth >= 0]) >= 4, 3, "the engine's workers")
             os.kill(self.runner.pid, signal.SIGSTOP)
             # One that was just ending takes the signal, too, and is gone a moment later.
             wait_until(lambda: status_of(self.runner.pid)["State"].startswith("T"), 3, "the runner to be stopped")
-            wait_until(lambda: len([one for one in self.engine_processes() if one.depth >= 0]) >= 4, 3, "the engine's workers")
         except (ProcessLookupError, FileNotFoundError):
             return False
         except TimeoutError:

@@ -887,12 +887,15 @@ class Killed(QuarantineCase):
             if there and moment is None:
                 moment = time.monotonic() + delay
             if there and time.monotonic() >= moment:
-                self.kills[role] += 1
                 if role == "jobd":
                     self.service.kill(role)
                     self.service.start(role)
                 else:
-                    os.kill(there[0].pid, signal.SIGKILL)
+                    try:
+                        os.kill(there[0].pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        continue  # it has ended since it was seen
+                self.kills[role] += 1
                 return
 
     def places(self, files):
