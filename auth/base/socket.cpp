@@ -8,8 +8,6 @@
 #include <sys/un.h>
 #include <sys/xattr.h>
 
-#include <algorithm>
-#include <array>
 #include <cstring>
 #include <span>
 #include <thread>
@@ -188,11 +186,9 @@ Sent send_packet(int socket, std::string_view bytes, std::initializer_list<int> 
 }
 
 Sent send_packet(int socket, std::string_view bytes, const std::vector<UniqueFd>& descriptors) {
-    std::array<int, most_descriptors> numbers{};
-    if (descriptors.size() > numbers.size()) throw Malformed("a packet carries too many descriptors");
-    std::transform(descriptors.begin(), descriptors.end(), numbers.begin(),
-                   [](const UniqueFd& fd) { return fd.get(); });
-    return send_with(socket, bytes, std::span(numbers).first(descriptors.size()));
+    std::vector<int> numbers;
+    for (const auto& descriptor : descriptors) numbers.push_back(descriptor.get());
+    return send_with(socket, bytes, numbers);
 }
 
 Got receive_packet(int socket, Packet& packet, int flags) {

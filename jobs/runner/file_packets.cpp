@@ -17,8 +17,8 @@ constexpr std::size_t sent_one_by_one = most_descriptors;
 // So that a packet is not too long whatever the next path is.
 constexpr std::size_t most_bytes = longest_path;
 static_assert(most_bytes + longest_path + 1024 <= largest_packet);
-// The kernel doubles what it is asked for, and a packet takes at least 768 bytes of that (Linux 6.18). It is Linux' own
-// default, which an administrator may have raised.
+// What sockets have by default, where no administrator has raised that: the kernel doubles the figure. A packet takes
+// at least 768 bytes of it (Linux 6.18).
 constexpr int buffer_bytes = 104 * 1024;
 constexpr std::size_t most_packets_under_way = 2 * buffer_bytes / 768;
 

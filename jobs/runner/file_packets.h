@@ -18,8 +18,8 @@ class FilePackets {
     explicit FilePackets(int coordinator);
     // `path`: absolute. `file`: opened for reading. False: the coordinator is gone.
     [[nodiscard]] bool add(std::string path, UniqueFd file);
-    // Sends what was added and waits. To be called after the last file, and before the coordinator is told of anything
-    // that comes after these files. False: the coordinator is gone.
+    // Sends what was added and is not sent yet. To be called after the last file, and before the coordinator is told of
+    // anything that comes after these files. False: the coordinator is gone.
     [[nodiscard]] bool send();
 
  private:

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <optional>
 #include <set>
 #include <system_error>
 #include <utility>

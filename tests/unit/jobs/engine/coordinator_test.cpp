@@ -128,8 +128,8 @@ struct StartedCoordinator {
         Packet packet;
         while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     }
-    // Workers start once there is a file to scan; here it is one that is not of the scan's list.
-    // All that there may be are started: these files come together, and are more.
+    // Workers start once there are files to scan. These are not of the scan's list; and they come together and are more
+    // than the workers that there may be, so that all of those start.
     void wait_until_a_worker_is_tested() {
         constexpr int many = 8;
         ::kill(process.pid(), SIGSTOP);

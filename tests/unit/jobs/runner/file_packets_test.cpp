@@ -12,7 +12,6 @@
 #include "auth/base/checked.h"
 #include "auth/base/child_process.h"
 #include "jobs/engine/messages.h"
-#include "jobs/shared/beneath.h"
 #include "tests/unit/temporary_directory.h"
 
 using namespace clamscanner;
