@@ -91,14 +91,12 @@ class IgnoreCase(ServiceCase):
         return json.loads(done.stdout)["result"], done.returncode
 
     def events(self, name):
-        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as file:
-            found = [json.loads(line[line.index("{"):]) for line in file if '{"event":' in line]
-        return [event for event in found if event["event"] == name and event.get("account") == self.account.name]
+        return [event for event in self.service.events_logged(name) if event.get("account") == self.account.name]
 
 
 class Owners(IgnoreCase):
     def test_a_find_is_ignored_by_content_and_signature(self):
-        copy = self.account.write("documents/copy", open(self.wrong, "rb").read())
+        copy = self.account.write("documents/copy", f"<?php // {MARK} ?>")
         self.client.scan()
         self.assertEqual(set(self.listed()), {self.wrong, copy, self.eicar})
         self.assertEqual(self.ignore(self.wrong)[self.wrong]["state"], "ignored")

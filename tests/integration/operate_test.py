@@ -50,13 +50,8 @@ class OperateCase(ServiceCase):
 
     def events(self, name, **wanted):
         """The events of that name and with these values in the audit log: what each daemon writes to its log."""
-        found = []
-        for line in self.log():
-            if "{\"event\":" in line:
-                event = json.loads(line[line.index("{"):])
-                if event["event"] == name and all(event.get(key) == value for key, value in wanted.items()):
-                    found.append(event)
-        return found
+        return [event for event in self.service.events_logged(name, since=self.began)
+                if all(event.get(key) == value for key, value in wanted.items())]
 
     def one_event(self, name, **wanted):
         found = wait_until(lambda: self.events(name, **wanted), 20, f"the event {name} {wanted}")

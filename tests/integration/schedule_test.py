@@ -2,7 +2,6 @@
 a time zone in which a scan is due in some seconds, or was due while jobd was down."""
 
 import copy
-import json
 import os
 import subprocess
 import tempfile
@@ -168,9 +167,8 @@ class Schedules(ScheduleCase):
 
     def has_ended(self, account):
         """By the audit log, since nobody may log in."""
-        with open(self.service.path("programs.log"), encoding="utf-8", errors="replace") as file:
-            events = [json.loads(line[line.index("{"):]) for line in file if '{"event":"scan"' in line]
-        return [event for event in events if (event["account"], event["stage"]) == (account.name, "ended")]
+        return [event for event in self.service.events_logged("scan")
+                if (event["account"], event["stage"]) == (account.name, "ended")]
 
     def test_of_an_account_that_may_run_nothing_it_ends_early_and_says_why(self):
         held, held_client = self.new_account()

@@ -250,6 +250,22 @@ class Service:
         turns = (re.search(r"one turn of the loop took (\d+) ms", line) for line in _lines_of(self.path("programs.log")))
         return [int(turn[1]) for turn in turns if turn]
 
+    def events_logged(self, name, since=0):
+        """The audit log's events of that name, of what the programs have logged from that byte on.
+
+        A SIGKILL in the middle of a write leaves the part of a line before a page's end, and the next program's line
+        goes right after it; who reads during a write sees such a part. Any other line that is no JSON is a fault.
+        """
+        with open(self.path("programs.log"), encoding="utf-8", errors="replace") as file:
+            file.seek(since)
+            found = []
+            for line in file:
+                start = line.rfind('{"event":')
+                is_part = not line.endswith("\n") or re.search(r"clamscanner[-.]\w+\[\d+\]", line[start:])
+                if start >= 0 and not is_part:
+                    found.append(json.loads(line[start:]))
+        return [event for event in found if event["event"] == name]
+
     def show_log(self):
         """What the programs said last, for whoever reads why a test failed."""
         logs = [(self.path("programs.log"), 80)] if self.directory else []
