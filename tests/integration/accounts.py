@@ -92,6 +92,16 @@ def add_account(name, home):
     return Account(name, password, home, entry.pw_uid, entry.pw_gid)
 
 
+def add_again(removed, password):
+    """Another account with the same name, uid and home, as useradd makes it once userdel has made room. Without a
+    password where that is None."""
+    change(["useradd", "--user-group", "--uid", str(removed.uid), "--create-home", "--home-dir", removed.home,
+            "--shell", "/bin/sh", removed.name])
+    if password is not None:
+        change(["chpasswd"], input=f"{removed.name}:{password}\n")
+    return Account(removed.name, password, removed.home, removed.uid, pwd.getpwnam(removed.name).pw_gid)
+
+
 def add_accounts(names, directory):
     """Many at once, with homes in that directory. They have one password and one hash, which costs each login as much as
     one of its own would: making 1,000 hashes takes minutes."""
@@ -155,20 +165,26 @@ def _real_uid(pid):
     return -1
 
 
+def end_processes_of(uid, seconds=10):
+    """False if some are left."""
+    deadline = time.monotonic() + seconds
+    while running := processes_of(uid):
+        if time.monotonic() > deadline:
+            return False
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    return True
+
+
 def remove_user(name):
     """With every process it still has. Does nothing for a user that is not there."""
     try:
         uid = pwd.getpwnam(name).pw_uid
     except KeyError:
         return
-    deadline = time.monotonic() + 10
-    while (running := processes_of(uid)) and time.monotonic() < deadline:
-        for pid in running:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        time.sleep(0.01)
+    end_processes_of(uid)
     done = _run(["userdel", name])
     if done.returncode not in (0, 6):
         raise RuntimeError(f"userdel {name}: {done.stderr.strip()}")

@@ -129,6 +129,15 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def log_is_whole(path):
+    """Whether a disinfection's log in the home has its end: it is written once clients see it."""
+    try:
+        with open(path, "rb") as file:
+            return b'"done"' in file.read().rpartition(b'"type"')[2]
+    except FileNotFoundError:
+        return False
+
+
 def check_records(records):
     """What every log of a finished disinfection must be; its steps by file name."""
     assert [record["id"] for record in records] == list(range(1, len(records) + 1)), "ids have a gap"

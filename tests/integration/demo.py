@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from client import check_records, wait_until
+from client import check_records, log_is_whole, wait_until
 from service import FRONTS, Service
 from statistics_client import StatisticsClient
 from test_files import EICAR, clean_page, eicar_zip
@@ -208,7 +208,7 @@ def walk(service, account):
     check_statistics(service, account, checks)
 
     step("Afterwards", "the home")
-    wait_until(lambda: _log_is_whole(queued["log"]), 30, "the log in the home")
+    wait_until(lambda: log_is_whole(queued["log"]), 30, "the log in the home")
     checks.that(read_log(queued["log"], checks) == disinfection["details"], "the log in the home says the same")
     became = check_home(account, checks)
     left = {entry["file"] for entry in client.call("list_infected_files")}
@@ -252,14 +252,6 @@ def check_statistics(service, account, checks):
     checks.that((data.get("Status"), data.get("Progress")) == (100, "100"), "the scan has ended")
     checks.that((data.get("CompleteMachine"), data.get("SafeMachine")) == (1, 0), "complete, and not safe")
     checks.that(signer.send(request).code == "SignatureNonceUsed", "the same request is refused when it comes again")
-
-
-def _log_is_whole(path):
-    try:
-        with open(path, "rb") as file:
-            return b'"done"' in file.read().rpartition(b'"type"')[2]
-    except FileNotFoundError:
-        return False
 
 
 def serve(service, account):

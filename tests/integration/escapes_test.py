@@ -205,6 +205,8 @@ class SomethingElse(QuarantineCase):
             self.client.scan()
             self.assertIn(path, [row["file"] for row in self.client.call("list_infected_files")])
             for action in ("delete", "quarantine"):
+                found = read(path)
+                wait_until(lambda: read(path) != found, 60, "the file to be written anew")
                 step = check_records(self.client.disinfect({path: action}))[path]
                 self.assertEqual(step["state"], "quarantined", step)
                 self.client.scan()

@@ -16,7 +16,7 @@ import simulated_machine as hostile
 from client import wait_until
 from fleet import Centre
 from service_case import ServiceCase, main
-from simulated_machine import CREATE, EVENTS, STATISTIC, TASKS, WHOLE_MACHINE
+from simulated_machine import CREATE, EVENTS, STATISTIC, TASKS
 from statistics_client import StatisticsClient
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -264,8 +264,8 @@ class Faults(FleetCase):
 
         def break_off(action):
             def answer(handler, body):
-                del machine.answer[action]
                 machine.stop()
+                del machine.answer[action]  # now it may be started again
                 raise ConnectionError
             machine.answer[action] = answer
 
@@ -279,8 +279,8 @@ class Faults(FleetCase):
         def break_off_later(handler, body):
             if machine.count(EVENTS) < 4:
                 return handler.reply(200, body)
-            del machine.answer[EVENTS]
             machine.stop()
+            del machine.answer[EVENTS]
             raise ConnectionError
 
         machine.answer[EVENTS] = break_off_later
@@ -416,10 +416,11 @@ class Faults(FleetCase):
         self.assertTrue(os.path.exists(key))
         self.centre.run("remove-machine", gone.name)
         self.assertFalse(os.path.exists(key))
-        time.sleep(2)
-        asked = len(gone.requests)
-        time.sleep(3)
-        self.assertEqual(len(gone.requests), asked)
+        def is_left_alone():
+            asked = len(gone.requests)
+            time.sleep(3)
+            return len(gone.requests) == asked
+        wait_until(is_left_alone, 30, "it to be let go")
         stays.end_scan()
         last = self.wait_for(Status=100)
         self.assertEqual((last["ScanMachine"], last["CompleteMachine"]), (2, 1))
@@ -617,6 +618,8 @@ class Failover(FleetCase):
         wait_until(lambda: all(machine.created == 1 for machine in made), 30, "the orders")
         made[0].end_scan(finds(400, "/home/a"))
         wait_until(lambda: made[0].count(EVENTS) >= 2, 30, "the second page")
+        [[written]] = self.centre.cluster.sql("SELECT pg_current_wal_lsn()")
+        wait_until(lambda: replica.sql(f"SELECT pg_last_wal_replay_lsn() >= '{written}'") == [["t"]], 60, "the replica")
         self.centre.cluster.kill()
         replica.promote()
         old, self.centre.cluster = self.centre.cluster, replica
@@ -740,21 +743,21 @@ class Hostile(FleetCase):
                 machine.end_scan()
         self.scan()
         began = time.monotonic()
-        wait_until(lambda: self.centre.parts()[good.name]["result"] == "ok", 15, "the good one's end")
+        wait_until(lambda: self.centre.parts()[good.name]["result"] == "ok", 25, "the good one's end")
         print(f"the good one of {len(bad) + 1} machines ended after {time.monotonic() - began:.1f} s")
-        time.sleep(8)
+        hanging = ("hanging", "dripping", "a hanging list")  # which are given up only after 30 s
+        told = {machine.name for what, machine in bad.items() if what not in hanging}
+        wait_until(lambda: told <= {row["name"] for row in self.centre.rows("list") if row["problem"]}, 60,
+                   "a problem of each of them")
         with open(f"/proc/{self.service.pid('fleetd')}/status", encoding="ascii") as status:
             memory = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
         print(f"clamscanner-fleetd had at most {memory // 1024} MiB")
         self.assertLess(memory, 120 * 1024, "KiB of memory")
-        problems = {row["name"]: row["problem"] for row in self.centre.rows("list")}
         self.end_task_now()
         parts = self.centre.parts()
         for what, machine in bad.items():
             with self.subTest(what):
                 self.assertEqual(parts[machine.name]["result"], "offline")
-                if what not in ("hanging", "dripping", "a hanging list"):  # which are given up only after 30 s
-                    self.assertNotEqual(problems[machine.name], "")
         last = self.numbers()
         self.assertEqual((last["CompleteMachine"], last["SafeMachine"], last["ScanMachine"]), (1, 0, len(bad) + 1))
         listed = self.ask("ListVirusScanMachine")["Data"]
@@ -977,7 +980,7 @@ class Trust(FleetCase):
             plain.settimeout(0.2)
             port = plain.getsockname()[1]
             self.centre.run("add-machine", "plain", f"https://127.0.0.1:{port}", text="cs01\nabc\n")
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
                 with contextlib.suppress(TimeoutError):
                     connection, _ = plain.accept()

@@ -53,10 +53,10 @@ class FullState(StatisticsCase):
         found = {account.write(f"files/{number}", EICAR + f" {number}\n".encode()) for number in range(FILES)}
         client.call("start_scan", {"scan_type": "home"})
         wait_until(lambda: client.call("get_scan_status")["infected_files"], 60, "the first finds")
+        length = os.path.getsize(self.service.path("programs.log"))
         filler = self.fill(state)
         self.addCleanup(self.service.restart_what_ended)
         self.addCleanup(lambda: os.path.exists(filler) and os.unlink(filler))
-        length = os.path.getsize(self.service.path("programs.log"))
         self.assertNotEqual(wait_until(lambda: self.service.running["jobd"].poll(), 60, "jobd's end"), 0)
         self.assertRegex(self.log_since(length), r"clamscanner-jobd\[\d+\]: fatal: .*disk is full")
         self.assertEqual(client.ask("get_scan_status").status, 503)

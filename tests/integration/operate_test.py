@@ -170,10 +170,11 @@ class Signatures(OperateCase):
         with open(path + ".new", "w", encoding="ascii") as file:
             file.writelines(f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(500_000))
         os.rename(path + ".new", path)
-        client.scan()  # with the old ones
+        client.call("start_scan", {"scan_type": "home"})  # with the old ones
         new = wait_until(lambda: [process.pid for process in self.service.processes("clamscanner-engine")
                                   if process.depth == 1 and process.pid not in hosts], 30, "the one that loads")
         os.kill(new[0], signal.SIGKILL)
+        client.finish_scan()
         said = wait_until(lambda: [line for line in self.log() if "was loading the signatures" in line], 30, "its end")
         self.assertIn("was ended by signal 9", said[0])
         self.assertIn("Out of memory", said[0])
@@ -293,8 +294,8 @@ class Reload(OperateCase):
         self.change("[scan]\nhome = 7\n[login]\naccount_failures = 0\n")
         self.reload(says="the old settings stay in force")
         for key, line in (("scan.home", 2), ("login.account_failures", 4)):
-            said = [text for text in self.log() if f"50-test.toml, line {line}: {key}: " in text]
-            self.assertEqual(len(said), 3, "each daemon says it")
+            wait_until(lambda says=f"50-test.toml, line {line}: {key}: ": sum(says in text for text in self.log()) == 3, 30,
+                       f"each daemon to say it of {key}")
         self.assertEqual([row["id"] for row in client.call("get_scan_paths")], ["home"])
         client.scan()
 
@@ -348,11 +349,13 @@ class ScanOfAll(OperateCase):
         for account in accounts:
             for number in range(300):
                 account.write(f"files/{number}", f"{account.name} {number}")
-        waiting = subprocess.Popen([self.service.installed_program("clamscanner-scan"), "--config",
-                                    self.service.config_file, "--wait", "--json", "--account",
-                                    *(account.name for account in accounts)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_until(lambda: "ended\tno" in self.administrator("--status").stdout, 60, "the scan's begin")
-        self.administrator("--cancel")
+        with self.service.stopped("engine"):
+            waiting = subprocess.Popen([self.service.installed_program("clamscanner-scan"), "--config",
+                                        self.service.config_file, "--wait", "--json", "--account",
+                                        *(account.name for account in accounts)], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            wait_until(lambda: "ended\tno" in self.administrator("--status").stdout, 60, "the scan's begin")
+            self.administrator("--cancel")
         output, errors = waiting.communicate(timeout=120)
         self.assertEqual(waiting.returncode, 2, (output, errors))
         done = json.loads(output)
@@ -482,11 +485,10 @@ class Status(OperateCase):
         self.assertGreaterEqual(health["quarantined_files"], 1)
         self.assertGreater(health["signatures"]["loaded"], 0)
         self.assertGreater(health["database_bytes"], 0)
-        for number in range(2000):
-            account.write(f"files/{number}", f"{number}")
-        client.call("start_scan", {"scan_type": "home", "full": 1})
-        job = wait_until(lambda: json.loads(self.status("--json")[0])["running"], 60, "a running job")[0]
-        self.assertEqual((job["account"], job["action"]), (account.name, "scan"))
+        with self.service.stopped("engine"):
+            client.call("start_scan", {"scan_type": "home"})
+            job = wait_until(lambda: json.loads(self.status("--json")[0])["running"], 60, "a running job")[0]
+            self.assertEqual((job["account"], job["action"]), (account.name, "scan"))
         client.finish_scan()
 
     def test_the_check_finds_a_web_server_that_may_not_open_the_socket(self):

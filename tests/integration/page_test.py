@@ -15,15 +15,13 @@ import os
 import re
 import sqlite3
 import subprocess
-import unittest
 
 from cancel_test import encrypted_zip
 from client import wait_until
 from mail_receiver import MailReceiver
 from schedule_test import AHEAD_SECONDS, ScheduleCase
 from service_case import SOAK, ServiceCase, main
-from test_files import EICAR
-from turns_test import SlowFiles
+from test_files import EICAR, SlowFiles
 from web_front import ROOT
 
 HERE = os.path.join(ROOT, "tests", "page")

@@ -13,7 +13,7 @@ from client import wait_until
 from service import DAEMONS
 from service_case import ServiceCase, main
 from statistics_client import StatisticsClient
-from test_files import clean_page
+from test_files import SlowFiles, clean_page
 
 PYTHON = "/usr/bin/python3"
 CAP_SYS_ADMIN = 21
@@ -88,6 +88,9 @@ class Privileges(ServiceCase):
         cls.service.wait_until_it_serves(cls.account)
         for number in range(3000):
             cls.account.write(f"public_html/{number}.html", clean_page(number, 4000))
+        # The files of a directory come before those below it, so the workers are busy while all of this is set up, and
+        # the runner has pages left to hand over.
+        SlowFiles().fill(cls.account, 4, directory=".")
 
     def setUp(self):
         self.client = self.service.client(self.account)
@@ -99,25 +102,31 @@ class Privileges(ServiceCase):
         """Starts a scan and stops it in the middle of its work, so that nothing ends while it is looked at. False when it
         was over before it could be stopped."""
         self.client.call("start_scan", {"scan_type": "home", "full": 1})
-        self.runner = wait_until(lambda: self.runners(), 30, "a runner")[0]
         try:
-            # Workers begin with the first file.
-            wait_until(lambda: len([one for one in self.engine_processes() if one.depth >= 0]) >= 4, 3, "the engine's workers")
+            self.runner = wait_until(lambda: self.runners(), 10, "a runner")[0]
+            # They begin with the first file.
+            wait_until(lambda: any(one.depth == 3 for one in self.engine_processes()), 10, "a worker")
             os.kill(self.runner.pid, signal.SIGSTOP)
             # One that was just ending takes the signal, too, and is gone a moment later.
             wait_until(lambda: status_of(self.runner.pid)["State"].startswith("T"), 3, "the runner to be stopped")
         except (ProcessLookupError, FileNotFoundError):
             return False
         except TimeoutError:
-            self.go_on()
+            for runner in self.runners():
+                self.go_on(runner)
             return False
-        self.addCleanup(self.client.finish_scan)
-        self.addCleanup(self.go_on)
+        self.addCleanup(self.end_the_job)
         return True
 
-    def go_on(self):
+    @staticmethod
+    def go_on(runner):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.runner.pid, signal.SIGCONT)
+            os.kill(runner.pid, signal.SIGCONT)
+
+    def end_the_job(self):
+        self.go_on(self.runner)
+        self.client.result("cancel_scan")  # or it has ended
+        self.client.finish_scan()
 
     def runners(self):
         return self.service.processes("clamscanner-runner")
@@ -182,16 +191,13 @@ class Privileges(ServiceCase):
                 self.assertNotIn(self.client.authorization().split()[1].encode(), memory)
 
     def test_the_responder_forgets_a_password_after_the_request(self):
-        responder, authd = self.service.pid("fcgi"), self.service.pid("authd")
+        responder = self.service.pid("fcgi")
         secrets = [self.account.password.encode(), self.client.authorization().split()[1].encode()]
         login = threading.Thread(target=self.client.ask, args=["get_scan_status"])
-        os.kill(authd, signal.SIGSTOP)
-        try:
+        with self.service.stopped("authd"):
             login.start()
             # While authd does not answer it is there, so this is the right memory.
             wait_until(lambda: any(secret in memory_of(responder) for secret in secrets), 30, "a login")
-        finally:
-            os.kill(authd, signal.SIGCONT)
         login.join()
         statistics = StatisticsClient(self.service.statistics_url, "", "")
         # Whichever of its threads takes one, and whatever the request is.

@@ -5,8 +5,7 @@ import re
 
 from client import wait_until
 from service_case import ServiceCase, main
-from test_files import EICAR
-from turns_test import SlowFiles
+from test_files import EICAR, SlowFiles
 
 SLOW_FILES = 150  # a scan that does not end by itself meanwhile
 SENTENCE = re.compile(r"^The (scan|disinfection) waits for its turn: at the moment "

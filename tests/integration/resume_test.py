@@ -42,7 +42,7 @@ class Resume(OnImage):
         account = cls.account = cls.service.add_account("resume", os.path.join(cls.homes, "resume"))
         cls.service.wait_until_it_serves(account)
         cls.client = cls.service.client(account)
-        body = "<p>Lorem ipsum dolor sit amet, <a href='/shop/cart'>consectetur</a> adipiscing elit.</p>\n" * 150
+        body = "<p>Lorem ipsum dolor sit amet, <a href='/shop/cart'>consectetur</a> adipiscing elit.</p>\n" * 600
         cls.infected, cls.clean = set(), set()
         for number in range(FILES):
             directory = f"public_html/{number % 19}"
@@ -78,11 +78,12 @@ class Resume(OnImage):
         program, depth = role
         return next((process.pid for process in self.service.processes(program) if process.depth == depth), None)
 
-    def goes_on_after(self, kill):
+    def goes_on_after(self, kill, loses_what_is_not_stored=False):
         self.client.call("start_scan", {"scan_type": "public_html"})
         wait_until(lambda: (status := self.status()) and status["scanned_file_count"] > FILES / 3, 60,
                    "a third of the scan")
         self.assertEqual(self.last["scan_complete"], 0, "the scan was too fast to be interrupted")
+        stored = self.last["scanned_file_count"]
         before = read_times(self.clean)
         kill()
 
@@ -92,17 +93,18 @@ class Resume(OnImage):
             return status and status["scan_complete"]
 
         wait_until(ended, 90, "the end of the interrupted scan")
-        self.check_reads(before)
+        self.check_reads(before, stored if loses_what_is_not_stored else len(self.clean))
         self.check_totals()
 
-    def check_reads(self, before):
+    def check_reads(self, before, stored):
         after = read_times(self.clean)
         read_before = {path for path in self.clean if before[path] > self.began_ns}
         again = {path for path in read_before if after[path] != before[path]}
+        most = MOST_READ_AGAIN + max(0, len(read_before) - stored)
         print(f"{self.id().rpartition('.')[2]}: {len(read_before)} clean files were read before, {len(again)} of them "
-              f"again (at most {MOST_READ_AGAIN})", flush=True)
-        self.assertGreater(len(read_before), MOST_READ_AGAIN, "too few were read to tell")
-        self.assertLessEqual(len(again), MOST_READ_AGAIN)
+              f"again (at most {most})", flush=True)
+        self.assertGreater(len(read_before), most, "too few were read to tell")
+        self.assertLessEqual(len(again), most)
         self.assertEqual([path for path in self.clean if after[path] <= self.began_ns], [], "never read at all")
 
     def check_totals(self):
@@ -155,7 +157,8 @@ class Resume(OnImage):
         self.goes_on_after(self.kill_daemon("engine"))
 
     def test_after_jobd_was_killed(self):
-        self.goes_on_after(self.kill_daemon("jobd"))
+        # While it waits for the disk, the others go on; what they have sent it meanwhile dies with it.
+        self.goes_on_after(self.kill_daemon("jobd"), loses_what_is_not_stored=True)
 
     def test_after_a_kill_while_one_worker_is_slow(self):
         over = threading.Event()

@@ -1,6 +1,7 @@
 """Scans that begin by themselves, and what is quarantined by itself. The test says what time it is: jobd is restarted in
 a time zone in which a scan is due in some seconds, or was due while jobd was down."""
 
+import contextlib
 import copy
 import os
 import subprocess
@@ -11,8 +12,7 @@ import accounts
 from client import Refused, wait_until
 from hanging_files import HangingFiles
 from service_case import ServiceCase, main
-from test_files import EICAR
-from turns_test import SlowFiles
+from test_files import EICAR, SlowFiles
 
 AHEAD_SECONDS = 4
 CERTAIN = "this text stands for malware that is certain 5d1f"
@@ -75,9 +75,10 @@ class Schedules(ScheduleCase):
         self.assertGreater(known["next_time"], time.time())
         self.assertRegex(known["next_time_local"], rf"^\d{{4}}-\d\d-\d\d {hour:02}:\d\d:\d\d ")
 
+        before = time.time()
         self.restart_where(known["next_time"], AHEAD_SECONDS)
-        self.assertEqual(self.scheduled(client), [])
         [row] = self.ended(client, 1)
+        self.assertGreaterEqual(int(row["time"]), int(before + AHEAD_SECONDS), "it was not due yet")
         self.assertEqual((row["action"], row["result"]), ("scan of home", "completed"))
         self.assertEqual(client.call("get_scan_status")["infected_files"], [infected])
         again = client.call("get_schedule")["next_time"]
@@ -219,7 +220,7 @@ class Schedules(ScheduleCase):
         os.rename(account.home, account.home + "-old")
         subprocess.run(["cp", "-a", account.home + "-old", account.home], check=True)
         self.start_jobd_where(due, 0)
-        time.sleep(5)
+        time.sleep(10)
         self.assertEqual(client.call("get_schedule")["frequency"], "never")
         self.assertEqual(self.scheduled(client), [])
         # As it was: and nothing begins by itself any more.
@@ -250,8 +251,9 @@ class AlwaysBusy(ScheduleCase):
         for i in range(40):
             account.write(f"file{i}", os.urandom(1 << 20))
         client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
-        self.restart_where(client.call("get_schedule")["next_time"], 3)
-        client.call("start_scan", {"scan_type": "home", "full": 1})
+        self.restart_where(client.call("get_schedule")["next_time"], 5)
+        with contextlib.suppress(Refused):  # it is late, and the scheduled one is there
+            client.call("start_scan", {"scan_type": "home", "full": 1})
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.scheduled(client):
             self.assertLess(time.monotonic(), deadline, "no scheduled scan")
@@ -268,21 +270,21 @@ class BehindAllOthers(ScheduleCase):
     def test_who_asks_for_a_scan_does_not_wait_for_a_schedule(self):
         slow = SlowFiles()
         first, first_client = self.new_account()
-        slow.fill(first, 15)
+        slow.fill(first, 30)
         scheduled, client = self.new_account()
-        slow.fill(scheduled, 2)
+        slow.fill(scheduled, 6)
         _, others = self.new_account()
         client.call("set_schedule", {"frequency": "daily", "hour": far_hour(), "scan_type": "home"})
         due = client.call("get_schedule")["next_time"]
         self.service.stop("jobd")
-        self.start_jobd_where(due, 2)
+        self.start_jobd_where(due, 6)
         first_client.call("start_scan", {"scan_type": "home"})
         wait_until(lambda: self.scheduled(client), PATIENCE_SECONDS, "the scheduled scan to be queued")
         others.scan()
         self.assertEqual(first_client.call("get_scan_status")["scan_complete"], 1)
-        [row] = self.scheduled(client)
-        self.assertIn(row["result"], ("queued", "running"))
-        self.ended(client, 1)
+        [scheduled] = self.ended(client, 1)
+        [asked_for] = others.call("list_history")
+        self.assertLess(int(asked_for["ended"]), int(scheduled["ended"]))
 
 
 class AutomaticCase(ScheduleCase):
@@ -303,9 +305,9 @@ class AutomaticCase(ScheduleCase):
                 file.write(f"{name}:0:*:{text.encode().hex()}\n")
         super().setUpClass()
 
-    def scan_as_administrator(self, account):
+    def scan_as_administrator(self, account, wait=True):
         subprocess.run([self.service.installed_program("clamscanner-scan"), "--config", self.service.config_file,
-                        "--account", account.name, "--wait"], check=False, stdout=subprocess.DEVNULL)
+                        "--account", account.name, *(["--wait"] if wait else [])], check=False, stdout=subprocess.DEVNULL)
 
     @staticmethod
     def steps(client):
@@ -405,8 +407,8 @@ class AutomaticQuarantine(AutomaticCase):
     def test_what_is_ignored_meanwhile_is_left_alone(self):
         account, client = self.new_account()
         copies = [account.write(f"copies/{number:04}.txt", CERTAIN) for number in range(COPIES)]
-        self.scan_as_administrator(account)
-        # The quarantine is under way by now.
+        self.scan_as_administrator(account, wait=False)
+        wait_until(lambda: client.call("check_disinfection_status")["status"] != "none", PATIENCE_SECONDS, "the quarantine")
         ignored = [row["state"] for row in client.call("ignore_files", {"files": copies[-20:]})]
         self.assertIn("ignored", ignored)
         steps = wait_until(lambda: self.steps(client), PATIENCE_SECONDS, "its end")

@@ -5,6 +5,7 @@ Everything it makes lies in one directory below /var/tmp, beside the users, whic
 and a PAM service file. All of it goes away at the end; what a killed predecessor left goes away at the next start.
 """
 
+import contextlib
 import copy
 import fcntl
 import json
@@ -285,6 +286,13 @@ class Service:
         name = f"{kind}{accounts.random_letters(6)}"
         return self._add_user(name, lambda name: accounts.add_account(name, home or self.path("home", name)))
 
+    def make_room(self, account):
+        """Removes it so that accounts.add_again() finds its ids free: who makes an account meanwhile is given the ids
+        after the highest there are, which are those of a further account."""
+        self.add_account()
+        accounts.remove_user(account.name)
+        shutil.rmtree(account.home)
+
     def add_accounts(self, count, kind="demo"):
         names = [f"{kind}{accounts.random_letters(6)}" for _ in range(count)]
         print(*names, sep="\n", file=self._lock, flush=True)
@@ -321,6 +329,16 @@ class Service:
             return client.ask("get_scan_status").status == 200
 
         wait_until(answered, seconds, "a first answer")
+
+    @contextlib.contextmanager
+    def stopped(self, daemon):
+        """While that program stands still; without the engine, say, no scan that was started ends."""
+        pid = self.pid(daemon)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     # ---- Places ----------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,7 @@ import time
 from client import check_records, wait_until
 from service import DAEMONS
 from service_case import SOAK, ServiceCase, main
-from test_files import EICAR, clean_page
-from turns_test import SlowFiles
+from test_files import EICAR, SlowFiles, clean_page
 
 ROUNDS = 1000 if SOAK else 40
 CLEAN_FILES = 200
@@ -270,18 +269,18 @@ class Sigkill(ServiceCase):
                 os.walk(self.service.path("run/engine/tmp")) for name in below + files]
 
     def test_a_killed_process_of_the_engine_leaves_no_file(self):
-        SlowFiles().fill(self.account, 3)
+        SlowFiles().fill(self.account, 8)
         for role in ("worker", "coordinator", "engine's signature host"):
             with self.subTest(role):
                 self.client.call("start_scan", {"scan_type": "home", "full": 1})
                 program, depth = ROLES[role]
-                victims = wait_until(lambda: [process for process in self.service.processes(program)
-                                              if process.depth == depth], 30, "a process to kill")
                 # Workers begin with the first file: also of the host, which is there before them.
                 wait_until(lambda: len(self.temporary_files()) > LEFT, 30, "temporary files")
+                victims = wait_until(lambda: [process for process in self.service.processes(program)
+                                              if process.depth == depth], 30, "a process to kill")
                 os.kill(victims[0].pid, signal.SIGKILL)
                 wait_until(lambda: self.data("get_scan_status")["scan_complete"], 120, "the job's end")
-                wait_until(lambda: len(self.temporary_files()) <= LEFT, 10, f"no more than {LEFT} directories")
+                wait_until(lambda: len(self.temporary_files()) <= LEFT, 60, f"no more than {LEFT} directories")
 
 
 if __name__ == "__main__":

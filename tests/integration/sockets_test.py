@@ -3,7 +3,6 @@ say half, never listen, come by the thousand."""
 
 import json
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -195,10 +194,11 @@ class Sockets(ServiceCase):
                     found[os.path.join(directory, name)] = kind
         return found
 
-    def polls(self, client, seconds):
+    def polls(self, client, seconds, at_least=300):
+        """The 99th percentile of so many, in milliseconds: one that the machine itself keeps waiting does not count."""
         took, statuses = [], set()
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(took) < at_least:
             begun = time.monotonic()
             statuses.add(client.ask("get_scan_status").status)
             took.append(1000 * (time.monotonic() - begun))
@@ -271,16 +271,13 @@ class Sockets(ServiceCase):
                 with self.subTest(way, user=user), self.as_user(user, PASS_ALONG, jobs, question().hex(), way) as process:
                     self.assertEqual(process.stdout.readline(), "ready\n")
                     # So that the message is the last that has the socket when jobd comes to it.
-                    os.kill(jobd, signal.SIGSTOP)
-                    try:
+                    with self.service.stopped("jobd"):
                         print("go", file=process.stdin, flush=True)
                         self.assertEqual(process.stdout.readline(), "sent\n")
-                    finally:
-                        os.kill(jobd, signal.SIGCONT)
                     begun = time.monotonic()
                     self.assertEqual(others.ask("get_scan_status").status, 200)
                     self.assertEqual(process.stdout.readline(), "closed\n")
-                    self.polls(others, 0.5)  # what jobd has closed is dropped a moment later
+                    self.polls(others, 0.5, at_least=1)  # what jobd has closed is dropped a moment later
                     self.assertLess(time.monotonic() - begun, 10)
                     process.stdin.close()
         client.scan()
@@ -302,12 +299,10 @@ class Sockets(ServiceCase):
     def test_a_daemon_that_lets_nobody_in_holds_up_no_other(self):
         account, client = self.new_account()
         other, others = self.new_account()
-        engine = self.service.running["engine"]
         quiet = self.polls(others, 2)
         queue = []
         self.addCleanup(lambda: [one.close() for one in queue])
-        os.kill(engine.pid, signal.SIGSTOP)
-        try:
+        with self.service.stopped("engine"):
             while True:
                 one = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 queue.append(one)
@@ -320,8 +315,6 @@ class Sockets(ServiceCase):
             self.assertLess(self.polls(others, 3), QUICK_MS + 20 * quiet)
             status = client.result("get_scan_status")
             self.assertFalse(status["data"]["scan_complete"])
-        finally:
-            os.kill(engine.pid, signal.SIGCONT)
         for one in queue:
             one.close()
         wait_until(lambda: client.call("get_scan_status")["scan_complete"], 60, "the scan's end")

@@ -14,7 +14,7 @@ from service import DAEMONS
 from service_case import ServiceCase, main
 from sigkill_test import ROLES
 from statistics_client import StatisticsClient
-from test_files import EICAR, clean_page
+from test_files import EICAR, SlowFiles, clean_page
 
 # Signals that end a process by default. The responder is not sent SIGUSR1, which stops it by FastCGI's convention.
 STRAY = (signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
@@ -43,7 +43,7 @@ class Stops(Survival):
             account.write(f"{number}.html", clean_page(number))
         for stop in range(STOPS):
             client.call("start_scan", {"scan_type": "home", "full": 1})
-            wait_until(lambda: self.processes("worker"), 30, "a worker")
+            wait_until(lambda: self.processes("worker") or client.call("get_scan_status")["scan_complete"], 30, "a worker")
             time.sleep(stop % 5 * 0.02)
             self.service.stop("engine")
             self.service.start("engine")
@@ -54,11 +54,10 @@ class Stops(Survival):
 class Signals(Survival):
     def test_meaningless_signals_end_no_process(self):
         account, client = self.new_account()
-        for number in range(FILES):
-            account.write(f"{number}.html", clean_page(number))
+        SlowFiles().fill(account, 12)
         account.write("infected", EICAR)
         client.call("start_scan", {"scan_type": "home"})
-        # The runner waits, and with it the whole job, so every kind of process exists. Workers start with the first file.
+        # Every kind of process is there for as long as the workers are busy, which begin with the first file.
         wait_until(lambda: self.processes("worker"), 30, "a worker")
         runner, = self.processes("runner")
         os.kill(runner.pid, signal.SIGSTOP)

@@ -6,18 +6,15 @@ import http.client
 import os
 import random
 import signal
-import struct
 import time
 import unittest
-import zlib
 
 from client import wait_until
 from polling import Polling
 from service_case import SOAK, ServiceCase, main
-from test_files import EICAR
+from test_files import EICAR, MEBIBYTE, SlowFiles
 
 SIGNATURES = "no-signatures"  # the service's signature directory, empty until a test fills it
-MEBIBYTE = 1024 * 1024
 WORKERS = 2
 TURN_SECONDS = 60
 FILE_SECONDS = 8  # of the configuration
@@ -26,28 +23,6 @@ OWN_SECONDS = 10  # the time for the ten files themselves on a busy machine
 SLOW_FILES = 200
 IDLE_SECONDS = 60
 IDLE_BYTES = 30 * MEBIBYTE
-
-
-class SlowFiles:
-    """Archives of 100 KB that keep the scanner busy for seconds each: every one holds a different page of 12 MiB."""
-
-    def __init__(self):
-        line = b"<p><a href='http://x.example/z'>lorem</a><script>var a='b'+unescape('%41%42');</script></p>\n"
-        self._rest = line * (12 * MEBIBYTE // len(line))
-        packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self._packed_rest = packer.compress(self._rest) + packer.flush()
-
-    def archive(self, number):
-        """gzip (RFC 1952): the blocks of the page's own beginning, then those that all pages share."""
-        head = f"<!doctype html><title>{number}</title>".encode()
-        packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
-        blocks = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + self._packed_rest
-        end = struct.pack("<II", zlib.crc32(self._rest, zlib.crc32(head)), len(head) + len(self._rest))
-        return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + blocks + end
-
-    def fill(self, account, count=SLOW_FILES):
-        for number in range(count):
-            account.write(f"slow/{number}.gz", self.archive(number))
 
 
 class Watch(Polling):
@@ -177,7 +152,7 @@ class Turns(ServiceCase):
 
     def begin_long_scan(self, kind):
         account, client = self.new_account(kind)
-        self.slow_files.fill(account)
+        self.slow_files.fill(account, SLOW_FILES)
         client.call("start_scan", {"scan_type": "home"})
         return account, client
 

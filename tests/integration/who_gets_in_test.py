@@ -4,11 +4,8 @@ the next one with the same name, uid and home."""
 import base64
 import os
 import pwd
-import shutil
 
 import accounts
-from accounts import Account
-from client import wait_until
 from service_case import main
 from statistics_test import GET, StatisticsCase
 from test_files import EICAR
@@ -93,18 +90,6 @@ class Rules(StatisticsCase):
 
 
 class FormerOwner(StatisticsCase):
-    def remove(self, account):
-        accounts.remove_user(account.name)
-        shutil.rmtree(account.home)
-
-    def make_anew(self, account, password=None):
-        """With the same name, uid and home: as useradd does it once userdel has made room."""
-        accounts.change(["useradd", "--user-group", "--uid", str(account.uid), "--create-home", "--home-dir",
-                         account.home, "--shell", "/bin/sh", account.name])
-        if password:
-            accounts.change(["chpasswd"], input=f"{account.name}:{password}\n")
-        return Account(account.name, password, account.home, account.uid, pwd.getpwnam(account.name).pw_gid)
-
     def check_refused(self, signer):
         for answer in (signer.call_v3(GET), signer.call_v1(GET, Format="JSON")):
             self.check_error(answer, 400, "InvalidAccessKeyId.Inactive")
@@ -112,9 +97,9 @@ class FormerOwner(StatisticsCase):
     def test_a_key_is_not_valid_for_the_next_owner(self):
         account, _, signer = self.new_signer()
         self.assertEqual(signer.call_v3(GET).status, 200)
-        self.remove(account)
+        self.service.make_room(account)
         self.assertNotEqual(signer.call_v3(GET).status, 200)
-        self.make_anew(account, "another-password")
+        accounts.add_again(account, "another-password")
         self.check_refused(signer)
         self.assertEqual(self.signer(account.name).call_v3(GET).status, 200)
         self.check_refused(signer)
@@ -123,13 +108,13 @@ class FormerOwner(StatisticsCase):
     def test_nor_is_it_when_the_accounts_lines_are_the_same(self):
         """Accounts whose owner has no password have equal lines, so nothing in them tells."""
         account, _, _ = self.new_signer()
-        self.remove(account)
-        account = self.make_anew(account)
+        self.service.make_room(account)
+        account = accounts.add_again(account, None)
         signer = self.signer(account.name)
         lines = self.lines(account.name)
         self.assertEqual(signer.call_v3(GET).status, 200)
-        self.remove(account)
-        self.make_anew(account)
+        self.service.make_room(account)
+        accounts.add_again(account, None)
         self.assertEqual(self.lines(account.name), lines)
         self.check_refused(signer)
 
@@ -138,17 +123,15 @@ class FormerOwner(StatisticsCase):
         account.write("x", EICAR)
         client.call("start_scan", {"scan_type": "home"})
         self.assertEqual(self.await_end(signer)["SuspiciousCount"], 1)
-        self.remove(account)
-        account = self.make_anew(account, "another-password")
+        self.service.make_room(account)
+        account = accounts.add_again(account, "another-password")
         self.assertEqual(self.service.client(account).call("list_infected_files"), [])
         self.assertEqual(self.data(self.signer(account.name)), {})
 
     def test_a_home_that_moved_needs_another_key(self):
         account, _, signer = self.new_signer()
         moved = account.home + "-moved"
-        for pid in accounts.processes_of(account.uid):
-            os.kill(pid, 9)
-        wait_until(lambda: not accounts.processes_of(account.uid), 20, "its processes' end")
+        self.assertTrue(accounts.end_processes_of(account.uid, 20))
         accounts.change(["usermod", "--move-home", "--home", moved, account.name])
         self.check_refused(signer)
         self.assertEqual(self.signer(account.name).call_v3(GET).status, 200)

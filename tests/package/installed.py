@@ -315,9 +315,10 @@ class Patient:
 
 
 def fill(account, pages, infected):
-    """Pages that take a scanner some time, and infected files between them; the infected ones' paths."""
+    """Pages that take a scanner some time, since no other account has them, and infected files between them; the
+    infected ones' paths."""
     for number in range(pages):
-        account.write(f"site/{number % 97:02}/page-{number:05}.html", clean_page(number, 30_000))
+        account.write(f"site/{number % 97:02}/page-{number:05}.html", clean_page(f"{account.name} {number}", 30_000))
     return {account.write(f"site/{number % 97:02}/infected-{number:05}.php", EICAR)
             for number in range(infected)}
 

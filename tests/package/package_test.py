@@ -268,7 +268,7 @@ class Package(unittest.TestCase):
     def test_each_unit_may_be_restarted_in_the_middle_of_a_scan(self):
         client, infected = self.begin_scan()
         for number, unit in enumerate(UNITS):
-            print(f"{unit}, at", client.when_scanned(0.1 + 0.15 * number))
+            print(f"{unit}, at", client.when_scanned(0.05 + 0.1 * number))
             self.host.run("systemctl", "restart", unit)
         self.finish_scan(client, infected)
 

@@ -19,7 +19,7 @@ export class Visitor {
         const context = await this.browser.newContext({viewport: {width, height}, bypassCSP: options.bypassCSP ?? false,
             colorScheme: options.colorScheme ?? 'light', reducedMotion: 'reduce', acceptDownloads: true});
         const page = this.page = await context.newPage();
-        page.setDefaultTimeout(20_000);
+        page.setDefaultTimeout(60_000);
         page.on('pageerror', (error) => this.complaints.push(String(error)));
         page.on('dialog', (dialog) => {
             this.complaints.push(`a dialog: ${dialog.message()}`);

@@ -3,7 +3,6 @@ what its engine's processes have in memory; and how long a status takes."""
 
 import http.client
 import json
-import os
 import subprocess
 import time
 from dataclasses import dataclass

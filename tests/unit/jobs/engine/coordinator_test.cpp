@@ -20,12 +20,13 @@
 #include "jobs/engine/worker/own_tmpfs.h"
 #include "tests/unit/eicar.h"
 #include "tests/unit/md5_twins.h"
+#include "tests/unit/process_state.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace clamscanner {
 namespace {
 
-constexpr std::uint64_t slow_bytes = 100'000'000;
+constexpr std::uint64_t slow_bytes = 200'000'000;
 
 struct StartedCoordinator {
     StartedCoordinator() {
@@ -80,14 +81,24 @@ struct StartedCoordinator {
         else if (send_message(runner.get(), HandOverFiles{{"/home/" + name}}, {fd}) == Sent::Yes)
             ++handed_over;
     }
-    // A clean file that takes long to scan, so that it is certainly begun and not finished when something else happens.
-    void hand_over_slow(const std::string& name,
-                        std::chrono::milliseconds until_begun = std::chrono::milliseconds(100)) {
+    // A clean file that takes long to scan.
+    void hand_over_slow(const std::string& name) {
         place.write(name, "");
         std::filesystem::resize_file(place.path + "/" + name, slow_bytes);
         const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
         hand_over_descriptor(name, file.get());
-        std::this_thread::sleep_for(until_begun);
+    }
+    // And until it is certainly begun, and not finished when something else happens.
+    void hand_over_slow_and_wait(const std::string& name) {
+        constexpr std::uint64_t has_computed = 3;
+        const auto before = ticks_of_workers();
+        hand_over_slow(name);
+        wait_for([&] { return ticks_of_workers() >= before + has_computed; });
+    }
+    std::uint64_t ticks_of_workers() const {
+        std::uint64_t ticks = 0;
+        for (const pid_t worker : workers()) ticks += state_of(worker).ticks;
+        return ticks;
     }
     void miss(const std::string& name) {
         if (send_message(runner.get(), NotHandedOver{"/home/" + name, UnscannedReason::Vanished}) == Sent::Yes)
@@ -141,7 +152,14 @@ struct StartedCoordinator {
         }
     }
     // The others' tests are not reported. A worker that is stopped during its test has no file.
-    void wait_until_all_are_tested() const { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }
+    void wait_until_all_are_tested() const { wait_until_nothing_is_done(); }
+    void wait_until_nothing_is_done() const {
+        wait_until_idle([&] {
+            auto all = workers();
+            all.push_back(process.pid());
+            return all;
+        });
+    }
     // Writes a file old enough for its verdict to be cached and shared with copies.
     void write_old(const std::string& name, const std::string& content) const {
         place.write(name, content);
@@ -267,7 +285,7 @@ BOOST_AUTO_TEST_CASE(a_worker_is_started_for_a_file_that_must_be_scanned_and_for
 
 BOOST_AUTO_TEST_CASE(another_worker_is_started_for_a_file_that_would_wait_for_one) {
     start();
-    hand_over_slow("slow");
+    hand_over_slow_and_wait("slow");
     BOOST_TEST(workers().size() == 1U);
     hand_over("virus", test_virus());
     receive_until([&] { return infected.contains("/home/virus"); });
@@ -444,7 +462,7 @@ BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_begun_files_are_finished_and_no_more_b
     wait_until_all_are_tested();
     // The stopped worker never reads what it is sent.
     ::kill(workers()[1], SIGSTOP);
-    hand_over_slow("slow");
+    hand_over_slow_and_wait("slow");
     for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
     BOOST_REQUIRE(send_message(jobd.get(), EndTurn{}) == Sent::Yes);
     receive_until([&] { return turn_ended; });
@@ -575,7 +593,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_scanned_once_more_and_alone
     wait_until_all_are_tested();
     const auto both = workers();
     ::kill(both[1], SIGSTOP);
-    hand_over_slow("first");
+    hand_over_slow_and_wait("first");
     hand_over("second", test_virus());
     ::kill(both[0], SIGKILL);
     pollfd watched{jobd.get(), POLLIN, 0};
@@ -606,7 +624,7 @@ BOOST_AUTO_TEST_CASE(files_that_a_dead_worker_had_not_begun_are_not_blamed) {
         for (int j = 0; j < 20; ++j) hand_over("more" + std::to_string(20 * i + j), test_virus());
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         ::kill(worker, SIGKILL);
-        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+        wait_until_nothing_is_done();
     }
     receive_all();
     BOOST_TEST(infected.size() == 90U);
@@ -864,7 +882,7 @@ BOOST_AUTO_TEST_CASE(no_request_is_lost_when_it_is_taken_back) {
         one.start();
         one.wait_until_a_worker_is_tested();
         one.hand_over("first", test_virus());
-        one.hand_over_slow("second", std::chrono::milliseconds(0));
+        one.hand_over_slow("second");
         for (int i = 0; i < 6; ++i) one.hand_over("virus" + std::to_string(i), test_virus());
         std::this_thread::sleep_for(std::chrono::milliseconds(2 * attempt));
         const auto begun = Clock::now();

@@ -16,6 +16,7 @@
 #include "jobs/engine/worker/own_tmpfs.h"
 #include "jobs/engine/worker/sandbox.h"
 #include "tests/unit/jobs/engine/known/started_registry.h"
+#include "tests/unit/process_state.h"
 
 namespace clamscanner {
 namespace {
@@ -66,10 +67,9 @@ struct Fixture : StartedRegistry {
         }
     }
     pid_t child_of_judge() const {
-        for (;;) {
-            const auto children = children_of(judge.pid());
-            if (!children.empty()) return children[0];
-        }
+        std::vector<pid_t> children;
+        wait_for([&] { return !(children = children_of(judge.pid())).empty(); });
+        return children[0];
     }
     int first_contents = 0;
     // Many small scripts keep the library busy for long, within the limits.
@@ -132,7 +132,7 @@ BOOST_FIXTURE_TEST_CASE(a_content_that_fills_its_memory_is_not_known, Fixture) {
 #endif
 
 BOOST_FIXTURE_TEST_CASE(contents_of_one_account_that_take_long_do_not_come_before_those_of_another, Fixture) {
-    constexpr int many = 10;
+    constexpr int many = most_open_cases;
     config.engine.scan_workers = 1;
     config.engine.known_contents_accounts = 1;
     start();
@@ -290,7 +290,7 @@ struct AfterUpdate : Fixture {
             socket.reset();
             run_judge_of_new(config, directory, std::move(end));
         });
-        std::this_thread::sleep_for(1s);
+        wait_until_idle([&] { return std::vector<pid_t>{judge_of_new.pid(), registry.pid()}; });
     }
     const std::string bad = "a text that is bad from now on";
     ChildProcess judge_of_new;
@@ -327,7 +327,7 @@ BOOST_FIXTURE_TEST_CASE(without_a_judge_of_what_is_new_the_other_one_judges, Aft
     Meetings meetings(*this, 103);
     BOOST_REQUIRE((meetings.meet("two texts") == Meeting::Send));
     meetings.send_copy("two texts");
-    std::this_thread::sleep_for(100ms);
+    wait_until_idle([&] { return std::vector<pid_t>{registry.pid()}; });
     judge_of_new = ChildProcess();
     BOOST_TEST(meetings.is_known(), "when it ended with a content");
     BOOST_TEST(third("three texts"), "when it is gone");
@@ -347,7 +347,7 @@ BOOST_FIXTURE_TEST_CASE(nobody_waits_for_long_for_another_jobs_copy, Fixture) {
         const auto begun = Clock::now();
         if (ends) first.close();
         BOOST_TEST(!second.is_known());
-        BOOST_TEST((Clock::now() - begun < (ends ? 1s : 5s)));
+        BOOST_TEST((Clock::now() - begun < (ends ? 1900ms : 5000ms)));
         BOOST_TEST(second.judge(content), "then it sends its own");
     }
 }
@@ -413,7 +413,7 @@ BOOST_FIXTURE_TEST_CASE(a_judge_that_takes_anothers_place_answers_nothing_that_i
     BOOST_REQUIRE((meetings.meet("harmless text") == Meeting::Send));
     BOOST_REQUIRE(::kill(judge.pid(), SIGSTOP) == 0);
     meetings.send_copy("harmless text");
-    std::this_thread::sleep_for(100ms);
+    wait_until_idle([&] { return std::vector<pid_t>{registry.pid()}; });
     judge = ChildProcess();
     start_another_judge();
     BOOST_TEST(!meetings.is_known());
@@ -426,7 +426,7 @@ BOOST_FIXTURE_TEST_CASE(a_registry_that_is_killed_knows_what_it_had_written_down
     wait_until_ready();
     BOOST_TEST(becomes_known("harmless text"));
     BOOST_TEST(!becomes_known(test_virus()));
-    std::this_thread::sleep_for(1500ms);
+    std::this_thread::sleep_for(4s);
     registry = ChildProcess();
     end_judge();
     start_registry();
@@ -471,7 +471,11 @@ BOOST_FIXTURE_TEST_CASE(a_judge_and_its_children_have_no_file_of_the_host, Fixtu
     BOOST_REQUIRE((meetings.meet(slow) == Meeting::Send));
     meetings.send_copy(slow);
     const auto child = child_of_judge();
-    std::this_thread::sleep_for(50ms);
+    const auto says = [&](const std::string& line) {
+        std::ifstream status("/proc/" + std::to_string(child) + "/status");
+        return std::string{std::istreambuf_iterator<char>(status), {}}.find(line) != std::string::npos;
+    };
+    wait_for([&] { return says("Seccomp_filters:\t2"); });  // it has locked itself in
     ::kill(child, SIGSTOP);
     for (const pid_t pid : {judge.pid(), child}) {
         const auto proc = "/proc/" + std::to_string(pid);
@@ -495,10 +499,7 @@ BOOST_FIXTURE_TEST_CASE(a_judge_and_its_children_have_no_file_of_the_host, Fixtu
         }
         BOOST_TEST(descriptors >= 2U);
     }
-    std::ifstream status("/proc/" + std::to_string(child) + "/status");
-    std::string text{std::istreambuf_iterator<char>(status), {}};
-    BOOST_TEST(text.find("CapEff:\t0000000000000000") != std::string::npos);
-    BOOST_TEST(text.find("Seccomp_filters:\t2") != std::string::npos);
+    BOOST_TEST(says("CapEff:\t0000000000000000"));
     ::kill(child, SIGCONT);
     BOOST_TEST(meetings.is_known());
 }

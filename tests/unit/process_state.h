@@ -1,0 +1,63 @@
+// What the kernel says of a process: whether it computes, waits or has gone (proc(5), /proc/PID/stat). Tests wait for
+// that instead of for a time, which is never long enough on a busy machine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+
+namespace clamscanner {
+
+struct ProcessState {
+    char state = 0;  // 'R': it computes or would, 'S': it waits, 'T': it is stopped; 0: there is no such process
+    std::uint64_t ticks = 0;  // processor time of its own program, in clock ticks: hundredths of a second
+};
+
+inline ProcessState state_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    const auto name_end = line.rfind(')');
+    ProcessState found;
+    if (name_end == std::string::npos) return found;
+    std::istringstream fields(line.substr(name_end + 1));
+    std::string skipped;
+    fields >> found.state;
+    constexpr int between = 10;
+    for (int i = 0; i < between; ++i) fields >> skipped;
+    fields >> found.ticks;
+    return found;
+}
+
+// Looks until the condition holds; fails the test when that takes longer than a minute.
+template <class Condition>
+void wait_for(Condition condition) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!condition()) {
+        BOOST_REQUIRE_MESSAGE(std::chrono::steady_clock::now() < until, "what the test waits for did not come");
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
+// Until none of them has anything to do: all wait, or are stopped, in ten looks within a second.
+template <class Processes>
+void wait_until_idle(Processes processes) {
+    constexpr int looks = 10;
+    int idle = 0;
+    wait_for([&] {
+        for (const pid_t pid : processes()) {
+            const char state = state_of(pid).state;
+            if (state != 'S' && state != 'T') idle = 0;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return ++idle > looks;
+    });
+}
+
+}  // namespace clamscanner
