@@ -130,7 +130,7 @@ def wait_until(condition, seconds, what):
 
 
 def log_is_whole(path):
-    """Whether a disinfection's log in the home has its end: it is written once clients see it."""
+    """Whether a disinfection's log in the home has its last line, which is written after clients see the end."""
     try:
         with open(path, "rb") as file:
             return b'"done"' in file.read().rpartition(b'"type"')[2]

@@ -416,10 +416,12 @@ class Faults(FleetCase):
         self.assertTrue(os.path.exists(key))
         self.centre.run("remove-machine", gone.name)
         self.assertFalse(os.path.exists(key))
+
         def is_left_alone():
             asked = len(gone.requests)
             time.sleep(3)
             return len(gone.requests) == asked
+
         wait_until(is_left_alone, 30, "it to be let go")
         stays.end_scan()
         last = self.wait_for(Status=100)

@@ -376,11 +376,12 @@ class MailPrograms(MailboxCase):
         """Returns how many there were, and how often one had to be tried again."""
         count = retries = 0
         while not stop.is_set():
-            content = message(f"{name}-{count}")
+            content, tries = message(f"{name}-{count}"), 0
             while status := deliver(content):
                 self.assertEqual(status, TEMPORARY_FAILURE, f"{name} gave up")
-                self.assertLess(retries := retries + 1, 50, f"{name} does not get the mailbox")
+                self.assertLess(tries := tries + 1, 50, f"{name} does not get the mailbox")
                 time.sleep(0.2)
+            retries += tries
             count += 1
             delivered[name] = count
             stop.wait(pause)

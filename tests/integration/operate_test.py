@@ -347,8 +347,7 @@ class ScanOfAll(OperateCase):
     def test_it_can_be_cancelled(self):
         accounts = [self.new_account()[0] for _ in range(6)]
         for account in accounts:
-            for number in range(300):
-                account.write(f"files/{number}", f"{account.name} {number}")
+            account.write("file", account.name)
         with self.service.stopped("engine"):
             waiting = subprocess.Popen([self.service.installed_program("clamscanner-scan"), "--config",
                                         self.service.config_file, "--wait", "--json", "--account",

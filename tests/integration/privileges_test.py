@@ -261,7 +261,7 @@ class Privileges(ServiceCase):
         workers = [process for process in self.engine_processes() if process.depth == 3]
         self.assertTrue(workers)
         for process in workers:
-            self.assertEqual(status_of(process.pid)["Seccomp"], "2", "a filter")
+            wait_until(lambda pid=process.pid: status_of(pid)["Seccomp"] == "2", 10, "a filter")
 
     def test_the_programs_cannot_be_read(self):
         for name in os.listdir(self.service.program_directory):

@@ -15,7 +15,7 @@ ANSWERS_BETWEEN = 30  # so that each reload meets the clients at work
 # Of a client; the service itself answers within a second here, if the disk does. Where requests may stay without an
 # answer, each of them costs as much.
 PATIENCE_SECONDS = 60
-WHERE_SOME_GET_NO_ANSWER = 10
+PATIENCE_WHERE_SOME_GET_NO_ANSWER = 10
 
 
 class Clients:
@@ -83,7 +83,7 @@ class Reload(ServiceCase):
 
     def new_client(self):
         account, _ = self.new_account()
-        may_wait = WHERE_SOME_GET_NO_ANSWER if self.service.front.may_leave_requests_unanswered else PATIENCE_SECONDS
+        may_wait = PATIENCE_WHERE_SOME_GET_NO_ANSWER if self.service.front.may_leave_requests_unanswered else PATIENCE_SECONDS
         return account, self.service.client(account, timeout=may_wait)
 
     def poll(self, client):

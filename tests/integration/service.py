@@ -287,8 +287,8 @@ class Service:
         return self._add_user(name, lambda name: accounts.add_account(name, home or self.path("home", name)))
 
     def make_room(self, account):
-        """Removes it so that accounts.add_again() finds its ids free: who makes an account meanwhile is given the ids
-        after the highest there are, which are those of a further account."""
+        """Removes it; its ids stay free for accounts.add_again(). useradd takes the one after the highest in use, so a
+        further account, made first, keeps the highest."""
         self.add_account()
         accounts.remove_user(account.name)
         shutil.rmtree(account.home)

@@ -13,7 +13,6 @@ from test_files import EICAR, SlowFiles
 
 SIGNATURES = "no-signatures"  # the service's signature directory, empty until a test fills it
 MANY = 500_000  # so many that loading them takes a while
-AT_ONCE_SECONDS = 60  # a scan of a few files, on a busy machine whose disk is slow
 PATIENCE_SECONDS = 60
 NOT_LOADED = "could not be loaded"
 GARBAGE = "this is no signature\n"
@@ -25,12 +24,15 @@ class Statuses(Polling):
     def __init__(self, client):
         super().__init__(client, 0.02)
         self.longest = 0
+        self.waited = 0  # in polls of more than a second
         self.answers = 0
 
     def poll(self):
         start = time.monotonic()
         self.client.call("get_scan_status")
-        self.longest = max(self.longest, time.monotonic() - start)
+        took = time.monotonic() - start
+        self.longest = max(self.longest, took)
+        self.waited += took if took > 1 else 0
         self.answers += 1
 
 
@@ -42,7 +44,7 @@ class SignaturesCase(ServiceCase):
         # One service for all tests: wait until the previous test's signatures are gone.
         self.put("before.ndb", self.ndb("before", self.id()))
         before = self.account.write("before", self.id())
-        self.scan_until(lambda found, _: before in found, "the signatures of this test", PATIENCE_SECONDS)
+        self.scan_until(lambda found, _: before in found, "the signatures of this test")
         os.unlink(before)
         self.assertEqual(self.scan()[0], {self.eicar})
 
@@ -62,22 +64,21 @@ class SignaturesCase(ServiceCase):
     def file_for(self, text):
         return self.account.write(re.sub(r"\W", "-", text), text)
 
-    def scan(self, seconds=AT_ONCE_SECONDS):
+    def scan(self):
         """Runs one scan: the infected files, the warnings, and how long it took."""
         start = time.monotonic()
         self.client.call("start_scan", {"scan_type": "home"})
-        status = self.client.finish_scan()
+        status = self.client.finish_scan(PATIENCE_SECONDS)
         took = time.monotonic() - start
         self.assertEqual(status["scanned_file_count"], status["total_file_count"])
-        self.assertLess(took, seconds, "the scan waited")
         return set(status["infected_files"]), self.client.result("get_scan_status")["warnings"] or [], took
 
-    def scan_until(self, holds, what, seconds=AT_ONCE_SECONDS):
+    def scan_until(self, holds, what):
         """Scans again and again until one is as expected. Returns all of them; each found what is always known."""
         scans = []
 
         def scanned():
-            found, warnings, took = self.scan(seconds)
+            found, warnings, took = self.scan()
             self.assertIn(self.eicar, found)
             scans.append((found, warnings, took))
             return holds(found, warnings)
@@ -102,15 +103,16 @@ class Signatures(SignaturesCase):
         with Statuses(others) as polling:
             self.put("many.hdb", (f"{random.randbytes(16).hex()}:{1000 + i % 5000}:Many-{i}\n" for i in range(MANY)))
             self.put("new.ndb", self.ndb("new", "found by the new signatures alone"))
-            changed, before = time.monotonic(), polling.answers
+            changed, polling.waited = time.monotonic(), 0
             found, warnings, first = self.scan()
             self.assertEqual(found, {self.eicar}, "the first scan after a change is made with the old signatures")
             self.assertFalse(self.is_warned(warnings), warnings)
             scans = self.scan_until(lambda found, _: new in found, "a scan with the new signatures")
-            took, answered = time.monotonic() - changed, polling.answers - before
+            took = time.monotonic() - changed
         self.assertEqual(self.scan()[0], {self.eicar, new}, "and every later one has them")
         self.assertFalse(any(self.is_warned(warnings) for _, warnings, _ in scans), scans)
-        self.assertGreater(answered, 10, "polls waited")
+        # A load that nobody could ask during would be all of that time; the machine itself keeps a poll waiting at times.
+        self.assertLess(polling.waited, max(2.5, took / 2), "polls waited")
         print(f"new signatures were in use after {took:.1f} s and {len(scans)} further scans; the first took "
               f"{first:.1f} s; {polling.answers} polls, the longest of {polling.longest:.2f} s", flush=True)
 

@@ -41,13 +41,16 @@ class Stops(Survival):
         account, client = self.new_account()
         for number in range(FILES):
             account.write(f"{number}.html", clean_page(number))
+        met = 0
         for stop in range(STOPS):
             client.call("start_scan", {"scan_type": "home", "full": 1})
             wait_until(lambda: self.processes("worker") or client.call("get_scan_status")["scan_complete"], 30, "a worker")
+            met += bool(self.processes("worker"))
             time.sleep(stop % 5 * 0.02)
             self.service.stop("engine")
             self.service.start("engine")
             client.finish_scan()
+        self.assertGreater(met, STOPS // 2, "stops beside workers")
         self.assertNotRegex(self.log(), r"clamscanner-engine\[\d+\]: (error|warning: scanning without)")
 
 

@@ -166,7 +166,9 @@ class StoppedProcesses(ServiceCase):
         with concurrent.futures.ThreadPoolExecutor(30) as pool:
             stuck = [pool.submit(hostiles.ask, "get_scan_status") for _ in range(60)]
             took = []
+            start = time.monotonic()
             victims.call("start_scan", {"scan_type": "home"})
+            took.append(time.monotonic() - start)
 
             def poll():
                 start = time.monotonic()

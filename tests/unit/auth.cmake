@@ -31,7 +31,7 @@ file(WRITE ${pam}/passwd
 file(WRITE ${pam}/group "users:x:2001:\n")
 file(WRITE ${pam}/services/clamscanner "auth required ${matrix}\naccount required ${matrix}\n")
 file(WRITE ${pam}/services/other "auth required pam_deny.so\naccount required pam_deny.so\n")
-file(WRITE ${pam}/services/delayed "auth optional pam_faildelay.so delay=5000000\nauth required ${matrix}\n")
+file(WRITE ${pam}/services/delayed "auth optional pam_faildelay.so delay=20000000\nauth required ${matrix}\n")
 file(WRITE ${pam}/services/twice "auth required ${matrix}\nauth required ${matrix}\naccount required pam_permit.so\n")
 file(WRITE ${pam}/services/visible "auth required ${matrix} echo\naccount required pam_permit.so\n")
 file(WRITE ${pam}/services/broken

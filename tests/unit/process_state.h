@@ -4,19 +4,22 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace clamscanner {
 
 struct ProcessState {
     char state = 0;  // 'R': it computes or would, 'S': it waits, 'T': it is stopped; 0: there is no such process
-    std::uint64_t ticks = 0;  // processor time of its own program, in clock ticks: hundredths of a second
+    std::uint64_t ticks = 0;  // processor time in user mode, in clock ticks: hundredths of a second
 };
 
 inline ProcessState state_of(pid_t pid) {
@@ -45,19 +48,26 @@ void wait_for(Condition condition) {
     }
 }
 
-// Until none of them has anything to do: all wait, or are stopped, in ten looks within a second.
+// Until none of them has anything to do: at ten looks in a row, a tenth of a second apart, all wait or are stopped.
 template <class Processes>
+requires std::invocable<Processes>
 void wait_until_idle(Processes processes) {
     constexpr int looks = 10;
+    const auto waits = [](pid_t pid) {
+        const char state = state_of(pid).state;
+        return state == 'S' || state == 'T';
+    };
     int idle = 0;
     wait_for([&] {
-        for (const pid_t pid : processes()) {
-            const char state = state_of(pid).state;
-            if (state != 'S' && state != 'T') idle = 0;
-        }
+        const auto all = processes();
+        idle = std::all_of(all.begin(), all.end(), waits) ? idle + 1 : 0;
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        return ++idle > looks;
+        return idle == looks;
     });
+}
+
+inline void wait_until_idle(const std::vector<pid_t>& processes) {
+    wait_until_idle([&] { return processes; });
 }
 
 }  // namespace clamscanner

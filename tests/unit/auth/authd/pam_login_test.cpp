@@ -49,7 +49,7 @@ BOOST_FIXTURE_TEST_CASE(is_wrong_for_a_wrong_password_and_for_an_unknown_name_al
 }
 
 BOOST_FIXTURE_TEST_CASE(is_not_delayed_by_pam, Fixture) {
-    // pam_faildelay of this stack asks for five seconds.
+    // pam_faildelay of this stack asks for twenty seconds, of which libpam makes ten to thirty.
     config.login.pam_service = "delayed";
     const auto begun = std::chrono::steady_clock::now();
     BOOST_TEST((verdict_on("alice", "wrong") == LoginVerdict::Wrong));

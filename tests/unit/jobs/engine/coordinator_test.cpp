@@ -88,9 +88,9 @@ struct StartedCoordinator {
         const UniqueFd file(checked(::open((place.path + "/" + name).c_str(), O_RDONLY | O_CLOEXEC), "open a file"));
         hand_over_descriptor(name, file.get());
     }
-    // And until it is certainly begun, and not finished when something else happens.
+    // The same, and waits until a worker is in the middle of it.
     void hand_over_slow_and_wait(const std::string& name) {
-        constexpr std::uint64_t has_computed = 3;
+        constexpr std::uint64_t has_computed = 3;  // ticks
         const auto before = ticks_of_workers();
         hand_over_slow(name);
         wait_for([&] { return ticks_of_workers() >= before + has_computed; });
@@ -139,6 +139,18 @@ struct StartedCoordinator {
         Packet packet;
         while (!condition() && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
     }
+    // Of receive_until(), for each packet. Zero: as long as it takes.
+    void wait_at_most(std::chrono::milliseconds limit) const {
+        const timeval patience{limit.count() / 1000, limit.count() % 1000 * 1000};
+        checked(::setsockopt(jobd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "limit a wait");
+    }
+    // When both missing files are reported, the files handed over before have been sent to workers.
+    void wait_until_asked() {
+        for (const char* name : {"missing", "missing too"}) {
+            miss(name);
+            receive_until([&] { return unscanned.contains(std::string("/home/") + name); });
+        }
+    }
     // Workers start once there are files to scan. These are not of the scan's list; and they come together and are more
     // than the workers that there may be, so that all of those start.
     void wait_until_a_worker_is_tested() {
@@ -151,9 +163,8 @@ struct StartedCoordinator {
             result.reset();
         }
     }
-    // The others' tests are not reported. A worker that is stopped during its test has no file.
-    void wait_until_all_are_tested() const { wait_until_nothing_is_done(); }
-    void wait_until_nothing_is_done() const {
+    // That the others are tested, too, is not reported. A worker that is stopped during its test has no file.
+    void wait_until_all_are_tested() const {
         wait_until_idle([&] {
             auto all = workers();
             all.push_back(process.pid());
@@ -612,23 +623,24 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_scanned_once_more_and_alone
 }
 
 BOOST_AUTO_TEST_CASE(files_that_a_dead_worker_had_not_begun_are_not_blamed) {
-    config.engine.scan_workers = 1;
     start();
     wait_until_a_worker_is_tested();
-    // Three workers die with files queued that they never read. None of the files is given up.
-    for (int i = 0; i < 30; ++i) hand_over("virus" + std::to_string(i), test_virus());
-    for (int i = 0; i < 3; ++i) {
-        const auto worker = workers().at(0);
-        ::kill(worker, SIGSTOP);
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        for (int j = 0; j < 20; ++j) hand_over("more" + std::to_string(20 * i + j), test_virus());
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        ::kill(worker, SIGKILL);
-        wait_until_nothing_is_done();
-    }
+    wait_until_all_are_tested();
+    const auto both = workers();
+    for (const pid_t worker : both) ::kill(worker, SIGSTOP);
+    hand_over("first", test_virus());
+    hand_over("second", zipped_test_virus());
+    wait_until_asked();
+    ::kill(both[0], SIGKILL);
+    // A file that is blamed would be scanned alone: after the one that the other worker still has.
+    wait_at_most(std::chrono::seconds(20));
+    receive_until([&] { return infected.size() == 1; });
+    BOOST_TEST(infected.size() == 1U);
+    wait_at_most(std::chrono::seconds(0));
+    ::kill(both[1], SIGCONT);
     receive_all();
-    BOOST_TEST(infected.size() == 90U);
-    BOOST_TEST(unscanned.empty());
+    BOOST_TEST(infected.size() == 2U);
+    BOOST_TEST(unscanned.size() == 2U);  // the missing ones
 }
 
 BOOST_AUTO_TEST_CASE(a_free_worker_gets_files_queued_for_a_busy_one) {
@@ -720,13 +732,6 @@ struct WithOneWorker : StartedCoordinator {
         BOOST_TEST(workers().at(0) == stopped, "the worker was replaced, so it was sent a file");
         ::kill(stopped, SIGCONT);
     }
-    // When both missing files are reported, the files handed over before have been sent to the worker.
-    void wait_until_asked() {
-        for (const char* name : {"missing", "missing too"}) {
-            miss(name);
-            receive_until([&] { return unscanned.contains(std::string("/home/") + name); });
-        }
-    }
     const std::string harmless = std::string(test_virus().size(), 'x');
     pid_t stopped = 0;
 };
@@ -785,12 +790,10 @@ BOOST_FIXTURE_TEST_CASE(a_large_copy_is_scanned_itself, WithOneWorker) {
     hand_over_again("copy");
     wait_until_asked();
     // Long enough for a verdict that takes no worker.
-    const timeval patience{0, 500'000};
-    checked(::setsockopt(jobd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "limit a wait");
+    wait_at_most(std::chrono::milliseconds(500));
     receive_until([&] { return progress.scanned_files > 304; });
     BOOST_TEST(progress.scanned_files <= 304U);
-    const timeval none{};
-    checked(::setsockopt(jobd.get(), SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none), "wait as long as it takes");
+    wait_at_most(std::chrono::seconds(0));
     continue_worker();
     receive_all();
     BOOST_REQUIRE(all.has_value());

@@ -290,7 +290,7 @@ struct AfterUpdate : Fixture {
             socket.reset();
             run_judge_of_new(config, directory, std::move(end));
         });
-        wait_until_idle([&] { return std::vector<pid_t>{judge_of_new.pid(), registry.pid()}; });
+        wait_until_idle({judge_of_new.pid(), registry.pid()});
     }
     const std::string bad = "a text that is bad from now on";
     ChildProcess judge_of_new;
@@ -327,7 +327,7 @@ BOOST_FIXTURE_TEST_CASE(without_a_judge_of_what_is_new_the_other_one_judges, Aft
     Meetings meetings(*this, 103);
     BOOST_REQUIRE((meetings.meet("two texts") == Meeting::Send));
     meetings.send_copy("two texts");
-    wait_until_idle([&] { return std::vector<pid_t>{registry.pid()}; });
+    wait_until_idle({registry.pid()});
     judge_of_new = ChildProcess();
     BOOST_TEST(meetings.is_known(), "when it ended with a content");
     BOOST_TEST(third("three texts"), "when it is gone");
@@ -342,11 +342,12 @@ BOOST_FIXTURE_TEST_CASE(nobody_waits_for_long_for_another_jobs_copy, Fixture) {
         meet_twice(content);
         Meetings first(*this, 103);
         Meetings second(*this, 104);
+        const auto begun = Clock::now();
         BOOST_REQUIRE((first.meet(content) == Meeting::Send));
         BOOST_REQUIRE((second.meet(content) == Meeting::Wait));
-        const auto begun = Clock::now();
         if (ends) first.close();
         BOOST_TEST(!second.is_known());
+        // The registry gives a job two seconds to send its copy.
         BOOST_TEST((Clock::now() - begun < (ends ? 1900ms : 5000ms)));
         BOOST_TEST(second.judge(content), "then it sends its own");
     }
@@ -413,7 +414,7 @@ BOOST_FIXTURE_TEST_CASE(a_judge_that_takes_anothers_place_answers_nothing_that_i
     BOOST_REQUIRE((meetings.meet("harmless text") == Meeting::Send));
     BOOST_REQUIRE(::kill(judge.pid(), SIGSTOP) == 0);
     meetings.send_copy("harmless text");
-    wait_until_idle([&] { return std::vector<pid_t>{registry.pid()}; });
+    wait_until_idle({registry.pid()});
     judge = ChildProcess();
     start_another_judge();
     BOOST_TEST(!meetings.is_known());
