@@ -43,6 +43,7 @@ add_integration_test_behind_all(reload 300)
 add_integration_test_behind_all(model 300)
 add_integration_test_behind_all(clients 300)
 add_integration_test_behind_all(statistics 300)
+add_integration_test_behind_all(statistics_host 120)
 add_integration_test_behind_all(token 300)
 add_integration_test(page 240)
 # Static files and the API, which the other tests ask for behind each web server: two are enough.
@@ -66,7 +67,8 @@ add_integration_test(md5_twins 120)
 add_integration_test(containers 120)
 add_integration_test(known_contents 240)
 add_integration_test(memory 240 3600)
-add_integration_test(turns 420 1200)
+add_integration_test(turns 300 1200)
+add_integration_test(idle 180)
 add_integration_test(queue 120)
 add_integration_test(resume 300)
 add_integration_test(signatures 240)
@@ -118,10 +120,12 @@ endforeach()
 set_property(TEST integration.page integration.apache_proxy.page APPEND PROPERTY LABELS clients page)
 
 # One at a time: each installs the same packages of npm's.
-foreach(name clients token)
+foreach(name clients statistics)
     set_property(TEST integration.${name} integration.apache_proxy.${name} integration.apache_fcgid.${name}
-        PROPERTY RESOURCE_LOCK npm_packages_of_${name})
+        PROPERTY RESOURCE_LOCK npm_packages_of_clients)
 endforeach()
+set_property(TEST integration.token integration.apache_proxy.token integration.apache_fcgid.token
+    PROPERTY RESOURCE_LOCK npm_packages_of_token)
 set_property(TEST integration.page integration.apache_proxy.page PROPERTY RESOURCE_LOCK npm_packages_of_page)
 
 # The longest begin first, so that in the end nothing waits for one of them.
@@ -133,6 +137,7 @@ if(FLEET)
 endif()
 
 # Alone: what measures; and what scans the homes of all of this machine's accounts, since others' tests have some.
-foreach(name wrong_logins turns memory resume brake hanging_for_all statistics apache_proxy.statistics apache_fcgid.statistics)
+foreach(name wrong_logins turns memory resume brake hanging_for_all statistics_host apache_proxy.statistics_host
+        apache_fcgid.statistics_host)
     set_property(TEST integration.${name} PROPERTY RUN_SERIAL ON)
 endforeach()
