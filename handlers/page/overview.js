@@ -129,7 +129,7 @@ class Overview {
     constructor(place, signal) {
         this.signal = signal;
         this.live = make('div', {});
-        this.scan = make('section', {'aria-labelledby': 'scan-heading'});
+        this.scan = make('section', {});
         this.steps = make('div', {});
         this.rest = make('div', {});
         this.wasRunning = null;
@@ -183,6 +183,8 @@ class Overview {
                 button('scan.cancel', () => this.cancel().catch(complain), {id: 'cancel-scan'}));
         else
             this.scan.replaceChildren(told('h3', 'scan.heading', {}, {id: 'scan-heading'}), this.startForm(paths));
+        // Not before it has that heading: a section whose name is nowhere is none.
+        this.scan.setAttribute('aria-labelledby', 'scan-heading');
         if (hadFocus) this.scan.querySelector('button')?.focus();
     }
 

@@ -854,6 +854,9 @@ async function checkPseudo(page, where) {
     assert.deepEqual(plain, [], where);
 }
 
+const firstQuestions = {overview: 'get_scan_paths', finds: 'list_infected_files', history: 'list_history',
+    settings: 'get_schedule'};
+
 // No rule of axe's is broken, nothing needs sideways scrolling of the page, at any width, light and dark.
 export async function accessible(visitor, {infected}) {
     const wrong = [];
@@ -872,6 +875,13 @@ export async function accessible(visitor, {infected}) {
             for (const view of views) {
                 await visitor.go(view);
                 await check(view);
+            }
+            for (const [view, question] of Object.entries(firstQuestions)) {
+                const late = await holdBack(page, question);
+                await page.locator(`#to-${view}`).click();
+                await late.held;
+                await check(`${view}-without-an-answer`);
+                await late.giveNow();
             }
             await visitor.go('finds');
             await page.locator('td.buttons button').first().click();
