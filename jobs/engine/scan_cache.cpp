@@ -77,6 +77,7 @@ ScanCache::ScanCache(const Settings& config, const std::string& account, const s
     try {
         open(file, fingerprint);
     } catch (const DatabaseError& damaged) {
+        if (!damaged.is_in_file) throw;
         log_line(Severity::Warning,
                  std::string("a damaged cache of verdicts is replaced by an empty one: ") + damaged.what());
         insert_.reset();

@@ -26,12 +26,30 @@ const char* advice(int result) {
     }
 }
 
+bool is_of_the_file(int result) {
+    switch (result & 0xff) {
+        case SQLITE_BUSY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_FULL:
+        case SQLITE_IOERR:
+        case SQLITE_LOCKED:
+        case SQLITE_NOMEM:
+        case SQLITE_PERM:
+        case SQLITE_READONLY:
+            return false;
+        default:
+            return true;
+    }
+}
+
 void expect(int result, int wanted, sqlite3* database, const char* attempted) {
     if (result == wanted) return;
-    if (database == nullptr) throw DatabaseError(std::string(attempted) + ": " + ::sqlite3_errstr(result));
+    if (database == nullptr)
+        throw DatabaseError(std::string(attempted) + ": " + ::sqlite3_errstr(result), is_of_the_file(result));
     const char* file = ::sqlite3_db_filename(database, "main");
     throw DatabaseError((file != nullptr ? std::string(file) + ": " : "") + ::sqlite3_errmsg(database) +
-                        advice(result) + " (" + attempted + ")");
+                            advice(result) + " (" + attempted + ")",
+                        is_of_the_file(result));
 }
 
 }  // namespace

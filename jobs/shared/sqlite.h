@@ -17,7 +17,11 @@ struct sqlite3_stmt;
 namespace clamscanner {
 
 struct DatabaseError : std::runtime_error {
-    using std::runtime_error::runtime_error;
+    explicit DatabaseError(const std::string& what, bool is_in_file = true)
+        : std::runtime_error(what), is_in_file(is_in_file) {}
+    // What is in the file is wrong. False: room, memory, the disk or a permission is lacking, or another process has
+    // the file; without that fault, it may be as good as before.
+    bool is_in_file;
 };
 
 // One row of a result, valid until the next step.

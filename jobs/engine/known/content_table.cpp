@@ -94,12 +94,22 @@ struct ContentTable::Entry {
 ContentTable::ContentTable(const std::string& file, const Limits& limits) : limits_(limits) {
     try {
         open(file);
+        prepare();
+        count_shares();
     } catch (const DatabaseError& damaged) {
+        if (!damaged.is_in_file) throw;
         log_line(Severity::Warning, std::string("the known contents are begun anew: ") + damaged.what());
+        for (auto* statement : {&find_, &insert_, &meet_, &judge_, &confirm_, &remove_}) statement->reset();
         database_.reset();
-        for (const char* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(file + suffix);
+        shares_.clear();
+        fingerprints_.clear();
+        remove(file);
         open(file);
+        prepare();
     }
+}
+
+void ContentTable::prepare() {
     auto* const handle = database_->handle();
     find_.emplace(handle,
                   "SELECT kind, account, met_by, met_s, judged_with, judged_s, clean FROM contents "
@@ -113,7 +123,10 @@ ContentTable::ContentTable(const std::string& file, const Limits& limits) : limi
     remove_.emplace(handle,
                     "DELETE FROM contents WHERE (sha256, size) IN (SELECT sha256, size FROM contents "
                     "WHERE kind = ? AND account = ? ORDER BY met_s LIMIT ?)");
-    count_shares();
+}
+
+void ContentTable::remove(const std::string& file) {
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(file + suffix);
 }
 
 void ContentTable::open(const std::string& file) {

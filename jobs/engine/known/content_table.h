@@ -44,6 +44,9 @@ class ContentTable {
     };
     // What is damaged or of another version is removed, and begun anew. Throws DatabaseError when none can be opened.
     ContentTable(const std::string& file, const Limits& limits);
+    // Of one that is closed, since it turned out to be damaged later. Nothing that is lost by that costs more than
+    // another scan.
+    static void remove(const std::string& file);
 
     enum class State { Unknown, Known, ToBeJudged };
     struct Met {
@@ -66,6 +69,7 @@ class ContentTable {
     enum class Kind : std::uint8_t { Candidate = 0, Judged = 1 };
     struct Entry;
     void open(const std::string& file);
+    void prepare();
     [[nodiscard]] bool is_of_this_version();
     void count_shares();
     [[nodiscard]] std::optional<Entry> find(const std::string& sha256, std::uint64_t size);

@@ -406,12 +406,18 @@ class Registry {
     void open_table() {
         const auto& engine = config_.engine;
         try {
-            table_.emplace(
-                engine.memory_directory + "/known_contents.db",
-                ContentTable::Limits{engine.known_contents_limit, engine.known_contents_accounts, engine.rescan_days});
+            table_.emplace(table_file(), ContentTable::Limits{engine.known_contents_limit,
+                                                              engine.known_contents_accounts, engine.rescan_days});
         } catch (const std::exception& problem) {
             close_table(problem.what());
         }
+    }
+
+    [[nodiscard]] std::string table_file() const { return config_.engine.memory_directory + "/known_contents.db"; }
+
+    void close_table(const DatabaseError& problem) {
+        close_table(problem.what());
+        if (problem.is_in_file) ContentTable::remove(table_file());
     }
 
     // Without one, nothing is known.
@@ -429,7 +435,7 @@ class Registry {
             work(*table_);
             if (!commit_timer_.is_set()) commit_timer_ = loop_.after(commit_interval, [this] { commit(); });
         } catch (const DatabaseError& problem) {
-            close_table(problem.what());
+            close_table(problem);
         }
     }
 
@@ -437,7 +443,7 @@ class Registry {
         try {
             if (table_) table_->commit();
         } catch (const DatabaseError& problem) {
-            close_table(problem.what());
+            close_table(problem);
         }
     }
 

@@ -72,6 +72,16 @@ BOOST_AUTO_TEST_CASE(begins_anew_when_it_is_damaged) {
     BOOST_TEST((found() == "Virus"));
 }
 
+// As an earlier coordinator of the account may, which ends slowly.
+BOOST_AUTO_TEST_CASE(stays_as_it_is_when_another_process_has_it) {
+    {
+        const ScanCache other(settings, "aa", "signatures");
+        BOOST_CHECK_EXCEPTION(ScanCache(settings, "aa", "signatures"), DatabaseError,
+                              [](const auto& fault) { return !fault.is_in_file; });
+    }
+    BOOST_TEST((found() == ""));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "auth/base/sha256.h"
 #include "tests/unit/temporary_directory.h"
@@ -117,6 +119,45 @@ BOOST_AUTO_TEST_CASE(it_begins_anew_when_it_is_damaged_or_of_another_version) {
     place.write("known_contents.db", std::string(8192, 'x'));
     begin();
     BOOST_TEST((meet(1, 1) == State::Unknown));
+}
+
+// Whatever page it is; some are met only when a content is looked up.
+BOOST_AUTO_TEST_CASE(it_begins_anew_when_one_page_of_it_is_damaged) {
+    constexpr int contents = 300;
+    constexpr std::size_t page_bytes = 4096;
+    for (int i = 0; i < contents; ++i) make_known(i);
+    table->commit();
+    table.reset();
+    std::ifstream whole(file, std::ios::binary);
+    const std::string right{std::istreambuf_iterator<char>(whole), {}};
+    BOOST_TEST_REQUIRE(right.size() > 5 * page_bytes);
+    for (std::size_t page = 0; page < right.size(); page += page_bytes) {
+        BOOST_TEST_CONTEXT("page " << page / page_bytes) {
+            place.write("known_contents.db", std::string(right).replace(page, page_bytes, page_bytes, '\xff'));
+            BOOST_CHECK_NO_THROW(begin());
+            try {
+                for (int i = 0; i < contents; ++i) static_cast<void>(meet(i, 1));
+                make_known(contents, "new signatures");
+            } catch (const DatabaseError& damaged) {
+                BOOST_TEST(damaged.is_in_file, damaged.what());
+                table.reset();
+                ContentTable::remove(file);
+                begin();
+            }
+            make_known(contents);
+            BOOST_TEST((meet(contents, 1) == State::Known));
+            table.reset();
+            ContentTable::remove(file);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(it_stays_as_it_is_when_another_process_has_it) {
+    make_known(1);
+    table->commit();
+    BOOST_CHECK_EXCEPTION(ContentTable(file, limits), DatabaseError,
+                          [](const auto& fault) { return !fault.is_in_file; });
+    BOOST_TEST((meet(1, 1) == State::Known));
 }
 
 BOOST_AUTO_TEST_CASE(an_account_with_very_many_contents_flushes_nobody_elses) {

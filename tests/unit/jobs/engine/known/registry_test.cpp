@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "auth/base/random.h"
+#include "jobs/engine/known/content_table.h"
 #include "jobs/engine/known/judge_of_new.h"
 #include "jobs/engine/known/new_signatures.h"
 #include "jobs/engine/worker/own_tmpfs.h"
@@ -435,6 +436,19 @@ BOOST_FIXTURE_TEST_CASE(a_registry_that_is_killed_knows_what_it_had_written_down
     wait_until_ready();
     BOOST_TEST((Meetings(*this, 1).meet("harmless text") == Meeting::Known));
     BOOST_TEST((Meetings(*this, 1).meet(test_virus()) == Meeting::Unknown));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_table_that_turns_out_to_be_damaged_is_removed, Fixture) {
+    const auto file = config.engine.memory_directory + "/known_contents.db";
+    static_cast<void>(ContentTable(file, {1000, 3, 7}));
+    // Of a damaged page SQLite tells as late, when it comes to it.
+    Database(file).execute(
+        "CREATE TRIGGER damage BEFORE INSERT ON contents BEGIN SELECT RAISE(ABORT, 'as if it were damaged'); END");
+    start();
+    wait_for([&] {
+        BOOST_TEST((Meetings(*this, 1).meet("harmless text") == Meeting::Unknown));
+        return !std::filesystem::exists(file);
+    });
 }
 
 BOOST_FIXTURE_TEST_CASE(without_room_on_the_disk_nothing_is_known, Fixture) {
