@@ -15,9 +15,9 @@
 namespace clamscanner {
 namespace {
 
-// So many files of a list take some milliseconds: to be looked up, or for their finds to be copied as well.
-constexpr std::uint64_t looked_up_at_once = 4000;
-constexpr std::uint64_t passed_at_once = 1000;
+// So many files of a list take some milliseconds: to be looked up, or for their finds to be copied as well. On a
+// machine of half the speed, and busy, it must stay below the 20 ms of a turn.
+constexpr std::uint64_t files_at_once = 1000;
 
 }  // namespace
 
@@ -95,7 +95,7 @@ void EndOfScan::pass_some() {
     const auto from = std::max(place_, settled);
     std::string relative;
     bool more = false;
-    for (std::uint64_t passed = 0; passed < passed_at_once && (more = list_->next(relative)); ++passed, ++place_)
+    for (std::uint64_t passed = 0; passed < files_at_once && (more = list_->next(relative)); ++passed, ++place_)
         if (looks_for_finds_ && place_ >= settled)
             ledger_.finds().keep_find(scan_, before_, path_in(home_, relative), place_);
     if (place_ > from) with_find_ += ledger_.finds().count_placed(id_, from, place_);
@@ -135,7 +135,7 @@ bool add_unreached(const Settings& config, LedgerTables& ledger, const Task& sca
     const auto reason = scan.outcome == Outcome::Cancelled ? UnscannedReason::Cancelled : UnscannedReason::EndedEarly;
     std::string relative;
     std::size_t cost = 0;
-    for (std::uint64_t passed = 0; passed < looked_up_at_once && cost < piece_budget; ++passed, ++place.file) {
+    for (std::uint64_t passed = 0; passed < files_at_once && cost < piece_budget; ++passed, ++place.file) {
         if (!list.next(relative)) return false;
         if (place.file < scan.settled.files) continue;
         auto path = path_in(home, relative);
