@@ -126,7 +126,8 @@ void ContentTable::prepare() {
 }
 
 void ContentTable::remove(const std::string& file) {
-    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(file + suffix);
+    std::error_code stays;  // then it cannot be opened either
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(file + suffix, stays);
 }
 
 void ContentTable::open(const std::string& file) {
