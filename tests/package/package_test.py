@@ -162,12 +162,13 @@ class Package(unittest.TestCase):
         return [json.loads(line) for line in self.host.said("clamscanner-fleet", "--json", *words).splitlines()]
 
     def test_a_host_user_is_answered_for_the_host(self):
+        self.expected = WHILE_RESTARTED
         self.host.run("useradd", "--system", "panel")
         self.host.write("/etc/clamscanner/conf.d/host.toml", '[jobs]\nhost_users = ["panel"]\n')
         self.host.run("systemctl", "restart", "clamscanner-authd", "clamscanner-jobd")
         type(self).host_user_key = self.host.add_access_key("panel")
         # From now on it has an agent, which has read the configuration.
-        self.assertTrue(self.is_answered_for_this_host())
+        wait_until(self.is_answered_for_this_host, 30, "an answer for the host")
 
     def test_what_the_readme_says_makes_it_the_centre_of_a_fleet(self):
         self.expected = WHILE_RESTARTED
@@ -235,6 +236,7 @@ class Package(unittest.TestCase):
         self.assertEqual(self.host.said("cat", f"/proc/{pid}/oom_score_adj"), "500")
 
     def test_from_here_on_a_denied_system_call_is_the_end_of_its_process(self):
+        self.expected = WHILE_RESTARTED
         for unit in ("clamscanner-authd.service", "clamscanner-jobd.service", "clamscanner-fcgi@.service"):
             directory = self.host.path(f"/etc/systemd/system/{unit}.d")
             os.makedirs(directory)
