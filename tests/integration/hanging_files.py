@@ -154,6 +154,9 @@ def _serve(point, uid, gid, by, allow_other, files):
     device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
     _mount(point, device, by, allow_other)
     system = _FileSystem(uid, gid, files)
+    # Before this first request, which mount() makes, is answered, whoever asks waits where a signal can end it.
+    select.select([device], [], [])
+    _answer(system, device, os.read(device, 1024 * 1024 + 4096))
     waiting, hanging, delay = [], lambda code: False, 0.0
     print("mounted", flush=True)
     orders = b""
