@@ -24,7 +24,7 @@ namespace clamscanner {
 
 // Raise it whenever a message changes: programs of different builds must not misread each other. tests/wire_version.py
 // checks that.
-inline constexpr std::uint8_t wire_version = 12;
+inline constexpr std::uint8_t wire_version = 13;
 
 struct Malformed : std::runtime_error {
     using std::runtime_error::runtime_error;

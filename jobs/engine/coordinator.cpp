@@ -27,6 +27,8 @@ constexpr std::size_t most_asked_about = 128;     // without an answer
 constexpr std::size_t most_held = 4096;
 constexpr std::size_t fewest_held = 64;
 constexpr std::size_t most_linked = 100'000;
+// Then no more files are taken until jobd has the list. Those that were taken may still be added.
+constexpr std::size_t most_withheld = 1000;
 // Larger files are scanned without being hashed: while we hash, we do not read the workers' answers.
 constexpr std::uint64_t most_hashed_bytes = 8 * 1024 * 1024;
 constexpr std::uint64_t most_hashed_at_once = 16 * 1024 * 1024;  // then answers and deadlines are checked
@@ -59,7 +61,8 @@ Coordinator::Coordinator(const Settings& config, ClamEngine& engine, JobCount& j
       workers_(config, engine, jobs, directory, lifeline, *this),
       registry_(full_ ? UniqueFd() : std::move(registry), engine.fingerprint(), *this),
       copies_(workers_.most_untested()),
-      most_held_(held_limit()) {
+      most_held_(held_limit()),
+      withholds_(job.awaits_list) {
     set_blocking(jobd_.get(), true);
     set_blocking(runner_.get(), false);
 }
@@ -93,7 +96,7 @@ void Coordinator::run() {
 }
 
 bool Coordinator::all_done() const {
-    if (!turn_ends_ && !(announced_ && nothing_waits())) return false;
+    if (!turn_ends_ && (withholds_ || !announced_ || !nothing_waits())) return false;
     return workers_.is_done();
 }
 
@@ -187,13 +190,20 @@ void Coordinator::count(std::uint64_t files, std::uint64_t bytes) {
 void Coordinator::send_verdict(const ScannedFile& file, const ScannedFile::Name& name) {
     const bool clean = file.answer->verdict == Verdict::Clean;
     if (file.answer->verdict == Verdict::Infected)
-        send(FoundInfected{name.path, file.answer->virus, file.sha256, file.known, name.place, file.identity.size,
-                           file.changed_ns / nanoseconds_in_millisecond});
-    if (file.answer->verdict == Verdict::Unscanned) send(FoundUnscanned{name.path, file.answer->reason, name.place});
+        report(FoundInfected{name.path, file.answer->virus, file.sha256, file.known, name.place, file.identity.size,
+                             file.changed_ns / nanoseconds_in_millisecond});
+    if (file.answer->verdict == Verdict::Unscanned) report(FoundUnscanned{name.path, file.answer->reason, name.place});
     if (clean) ++progress_.clean_files;
     if (file.known && clean) ++known_;
     prefix_.settle(name.place, {clean, clean && file.known, file.identity.size});
     progress_.settled = prefix_.settled();
+}
+
+void Coordinator::report(Find find) {
+    if (withholds_)
+        withheld_.push_back(std::move(find));
+    else
+        std::visit([this](auto& found) { send(std::move(found)); }, find);
 }
 
 void Coordinator::send_result(const ScannedFile& file) {
@@ -221,6 +231,7 @@ std::string Coordinator::hash_of_scanned(const ScannedFile& file) const {
 
 std::size_t Coordinator::room_for_more() const {
     if (runner_gone_ || turn_ends_ || registry_.unanswered() >= most_asked_about) return 0;
+    if (withheld_.size() >= most_withheld) return 0;
     const auto held = workers_.waiting() + registry_.waiting() + registry_.put_off();
     const auto most = registry_.can_be_asked() ? most_held_ : files_ahead * workers_.size();
     return held < most ? most - held : 0;
@@ -273,11 +284,22 @@ void Coordinator::take_missing(NotHandedOver message) {
     give_up(missing, message.reason);
 }
 
-// jobd sends only EndTurn; when it closes the connection, the job ends.
+// When jobd closes the connection, the job ends.
 void Coordinator::receive_from_jobd() {
     Packet packet;
     if (receive_packet(jobd_.get(), packet) != Got::Packet) throw JobIsOver();
+    if (is<Listed>(packet.bytes)) return take_listed();
     static_cast<void>(decode<EndTurn>(packet.bytes));
+    end_turn();
+}
+
+void Coordinator::take_listed() {
+    if (!std::exchange(withholds_, false)) throw Malformed("jobd has a list that this job does not await");
+    for (auto& find : std::exchange(withheld_, {})) report(std::move(find));
+    send_progress(true);
+}
+
+void Coordinator::end_turn() {
     turn_ends_ = true;
     // These were not begun, so they are not settled, and the next turn starts with them.
     workers_.begin_no_more();
@@ -442,7 +464,7 @@ void Coordinator::send_progress(bool even_if_recent) {
     const bool idle = nothing_waits() && workers_.is_idle();
     if (!idle) idle_since_ = now;
     progress_.waits_for_runner = idle && !announced_ && now - idle_since_ > progress_interval;
-    if (!even_if_recent && now - progress_sent_at_ < progress_interval) return;
+    if (withholds_ || (!even_if_recent && now - progress_sent_at_ < progress_interval)) return;
     progress_.replaced_workers = workers_.replaced();
     progress_.worker_ms = static_cast<std::uint64_t>(workers_.worked().count());
     const bool changed =

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "auth/base/dispatch.h"
@@ -46,6 +47,8 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     void run();
 
  private:
+    using Find = std::variant<FoundInfected, FoundUnscanned>;  // a file of the list that is not clean
+
     // What the workers report.
     void begin(const ScannedFile& file) override;
     void take_answer(const FilePtr& file, bool written_out) override;
@@ -73,6 +76,9 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     void take_end(const HandOverEnd& end);
     void expect_more() const;
     void receive_from_jobd();
+    void end_turn();
+    void take_listed();
+    void report(Find find);
     [[nodiscard]] FilePtr same_file_before(const ScannedFile& file) const;
     void add_name(ScannedFile& same, ScannedFile::Name name);
     void scan_once(FilePtr file);
@@ -115,6 +121,8 @@ class Coordinator final : private WorkerPool::Owner, private RegistryClient::Own
     std::uint64_t known_ = 0;
     std::uint64_t asked_again_ = 0;  // the last question to the registry about files that it was asked about before
     std::optional<std::uint64_t> announced_;  // by HandOverEnd
+    bool withholds_;                          // jobd has not the list yet (Listed)
+    std::vector<Find> withheld_;
     bool runner_gone_ = false;
     bool turn_ends_ = false;
 };

@@ -1,7 +1,7 @@
 // Packets between jobd or a runner and the engine, where a coordinator handles each job.
 //
 //   jobd ── NewJob (+ the coordinator's end of a socket to the runner) ──► engine
-//   coordinator ── ScannerReady, ScanProgress, Found…, ScanResult, ScanCompleted ──► jobd ── EndTurn ──►
+//   coordinator ── ScannerReady, ScanProgress, Found…, ScanResult, ScanCompleted ──► jobd ── Listed, EndTurn ──►
 //   runner ── HandOver, HandOverFiles (+ the files, opened for reading), NotHandedOver, HandOverEnd ──► coordinator
 #pragma once
 
@@ -29,6 +29,7 @@ enum class EngineMessage : std::uint16_t {
     NotHandedOver,
     HandOverEnd,
     HandOverFiles,
+    Listed,
 };
 
 // ---- jobd and a coordinator ----------------------------------------------------------------------------------------
@@ -37,13 +38,15 @@ enum class EngineMessage : std::uint16_t {
 // one between jobd and the coordinator; the job ends when either side closes it.
 struct NewJob {
     static constexpr auto type = EngineMessage::NewJob;
-    std::string account;    // hex digits: whose scan cache to use and fill; empty: none
-    bool full = false;      // fill the cache without using it
-    std::uint32_t uid = 0;  // whose files these are: an account may leave only so many processes hanging
+    std::string account;       // hex digits: whose scan cache to use and fill; empty: none
+    bool full = false;         // fill the cache without using it
+    std::uint32_t uid = 0;     // whose files these are: an account may leave only so many processes hanging
+    bool awaits_list = false;  // files may come before jobd has the list of all: see Listed
     void fields(auto& wire) {
         wire.text(account, 64);
         wire.number(full);
         wire.number(uid);
+        wire.number(awaits_list);
     }
 };
 
@@ -110,6 +113,14 @@ struct ScanProgress {
         wire.number(waits_for_runner);
         wire.text(current_file, longest_path);
     }
+};
+
+// jobd to the coordinator of a job that awaits it: the list of all files is complete and on the disk. Until then it
+// says nothing of the files in it: totals are known before anything is counted, and a verdict's place is one in a list
+// that an interrupted scan can go on with.
+struct Listed {
+    static constexpr auto type = EngineMessage::Listed;
+    void fields(auto&) {}
 };
 
 // jobd to the coordinator: begin no further file. Answered with TurnEnded when the files already begun are done.

@@ -84,7 +84,7 @@ void ScanJob::run_scan() {
     std::vector<UniqueFd> list;
     list.push_back(std::move(list_));
     const auto& directory = context_.config.scan_of(task().scan_type).directory;
-    to_runner_.add(RunScan{directory, walked_, before_.files}, std::move(list));
+    to_runner_.add(RunScan{directory, walked_, before_.files, is_first_start()}, std::move(list));
 }
 
 // The cache belongs to the account as it is now: a later owner of the uid gets an empty one.
@@ -93,7 +93,7 @@ NewJob ScanJob::new_job() const {
     return {sha256_hex(facts.name + '\0' + facts.home + '\0' + std::to_string(facts.uid) + ' ' +
                        std::to_string(facts.file_system) + ' ' + std::to_string(facts.inode) + ' ' +
                        std::to_string(facts.born_ns)),
-            task().full, 0};
+            task().full, 0, is_first_start()};
 }
 
 // The list of an earlier start if it is complete, else an empty file. An earlier list is kept until the walk has ended:
@@ -156,6 +156,8 @@ void ScanJob::take_walk_progress(const WalkProgress& walk) {
     if (earlier.list_bytes > 0) ::unlink(list_name(context_.config, earlier).c_str());
     ledger.finds().begin_list(task().id, start_, embedded_only_);
     ledger.tasks().keep_list(task().id, walk.list_bytes, walk_unreadable_);
+    // If the coordinator is gone, that shows when its socket is read.
+    if (is_first_start()) static_cast<void>(send_to_coordinator(Listed{}));
     forget_earlier();
 }
 

@@ -40,6 +40,7 @@ class ScanJob : public Job {
     void prepare();
     void scan_quarantined();
     void run_scan();
+    [[nodiscard]] bool is_first_start() const { return task().starts == 0; }
     void forget_earlier();
     [[nodiscard]] std::string quarantined(std::uint64_t token);
     // From the runner.

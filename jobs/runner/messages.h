@@ -81,13 +81,15 @@ inline constexpr std::size_t most_adopted = 10'000;
 // quota nor the runner's memory limits how many files a home may have. UseCoordinator comes first.
 struct RunScan {
     static constexpr auto type = RunnerMessage::RunScan;
-    std::string directory;    // below the home
-    bool listed = false;      // an earlier start made the list: hand over the files in it
-    std::uint64_t after = 0;  // skip this many files of the list
+    std::string directory;             // below the home
+    bool listed = false;               // an earlier start made the list: hand over the files in it
+    std::uint64_t after = 0;           // skip this many files of the list
+    bool hand_over_meanwhile = false;  // files that are listed may be handed over while the walk goes on
     void fields(auto& wire) {
         wire.text(directory, longest_path);
         wire.number(listed);
         wire.number(after);
+        wire.number(hand_over_meanwhile);
     }
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -30,6 +31,7 @@
 #include "jobs/runner/careful_moves.h"
 #include "jobs/runner/cleansing.h"
 #include "jobs/runner/disposal.h"
+#include "jobs/runner/early_files.h"
 #include "jobs/runner/file_packets.h"
 #include "jobs/runner/home_log.h"
 #include "jobs/runner/mail_store.h"
@@ -124,38 +126,54 @@ class Runner {
 
     void answer_run_scan(const RunScan& order, Packet& packet) {
         PathList list(packet.only_descriptor());
+        FilePackets packets(coordinator_.get());
+        std::uint64_t handed_over = order.after;
         if (!order.listed) {
-            try {
-                walk(order.directory, list);
-            } catch (const std::system_error& fault) {
-                const std::string why = absolute(order.directory) + ": " + fault.what();
-                send_to_jobd(WalkFailed{why.substr(0, longest_message)});
-                return;
-            }
+            const auto early = walk(order, list, packets);
+            if (!early) return;
+            handed_over = *early;
         }
         std::uint64_t files = 0;
         std::string relative;
-        FilePackets packets(coordinator_.get());
         while (list.next(relative))
-            if (files++ >= order.after) hand_over(relative, packets);
-        if (files < order.after) throw Malformed("the list of files has become shorter");
+            if (files++ >= handed_over) hand_over(relative, packets);
+        if (files < handed_over) throw Malformed("the list of files has become shorter");
         if (!packets.send()) throw JobIsOver();
         send_to_coordinator(HandOverEnd{files - order.after}, {});
         send_to_jobd(HandedOver{files - order.after});
     }
 
-    void walk(const std::string& directory, PathList& list) {
+    // Returns how many files, the first ones of the list, were handed over meanwhile. Empty: the walk failed, and jobd
+    // was told.
+    std::optional<std::uint64_t> walk(const RunScan& order, PathList& list, FilePackets& packets) {
+        std::optional<EarlyFiles> early;
+        if (order.hand_over_meanwhile)
+            early.emplace([this, &packets](const std::string& relative) { hand_over(relative, packets); });
         Walk walk(home_.get(), std::exchange(quarantined_, {}),
                   {[this](const WalkProgress& progress) { send_to_jobd(progress); },
                    [this](const std::string& relative, UnscannedReason reason) {
                        send_to_jobd(Unreadable{absolute(relative), reason});
+                   },
+                   [&early](const std::string& relative) {
+                       if (early) early->add(relative);
                    }});
-        walk.list(directory, list);
+        try {
+            walk.list(order.directory, list);
+        } catch (const std::system_error& fault) {
+            // Before the thread is waited for, which may wait for the coordinator: that goes once jobd knows.
+            const std::string why = absolute(order.directory) + ": " + fault.what();
+            send_to_jobd(WalkFailed{why.substr(0, longest_message)});
+            return std::nullopt;
+        }
+        return early ? early->finish() : 0;
+    }
+
+    [[nodiscard]] static UniqueFd open_to_scan(int directory, const std::string& relative) {
+        return open_beneath(directory, relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
     }
 
     void hand_over(const std::string& relative, FilePackets& packets) {
-        UniqueFd file =
-            open_beneath(home_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
+        UniqueFd file = open_to_scan(home_.get(), relative);
         if (file) {
             if (!packets.add(absolute(relative), std::move(file))) throw JobIsOver();
             return;
@@ -184,12 +202,11 @@ class Runner {
 
     // Throws Stopped.
     [[nodiscard]] UniqueFd open_for_scan(const std::string& path) const {
-        constexpr int reading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
         const std::string relative = below_home(path, home_path_);
-        UniqueFd file = open_beneath(home_.get(), relative, reading, Crossing::Allowed);
+        UniqueFd file = open_to_scan(home_.get(), relative);
         if (!file && errno == ENOENT) {
             const auto moved = moved_mail(home_.get(), relative);
-            if (moved) file = open_beneath(home_.get(), *moved, reading, Crossing::Allowed);
+            if (moved) file = open_to_scan(home_.get(), *moved);
             if (!moved) errno = ENOENT;
         }
         struct stat status {};

@@ -125,6 +125,7 @@ void Walk::visit(const Parent& parent, const char* name, const std::string& path
         ++progress_.files;
         progress_.bytes = sum_of_bytes(progress_.bytes, static_cast<std::uint64_t>(status.st_size));
         list.append(path);
+        callbacks_.listed(path);
         report_progress(false);
     }
 }

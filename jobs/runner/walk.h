@@ -19,6 +19,7 @@ class Walk {
     struct Callbacks {
         std::function<void(const WalkProgress&)> progress;
         std::function<void(const std::string& relative, UnscannedReason)> unreadable;
+        std::function<void(const std::string& relative)> listed;  // each file, in the order of the list
     };
     // `home` must stay open as long as the walk lives. The files in `quarantined` are not listed while they are in the
     // quarantine as recorded.

@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     decode_each<Request, Reply>(bytes);
     decode_each<CancelScan, AskUnscannedFiles, UnscannedFiles, AskQuarantinedFiles, QuarantinedFiles, ChangeQuarantine,
                 QuarantineQueued, AskQuarantineChange, QuarantineChange, AskDryRun, DryRun, AskHeldSignatures,
-                HeldSignatures, AllowSignature, AskSystemScan, SystemScanProgress, EndTurn, TurnEnded, NotHandedOver,
+                HeldSignatures, AllowSignature, AskSystemScan, SystemScanProgress, EndTurn, TurnEnded, NotHandedOver, Listed,
                 SignaturesLoaded, SignaturesChanged, SignaturesBroken, StartScan, AskScanStatus, AskInfectedFiles,
                 Disinfect, AskDisinfection, Accepted, Declined, ScanStatus, InfectedFiles, DisinfectionQueued,
                 DisinfectionStatus, NewJob, JobEnded, ScannerReady, ScannerFailed, ScanProgress, FoundInfected,

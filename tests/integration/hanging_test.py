@@ -256,6 +256,28 @@ class Hanging(HangingCase):
                 client.finish_scan()
                 self.assertEqual(client.scan()["infected_files"], [account.path("infected")])
 
+    def test_a_slow_walk_keeps_no_file_waiting(self):
+        # But nothing counts before all are listed: until then nobody knows of how many.
+        many = 150
+        account, client = self.new_account("slow")
+        files = self.hanging(account, "public_html", files={f"{number:03}": EICAR for number in range(many)})
+        files.slow(0.006)
+        client.call("start_scan", {"scan_type": "public_html"})
+        listed_when_scanning, totals_when_counting = [], set()
+        while True:
+            has_workers = any(one.depth == 3 for one in self.service.processes("clamscanner-engine"))
+            status = client.call("get_scan_status")
+            if has_workers:
+                listed_when_scanning.append(status["total_file_count"])
+            if status["scanned_file_count"] > 0 or status["infected_files"]:
+                totals_when_counting.add(status["total_file_count"])
+            if status["scan_complete"] == 1:
+                break
+            time.sleep(0.02)
+        self.assertLess(listed_when_scanning[0], many)
+        self.assertEqual(totals_when_counting, {many})
+        self.assertEqual(len(status["infected_files"]), many)
+
     def coordinators(self):
         processes = self.service.processes("clamscanner-engine")
         return [one for one in processes if one.depth == 2 and one.pid in {other.parent for other in processes}]

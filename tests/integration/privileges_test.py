@@ -101,11 +101,13 @@ class Privileges(ServiceCase):
     def hold_a_job(self):
         """Starts a scan and stops it in the middle of its work, so that nothing ends while it is looked at. False when it
         was over before it could be stopped."""
+        # Else an earlier job's would be taken for this one's.
+        wait_until(lambda: not self.workers(), 30, "the end of earlier workers")
         self.client.call("start_scan", {"scan_type": "home", "full": 1})
         try:
             self.runner = wait_until(lambda: self.runners(), 10, "a runner")[0]
             # They begin with the first file.
-            wait_until(lambda: any(one.depth == 3 for one in self.engine_processes()), 10, "a worker")
+            wait_until(self.workers, 10, "a worker")
             os.kill(self.runner.pid, signal.SIGSTOP)
             # One that was just ending takes the signal, too, and is gone a moment later.
             wait_until(lambda: status_of(self.runner.pid)["State"].startswith("T"), 3, "the runner to be stopped")
@@ -133,6 +135,9 @@ class Privileges(ServiceCase):
 
     def engine_processes(self):
         return self.service.processes("clamscanner-engine")
+
+    def workers(self):
+        return [process for process in self.engine_processes() if process.depth == 3]
 
     def test_every_process_is_there(self):
         self.assertEqual({process.program for process in self.service.processes()},
@@ -258,7 +263,7 @@ class Privileges(ServiceCase):
             self.assertNotEqual(self.as_account("ls", room).returncode, 0, room)
 
     def test_workers_are_in_their_sandboxes(self):
-        workers = [process for process in self.engine_processes() if process.depth == 3]
+        workers = self.workers()
         self.assertTrue(workers)
         for process in workers:
             wait_until(lambda pid=process.pid: status_of(pid)["Seccomp"] == "2", 10, "a filter")

@@ -35,7 +35,7 @@ std::string bytes_of(const Message& message) {
 // The encoding, byte for byte: two builds must agree on it, or have different versions.
 BOOST_AUTO_TEST_CASE(a_login_looks_like_this_on_the_wire) {
     const std::string expected(
-        "\x0c\x01\x00"
+        "\x0d\x01\x00"
         "\x03\x00\x00\x00"
         "bob"
         "\x04\x00\x00\x00"
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(a_login_looks_like_this_on_the_wire) {
 }
 
 BOOST_AUTO_TEST_CASE(numbers_are_little_endian_on_the_wire) {
-    BOOST_TEST(bytes_of(Numbers{true, -2}) == std::string("\x0c\x04\x00\x01\xfe\xff\xff\xff", 8));
+    BOOST_TEST(bytes_of(Numbers{true, -2}) == std::string("\x0d\x04\x00\x01\xfe\xff\xff\xff", 8));
 }
 
 BOOST_AUTO_TEST_CASE(a_message_is_decoded_as_it_was_encoded) {

@@ -496,6 +496,87 @@ BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_begun_files_are_finished_and_no_more_b
     BOOST_TEST(!all.has_value());
 }
 
+// What it is told of and what it says while jobd has not the whole list of files.
+struct BeforeTheList : StartedCoordinator {
+    BeforeTheList() {
+        job.awaits_list = true;
+        start();
+        receive_until([&] { return ready; });
+    }
+    void list() const { BOOST_REQUIRE(send_message(jobd.get(), Listed{}) == Sent::Yes); }
+    // Beside ScannerReady and the results of single files.
+    [[nodiscard]] bool has_said_nothing() const {
+        return infected.empty() && unscanned.empty() && !all && progress.scanned_files == 0 && progress.worker_ms == 0;
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(it_scans_and_says_nothing_before_the_list_is_whole, BeforeTheList) {
+    hand_over("virus", test_virus());
+    miss("missing");
+    hand_over_slow_and_wait("clean");
+    static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
+    wait_until_idle([&] { return workers(); });
+    receive_for(std::chrono::seconds(1));
+    BOOST_TEST(has_said_nothing());
+    list();
+    receive_until([&] { return all || !failure.empty(); });
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == 3U);
+    BOOST_TEST(all->clean_files == 1U);
+    BOOST_TEST(infected.contains("/home/virus"));
+    BOOST_TEST(place_of.at("/home/missing") == 1U);
+    BOOST_TEST(progress.settled.files == 3U);
+}
+
+BOOST_FIXTURE_TEST_CASE(single_files_get_their_results_before_the_list_is_whole, BeforeTheList) {
+    hand_over("listed", test_virus());
+    hand_over("quarantined", test_virus(), true);
+    receive_until([&] { return result || !failure.empty(); });
+    BOOST_REQUIRE(result.has_value());
+    BOOST_TEST((result->verdict == Verdict::Infected));
+    BOOST_TEST(has_said_nothing());
+}
+
+BOOST_FIXTURE_TEST_CASE(it_withholds_only_so_much, BeforeTheList) {
+    // As many as it withholds, what it takes at a time, and what its socket holds.
+    constexpr std::uint64_t many = 20'000;
+    set_blocking(runner.get(), false);
+    const auto hand_over_some = [&] {
+        while (handed_over < many && send_message(runner.get(), NotHandedOver{"/home/" + std::to_string(handed_over),
+                                                                              UnscannedReason::Vanished}) == Sent::Yes)
+            ++handed_over;
+    };
+    wait_until_idle([&] {
+        hand_over_some();
+        return std::vector<pid_t>{process.pid()};
+    });
+    BOOST_TEST(handed_over >= 1000U);
+    BOOST_TEST(handed_over < 2000U);
+    receive_for(std::chrono::milliseconds(300));
+    BOOST_TEST(has_said_nothing());
+    list();
+    const auto before = handed_over;
+    receive_until([&] { return unscanned.size() == before; });
+    BOOST_TEST(unscanned.size() == before);
+    for (const auto& [path, place] : place_of) BOOST_TEST(path == "/home/" + std::to_string(place));
+    set_blocking(runner.get(), true);
+    hand_over("virus", test_virus());
+    receive_all();
+    BOOST_REQUIRE(all.has_value());
+    BOOST_TEST(all->files == before + 1);
+    BOOST_TEST(infected.contains("/home/virus"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_turn_that_ends_before_the_list_is_whole_leaves_nothing, BeforeTheList) {
+    hand_over("virus", test_virus());
+    hand_over_slow_and_wait("clean");
+    wait_until_idle([&] { return workers(); });
+    BOOST_REQUIRE(send_message(jobd.get(), EndTurn{}) == Sent::Yes);
+    receive_until([&] { return turn_ended; });
+    BOOST_TEST(turn_ended);
+    BOOST_TEST(has_said_nothing());
+}
+
 BOOST_AUTO_TEST_CASE(killing_workers_loses_no_verdict) {
     start();
     wait_until_a_worker_is_tested();
@@ -619,7 +700,8 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_scanned_once_more_and_alone
         ::kill(both[1], SIGSTOP);
         one.hand_over_slow_and_wait("first");
         ::kill(both[0], SIGSTOP);
-        one.receive_for(std::chrono::milliseconds(500));
+        wait_until_idle({one.process.pid()});
+        one.receive_for(std::chrono::milliseconds(100));
         if (one.progress.scanned_files != 0) {  // it was done with it before it was stopped
             BOOST_REQUIRE(attempt < most_attempts);
             for (const pid_t worker : both) ::kill(worker, SIGKILL);

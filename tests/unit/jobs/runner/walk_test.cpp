@@ -28,16 +28,20 @@ struct Home {
         PathList list(empty_file());
         Walk walk(home.fd.get(), std::move(quarantined),
                   {[this](const WalkProgress& callbacks) { progress = callbacks; },
-                   [this](const std::string& path, UnscannedReason reason) { unreadable.emplace_back(path, reason); }});
+                   [this](const std::string& path, UnscannedReason reason) { unreadable.emplace_back(path, reason); },
+                   [this](const std::string& path) { listed.push_back(path); }});
+        listed.clear();
         walk.list(directory, list);
         std::vector<std::string> paths;
         for (std::string path; list.next(path);) paths.push_back(path);
+        BOOST_TEST((paths == listed));
         std::sort(paths.begin(), paths.end());
         return paths;
     }
     TemporaryDirectory home;
     WalkProgress progress;
     std::vector<std::pair<std::string, UnscannedReason>> unreadable;
+    std::vector<std::string> listed;  // as it was said while the walk went on
 };
 
 using Paths = std::vector<std::string>;
