@@ -464,25 +464,31 @@ void Coordinator::send_progress(bool even_if_recent) {
     const bool idle = nothing_waits() && workers_.is_idle();
     if (!idle) idle_since_ = now;
     progress_.waits_for_runner = idle && !announced_ && now - idle_since_ > progress_interval;
-    if (withholds_ || (!even_if_recent && now - progress_sent_at_ < progress_interval)) return;
+    if (!even_if_recent && now - progress_sent_at_ < progress_interval) return;
     progress_.replaced_workers = workers_.replaced();
     progress_.worker_ms = static_cast<std::uint64_t>(workers_.worked().count());
+    ScanProgress said = progress_;
+    if (withholds_) {
+        // Nothing of the files; but what the workers do for the account counts from the beginning.
+        said = {};
+        said.replaced_workers = progress_.replaced_workers;
+        said.worker_ms = progress_.worker_ms;
+    }
     const bool changed =
-        progress_.scanned_files != sent_progress_.scanned_files ||
-        progress_.clean_files != sent_progress_.clean_files || progress_.settled != sent_progress_.settled ||
-        progress_.waits_for_runner != sent_progress_.waits_for_runner ||
-        progress_.current_file != sent_progress_.current_file || progress_.worker_ms >= sent_progress_.worker_ms + 1000;
+        said.scanned_files != sent_progress_.scanned_files || said.clean_files != sent_progress_.clean_files ||
+        said.settled != sent_progress_.settled || said.waits_for_runner != sent_progress_.waits_for_runner ||
+        said.current_file != sent_progress_.current_file || said.worker_ms >= sent_progress_.worker_ms + 1000;
     if (!changed) return;
-    send(progress_);
-    sent_progress_ = progress_;
+    send(said);
+    sent_progress_ = std::move(said);
     progress_sent_at_ = now;
 }
 
 void Coordinator::wait() {
     std::vector<pollfd> watched;
     watched.push_back({jobd_.get(), POLLIN, 0});
-    watched.push_back({runner_.get(), static_cast<short>(wants_more() ? POLLIN : 0), 0});
-    if (runner_gone_) watched.back().fd = -1;
+    // Not even whether it is gone: as long as nothing is received, that would wake us again and again.
+    watched.push_back({wants_more() ? runner_.get() : -1, POLLIN, 0});
     registry_.send();
     watched.push_back({registry_.descriptor(), POLLIN, 0});
     const int timeout = workers_.watch(watched);

@@ -116,8 +116,8 @@ struct ScanProgress {
 };
 
 // jobd to the coordinator of a job that awaits it: the list of all files is complete and on the disk. Until then it
-// says nothing of the files in it: totals are known before anything is counted, and a verdict's place is one in a list
-// that an interrupted scan can go on with.
+// says nothing of the files in it: how many there are is known before any of them counts, and a verdict's place is one
+// in a list that an interrupted scan can go on with.
 struct Listed {
     static constexpr auto type = EngineMessage::Listed;
     void fields(auto&) {}

@@ -156,7 +156,7 @@ void ScanJob::take_walk_progress(const WalkProgress& walk) {
     if (earlier.list_bytes > 0) ::unlink(list_name(context_.config, earlier).c_str());
     ledger.finds().begin_list(task().id, start_, embedded_only_);
     ledger.tasks().keep_list(task().id, walk.list_bytes, walk_unreadable_);
-    // If the coordinator is gone, that shows when its socket is read.
+    // If the coordinator is gone, that shows when its socket is read; and only NewJob was sent to it, so it has room.
     if (is_first_start()) static_cast<void>(send_to_coordinator(Listed{}));
     forget_earlier();
 }

@@ -13,7 +13,8 @@ constexpr std::size_t bytes_beside_path = 80;
 
 }  // namespace
 
-EarlyFiles::EarlyFiles(std::function<void(const std::string&)> hand_over) : hand_over_(std::move(hand_over)) {
+EarlyFiles::EarlyFiles(std::function<void(const std::string&)> hand_over, std::function<void()> interrupt)
+    : hand_over_(std::move(hand_over)), interrupt_(std::move(interrupt)) {
     try {
         thread_ = std::thread([this] { run(); });
     } catch (const std::system_error&) {
@@ -22,7 +23,10 @@ EarlyFiles::EarlyFiles(std::function<void(const std::string&)> hand_over) : hand
 }
 
 EarlyFiles::~EarlyFiles() {
-    end(true);
+    if (!thread_.joinable()) return;
+    tell(true);
+    interrupt_();
+    thread_.join();
 }
 
 void EarlyFiles::add(const std::string& relative) {
@@ -37,19 +41,18 @@ void EarlyFiles::add(const std::string& relative) {
 }
 
 std::uint64_t EarlyFiles::finish() {
-    end(false);
+    tell(false);
+    if (thread_.joinable()) thread_.join();
     if (fault_) std::rethrow_exception(fault_);
     return added_;
 }
 
-void EarlyFiles::end(bool at_once) {
-    {
-        const std::lock_guard lock(mutex_);
-        ended_ = true;
-        stopped_ = stopped_ || at_once;
-    }
+// That nothing more is added.
+void EarlyFiles::tell(bool at_once) {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    stopped_ = at_once;
     changed_.notify_one();
-    if (thread_.joinable()) thread_.join();
 }
 
 // In the thread.

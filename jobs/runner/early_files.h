@@ -1,5 +1,6 @@
 // Hands over the first files of a scan's list while the walk still looks for others, in a thread of its own: the walk
-// waits neither for a file that takes long to open nor for the coordinator. The runner's, for one walk.
+// waits for the coordinator as little as for a file that takes long to open, unless its file system lets nobody else do
+// anything meanwhile. The runner's, for one walk.
 #pragma once
 
 #include <condition_variable>
@@ -15,12 +16,13 @@ namespace clamscanner {
 
 class EarlyFiles {
  public:
-    // `hand_over` is called for each file in turn, in the thread, and must use nothing that the walk uses. It may
-    // throw; then it is not called again.
-    explicit EarlyFiles(std::function<void(const std::string& relative)> hand_over);
+    // `hand_over` is called for each file in turn, in the thread, and must change nothing that the walk uses. It may
+    // throw; then it is not called again. `interrupt` is called by the destructor if finish() was not: it is to keep
+    // `hand_over` from waiting any longer.
+    EarlyFiles(std::function<void(const std::string& relative)> hand_over, std::function<void()> interrupt);
     EarlyFiles(const EarlyFiles&) = delete;
     EarlyFiles& operator=(const EarlyFiles&) = delete;
-    // Waits for the file that is being handed over.
+    // Waits for the file that is being handed over; the others are not.
     ~EarlyFiles();
 
     // The next file of the list. Once more of them wait than may, this one and all later ones are left out. The same
@@ -32,10 +34,11 @@ class EarlyFiles {
 
  private:
     void run();
-    void end(bool at_once);
+    void tell(bool at_once);
     [[nodiscard]] std::vector<std::string> next();
 
     std::function<void(const std::string&)> hand_over_;
+    std::function<void()> interrupt_;
     std::mutex mutex_;  // guards what follows
     std::condition_variable changed_;
     std::vector<std::string> waiting_;

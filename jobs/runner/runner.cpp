@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -148,7 +149,8 @@ class Runner {
     std::optional<std::uint64_t> walk(const RunScan& order, PathList& list, FilePackets& packets) {
         std::optional<EarlyFiles> early;
         if (order.hand_over_meanwhile)
-            early.emplace([this, &packets](const std::string& relative) { hand_over(relative, packets); });
+            early.emplace([this, &packets](const std::string& relative) { hand_over(relative, packets); },
+                          [this] { ::shutdown(coordinator_.get(), SHUT_RDWR); });
         Walk walk(home_.get(), std::exchange(quarantined_, {}),
                   {[this](const WalkProgress& progress) { send_to_jobd(progress); },
                    [this](const std::string& relative, UnscannedReason reason) {
@@ -160,7 +162,6 @@ class Runner {
         try {
             walk.list(order.directory, list);
         } catch (const std::system_error& fault) {
-            // Before the thread is waited for, which may wait for the coordinator: that goes once jobd knows.
             const std::string why = absolute(order.directory) + ": " + fault.what();
             send_to_jobd(WalkFailed{why.substr(0, longest_message)});
             return std::nullopt;

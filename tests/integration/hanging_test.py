@@ -3,6 +3,7 @@ it waits in the kernel, where no signal reaches it. Its account gets answers in 
 many processes behind, and delays nobody; and when the files answer again, everything goes on.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -84,15 +85,18 @@ class HangingCase(ServiceCase):
 
     def count_stuck(self):
         """The processes of this service that wait in the kernel, where no signal reaches them."""
-        count = 0
-        for entry in os.listdir("/proc"):
-            try:
-                ours = os.readlink(f"/proc/{entry}/exe").startswith(self.service.directory)
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                    count += ours and file.read().rpartition(") ")[2].startswith("D")
-            except OSError:
-                continue
-        return count
+        return sum(entry.isdigit() and self.is_stuck(f"/proc/{entry}/task") for entry in os.listdir("/proc"))
+
+    def is_stuck(self, tasks):
+        """Of its threads one may be left alone."""
+        with contextlib.suppress(FileNotFoundError):
+            for task in os.listdir(tasks):
+                with contextlib.suppress(OSError):
+                    ours = os.readlink(f"{tasks}/{task}/exe").startswith(self.service.directory)
+                    with open(f"{tasks}/{task}/stat", encoding="utf-8", errors="replace") as file:
+                        if ours and file.read().rpartition(") ")[2].startswith("D"):
+                            return True
+        return False
 
     def in_time(self, call):
         begun = time.monotonic()
@@ -256,28 +260,6 @@ class Hanging(HangingCase):
                 client.finish_scan()
                 self.assertEqual(client.scan()["infected_files"], [account.path("infected")])
 
-    def test_a_slow_walk_keeps_no_file_waiting(self):
-        # But nothing counts before all are listed: until then nobody knows of how many.
-        many = 150
-        account, client = self.new_account("slow")
-        files = self.hanging(account, "public_html", files={f"{number:03}": EICAR for number in range(many)})
-        files.slow(0.006)
-        client.call("start_scan", {"scan_type": "public_html"})
-        listed_when_scanning, totals_when_counting = [], set()
-        while True:
-            has_workers = any(one.depth == 3 for one in self.service.processes("clamscanner-engine"))
-            status = client.call("get_scan_status")
-            if has_workers:
-                listed_when_scanning.append(status["total_file_count"])
-            if status["scanned_file_count"] > 0 or status["infected_files"]:
-                totals_when_counting.add(status["total_file_count"])
-            if status["scan_complete"] == 1:
-                break
-            time.sleep(0.02)
-        self.assertLess(listed_when_scanning[0], many)
-        self.assertEqual(totals_when_counting, {many})
-        self.assertEqual(len(status["infected_files"]), many)
-
     def coordinators(self):
         processes = self.service.processes("clamscanner-engine")
         return [one for one in processes if one.depth == 2 and one.pid in {other.parent for other in processes}]
@@ -313,6 +295,34 @@ class Hanging(HangingCase):
         self.assertEqual(self.in_time(lambda: self.bystanders.ask("get_scan_status")).status, 200)
         files.answer()
         self.check_everything_ends()
+
+
+class SlowWalk(ServiceCase):
+    def test_no_file_waits_for_it(self):
+        # But none counts before all are listed: until then nobody knows how many there are.
+        many = 150
+        account, client = self.new_account("slow")
+        os.mkdir(account.path("public_html"))
+        os.chown(account.path("public_html"), account.uid, account.gid)
+        files = HangingFiles(account.path("public_html"), account, files={f"{number:03}": EICAR for number in range(many)})
+        self.addCleanup(files.end)
+        files.slow(0.03)
+        client.call("start_scan", {"scan_type": "public_html"})
+        scans_while_listing, totals_when_counting = False, set()
+        while True:
+            has_workers = any(one.depth == 3 for one in self.service.processes("clamscanner-engine"))
+            status = client.call("get_scan_status")
+            if has_workers and status["total_file_count"] < many and not scans_while_listing:
+                scans_while_listing = True
+                files.slow(0)
+            if status["scanned_file_count"] > 0 or status["infected_files"]:
+                totals_when_counting.add(status["total_file_count"])
+            if status["scan_complete"] == 1:
+                break
+            time.sleep(0.02)
+        self.assertTrue(scans_while_listing)
+        self.assertEqual(totals_when_counting, {many})
+        self.assertEqual(len(status["infected_files"]), many)
 
 
 if __name__ == "__main__":

@@ -143,8 +143,9 @@ struct StartedCoordinator {
         pollfd watched{jobd.get(), POLLIN, 0};
         Packet packet;
         const auto until = Clock::now() + time;
-        while (Clock::now() < until)
+        do {
             if (::poll(&watched, 1, 100) == 1 && receive_packet(jobd.get(), packet) == Got::Packet) receive(packet);
+        } while (Clock::now() < until);
     }
     // Of receive_until(), for each packet. Zero: as long as it takes.
     void wait_at_most(std::chrono::milliseconds limit) const {
@@ -506,7 +507,8 @@ struct BeforeTheList : StartedCoordinator {
     void list() const { BOOST_REQUIRE(send_message(jobd.get(), Listed{}) == Sent::Yes); }
     // Beside ScannerReady and the results of single files.
     [[nodiscard]] bool has_said_nothing() const {
-        return infected.empty() && unscanned.empty() && !all && progress.scanned_files == 0 && progress.worker_ms == 0;
+        return infected.empty() && unscanned.empty() && !all && progress.scanned_files == 0 &&
+               progress.current_file.empty();
     }
 };
 
@@ -528,6 +530,13 @@ BOOST_FIXTURE_TEST_CASE(it_scans_and_says_nothing_before_the_list_is_whole, Befo
     BOOST_TEST(progress.settled.files == 3U);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_time_of_its_workers_counts_before_the_list_is_whole, BeforeTheList) {
+    for (int i = 0; i < 10; ++i) hand_over_slow("slow" + std::to_string(i));
+    receive_until([&] { return progress.worker_ms >= 1000; });
+    BOOST_TEST(progress.worker_ms >= 1000U);
+    BOOST_TEST(has_said_nothing());
+}
+
 BOOST_FIXTURE_TEST_CASE(single_files_get_their_results_before_the_list_is_whole, BeforeTheList) {
     hand_over("listed", test_virus());
     hand_over("quarantined", test_virus(), true);
@@ -540,6 +549,8 @@ BOOST_FIXTURE_TEST_CASE(single_files_get_their_results_before_the_list_is_whole,
 BOOST_FIXTURE_TEST_CASE(it_withholds_only_so_much, BeforeTheList) {
     // As many as it withholds, what it takes at a time, and what its socket holds.
     constexpr std::uint64_t many = 20'000;
+    constexpr int buffer_bytes = 104 * 1024;
+    checked(::setsockopt(runner.get(), SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof buffer_bytes), "limit a buffer");
     set_blocking(runner.get(), false);
     const auto hand_over_some = [&] {
         while (handed_over < many && send_message(runner.get(), NotHandedOver{"/home/" + std::to_string(handed_over),
