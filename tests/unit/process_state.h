@@ -2,6 +2,7 @@
 // that instead of for a time, which is never long enough on a busy machine.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <algorithm>
@@ -46,6 +47,15 @@ void wait_for(Condition condition) {
         BOOST_REQUIRE_MESSAGE(std::chrono::steady_clock::now() < until, "what the test waits for did not come");
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
+}
+
+// Until it is stopped, or has gone: it may still take a packet between the signal and that.
+inline void stop_process(pid_t pid) {
+    ::kill(pid, SIGSTOP);
+    wait_for([&] {
+        const char state = state_of(pid).state;
+        return state == 'T' || state == 'Z' || state == 0;
+    });
 }
 
 // Until none of them has anything to do: at ten looks in a row, a tenth of a second apart, all wait or are stopped.

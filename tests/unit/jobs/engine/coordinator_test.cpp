@@ -163,7 +163,7 @@ struct StartedCoordinator {
     // than the workers that there may be, so that all of those start.
     void wait_until_a_worker_is_tested() {
         constexpr int many = 8;
-        ::kill(process.pid(), SIGSTOP);
+        stop_process(process.pid());
         for (int i = 0; i < many; ++i) hand_over("of no scan " + std::to_string(i), "harmless text", true);
         ::kill(process.pid(), SIGCONT);
         for (int i = 0; i < many; ++i) {
@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(beside_a_registry_that_does_not_answer_every_file_gets_its_
     start();
     wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
-    for (const pid_t worker : workers()) ::kill(worker, SIGSTOP);
+    for (const pid_t worker : workers()) stop_process(worker);
     for (int i = 0; i < many; ++i) hand_over("file" + std::to_string(i), "the text of number " + std::to_string(i));
     static_cast<void>(send_message(runner.get(), HandOverEnd{handed_over}));
     answer_meetings(many, Meeting::Unknown);
@@ -464,7 +464,7 @@ BOOST_AUTO_TEST_CASE(files_are_settled_in_order) {
     start();
     wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
-    ::kill(workers()[0], SIGSTOP);
+    stop_process(workers()[0]);
     for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
     receive_until([&] { return infected.size() >= 19 && progress.scanned_files >= 19; });
     // One of the first two files is held: nothing after it counts as settled.
@@ -480,10 +480,10 @@ BOOST_AUTO_TEST_CASE(at_the_end_of_a_turn_begun_files_are_finished_and_no_more_b
     wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     // The stopped worker never reads what it is sent.
-    ::kill(workers()[1], SIGSTOP);
+    stop_process(workers()[1]);
     hand_over_slow_and_wait("slow");
     const auto scans = workers()[0];
-    ::kill(scans, SIGSTOP);
+    stop_process(scans);
     for (int i = 0; i < 20; ++i) hand_over("virus" + std::to_string(i), test_virus());
     BOOST_REQUIRE(send_message(jobd.get(), EndTurn{}) == Sent::Yes);
     ::kill(scans, SIGCONT);
@@ -690,7 +690,7 @@ BOOST_AUTO_TEST_CASE(a_hung_worker_is_killed_and_its_file_reported_as_unscanned)
     config.engine.scan_workers = 1;
     start();
     wait_until_a_worker_is_tested();
-    ::kill(workers()[0], SIGSTOP);
+    stop_process(workers()[0]);
     hand_over("slow", "harmless text");
     hand_over("next", "harmless text");
     receive_all();
@@ -708,9 +708,9 @@ BOOST_AUTO_TEST_CASE(a_file_that_a_worker_died_on_is_scanned_once_more_and_alone
         one.wait_until_a_worker_is_tested();
         one.wait_until_all_are_tested();
         const auto both = one.workers();
-        ::kill(both[1], SIGSTOP);
+        stop_process(both[1]);
         one.hand_over_slow_and_wait("first");
-        ::kill(both[0], SIGSTOP);
+        stop_process(both[0]);
         wait_until_idle({one.process.pid()});
         one.receive_for(std::chrono::milliseconds(100));
         if (one.progress.scanned_files != 0) {  // it was done with it before it was stopped
@@ -738,7 +738,7 @@ BOOST_AUTO_TEST_CASE(files_that_a_dead_worker_had_not_begun_are_not_blamed) {
     wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     const auto both = workers();
-    for (const pid_t worker : both) ::kill(worker, SIGSTOP);
+    for (const pid_t worker : both) stop_process(worker);
     hand_over("first", test_virus());
     hand_over("second", zipped_test_virus());
     wait_until_asked();
@@ -759,7 +759,7 @@ BOOST_AUTO_TEST_CASE(a_free_worker_gets_files_queued_for_a_busy_one) {
     wait_until_a_worker_is_tested();
     wait_until_all_are_tested();
     const auto held = workers()[0];
-    ::kill(held, SIGSTOP);
+    stop_process(held);
     for (int i = 0; i < 40; ++i) hand_over("virus" + std::to_string(i), test_virus());
     // At most one file is still with the stopped worker.
     receive_until([&] { return infected.size() >= 39; });
@@ -776,7 +776,7 @@ BOOST_AUTO_TEST_CASE(beside_another_job_it_uses_only_its_share_of_workers) {
     // Its only worker is stopped; there is no other one as long as there is another job.
     const auto only = workers();
     BOOST_REQUIRE(only.size() == 1U);
-    ::kill(only[0], SIGSTOP);
+    stop_process(only[0]);
     hand_over("first", test_virus(), true);
     hand_over("second", test_virus(), true);
     receive_for(std::chrono::milliseconds(1500));
@@ -834,7 +834,7 @@ struct WithOneWorker : StartedCoordinator {
     }
     void stop_worker() {
         stopped = workers().at(0);
-        ::kill(stopped, SIGSTOP);
+        stop_process(stopped);
     }
     void continue_worker() const {
         BOOST_TEST(workers().at(0) == stopped, "the worker was replaced, so it was sent a file");
@@ -932,7 +932,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_rewritten_after_its_scan_vouches_for_no_copy, Wit
     stop_worker();
     hand_over_again("text");
     wait_until_asked();
-    ::kill(process.pid(), SIGSTOP);
+    stop_process(process.pid());
     ::kill(stopped, SIGCONT);
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     // The worker called it clean, but the coordinator has not read the answer yet.

@@ -177,7 +177,7 @@ BOOST_FIXTURE_TEST_CASE(a_content_that_takes_too_long_is_not_known, Fixture) {
     Meetings meetings(*this, 103);
     BOOST_REQUIRE((meetings.meet(slow) == Meeting::Send));
     meetings.send_copy(slow);
-    ::kill(child_of_judge(), SIGSTOP);
+    stop_process(child_of_judge());
     BOOST_TEST(becomes_known("harmless text"), "nobody waits for it");
     BOOST_TEST(!meetings.is_known());
     BOOST_TEST(children_of(judge.pid()).empty());
@@ -301,7 +301,7 @@ BOOST_FIXTURE_TEST_CASE(what_was_clean_before_an_update_is_judged_with_what_is_n
     update({"harmless text", "another harmless text"});
     start_judge_of_new();
     // The other judge answers nothing, and is not asked.
-    BOOST_REQUIRE(::kill(judge.pid(), SIGSTOP) == 0);
+    stop_process(judge.pid());
     BOOST_TEST(third("harmless text"));
     meet_twice("a text that is new, too");
     Meetings meetings(*this, 103);
@@ -324,7 +324,7 @@ BOOST_FIXTURE_TEST_CASE(without_a_judge_of_what_is_new_the_other_one_judges, Aft
     update({"one text", "two texts", "three texts", bad});
     BOOST_TEST(third("one text"), "before it has begun");
     start_judge_of_new();
-    BOOST_REQUIRE(::kill(judge_of_new.pid(), SIGSTOP) == 0);
+    stop_process(judge_of_new.pid());
     Meetings meetings(*this, 103);
     BOOST_REQUIRE((meetings.meet("two texts") == Meeting::Send));
     meetings.send_copy("two texts");
@@ -413,7 +413,7 @@ BOOST_FIXTURE_TEST_CASE(a_judge_that_takes_anothers_place_answers_nothing_that_i
     meet_twice("harmless text");
     Meetings meetings(*this, 103);
     BOOST_REQUIRE((meetings.meet("harmless text") == Meeting::Send));
-    BOOST_REQUIRE(::kill(judge.pid(), SIGSTOP) == 0);
+    stop_process(judge.pid());
     meetings.send_copy("harmless text");
     wait_until_idle({registry.pid()});
     judge = ChildProcess();
@@ -491,7 +491,7 @@ BOOST_FIXTURE_TEST_CASE(a_judge_and_its_children_have_no_file_of_the_host, Fixtu
         return std::string{std::istreambuf_iterator<char>(status), {}}.find(line) != std::string::npos;
     };
     wait_for([&] { return says("Seccomp_filters:\t2"); });  // it has locked itself in
-    ::kill(child, SIGSTOP);
+    stop_process(child);
     for (const pid_t pid : {judge.pid(), child}) {
         const auto proc = "/proc/" + std::to_string(pid);
         std::set<std::string> mounts;
