@@ -45,7 +45,7 @@ class Account:
 
 
 # Others may change the same files at the same time: other demos, an administrator. The tools give up at once.
-_LOCKED = {"useradd": (1, 10), "userdel": (1, 10), "usermod": (1, 10), "chage": (1, 5), "chpasswd": (1,)}
+_LOCKED = {"groupadd": (10,), "useradd": (1, 10), "userdel": (1, 10), "usermod": (1, 10), "chage": (1, 5), "chpasswd": (1,)}
 _PATIENCE_SECONDS = 120
 
 
@@ -93,13 +93,14 @@ def add_account(name, home):
 
 
 def add_again(removed, password):
-    """Another account with the same name, uid and home, as useradd makes it once userdel has made room. Without a
-    password where that is None."""
-    change(["useradd", "--user-group", "--uid", str(removed.uid), "--create-home", "--home-dir", removed.home,
+    """Another account with the same name, ids and home, as useradd makes it once userdel has made room. Without a password
+    where that is None."""
+    change(["groupadd", "--gid", str(removed.gid), removed.name])
+    change(["useradd", "--gid", str(removed.gid), "--uid", str(removed.uid), "--create-home", "--home-dir", removed.home,
             "--shell", "/bin/sh", removed.name])
     if password is not None:
         change(["chpasswd"], input=f"{removed.name}:{password}\n")
-    return Account(removed.name, password, removed.home, removed.uid, pwd.getpwnam(removed.name).pw_gid)
+    return Account(removed.name, password, removed.home, removed.uid, removed.gid)
 
 
 def add_accounts(names, directory):
