@@ -1,6 +1,6 @@
 // Hands over the first files of a scan's list while the walk still looks for others, in a thread of its own: the walk
-// waits for the coordinator as little as for a file that takes long to open, unless its file system lets nobody else do
-// anything meanwhile. The runner's, for one walk.
+// does not wait for the coordinator, nor for a file that takes long to open (unless its file system serves nobody else
+// meanwhile). The runner's, for one walk.
 #pragma once
 
 #include <condition_variable>

@@ -169,12 +169,12 @@ class Runner {
         return early ? early->finish() : 0;
     }
 
-    [[nodiscard]] static UniqueFd open_to_scan(int directory, const std::string& relative) {
-        return open_beneath(directory, relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
+    [[nodiscard]] UniqueFd open_to_scan(const std::string& relative) const {
+        return open_beneath(home_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Crossing::Allowed);
     }
 
     void hand_over(const std::string& relative, FilePackets& packets) {
-        UniqueFd file = open_to_scan(home_.get(), relative);
+        UniqueFd file = open_to_scan(relative);
         if (file) {
             if (!packets.add(absolute(relative), std::move(file))) throw JobIsOver();
             return;
@@ -204,10 +204,10 @@ class Runner {
     // Throws Stopped.
     [[nodiscard]] UniqueFd open_for_scan(const std::string& path) const {
         const std::string relative = below_home(path, home_path_);
-        UniqueFd file = open_to_scan(home_.get(), relative);
+        UniqueFd file = open_to_scan(relative);
         if (!file && errno == ENOENT) {
             const auto moved = moved_mail(home_.get(), relative);
-            if (moved) file = open_to_scan(home_.get(), *moved);
+            if (moved) file = open_to_scan(*moved);
             if (!moved) errno = ENOENT;
         }
         struct stat status {};

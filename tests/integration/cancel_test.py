@@ -632,7 +632,7 @@ class Reasons(CancelCase):
         return path
 
     def slow_zip(self):
-        """One alone can be scanned within the limit, on a fast machine."""
+        """Several pages: a fast machine scans a single one within the limit."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
             for number in range(6):

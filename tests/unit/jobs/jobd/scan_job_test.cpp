@@ -91,7 +91,8 @@ BOOST_AUTO_TEST_CASE(tells_the_coordinator_once_the_list_is_whole) {
     BOOST_TEST(ledger.tasks().get(task).total_files == 9U);
 }
 
-// Where opening a file took for ever, the files before it get their verdicts in the next start, whatever the walk does.
+// Where opening a file took for ever and kept the walk from its end, the next start lists all files before it opens
+// any.
 BOOST_AUTO_TEST_CASE(has_files_handed_over_early_in_its_first_start_alone) {
     start();
     end_start();
